@@ -1,0 +1,62 @@
+"""A stack of WSGI middleware whose order is explicit, printed and checked.
+
+    from middleware import Headers, Stack, Timing
+
+    application = Stack(Timing(), Headers(set={"X-App": "demo"})).wrap(app)
+
+Every name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from middleware import match as match
+    from middleware.http.fields import Fields as Fields
+    from middleware.layers.headers import Headers as Headers
+    from middleware.layers.timing import Measurement as Measurement
+    from middleware.layers.timing import Timing as Timing
+    from middleware.stack.builder import Stack as Stack
+    from middleware.stack.external import External as External
+    from middleware.stack.order import OrderError as OrderError
+    from middleware.stack.order import OrderWarning as OrderWarning
+    from middleware.stack.rules import Finding as Finding
+    from middleware.wsgi.effects import Effects as Effects
+    from middleware.wsgi.errors import ConfigError as ConfigError
+    from middleware.wsgi.middleware import Middleware as Middleware
+    from middleware.wsgi.response import Response as Response
+    from middleware.wsgi.response import Transform as Transform
+
+_HOMES = {
+    "ConfigError": "wsgi.errors",
+    "Effects": "wsgi.effects",
+    "External": "stack.external",
+    "Fields": "http.fields",
+    "Finding": "stack.rules",
+    "Headers": "layers.headers",
+    "Measurement": "layers.timing",
+    "Middleware": "wsgi.middleware",
+    "OrderError": "stack.order",
+    "OrderWarning": "stack.order",
+    "Response": "wsgi.response",
+    "Stack": "stack.builder",
+    "Timing": "layers.timing",
+    "Transform": "wsgi.response",
+}
+__all__ = [*_HOMES, "match"]  # noqa: PLE0604 - they are str
+
+
+def __getattr__(name: str) -> Any:
+    if name == "match":
+        return import_module("middleware.match")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

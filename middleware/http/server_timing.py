@@ -1,0 +1,40 @@
+"""Server-Timing: metrics as a list of names with parameters (W3C Server Timing, "The Server-Timing Header Field")."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from middleware.http.fields import is_token, value_fault
+
+_QUOTED: Final = re.compile(r'([\\"])')
+
+
+def quoted_string(text: str) -> str:
+    r"""The text as a quoted-string, `\` and `"` escaped (RFC 9110 5.6.4)."""
+    return '"' + _QUOTED.sub(r"\\\1", text) + '"'
+
+
+def metric_fault(name: object, description: object = None) -> str | None:
+    """Why these are no metric name and description, or None if they are."""
+    if not is_token(name):
+        return f"a metric name is a token (Server Timing, metric-name); got {name!r}"
+    if description is not None and (fault := value_fault(description)) is not None:
+        return f"{fault}; got {description!r} as description"
+    return None
+
+
+def duration_fault(seconds: object) -> str | None:
+    """Why this is no duration, or None if it is one: finite and not negative."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        return f"a duration is a number of seconds; got {seconds!r}"
+    if not math.isfinite(seconds) or seconds < 0:
+        return f"a duration is finite and not negative; got {seconds!r}"
+    return None
+
+
+def metric(name: str, seconds: float, description: str | None, precision: int) -> str:
+    """One metric: `name;desc="...";dur=1.234`, in milliseconds, never with an exponent, whatever the locale."""
+    text = name if description is None else f"{name};desc={quoted_string(description)}"
+    return f"{text};dur={max(seconds, 0.0) * 1000.0:.{precision}f}"

@@ -1,0 +1,1 @@
+"""What: one policy a file. Layers know the protocol by `middleware.wsgi` and the syntax by `middleware.http`, never each other."""

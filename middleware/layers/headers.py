@@ -1,0 +1,172 @@
+"""Headers: fields to set, to default, to append and to remove on every response that passes (RFC 9110 section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+
+from middleware.http.fields import Block, adding, name_fault, removing, sendable_value, setting, value_fault
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.errors import Problems
+from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Environ
+
+if TYPE_CHECKING:
+    from middleware.wsgi.pipeline import Layer
+    from middleware.wsgi.types import Application
+
+Value: TypeAlias = str | Callable[[Environ, Response], str | None]
+Edit: TypeAlias = Callable[[Environ, Response], None]
+_FRAMING: Final = "content-length", "transfer-encoding"
+
+
+class Headers(Middleware):
+    """Sets, defaults, appends and removes response fields.
+
+    Stands anywhere: further out it has the last word, further in the layers outside see what it sets. Does nothing to
+    the body. Within one layer: remove, then set, then default, then append.
+
+    Options:
+        set: mapping name -> value. Replaces every line of the name.
+        default: mapping name -> value. Yields to a line that the application, or a layer further in, has sent.
+        append: mapping name -> value, or pairs. Adds a line and leaves the others alone (two Set-Cookie stay two).
+        remove: iterable of names. Drops every line of the name.
+        A value is a str, or a callable (environ, response) -> str or None; None leaves the field as it is.
+
+    Errors: ConfigError for a name that is no token, a hop-by-hop name, Content-Length and Transfer-Encoding (the server
+        frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises, or
+        returns what cannot be sent, is an error of the request: nothing of the response has gone out then.
+    Source: RFC 9110 5.1 to 5.6, PEP 3333.
+    """
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        set: Mapping[str, Value] | None = None,  # noqa: A002 - the word for it
+        default: Mapping[str, Value] | None = None,
+        append: Mapping[str, Value] | Iterable[tuple[str, Value]] | None = None,
+        remove: Iterable[str] = (),
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("Headers")
+        self.set = dict(_pairs(problems, "set", set, unique=True))
+        self.default = dict(_pairs(problems, "default", default, unique=True))
+        self.append = tuple(_pairs(problems, "append", append, unique=False))
+        self.remove = tuple(_names(problems, remove))
+        problems.done()
+        self._edits = tuple(self._make_edits())
+
+    def _make_edits(self) -> Iterable[Edit]:
+        """One edit for all lines of a kind that are known now, and one for each that a callable makes."""
+        if self.remove:
+            yield removing(frozenset(name.lower() for name in self.remove))
+        for pairs, edits, edit in (
+            (self.set.items(), lambda block: setting(block, default=False), _set),
+            (self.default.items(), lambda block: setting(block, default=True), _default),
+            (self.append, adding, _append),
+        ):
+            known = Block((name, value) for name, value in pairs if isinstance(value, str))
+            if known:
+                yield edits(known)
+            yield from (_made(edit, name, value) for name, value in pairs if not isinstance(value, str))
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Edit the head."""
+        for edit in self._edits:
+            edit(environ, response)
+
+    def layer(self) -> Layer:
+        """A single edit is the hook itself: one call less on every response."""
+        layer = super().layer()
+        alone = len(self._edits) == 1 and type(self) is Headers
+        return layer._replace(on_response=self._edits[0]) if alone else layer
+
+    effects: ClassVar[Effects] = Effects()
+
+    def declared(self) -> Effects:
+        """It sets the fields that it names."""
+        return Effects(sets=frozenset([*self.set, *self.default, *(name for name, _ in self.append), *self.remove]))
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it does to which fields."""
+        kinds = ("removes", self.remove), ("sets", self.set), ("defaults", self.default)
+        told = [f"{verb} {', '.join(names)}" for verb, names in kinds if names]
+        if self.append:
+            told.append(f"appends {', '.join(name for name, _ in self.append)}")
+        return [("response", "; ".join(told) or "leaves it as it is")]
+
+
+def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> Iterable[tuple[str, Value]]:
+    """The pairs of one option, each checked; what is wrong goes to `problems`."""
+    pairs = given.items() if isinstance(given, Mapping) else () if given is None else given
+    if unique and not isinstance(given, (Mapping, type(None))):
+        problems.add(option, "a mapping name -> value", given)
+        return
+    seen: set[str] = set()
+    try:
+        checked = [(name, value) for name, value in pairs]  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        problems.add(option, "a mapping name -> value, or pairs of them", given)
+        return
+    for name, value in checked:
+        if _right(problems, option, name, value) and (
+            problems.check(not unique or name.lower() not in seen, option, "names a field once", name)
+        ):
+            seen.add(name.lower())
+            yield name, value.strip(" \t") if isinstance(value, str) else value
+
+
+def _right(problems: Problems, option: str, name: object, value: object) -> bool:
+    fault = _name_fault(name)
+    if fault is not None:
+        problems.add(option, fault, name)
+    value_wrong = None if callable(value) else value_fault(value)
+    if value_wrong is not None:
+        problems.add(f"{option}[{name!r}]", f"{value_wrong}, or a callable (environ, response) -> str or None", value)
+    return fault is None and value_wrong is None
+
+
+def _names(problems: Problems, given: object) -> Iterable[str]:
+    try:
+        names = (given,) if isinstance(given, str) else tuple(given)  # type: ignore[arg-type]
+    except TypeError:
+        problems.add("remove", "an iterable of field names", given)
+        return
+    for name in names:
+        if (fault := _name_fault(name)) is not None:
+            problems.add("remove", fault, name)
+        else:
+            yield name
+
+
+def _name_fault(name: object) -> str | None:
+    fault = name_fault(name)
+    if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
+        return "the server frames the response by it (RFC 9110 8.6)"
+    return fault
+
+
+def _made(edit: Callable[[Response, str, str], None], name: str, value: Callable[[Environ, Response], str | None]) -> Edit:
+    """An edit whose value is made for each response."""
+
+    def make(environ: Environ, response: Response) -> None:
+        made = value(environ, response)
+        if made is not None:
+            edit(response, name, sendable_value(name, made))
+
+    return make
+
+
+def _set(response: Response, name: str, value: str) -> None:
+    response.headers[name] = value
+
+
+def _default(response: Response, name: str, value: str) -> None:
+    response.headers.setdefault(name, value)
+
+
+def _append(response: Response, name: str, value: str) -> None:
+    response.headers.add(name, value)

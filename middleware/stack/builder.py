@@ -1,0 +1,241 @@
+"""Stack: the immutable chain, its edits, and the application that it makes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+
+from middleware.stack.external import External
+from middleware.stack.order import OrderError, OrderWarning, arranged, findings
+from middleware.stack.printed import chain
+from middleware.stack.rules import RULES, Finding
+from middleware.wsgi.errors import ConfigError
+from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.pipeline import pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+    Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"
+    Ref: TypeAlias = str | type[Any]
+
+
+class Wrapped(Protocol):
+    """A WSGI application made by a stack."""
+
+    app: Application
+    stack: Stack
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run one request."""
+
+
+class Stack:
+    """An immutable chain of middleware, outermost first: the order written is the order in which a request meets them.
+
+    Every edit returns a new stack. A stack within a stack counts as its layers; a callable `app -> app` as External of
+    it. Two of the same name become `Headers` and `Headers-2`.
+
+    Errors: TypeError for what is neither; ConfigError for a middleware that already wraps an application; LookupError,
+    with the names there are, for a name or class that is not there or not there once; OrderError and OrderWarning, see
+    `check`.
+    """
+
+    def __init__(self, *middlewares: Entry) -> None:
+        self._layers: tuple[Middleware, ...] = tuple(layer for entry in middlewares for layer in _layers(entry))
+        self.names: tuple[str, ...] = _names(self._layers)
+
+    # -- looking -------------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Middleware]:
+        return iter(self._layers)
+
+    def __contains__(self, ref: object) -> bool:
+        if isinstance(ref, (str, type)):
+            return bool(self._places(ref))
+        return ref in self._layers
+
+    def __getitem__(self, ref: Ref | int) -> Middleware:
+        return self._layers[ref if isinstance(ref, int) else self._place(ref)]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stack) and other._layers == self._layers
+
+    def __hash__(self) -> int:
+        return hash(self._layers)
+
+    def __repr__(self) -> str:
+        return f"Stack({', '.join(map(repr, self._layers))})"
+
+    def __str__(self) -> str:
+        return chain(self._layers, self.names)
+
+    # -- editing -------------------------------------------------------------------------------------------------
+
+    def add(self, middleware: Entry, *, outside: Ref | None = None, inside: Ref | None = None) -> Stack:
+        """Return a stack with one more: innermost, or right outside or right inside of another."""
+        if outside is inside is None:
+            return Stack(*self._layers, middleware)
+        place = self._beside(outside, inside)
+        return Stack(*self._layers[:place], middleware, *self._layers[place:])
+
+    def replace(self, ref: Ref, middleware: Entry) -> Stack:
+        """Return a stack with another middleware in the place of one."""
+        place = self._place(ref)
+        return Stack(*self._layers[:place], middleware, *self._layers[place + 1 :])
+
+    def remove(self, ref: Ref) -> Stack:
+        """Return a stack without one."""
+        place = self._place(ref)
+        return Stack(*self._layers[:place], *self._layers[place + 1 :])
+
+    def move(self, ref: Ref, *, outside: Ref | None = None, inside: Ref | None = None) -> Stack:
+        """Return a stack with one moved right outside or right inside of another."""
+        place, to = self._place(ref), self._beside(outside, inside)
+        layers = list(self._layers)
+        layer = layers.pop(place)
+        layers.insert(to - (place < to), layer)
+        return Stack(*layers)
+
+    def arranged(self) -> Stack:
+        """Return a stack that satisfies every rule, with as few layers moved as possible, always the same.
+
+        Errors: OrderError, if the rules demand a circle; it names the circle.
+        """
+        return Stack(*(self._layers[index] for index in arranged(self._layers, self.names)))
+
+    # -- wrapping ------------------------------------------------------------------------------------------------
+
+    def check(self) -> tuple[Finding, ...]:
+        """Return what breaks the order rules, errors first; empty if all is well."""
+        return findings(self._layers, self.names)
+
+    def wrap(
+        self, app: Application, *, on_error: Literal["respond", "raise"] = "respond", waive: Iterable[str] = ()
+    ) -> Wrapped:
+        """Return `app` inside the stack: a WSGI application with `.app` and `.stack`. An empty stack returns `app` itself.
+
+        Options:
+            on_error: "respond": an Exception before the head of the response is out is logged (logger "middleware"), kept
+                as environ["middleware.exception"] and answered by a plain 500 that passes through every layer; later it
+                is raised, so that the client sees the truncation. "raise": it is raised at once. Default "respond".
+            waive: ids of rules that are broken knowingly. Default none.
+
+        Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each warning; ConfigError for a bad
+        option; TypeError for an application that is not callable.
+        """
+        if not callable(app):
+            raise TypeError(f"Stack.wrap: a WSGI application is a callable (environ, start_response); got {app!r}")
+        if on_error not in ("respond", "raise"):
+            raise ConfigError(f'Stack.wrap: on_error: "respond" or "raise"; got {on_error!r}')
+        self._enforce(_waived(waive))
+        if not self._layers:
+            return cast("Wrapped", app)
+        run = cast("Wrapped", _assemble(app, self._built(), respond=on_error == "respond"))
+        run.app, run.stack = app, self
+        return run
+
+    def _enforce(self, waived: frozenset[str]) -> None:
+        found = [finding for finding in self.check() if finding.rule not in waived]
+        errors = [finding for finding in found if finding.severity == "error"]
+        if errors:
+            lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
+            raise OrderError(f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}", errors)
+        for each in found:
+            warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=4)
+
+    def _built(self) -> Sequence[Middleware]:
+        """The layers as they run: those that want to see the others before have seen them."""
+        layers: list[Middleware] = [layer.named(name) for layer, name in zip(self._layers, self.names)]
+        for layer in tuple(layers):
+            for place in [place for place, other in enumerate(layers) if other is layer]:
+                layers[place:] = layer.on_build(tuple(layers[place:]))
+        return layers
+
+    # -- finding a place -----------------------------------------------------------------------------------------
+
+    def _places(self, ref: object) -> list[int]:
+        if isinstance(ref, str):
+            places = [place for place, name in enumerate(self.names) if name == ref]
+            return places or [place for place, layer in enumerate(self._layers) if type(layer).__name__ == ref]
+        return [place for place, layer in enumerate(self._layers) if _is_of(layer, ref)]
+
+    def _place(self, ref: object) -> int:
+        if not isinstance(ref, (str, type)) and not callable(ref):
+            raise TypeError(f"a layer is found by its name or its class; got {ref!r}")
+        places = self._places(ref)
+        if len(places) == 1:
+            return places[0]
+        what = repr(ref) if isinstance(ref, str) else getattr(ref, "__name__", repr(ref))
+        count = f"{len(places)} layers are" if places else "no layer is"
+        raise LookupError(f"{count} {what} in this stack; its names are: {', '.join(self.names) or 'none'}")
+
+    def _beside(self, outside: Ref | None, inside: Ref | None) -> int:
+        if (outside is None) == (inside is None):
+            raise TypeError("give one of outside=ref and inside=ref")
+        return self._place(outside) if outside is not None else self._place(inside) + 1
+
+
+def _layers(entry: object) -> Iterable[Middleware]:
+    """The layers that an argument of a stack stands for."""
+    if isinstance(entry, Stack):
+        return entry
+    if isinstance(entry, type) and issubclass(entry, Middleware):
+        entry = entry()
+    if not isinstance(entry, Middleware):
+        if not callable(entry):
+            raise TypeError(f"a stack is made of Middleware, stacks and callables app -> app; got {entry!r}")
+        return (External(entry),)
+    if entry.app is not None:
+        raise ConfigError(f"Stack: {entry!r} already wraps an application; give it without one")
+    return (entry,)
+
+
+def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
+    """A name for each, of its own: the second of a name gets -2, and so on."""
+    names: list[str] = []
+    taken = {layer.name for layer in layers}
+    for layer in layers:
+        name, count = layer.name, 1
+        while name in names or (count > 1 and name in taken):
+            count += 1
+            name = f"{layer.name}-{count}"
+        names.append(name)
+    return tuple(names)
+
+
+def _is_of(layer: Middleware, kind: object) -> bool:
+    if isinstance(layer, External) and layer.factory == kind:
+        return True
+    return isinstance(kind, type) and isinstance(layer, kind)
+
+
+def _waived(waive: Iterable[str]) -> frozenset[str]:
+    waived = frozenset((waive,) if isinstance(waive, str) else waive)
+    known = [rule.id for rule in RULES]
+    unknown = sorted(waived.difference(known))
+    if unknown:
+        raise ConfigError(f"Stack.wrap: waive: ids of rules ({', '.join(known)}); got {', '.join(unknown)}")
+    return waived
+
+
+def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) -> Application:
+    """One pass for the layers between two externals; where errors are answered, also where there are none."""
+    inside: list[Middleware] = []
+    for layer in reversed(layers):
+        if isinstance(layer, External):
+            app = layer.around(_pass(app, inside, respond=respond))
+            inside = []
+        else:
+            inside.insert(0, layer)
+    # the outermost pass is made always: it carries .app and .stack
+    return pipeline(app, [layer.layer() for layer in inside], respond=respond)
+
+
+def _pass(app: Application, layers: Sequence[Middleware], *, respond: bool) -> Application:
+    return pipeline(app, [layer.layer() for layer in layers], respond=respond) if layers or respond else app

@@ -1,0 +1,106 @@
+"""External: a third-party WSGI middleware as a layer, and what is known of the well-known ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.errors import ConfigError
+from middleware.wsgi.middleware import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from typing_extensions import Self
+
+    from middleware.wsgi.types import Application
+
+# Keyed by module and name, so that nothing is imported to know them.
+KNOWN: Final[dict[str, Effects]] = {
+    "werkzeug.middleware.proxy_fix:ProxyFix": Effects(
+        provides=frozenset(["REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME"]),
+        unique=True,
+    ),
+    "werkzeug.middleware.http_proxy:ProxyMiddleware": Effects(answers=True),
+    "werkzeug.middleware.shared_data:SharedDataMiddleware": Effects(answers=True),
+    "werkzeug.middleware.dispatcher:DispatcherMiddleware": Effects(answers=True),
+    "werkzeug.middleware.profiler:ProfilerMiddleware": Effects(measures=True),
+    "whitenoise.base:WhiteNoise": Effects(answers=True),
+    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(measures=True, unique=True),
+    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(measures=True, unique=True),
+    "paste.gzipper:middleware": Effects(encodes_body=True, sets=frozenset(["Content-Encoding", "Content-Length"])),
+    "paste.httpexceptions:HTTPExceptionHandler": Effects(answers=True),
+    "paste.errordocument:StatusBasedForward": Effects(answers=True, rewrites_body=True),
+    "paste.auth.basic:AuthBasicHandler": Effects(answers=True, provides=frozenset(["REMOTE_USER"])),
+    "paste.recursive:RecursiveMiddleware": Effects(provides=frozenset(["paste.recursive.forward"])),
+    "paste.translogger:TransLogger": Effects(measures=True),
+}
+
+
+class External(Middleware):
+    """Puts a WSGI middleware of another library into a stack: `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`.
+
+    Stands where its effects allow. It splits the stack into two passes, one outside and one inside of it.
+
+    Options:
+        factory: callable (app, *args, **options) -> WSGI application. It names the layer.
+        args, options: handed to it.
+        effects: Effects, or None: those of a well-known middleware, or nothing known. Default None.
+
+    Errors: ConfigError for a factory that is not callable; TypeError, when wrapped, if what it returns is not.
+    Source: PEP 3333 "Middleware: Components that Play Both Sides".
+    """
+
+    def __init__(
+        self, factory: Callable[..., Application], /, *args: Any, effects: Effects | None = None, **options: Any
+    ) -> None:
+        super().__init__()
+        if not callable(factory):
+            raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
+        if not isinstance(effects, (Effects, type(None))):
+            raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
+        self.factory = factory
+        named = getattr(factory, "func", factory)  # a partial is called by what it calls
+        qualified = getattr(named, "__qualname__", type(named).__name__)
+        self.name = qualified.rpartition(".")[2].strip("<>")
+        kind = f"{getattr(named, '__module__', '')}:{qualified}"
+        self._effects = effects if effects is not None else KNOWN.get(kind, Effects())
+        if self._effects.unique is True:
+            self._effects = replace(self._effects, unique=self.name)
+        self._arguments = args, options
+
+    def around(self, app: Application) -> Application:
+        """Return `app` inside the middleware."""
+        args, options = self._arguments
+        wrapped = self.factory(app, *args, **options)
+        if not callable(wrapped):
+            raise TypeError(f"External({self.name}): the factory returned no WSGI application but {wrapped!r}")
+        if self.condition is None:
+            return wrapped
+        condition = self.condition
+        return lambda environ, start_response: (wrapped if condition(environ) else app)(environ, start_response)
+
+    def declared(self) -> Effects:
+        """The effects that were given, or that are known."""
+        return self._effects
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Whose it is."""
+        return [("calls", f"{getattr(self.factory, '__module__', '?')}.{self.name}")]
+
+    def _shown(self) -> list[str]:
+        args, options = self._arguments
+        shown = [getattr(self.factory, "__qualname__", repr(self.factory)), *map(repr, args)]
+        return [*shown, *(f"{name}={value!r}" for name, value in options.items())]
+
+    def wrap(self, app: Application) -> Self:
+        """Return a copy that is bound to `app` and so is a WSGI application."""
+        return self._changed(app=app)
+
+    def _bind(self) -> None:
+        if self.app is None:
+            super()._bind()
+        else:
+            self.__dict__["_run"] = self.around(self.app)
+

@@ -1,0 +1,115 @@
+"""The order rules, as data: one row says who has to stand where, why, how badly, and who says so.
+
+A row of RULES is all that a new rule takes. `outside(a, b)` names what makes it necessary that a layer with effects `a`
+stands outside one with effects `b`, or is empty; `clash(a, b)` names what two layers may not both do, wherever they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from middleware.wsgi.effects import Effects
+
+Severity: TypeAlias = Literal["error", "warning"]
+Test: TypeAlias = "Callable[[Effects, Effects], str]"
+
+
+class Finding(NamedTuple):
+    """A rule that a stack breaks: what would go wrong for a client, and the edit that mends it."""
+
+    rule: str
+    severity: Severity
+    layers: tuple[str, ...]
+    message: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One demand on the order.
+
+    Attributes:
+        id: how `waive` and findings name it.
+        demand: str. The rule in a sentence.
+        severity: "error" or "warning".
+        consequence: str. What goes wrong for a client otherwise; {outer}, {inner} and {what} are filled in. `outer` is the
+            layer that stands further out now, against the rule.
+        source: str. Where the reason is written.
+        outside: the test for a demand on positions, or None.
+        clash: the test for two that do not go together, or None.
+    """
+
+    id: str
+    demand: str
+    severity: Severity
+    consequence: str
+    source: str
+    outside: Test | None = None
+    clash: Test | None = None
+
+
+def _names(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+RULES: Final = (
+    Rule(
+        id="rewrite-inside-encode",
+        demand="a layer that rewrites the body stands inside one that encodes it",
+        severity="error",
+        consequence="{outer} would rewrite bytes that {inner} has already encoded: clients cannot decode the response",
+        source="RFC 9110 8.4",
+        outside=lambda a, b: "the body" if a.encodes_body and b.rewrites_body else "",
+    ),
+    Rule(
+        id="answer-inside-every-response",
+        demand="a layer that may answer stands inside those whose headers belong on every response",
+        severity="error",
+        consequence="what {outer} answers by itself would leave without the headers of {inner}",
+        source="Fetch, CORS protocol; OWASP Secure Headers",
+        outside=lambda a, b: "the answers" if a.every_response and b.answers else "",
+    ),
+    Rule(
+        id="provide-outside-require",
+        demand="who provides an environ key stands outside who requires it",
+        severity="error",
+        consequence="{outer} would look for {what} before {inner} has put it into the environ: requests fail or are misjudged",
+        source="PEP 3333, environ Variables",
+        outside=lambda a, b: _names(frozenset(a.provides & b.requires)),
+    ),
+    Rule(
+        id="unique",
+        demand="one of a kind (same kind and overlapping condition)",
+        severity="error",
+        consequence="{outer} and {inner} are both {what}: the same responses would get it twice, or two answers that differ",
+        source="RFC 9110 5.3",
+        clash=lambda a, b: str(a.unique) if a.unique and a.unique == b.unique else "",
+    ),
+    Rule(
+        id="set-inside-read",
+        demand="who sets a response field stands inside who decides by it",
+        severity="warning",
+        consequence="{inner} decides by {what} before {outer} sets it: what clients get does not follow from what they see",
+        source="RFC 9110 5.3",
+        outside=lambda a, b: _names(frozenset(a.reads & b.sets)),
+    ),
+    Rule(
+        id="encode-once",
+        demand="at most one content coding layer",
+        severity="warning",
+        consequence="{outer} and {inner} both encode: clients get a response that is encoded twice, or time is lost trying",
+        source="RFC 9110 8.4",
+        clash=lambda a, b: "content coding" if a.encodes_body and b.encodes_body else "",
+    ),
+    Rule(
+        id="measure-outermost",
+        demand="what measures stands outside what does work",
+        severity="warning",
+        consequence="the time that {outer} takes would be missing from what {inner} tells clients",
+        source="W3C Server Timing",
+        outside=lambda a, b: "the time" if a.measures and not b.measures else "",
+    ),
+)

@@ -1,0 +1,158 @@
+"""What the server gets to iterate: the application's own iterable wherever that is possible, a Body where it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from middleware.wsgi.exchange import BYTES_SENT, NEW, PASSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from middleware.wsgi.exchange import Exchange
+    from middleware.wsgi.types import Environ
+
+
+class Body:
+    """The application's iterable, passed through the transforms one chunk at a time, watched to its end."""
+
+    __slots__ = ("closed", "exchange", "iterator", "over", "sent")
+
+    iterator: Iterator[bytes]
+
+    def __init__(self, exchange: Exchange, iterable: Iterable[bytes] | None) -> None:
+        self.exchange = exchange
+        self.iterator = iter(iterable or ())
+        self.over = iterable is None  # nothing to send: closing it early is no failure
+        self.closed = False
+        self.sent: int | None = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """One chunk in, one value out (PEP 3333 "Middleware Handling of Block Boundaries")."""
+        exchange = self.exchange
+        try:
+            chunk = next(self.iterator, None)
+            if exchange.phase < PASSED:
+                self._begin(chunk)
+            chunk = self._finish() if chunk is None else b"" if exchange.mute else exchange.feed(chunk)
+        except BaseException as error:
+            if not exchange.respond(error):
+                self.over = True
+                raise
+            self.iterator = iter(() if exchange.mute else exchange.body or ())
+            return next(self)
+        if chunk is None:
+            raise StopIteration
+        self.sent += len(chunk)  # type: ignore[operator]
+        return chunk
+
+    def _begin(self, chunk: bytes | None) -> None:
+        """Begin a response whose application calls start_response no earlier than in its first step."""
+        if self.exchange.phase == NEW:
+            happened = "ended" if chunk is None else "yielded"
+            raise RuntimeError(f"the application {happened} before it called start_response (PEP 3333)")
+        self.exchange.begin()
+        if self.exchange.mute:
+            self.iterator = iter(())
+
+    def _finish(self) -> bytes | None:
+        if self.over:
+            return None
+        self.over = True
+        return None if self.exchange.mute else self.exchange.finish() or None
+
+    def close(self) -> None:
+        """Close the application's iterable and tell the layers, once however often it is called."""
+        if self.closed:
+            return
+        self.closed = True
+        exchange = self.exchange
+        if not self.over and exchange.error is None:
+            exchange.error = GeneratorExit("the body was closed before its end")
+        exchange.environ[BYTES_SENT] = self.sent
+        exchange.close()
+
+
+class SizedBody(Body):
+    """A list or tuple that is watched to its end: servers ask its length to set Content-Length."""
+
+    __slots__ = ("_length",)
+
+    def __init__(self, exchange: Exchange, iterable: list[bytes] | tuple[bytes, ...]) -> None:
+        super().__init__(exchange, iterable)
+        self._length = len(iterable)
+
+    def __len__(self) -> int:
+        return self._length
+
+
+def deliver(exchange: Exchange) -> Iterable[bytes]:
+    """Choose what the server gets, once the application has returned."""
+    body = exchange.body
+    if body is None or isinstance(body, (bytes, str)):
+        raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
+    if exchange.phase == NEW:
+        return _late(exchange, body)
+    if exchange.mute:
+        return Body(exchange, None) if exchange.plan.closers or hasattr(exchange.source, "close") else ()
+    if exchange.transforms:
+        return Body(exchange, body)
+    if isinstance(body, (list, tuple)):
+        return _sized(exchange, body)
+    return _untouched(exchange, body)
+
+
+def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
+    replaced = body is not exchange.source and hasattr(exchange.source, "close")
+    return SizedBody(exchange, body) if replaced or exchange.plan.closers else body
+
+
+def _late(exchange: Exchange, body: Iterable[bytes]) -> Body:
+    if isinstance(body, (list, tuple)):
+        raise RuntimeError("the application returned without calling start_response (PEP 3333)")
+    return Body(exchange, body)
+
+
+def _untouched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
+    """Hand on a stream as the same object, so that the server's file_wrapper works, unless it has to be watched."""
+    plan = exchange.plan
+    is_file = _is_file(exchange.environ, body)
+    if plan.closers and is_file:
+        return _watched(exchange, body)
+    if plan.closers or (plan.respond and not is_file):
+        return Body(exchange, body)
+    exchange.transforms = exchange.body = exchange.source = None
+    return body
+
+
+def _is_file(environ: Environ, body: object) -> bool:
+    """Whether the body came from the server's own file wrapper (PEP 3333 "Optional Platform-Specific File Handling")."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(wrapper, type):
+        return isinstance(body, wrapper)
+    return wrapper is not None and hasattr(body, "read")
+
+
+def _watched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
+    """The same object with a close() that tells the layers; a Body where the object does not let itself be watched."""
+    watcher = Body(exchange, body)
+    exchange.source = _Closing(body)
+    try:
+        body.close = watcher.close  # type: ignore[attr-defined]
+    except (AttributeError, TypeError):
+        return watcher
+    watcher.over, watcher.sent = True, None  # the server reads the file itself: nobody counts
+    exchange.transforms = None
+    return body
+
+
+class _Closing:
+    """The close() that an object had before it got another."""
+
+    __slots__ = ("close",)
+
+    def __init__(self, body: object) -> None:
+        self.close = getattr(body, "close", lambda: None)

@@ -1,0 +1,311 @@
+"""Exchange: one request and its response. Everything that happens to the head of a response happens here.
+
+A head is shown to the layers, innermost first, and passed on to the server once. It waits for the body where a layer
+wants to see that. Phases: NEW (no head yet), STARTED (the application gave one), PASSED (the server has it, but has sent
+nothing as far as we know), SENT (content has gone out: too late for another head); PLAIN is PASSED on the shortest way.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from middleware.http.status import ORDINARY, status_fault, without_content
+from middleware.wsgi.response import Response, Transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from middleware.wsgi.types import Environ, ExcInfo, Predicate, StartResponse, Write
+
+    OnResponse = Callable[[Environ, Response], Transform | None]
+    OnClose = Callable[[Environ, BaseException | None], None]
+
+NEW, STARTED, PASSED, SENT, PLAIN = range(5)
+EXCEPTION: Final = "middleware.exception"
+BYTES_SENT: Final = "middleware.bytes_sent"
+_INTERNAL_SERVER_ERROR: Final = (
+    "500 Internal Server Error",
+    (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "22")),
+    [b"Internal Server Error\n"],
+)
+logger = logging.getLogger("middleware")
+
+
+@dataclass(slots=True)
+class Plan:
+    """Who takes part in a response: innermost layer first, as a response meets them."""
+
+    responders: tuple[OnResponse, ...]
+    closers: tuple[OnClose, ...]
+    unmet: tuple[tuple[Predicate | None, OnResponse], ...]  # layers that the request has not reached
+    respond: bool  # to errors of the application
+
+
+class Exchange(Response):
+    """What the layers see as Response, with what the protocol needs to remember for one request.
+
+    Every request makes one. The first group of attributes is set by who makes it; the second by `prepare`, which an
+    ordinary response does without.
+    """
+
+    __slots__ = (
+        # set by who makes it
+        "environ",
+        "phase",
+        "plan",
+        "ready",
+        "server",
+        # set by prepare
+        "_write",
+        "error",
+        "exc_info",
+        "held",
+        "left",
+        "mute",
+        "source",
+        "transforms",
+    )  # fmt: skip
+
+    environ: Environ
+    server: StartResponse
+    plan: Plan
+    phase: int
+    ready: bool
+    _write: Write
+
+    def prepare(self) -> None:
+        """Make ready for whatever may happen."""
+        if self.ready:
+            return
+        self.ready = True
+        self.phase = min(self.phase, PASSED)
+        self.mute = False  # no content goes out
+        self.body = None
+        self.source: Iterable[bytes] | None = None  # what the application returned
+        self.error: BaseException | None = None
+        self.exc_info: ExcInfo | None = None
+        self.left: Iterator[OnResponse] = iter(self.plan.responders)  # those that the head has still to be shown to
+        self.held: Transform | None = None  # waits for the body
+        self.transforms: tuple[Transform, ...] | None = ()  # None: the body is out of our hands
+
+    # -- called by the application -------------------------------------------------------------------------------
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
+        """Be start_response for layers that look at heads only (PEP 3333 "The start_response() Callable").
+
+        The shortest way: an ordinary head goes through the layers and on to the server at once.
+        """
+        if self.phase or exc_info is not None:
+            return self._restart(status, headers, exc_info)
+        self.phase = STARTED
+        self.status = status
+        self.lines = list(headers)  # a copy: PEP 3333 lets the application keep its own
+        environ = self.environ
+        for on_response in self.plan.responders:
+            transform = on_response(environ, self)
+            if transform is not None:
+                return self._hold(transform, on_response)
+        if self.status in ORDINARY:
+            self.phase = PLAIN
+            return self.server(self.status, self.lines)
+        self.prepare()
+        return self._pass_on()
+
+    def start_waiting(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
+        """Be start_response where the head has to wait for the body."""
+        if self.phase or exc_info is not None:
+            return self._restart(status, headers, exc_info)
+        self.phase = STARTED
+        self._reset(status, headers)
+        return self.write
+
+    def _restart(self, status: str, headers: Iterable[tuple[str, str]], exc_info: ExcInfo | None) -> Write:
+        """Replace a head that has not gone out; re-raise if it has (PEP 3333 "Error Handling")."""
+        if exc_info is None:
+            raise AssertionError("start_response was called again without exc_info (PEP 3333)")
+        self.prepare()
+        if self.phase == SENT and exc_info[1] is not None:
+            raise exc_info[1].with_traceback(exc_info[2])
+        self._reset(status, headers)
+        self.exc_info = exc_info
+        if self.phase < PASSED:
+            self.phase = STARTED
+            self.left, self.held = iter(self.plan.responders), None
+        else:
+            self._begin_again(self.plan.responders)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Be the application's write(): what is written goes out before the iterable (PEP 3333 "The write() Callable")."""
+        if self.phase < PASSED:
+            self.begin()
+        data = self.feed(data)
+        if not self.mute:
+            self._write(data)
+
+    # -- the head ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Show the head to the layers, now that the body is known or a first chunk goes out, and pass it on."""
+        held, self.held = self.held, None
+        if held is not None:
+            self._attach(held)
+        environ = self.environ
+        for on_response in self.left:
+            transform = on_response(environ, self)
+            if transform is not None:
+                self._attach(transform)
+        self._pass_on()
+
+    def _hold(self, transform: Transform, on_response: OnResponse) -> Write:
+        """Let a head wait that a layer wants to transform the body of."""
+        self.prepare()
+        self.held = transform
+        for met in self.left:
+            if met is on_response:
+                break
+        return self.write
+
+    def _begin_again(self, responders: Sequence[OnResponse]) -> None:
+        """Show a head that stands for an error to the layers; one that fails on it is left out, so that it goes out."""
+        for on_response in responders:
+            before = self.status, self.lines.copy(), self.body
+            try:
+                transform = on_response(self.environ, self)
+                if transform is None:
+                    continue
+                if self.transforms is not None:
+                    self._attach(transform)
+                    continue
+            except Exception:
+                logger.exception("A layer failed on an error response and was left out: %r", on_response)
+            self._reset(*before)
+        self._pass_on()
+
+    def _attach(self, transform: Transform) -> None:
+        """Let a transform have the body: a sized one at once, so that it stays sized, a stream as it comes."""
+        body = self.body
+        if isinstance(body, (list, tuple)) and not self._without_content():
+            self.body = [transform.feed(chunk) if chunk else chunk for chunk in body]
+            self.body.append(transform.finish())
+            self["Content-Length"] = str(sum(map(len, self.body)))
+        else:
+            self.transforms = (*(self.transforms or ()), transform)
+            del self["Content-Length"]
+
+    def _pass_on(self) -> Write:
+        """Give the head to the server (RFC 9110 6.4.1 and 8.6 say what goes without content)."""
+        status = self.status
+        if status not in ORDINARY and (fault := status_fault(status)) is not None:
+            raise ValueError(fault)
+        self.mute = without_content(self.environ.get("REQUEST_METHOD", ""), status)
+        if self.mute:
+            self._content_length()
+        self.phase = PASSED
+        exc_info, self.exc_info = self.exc_info, None
+        try:
+            self._write = self.server(status, self.lines, exc_info) if exc_info else self.server(status, self.lines)
+        finally:
+            exc_info = None  # it leads back to this frame
+        return self.write
+
+    def _content_length(self) -> None:
+        """Give a HEAD the length of a sized body that is not sent; 1xx and 204 have none (RFC 9110 8.6)."""
+        if self.status < "2" or self.status[:3] == "204":
+            del self["Content-Length"]
+        elif isinstance(self.body, (list, tuple)) and not self.transforms and self.status[:3] != "304":
+            length = sum(map(len, self.body))
+            if length:
+                self.setdefault("Content-Length", str(length))
+
+    def _reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
+        """Start the head over."""
+        self.status, self.lines, self.folded, self.body = status, list(headers), None, body
+
+    def _without_content(self) -> bool:
+        return without_content(self.environ.get("REQUEST_METHOD", ""), self.status)
+
+    # -- the body ------------------------------------------------------------------------------------------------
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Pass one chunk of a stream through the transforms."""
+        for transform in self.transforms or ():
+            if chunk:
+                chunk = transform.feed(chunk)
+        if chunk:
+            self.phase = SENT
+        return chunk
+
+    def finish(self) -> bytes:
+        """What the transforms have left after the last chunk."""
+        tail = b""
+        for transform in self.transforms or ():
+            tail = (transform.feed(tail) if tail else b"") + transform.finish()
+        return tail
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    def respond(self, error: BaseException) -> bool:
+        """Answer an error of the application with a plain 500 that every layer sees, if there is still time."""
+        self.prepare()
+        self.error = error
+        if not self.plan.respond or self.phase == SENT or not isinstance(error, Exception):
+            return False
+        environ = self.environ
+        logger.error("Exception on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), exc_info=error)
+        environ[EXCEPTION] = error
+        self._drop_source()
+        self._reset(*_INTERNAL_SERVER_ERROR)
+        self.transforms = ()
+        self.exc_info = (type(error), error, error.__traceback__)
+        unmet = [hook for condition, hook in self.plan.unmet if condition is None or condition(environ)]
+        self._begin_again((*unmet, *self.plan.responders))
+        return True
+
+    def _drop_source(self) -> None:
+        """Close an iterable of the application that nobody will see."""
+        source, self.source = self.source, None
+        try:
+            _close(source)
+        except Exception:
+            logger.exception("close() failed after an error")
+
+    def abandon(self) -> None:
+        """End an exchange of which the server gets nothing to close: an exception is on its way to it."""
+        self._drop_source()
+        try:
+            self.close()
+        except Exception:
+            logger.exception("on_close failed after an error")
+
+    def close(self) -> None:
+        """Close the application's iterable, then tell every layer, whatever any of them raises (PEP 3333 "close()")."""
+        environ, failure = self.environ, None
+        source, self.source, self.body = self.source, None, None
+        try:
+            _close(source)
+        except BaseException as error:  # noqa: BLE001 - raised below, after everybody was told
+            failure = error
+        told = self.error or environ.get(EXCEPTION) or failure
+        for on_close in self.plan.closers:
+            try:
+                on_close(environ, told)
+            except BaseException as error:  # noqa: BLE001, PERF203 - as above
+                failure = failure or error
+        self.error = None
+        if told is environ.get(EXCEPTION) is not None:
+            traceback.clear_frames(told.__traceback__)  # they lead to the environ, which leads back here
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                failure = told = None  # they lead back to this frame
+
+
+def _close(iterable: object) -> None:
+    close: Callable[[], object] | None = getattr(iterable, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,211 @@
+"""Middleware: one policy as an immutable value, that is a WSGI application once it has one to wrap."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.pipeline import Layer, pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from typing_extensions import Self
+
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+
+
+class _Sealed(type):
+    """Seals an instance when its construction is over, so that a subclass may set attributes wherever it likes in it."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        self = super().__call__(*args, **options)
+        self._seal(args, options)
+        return self
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        own, *others = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+        return inspect.Signature(others)
+
+
+class Middleware(metaclass=_Sealed):
+    """The base of every layer. Override what is needed; what is not overridden costs nothing.
+
+    `X(app, **options)` is a WSGI application. `X(**options)` is a value for a Stack, or for `X(**options).wrap(app)`.
+    It is immutable once constructed and may be shared between threads, applications and stacks: what belongs to one
+    request lives in its environ, under keys `middleware.*`. Alone it re-raises errors; only a Stack responds to them.
+
+    Attributes:
+        effects: ClassVar[Effects]. What the order rules need to know; `declared()` where it depends on options.
+        name: str. The class name, unless `named`.
+        app: the wrapped application, or None.
+        condition: the predicate of `when`, or None.
+
+    Errors: AttributeError on assignment after construction; TypeError when called without an application.
+    """
+
+    effects: ClassVar[Effects] = Effects()
+    name: str
+    app: Application | None = None
+    condition: Predicate | None = None
+    _run: Application
+    _given: tuple[tuple[Any, ...], dict[str, Any]]
+    _given_name: str
+    _given_app: Application | None
+    _sealed: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
+
+    def __init__(self, app: Application | None = None, /) -> None:
+        self.app = app
+
+    # -- what a subclass overrides -------------------------------------------------------------------------------
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """See the request, outermost layer first. Return None, or a WSGI application that answers instead.
+
+        An answer passes through the layers that the request has met, this one included. Layers further in never see
+        the request.
+        """
+
+    def on_response(self, environ: Environ, response: Response) -> Transform | None:
+        """Edit the head of the response, innermost layer first. Return None, or a Transform of its body.
+
+        Called once for a response; again, on a fresh head, if the head is replaced because of an error.
+        """
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:
+        """Note that the response is over, once: well (None) or badly (the exception).
+
+        A body that the server closed before its end, because the client went away, gives a GeneratorExit.
+        """
+
+    def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
+        """See the layers from this one inwards, once, when a stack is wrapped; return those that shall run."""
+        return layers
+
+    def declared(self) -> Effects:
+        """The effects of this very instance."""
+        return self.effects
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it does, for people, as pairs such as ("response", "sets X-App")."""
+        return [("does", (type(self).__doc__ or "").strip().partition("\n")[0] or "something of its own")]
+
+    # -- what everyone gets --------------------------------------------------------------------------------------
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return self._run(environ, start_response)
+
+    def wrap(self, app: Application) -> Self:
+        """Return a copy that is bound to `app` and so is a WSGI application."""
+        return self._changed(app=app)
+
+    def named(self, name: str) -> Self:
+        """Return a copy of that name, for stacks that hold several of a class and for reports."""
+        if not isinstance(name, str) or not name.isprintable() or not name.strip():
+            raise TypeError(f"{type(self).__name__}.named: a name is a str that can be read; got {name!r}")
+        return self._changed(name=name)
+
+    def when(self, predicate: Predicate) -> Self:
+        """Return a copy that takes part only in requests whose environ satisfies `predicate`.
+
+        It is asked when the request reaches the layer, so that layers further out may have prepared the environ.
+        """
+        if not callable(predicate):
+            raise TypeError(f"{self.name}.when: a predicate is a callable environ -> bool; got {predicate!r}")
+        return self._changed(condition=predicate)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that differ from the defaults, as the layer keeps them."""
+        defaults = type(self).__init__.__kwdefaults__ or {}  # none in a subclass that takes them as **options
+        given = self._given[1]
+        return {
+            name: getattr(self, name, value)
+            for name, value in given.items()
+            if name not in defaults or value != defaults[name]
+        }
+
+    def layer(self) -> Layer:
+        """What the pipeline runs: only the methods that the class overrides."""
+        effects = self.declared()
+        return Layer(
+            self.condition,
+            self.on_request if _overrides(self, "on_request") else None,
+            self.on_response if _overrides(self, "on_response") else None,
+            self.on_close if _overrides(self, "on_close") else None,
+            effects.rewrites_body or effects.encodes_body,
+        )
+
+    def __repr__(self) -> str:
+        text = f"{type(self).__name__}({', '.join(self._shown())})"
+        if self.name != self._given_name:
+            text += f".named({self.name!r})"
+        if self.condition is not None:
+            text += f".when({self.condition!r})"
+        return text
+
+    def _shown(self) -> list[str]:
+        return [*map(repr, self._positional), *(f"{name}={value!r}" for name, value in self.options.items())]
+
+    @property
+    def _positional(self) -> tuple[Any, ...]:
+        args = self._given[0]
+        return args[1:] if args and args[0] is self._given_app else args
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._compared() == other._compared()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if self._sealed:
+            raise AttributeError(f"{self.name} is immutable: make another one instead of assigning {name!r}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{self.name} is immutable: {name!r} cannot be deleted")
+
+    def _compared(self) -> tuple[object, ...]:
+        return self.name, self.app, self.condition, self._positional, self.options
+
+    def _changed(self, **attributes: Any) -> Self:
+        changed = object.__new__(type(self))
+        changed.__dict__.update(self.__dict__, **attributes)
+        changed._bind()
+        return changed
+
+    def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.__dict__.update(_given=(args, options), _given_name=self.name, _given_app=self.app, _sealed=True)
+        self._bind()
+
+    def _bind(self) -> None:
+        """Build the pipeline of a layer that stands alone."""
+        if self.app is None:
+            self.__dict__["_run"] = self._unbound
+        elif callable(self.app):
+            self.__dict__["_run"] = pipeline(self.app, [self.layer()])
+        else:
+            raise TypeError(f"{self.name}: a WSGI application is a callable (environ, start_response); got {self.app!r}")
+
+    def _unbound(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        kind = type(self).__name__
+        raise TypeError(
+            f"{kind} was called without an application to wrap: write {kind}(app, ...), {kind}(...).wrap(app) or "
+            f"Stack({kind}(...)).wrap(app)"
+        )
+
+
+def _overrides(layer: Middleware, method: str) -> bool:
+    return getattr(type(layer), method) is not getattr(Middleware, method)
+
+
+Middleware.name = "Middleware"

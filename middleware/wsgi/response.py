@@ -1,0 +1,61 @@
+"""Response and Transform: what a layer gets to see of a response, and what it may hand back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from middleware.http.fields import Fields
+from middleware.http.status import status_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Transform(Protocol):
+    """What turns the body of one response into another, chunk by chunk. One response, one transform: it may keep state.
+
+    A sized body (list or tuple) passes through as a whole before the header goes out, so that Content-Length is right;
+    a stream passes through chunk by chunk, and then has no Content-Length.
+    """
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take one chunk that is not empty; return what can go out now, perhaps nothing."""
+
+    def finish(self) -> bytes:
+        """Return what is left, once, after the last chunk. Not called when the body failed."""
+
+
+class Response(Fields):
+    """The head of a response while the layers look at it, and its body as far as it is known.
+
+    A head is its field lines and a status, and is kept as that: `response.headers` is the response itself, seen as
+    Fields. One object less on every request.
+
+    Attributes:
+        status: str, "200 OK". May be assigned.
+        body: the iterable that the application returned, or None while there is none yet (it calls write(), or
+            start_response late). A list or a tuple is a sized body and may be looked at; anything else is a stream,
+            which only a Transform may touch.
+    """
+
+    __slots__ = ("body", "status")
+
+    body: Iterable[bytes] | None
+    status: str
+
+    @property
+    def headers(self) -> Fields:
+        """The field lines, to be edited in place."""
+        return self
+
+    @property
+    def status_code(self) -> int:
+        """The three digits of the status. Assigning a code also sets its registered reason phrase."""
+        return int(self.status[:3])
+
+    @status_code.setter
+    def status_code(self, code: int) -> None:
+        self.status = status_line(code)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status}>"
