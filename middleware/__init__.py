@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from middleware import match as match
     from middleware.http.fields import Fields as Fields
     from middleware.layers.headers import Headers as Headers
-    from middleware.layers.timing import Measurement as Measurement
+    from middleware.layers.recorder import Measurement as Measurement
     from middleware.layers.timing import Timing as Timing
     from middleware.stack.builder import Stack as Stack
     from middleware.stack.external import External as External
@@ -36,7 +36,7 @@ _HOMES = {
     "Fields": "http.fields",
     "Finding": "stack.rules",
     "Headers": "layers.headers",
-    "Measurement": "layers.timing",
+    "Measurement": "layers.recorder",
     "Middleware": "wsgi.middleware",
     "OrderError": "stack.order",
     "OrderWarning": "stack.order",

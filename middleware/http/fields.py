@@ -1,6 +1,7 @@
 """Header fields: names, values, and the lines of one response (RFC 9110 section 5).
 
-Everything that decides whether a field may be sent, and everything that looks fields up without regard to case, lives here.
+Everything that decides whether a field may be sent, and everything that looks fields up without regard to case, lives
+here.
 """
 
 from __future__ import annotations
@@ -203,7 +204,7 @@ class Fields:
 
 
 class Block:
-    """Lines that are known before any request, with their names folded once. They are checked by who makes the block."""
+    """Lines known before any request, with their names folded once. Who makes the block has checked them."""
 
     __slots__ = ("lines", "names")
 
@@ -241,25 +242,34 @@ def removing(names: frozenset[str]) -> Edit:
 def setting(block: Block, *, default: bool) -> Edit:
     """Send these lines instead of any of the same names; by `default`, only those whose names are not there yet."""
     lines, names = block.lines, block.names
+    merge_in = _default if default else _replace
 
     def edit(_: object, fields: Fields) -> None:
-        folded = fields.folded
-        if folded is None:  # the first to ask looks; folding every name pays from the second on
-            fields.folded = False
-            for name, _ in fields.lines:
-                if name.lower() in names:
-                    break
-            else:
-                fields.lines.extend(lines)
+        if fields.folded is not None:
+            merge_in(fields, block)
+            return
+        fields.folded = False  # the first to ask only looks: folding every name pays from the second on
+        for name, _ in fields.lines:
+            if name.lower() in names:
+                merge_in(fields, block)
                 return
-        folded = folded or fields.names()
-        if folded.isdisjoint(names):
-            fields.lines += lines
-        elif default:
-            fields.lines += [line for line in lines if line[0].lower() not in folded]
-        else:
-            fields.lines = [line for line in fields.lines if line[0].lower() not in names]
-            fields.lines += lines
-        folded |= names
+        fields.lines.extend(lines)
 
     return edit
+
+
+def _replace(fields: Fields, block: Block) -> None:
+    folded = fields.folded or fields.names()
+    if not folded.isdisjoint(block.names):
+        fields.lines = [line for line in fields.lines if line[0].lower() not in block.names]
+    fields.lines += block.lines
+    folded |= block.names
+
+
+def _default(fields: Fields, block: Block) -> None:
+    folded = fields.folded or fields.names()
+    if folded.isdisjoint(block.names):
+        fields.lines += block.lines
+    else:
+        fields.lines += [line for line in block.lines if line[0].lower() not in folded]
+    folded |= block.names

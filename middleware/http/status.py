@@ -6,7 +6,7 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-# RFC 9110 15: three digits; RFC 9112 4: then a reason phrase of HTAB, SP, VCHAR and obs-text. PEP 3333 wants it trimmed.
+# RFC 9110 15: three digits; RFC 9112 4: then a reason phrase of HTAB, SP, VCHAR and obs-text.
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _EMPTY: Final = ("204", "304")
 # The statuses that carry content, as servers and frameworks spell them: known to be right without a look.

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def members(values: Iterable[str]) -> list[str]:
-    """The members of a comma-separated field that may stand on several lines; empty ones do not count (RFC 9110 5.6.1)."""
+    """The members of a list that may stand on several lines; empty ones do not count (RFC 9110 5.6.1)."""
     return [member for value in values for part in value.split(",") if (member := part.strip(" \t"))]
 
 

@@ -1,1 +1,1 @@
-"""What: one policy a file. Layers know the protocol by `middleware.wsgi` and the syntax by `middleware.http`, never each other."""
+"""What: one policy a file. Layers know `middleware.wsgi` and `middleware.http`, never each other."""

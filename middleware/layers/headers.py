@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 
 from middleware.http.fields import Block, adding, name_fault, removing, sendable_value, setting, value_fault
 from middleware.wsgi.effects import Effects
@@ -13,10 +14,11 @@ from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
-    from middleware.wsgi.pipeline import Layer
+    from middleware.wsgi.plan import Layer
     from middleware.wsgi.types import Application
 
-Value: TypeAlias = str | Callable[[Environ, Response], str | None]
+Maker: TypeAlias = Callable[[Environ, Response], str | None]
+Value: TypeAlias = str | Maker
 Edit: TypeAlias = Callable[[Environ, Response], None]
 _FRAMING: Final = "content-length", "transfer-encoding"
 
@@ -63,15 +65,9 @@ class Headers(Middleware):
         """One edit for all lines of a kind that are known now, and one for each that a callable makes."""
         if self.remove:
             yield removing(frozenset(name.lower() for name in self.remove))
-        for pairs, edits, edit in (
-            (self.set.items(), lambda block: setting(block, default=False), _set),
-            (self.default.items(), lambda block: setting(block, default=True), _default),
-            (self.append, adding, _append),
-        ):
-            known = Block((name, value) for name, value in pairs if isinstance(value, str))
-            if known:
-                yield edits(known)
-            yield from (_made(edit, name, value) for name, value in pairs if not isinstance(value, str))
+        yield from _edits(self.set.items(), partial(setting, default=False), _set)
+        yield from _edits(self.default.items(), partial(setting, default=True), _default)
+        yield from _edits(self.append, adding, _append)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
@@ -99,24 +95,38 @@ class Headers(Middleware):
         return [("response", "; ".join(told) or "leaves it as it is")]
 
 
+def _edits(
+    pairs: Iterable[tuple[str, Value]], known: Callable[[Block], Edit], made: Callable[[Response, str, str], None]
+) -> Iterable[Edit]:
+    block = Block((name, value) for name, value in pairs if isinstance(value, str))
+    if block:
+        yield known(block)
+    yield from (_made(made, name, value) for name, value in pairs if not isinstance(value, str))
+
+
 def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> Iterable[tuple[str, Value]]:
     """The pairs of one option, each checked; what is wrong goes to `problems`."""
-    pairs = given.items() if isinstance(given, Mapping) else () if given is None else given
-    if unique and not isinstance(given, (Mapping, type(None))):
-        problems.add(option, "a mapping name -> value", given)
-        return
     seen: set[str] = set()
-    try:
-        checked = [(name, value) for name, value in pairs]  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        problems.add(option, "a mapping name -> value, or pairs of them", given)
-        return
-    for name, value in checked:
-        if _right(problems, option, name, value) and (
-            problems.check(not unique or name.lower() not in seen, option, "names a field once", name)
-        ):
+    for name, value in _listed(problems, option, given, only_mapping=unique):
+        if not _right(problems, option, name, value):
+            continue
+        if problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
             seen.add(name.lower())
             yield name, value.strip(" \t") if isinstance(value, str) else value
+
+
+def _listed(problems: Problems, option: str, given: object, *, only_mapping: bool) -> list[tuple[str, Value]]:
+    if given is None:
+        return []
+    if isinstance(given, Mapping):
+        return list(given.items())
+    try:
+        if not only_mapping:
+            return [(name, value) for name, value in cast("Iterable[tuple[str, Value]]", given)]
+    except (TypeError, ValueError):
+        pass  # reported below, as what else is no mapping
+    problems.add(option, "a mapping name -> value" + (", or pairs" * (not only_mapping)), given)
+    return []
 
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
@@ -131,7 +141,7 @@ def _right(problems: Problems, option: str, name: object, value: object) -> bool
 
 def _names(problems: Problems, given: object) -> Iterable[str]:
     try:
-        names = (given,) if isinstance(given, str) else tuple(given)  # type: ignore[arg-type]
+        names = (given,) if isinstance(given, str) else tuple(cast("Iterable[str]", given))
     except TypeError:
         problems.add("remove", "an iterable of field names", given)
         return
@@ -149,7 +159,7 @@ def _name_fault(name: object) -> str | None:
     return fault
 
 
-def _made(edit: Callable[[Response, str, str], None], name: str, value: Callable[[Environ, Response], str | None]) -> Edit:
+def _made(edit: Callable[[Response, str, str], None], name: str, value: Maker) -> Edit:
     """An edit whose value is made for each response."""
 
     def make(environ: Environ, response: Response) -> None:

@@ -5,123 +5,30 @@ from __future__ import annotations
 import logging
 import re
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from middleware.http.fields import TOKEN, name_fault, value_fault
-from middleware.http.server_timing import duration_fault, metric, metric_fault
+from middleware.http.fields import is_token, name_fault, value_fault
+from middleware.http.server_timing import metric
+from middleware.layers.recorder import SAID, Measurement, Recorder
 from middleware.wsgi.effects import Effects
+from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
-from middleware.wsgi.exchange import BYTES_SENT
 from middleware.wsgi.middleware import Middleware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from middleware.wsgi.pipeline import Layer
+    from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, Predicate
 
 KEY: Final = "middleware.timing"
-_SAID: Final[tuple[()]] = ()
 _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 logger = logging.getLogger("middleware")
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """One request, when it is over.
-
-    Attributes:
-        method, path: str. The path is SCRIPT_NAME and PATH_INFO as the server decoded them.
-        status: str, "200 OK"; None if the application failed before there was one.
-        seconds_to_headers: float, from the request to the head of the response; None without a head.
-        seconds: float, from the request to the close of the body.
-        bytes_sent: int, content that left the stack; None if the server sent a file by itself.
-        error: the exception that ended it badly, or None.
-    """
-
-    method: str
-    path: str
-    status: str | None
-    seconds_to_headers: float | None
-    seconds: float
-    bytes_sent: int | None
-    error: BaseException | None
-
-
-class Recorder:
-    """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
-
-    __slots__ = ("claimed", "clock", "marks", "metrics", "outer", "seconds", "start", "status")
-
-    clock: Callable[[], float]
-    start: float
-    # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
-    metrics: list[tuple[str, float, str | None]] | tuple[()] | None
-    outer: Recorder | None  # of a Timing further out
-    claimed: int | None  # the id of the response that it measures
-    marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
-    status: str | None
-    seconds: float | None
-
-    def add(self, name: str, seconds: float, description: str | None = None) -> None:
-        """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
-        fault = metric_fault(name, description) or duration_fault(seconds)
-        if fault is not None:
-            raise ValueError(fault)
-        self.more().append((name, seconds, description))
-
-    def more(self) -> list[tuple[str, float, str | None]]:
-        """Make room for what an ordinary request does without."""
-        metrics = self.metrics
-        if not isinstance(metrics, list):
-            self.claimed = None if metrics is None else 0
-            self.metrics, self.marks = [], {}
-            self.outer = self.status = self.seconds = None
-        return self.metrics
-
-    @property
-    def running(self) -> bool:
-        """Whether its response is still to come."""
-        return self.metrics is None or (isinstance(self.metrics, list) and self.claimed is None)
-
-    @contextmanager
-    def measure(self, name: str, description: str | None = None) -> Iterator[None]:
-        """Add the time that the body of the `with` takes, also if it raises. ValueError as `add`."""
-        if (fault := metric_fault(name, description)) is not None:
-            raise ValueError(fault)
-        start = self.clock()
-        try:
-            yield
-        finally:
-            self.add(name, max(self.clock() - start, 0.0), description)
-
-    def own(self, response: int) -> Recorder | None:
-        """The recorder of the Timing that looks at this response: further in, others may measure theirs."""
-        recorder: Recorder | None = self
-        while recorder is not None:
-            recorder.more()
-            if recorder.claimed in (None, response):
-                recorder.claimed = response
-                return recorder
-            recorder = recorder.outer
-        return None
-
-    def layers(self, names: Sequence[str], now: float) -> Iterator[tuple[str, float, None]]:
-        """The own time of every layer that the request met: what passed inside it does not count."""
-        marks = {**self.marks, (0, "in"): self.start, (0, "out"): now}
-        for index, name in enumerate(names):
-            came, went = marks.get((index, "in")), marks.get((index, "out"))
-            if came is None or went is None:
-                return
-            further, back = marks.get((index + 1, "in"), went), marks.get((index + 1, "out"), went)
-            yield name, max(further - came + went - back, 0.0), None
-
-
 class Timing(Middleware):
-    """Measures the time from the request to the head of its response and says so in Server-Timing.
+    """Measures the time from the request to the head of its response, and says so in Server-Timing.
 
     Stands outermost: it sees what stands inside it. Does nothing to the body, and does not wait for it: what the body
     takes is told to `on_complete`. Lines of the application stay; the application adds metrics to the line with
@@ -132,7 +39,7 @@ class Timing(Middleware):
         metric: str, a token. The name of the whole. Default "total".
         description: str or None. Its `desc`. Default None.
         header: str, a field name. Default "Server-Timing".
-        response_time_header: str or None. A field that gets the milliseconds alone, say "X-Response-Time". Default None.
+        response_time_header: str or None. A field for the milliseconds alone, say "X-Response-Time". Default None.
         expose: bool, or predicate of the environ. Whether the header is sent. Default True.
         layers: bool. Also one metric for each layer of the stack from here inwards: its own time, without what lies
             inside it, named after the layer. Default False.
@@ -146,7 +53,7 @@ class Timing(Middleware):
     """
 
     effects: ClassVar[Effects] = Effects(
-        measures=True, every_response=True, sets=frozenset(["server-timing"]), provides=frozenset([KEY]), unique=True
+        measures=True, every_response=True, sets={"server-timing"}, provides={KEY}, unique=True
     )
 
     def __init__(
@@ -175,20 +82,22 @@ class Timing(Middleware):
 
     def _check(self) -> None:
         problems = Problems("Timing")
-        problems.check(isinstance(self.metric, str) and TOKEN.fullmatch(self.metric), "metric", "a token", self.metric)
-        if self.description is not None and (fault := value_fault(self.description)):
-            problems.add("description", fault, self.description)
-        for option in ("header", "response_time_header"):
-            name = getattr(self, option)
-            if (option == "header" or name is not None) and (fault := name_fault(name)):
-                problems.add(option, fault, name)
-        problems.check(isinstance(self.expose, bool) or callable(self.expose), "expose", "a bool or a predicate", self.expose)
-        problems.check(isinstance(self.layers, bool), "layers", "a bool", self.layers)
-        whole = isinstance(self.precision, int) and not isinstance(self.precision, bool)
+        problems.check(is_token(self.metric), "metric", "a token (Server Timing, metric-name)", self.metric)
+        problems.add_fault(
+            "description", self.description is not None and value_fault(self.description), self.description
+        )
+        problems.add_fault("header", name_fault(self.header), self.header)
+        named = self.response_time_header
+        problems.add_fault("response_time_header", named is not None and name_fault(named), named)
+        whole = type(self.precision) is int
         problems.check(whole and 0 <= self.precision <= 9, "precision", "an int from 0 to 9", self.precision)
+        problems.check(
+            callable(self.expose) or self.expose in (True, False), "expose", "a bool or a predicate", self.expose
+        )
+        problems.check(isinstance(self.layers, bool), "layers", "a bool", self.layers)
         problems.check(callable(self.clock), "clock", "a callable -> seconds", self.clock)
-        if self.on_complete is not None:
-            problems.check(callable(self.on_complete), "on_complete", "a callable or None", self.on_complete)
+        watched = self.on_complete
+        problems.check(watched is None or callable(watched), "on_complete", "a callable or None", watched)
         problems.done()
 
     def on_request(self, environ: Environ) -> None:
@@ -219,7 +128,7 @@ class Timing(Middleware):
             recorder.metrics = None
             recorder.clock = clock
             previous = environ.get(KEY)
-            if elaborate or (previous is not None and previous.metrics is not _SAID):
+            if elaborate or (previous is not None and previous.metrics is not SAID):
                 prepare(recorder, previous, environ)
             environ[KEY] = recorder
             recorder.start = clock()
@@ -231,7 +140,7 @@ class Timing(Middleware):
             if recorder.metrics is not None:
                 report(recorder, environ, response)
                 return
-            recorder.metrics = _SAID
+            recorder.metrics = SAID
             seconds = clock() - recorder.start
             response.lines.append((header, template % (seconds * 1000.0 if seconds > 0.0 else 0.0)))
             if response.folded:

@@ -118,12 +118,13 @@ class Stack:
     def wrap(
         self, app: Application, *, on_error: Literal["respond", "raise"] = "respond", waive: Iterable[str] = ()
     ) -> Wrapped:
-        """Return `app` inside the stack: a WSGI application with `.app` and `.stack`. An empty stack returns `app` itself.
+        """Return `app` inside the stack, with `.app` and `.stack`. An empty stack returns `app` itself.
 
         Options:
-            on_error: "respond": an Exception before the head of the response is out is logged (logger "middleware"), kept
-                as environ["middleware.exception"] and answered by a plain 500 that passes through every layer; later it
-                is raised, so that the client sees the truncation. "raise": it is raised at once. Default "respond".
+            on_error: "respond": an Exception before the head of the response is out is logged (logger "middleware"),
+                kept as environ["middleware.exception"] and answered by a plain 500 that passes through every layer;
+                later it is raised, so that the client sees the truncation. "raise": it is raised at once. Default
+                "respond".
             waive: ids of rules that are broken knowingly. Default none.
 
         Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each warning; ConfigError for a bad
@@ -151,7 +152,7 @@ class Stack:
 
     def _built(self) -> Sequence[Middleware]:
         """The layers as they run: those that want to see the others before have seen them."""
-        layers: list[Middleware] = [layer.named(name) for layer, name in zip(self._layers, self.names)]
+        layers: list[Middleware] = [layer.named(name) for layer, name in zip(self._layers, self.names, strict=True)]
         for layer in tuple(layers):
             for place in [place for place, other in enumerate(layers) if other is layer]:
                 layers[place:] = layer.on_build(tuple(layers[place:]))
@@ -161,9 +162,9 @@ class Stack:
 
     def _places(self, ref: object) -> list[int]:
         if isinstance(ref, str):
-            places = [place for place, name in enumerate(self.names) if name == ref]
-            return places or [place for place, layer in enumerate(self._layers) if type(layer).__name__ == ref]
-        return [place for place, layer in enumerate(self._layers) if _is_of(layer, ref)]
+            classes = [type(layer).__name__ for layer in self._layers]
+            return _where(self.names, ref) or _where(classes, ref)
+        return _where([_is_of(layer, ref) for layer in self._layers], True)  # noqa: FBT003 - the value that is looked for
 
     def _place(self, ref: object) -> int:
         if not isinstance(ref, (str, type)) and not callable(ref):
@@ -207,6 +208,10 @@ def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
             name = f"{layer.name}-{count}"
         names.append(name)
     return tuple(names)
+
+
+def _where(values: Sequence[object], value: object) -> list[int]:
+    return [place for place, other in enumerate(values) if other == value]
 
 
 def _is_of(layer: Middleware, kind: object) -> bool:

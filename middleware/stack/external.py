@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Keyed by module and name, so that nothing is imported to know them.
 KNOWN: Final[dict[str, Effects]] = {
     "werkzeug.middleware.proxy_fix:ProxyFix": Effects(
-        provides=frozenset(["REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME"]),
+        provides={"REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME"},
         unique=True,
     ),
     "werkzeug.middleware.http_proxy:ProxyMiddleware": Effects(answers=True),
@@ -29,19 +29,20 @@ KNOWN: Final[dict[str, Effects]] = {
     "whitenoise.base:WhiteNoise": Effects(answers=True),
     "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(measures=True, unique=True),
     "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(measures=True, unique=True),
-    "paste.gzipper:middleware": Effects(encodes_body=True, sets=frozenset(["Content-Encoding", "Content-Length"])),
+    "paste.gzipper:middleware": Effects(encodes_body=True, sets={"Content-Encoding", "Content-Length"}),
     "paste.httpexceptions:HTTPExceptionHandler": Effects(answers=True),
     "paste.errordocument:StatusBasedForward": Effects(answers=True, rewrites_body=True),
-    "paste.auth.basic:AuthBasicHandler": Effects(answers=True, provides=frozenset(["REMOTE_USER"])),
-    "paste.recursive:RecursiveMiddleware": Effects(provides=frozenset(["paste.recursive.forward"])),
+    "paste.auth.basic:AuthBasicHandler": Effects(answers=True, provides={"REMOTE_USER"}),
+    "paste.recursive:RecursiveMiddleware": Effects(provides={"paste.recursive.forward"}),
     "paste.translogger:TransLogger": Effects(measures=True),
 }
 
 
 class External(Middleware):
-    """Puts a WSGI middleware of another library into a stack: `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`.
+    """Puts a WSGI middleware of another library into a stack.
 
-    Stands where its effects allow. It splits the stack into two passes, one outside and one inside of it.
+    `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. It splits the stack
+    into two passes, one outside and one inside of it.
 
     Options:
         factory: callable (app, *args, **options) -> WSGI application. It names the layer.
@@ -103,4 +104,3 @@ class External(Middleware):
             super()._bind()
         else:
             self.__dict__["_run"] = self.around(self.app)
-

@@ -70,6 +70,7 @@ class _Asked(Predicate):
         self.function = function
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         return bool(self.function(environ))
 
     def __repr__(self) -> str:
@@ -89,9 +90,11 @@ class _Both(Predicate):
         self.one, self.other = one, other
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         return self.one(environ) and self.other(environ)
 
     def excludes(self, other: Predicate) -> bool:
+        """As said above."""
         parts = self.one, self.other
         return any(part.excludes(other) or other.excludes(part) for part in parts)
 
@@ -104,9 +107,11 @@ class _Either(Predicate):
         self.one, self.other = one, other
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         return self.one(environ) or self.other(environ)
 
     def excludes(self, other: Predicate) -> bool:
+        """As said above."""
         parts = self.one, self.other
         return all(part.excludes(other) or other.excludes(part) for part in parts)
 
@@ -119,9 +124,11 @@ class _Not(Predicate):
         self.negated = negated
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         return not self.negated(environ)
 
     def excludes(self, other: Predicate) -> bool:
+        """As said above."""
         return self.negated.implied_by(other)
 
     def __invert__(self) -> Predicate:
@@ -150,22 +157,25 @@ class path(Predicate):  # noqa: N801 - used like a function
             )
         problems.done()
         self.prefixes = prefixes
-        self._segments = tuple(segments(resolved(prefix)) for prefix in prefixes)
+        self.segments = tuple(segments(resolved(prefix)) for prefix in prefixes)
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         # PEP 3333: environ strings hold the bytes as latin-1
         raw = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         asked = segments(resolved(raw.encode("latin-1", "replace").decode("utf-8", "surrogateescape")))
-        return any(below(asked, prefix) for prefix in self._segments)
+        return any(below(asked, prefix) for prefix in self.segments)
 
     def excludes(self, other: Predicate) -> bool:
+        """As said above."""
         return isinstance(other, path) and not any(
-            below(mine, theirs) or below(theirs, mine) for mine in self._segments for theirs in other._segments
+            below(mine, theirs) or below(theirs, mine) for mine in self.segments for theirs in other.segments
         )
 
     def implied_by(self, other: Predicate) -> bool:
+        """As said above."""
         return isinstance(other, path) and all(
-            any(below(theirs, mine) for mine in self._segments) for theirs in other._segments
+            any(below(theirs, mine) for mine in self.segments) for theirs in other.segments
         )
 
     def __repr__(self) -> str:
@@ -184,12 +194,15 @@ class method(Predicate):  # noqa: N801 - used like a function
         self.names = names
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         return environ.get("REQUEST_METHOD") in self.names
 
     def excludes(self, other: Predicate) -> bool:
+        """As said above."""
         return isinstance(other, method) and set(self.names).isdisjoint(other.names)
 
     def implied_by(self, other: Predicate) -> bool:
+        """As said above."""
         return isinstance(other, method) and set(self.names).issuperset(other.names)
 
     def __repr__(self) -> str:
@@ -214,17 +227,22 @@ class host(Predicate):  # noqa: N801 - used like a function
         self.names = tuple(name.lower() for name in names)
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         asked = (environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")).lower()
         name = asked.partition("]")[0] + "]" if asked.startswith("[") else asked.partition(":")[0].removesuffix(".")
         return any(_covers(pattern, name) for pattern in self.names)
 
     def excludes(self, other: Predicate) -> bool:
+        """As said above."""
         return isinstance(other, host) and not any(
             _covers(mine, theirs) or _covers(theirs, mine) for mine in self.names for theirs in other.names
         )
 
     def implied_by(self, other: Predicate) -> bool:
-        return isinstance(other, host) and all(any(_covers(mine, theirs) for mine in self.names) for theirs in other.names)
+        """As said above."""
+        return isinstance(other, host) and all(
+            any(_covers(mine, theirs) for mine in self.names) for theirs in other.names
+        )
 
     def __repr__(self) -> str:
         return f"host({', '.join(map(repr, self.names))})"
@@ -248,14 +266,18 @@ class header(Predicate):  # noqa: N801 - used like a function
         self._key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
     def __call__(self, environ: Environ) -> bool:
+        """Answer it."""
         present = environ.get(self._key)
         return present is not None and (self.value is None or present.strip(" \t") == self.value)
 
     def excludes(self, other: Predicate) -> bool:
-        same = isinstance(other, header) and other.name == self.name
-        return same and None not in (self.value, other.value) and self.value != other.value
+        """As said above."""
+        if not isinstance(other, header) or other.name != self.name:
+            return False
+        return None not in (self.value, other.value) and self.value != other.value
 
     def implied_by(self, other: Predicate) -> bool:
+        """As said above."""
         return self == other or (isinstance(other, header) and other.name == self.name and self.value is None)
 
     def __repr__(self) -> str:

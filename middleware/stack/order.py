@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.stack.match import disjoint
@@ -101,22 +101,28 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
         further_in[demand.outer].add(demand.inner)
     _sort(further_in, wanted, names)  # a circle ends here
     kept = _unmoved(further_in)
-    chain = {index: set(further_in[index]) for index in further_in}
-    for outer, inner in zip(kept, kept[1:]):
-        chain[outer].add(inner)
-    return _sort(chain, wanted, names)
+    for outer, inner in pairwise(kept):
+        further_in[outer].add(inner)
+    return _sort(further_in, wanted, names)
 
 
 def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
     """The most layers that can keep their order: no two of them are demanded the other way round, by whatever steps."""
-    reach = {index: _reachable(further_in, index) for index in further_in}
-    swapped = {(early, late) for late, inner in reach.items() for early in inner if early < late}
-    involved = sorted({index for pair in swapped for index in pair})
-    for moved in range(len(involved) + 1):
-        for leaving in combinations(reversed(involved), moved):
-            if all(early in leaving or late in leaving for early, late in swapped):
-                return [index for index in further_in if index not in leaving]
-    raise AssertionError("moving every layer satisfies every demand")
+    swapped = _swapped(further_in)
+    involved = sorted(frozenset().union(*swapped), reverse=True)
+    leaving = next(moved for moved in _subsets(involved) if all(not moved.isdisjoint(pair) for pair in swapped))
+    return sorted(further_in.keys() - leaving)
+
+
+def _subsets(indices: Sequence[int]) -> Iterator[set[int]]:
+    """All of them, the smallest first."""
+    for size in range(len(indices) + 1):
+        yield from map(set, combinations(indices, size))
+
+
+def _swapped(further_in: dict[int, set[int]]) -> set[frozenset[int]]:
+    """The pairs of layers that stand the wrong way round."""
+    return {frozenset((early, late)) for late in further_in for early in _reachable(further_in, late) if early < late}
 
 
 def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
@@ -130,7 +136,7 @@ def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
 
 def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
     """Outermost first; where the demands leave a choice, the one that stood further out."""
-    sorter: TopologicalSorter[int] = TopologicalSorter({index: () for index in further_in})
+    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(further_in, ()))
     for outer, inner in further_in.items():
         for index in inner:
             sorter.add(index, outer)
@@ -152,7 +158,5 @@ def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequ
 def _circle(circle: Sequence[int], wanted: Iterable[Demand], names: Sequence[str]) -> str:
     """The circle in words. graphlib names each before the one that depends on it."""
     rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
-    steps = [
-        f"{names[outer]} outside {names[inner]} ({rules[outer, inner]})" for outer, inner in zip(circle, circle[1:])
-    ]
+    steps = [f"{names[outer]} outside {names[inner]} ({rules[outer, inner]})" for outer, inner in pairwise(circle)]
     return f"no order satisfies this circle of demands: {', '.join(steps)}"

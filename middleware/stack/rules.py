@@ -1,16 +1,18 @@
 """The order rules, as data: one row says who has to stand where, why, how badly, and who says so.
 
 A row of RULES is all that a new rule takes. `outside(a, b)` names what makes it necessary that a layer with effects `a`
-stands outside one with effects `b`, or is empty; `clash(a, b)` names what two layers may not both do, wherever they stand.
+stands outside one with effects `b`, or is empty; `clash(a, b)` names what two layers may not both do, wherever they
+stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from middleware.wsgi.effects import Effects
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -35,8 +37,8 @@ class Rule:
         id: how `waive` and findings name it.
         demand: str. The rule in a sentence.
         severity: "error" or "warning".
-        consequence: str. What goes wrong for a client otherwise; {outer}, {inner} and {what} are filled in. `outer` is the
-            layer that stands further out now, against the rule.
+        consequence: str. What goes wrong for a client otherwise; {outer}, {inner} and {what} are filled in. `outer` is
+            the layer that stands further out now, against the rule.
         source: str. Where the reason is written.
         outside: the test for a demand on positions, or None.
         clash: the test for two that do not go together, or None.
@@ -76,7 +78,7 @@ RULES: Final = (
         id="provide-outside-require",
         demand="who provides an environ key stands outside who requires it",
         severity="error",
-        consequence="{outer} would look for {what} before {inner} has put it into the environ: requests fail or are misjudged",
+        consequence="{outer} would look for {what} before {inner} provides it: requests fail or are misjudged",
         source="PEP 3333, environ Variables",
         outside=lambda a, b: _names(frozenset(a.provides & b.requires)),
     ),
@@ -84,7 +86,7 @@ RULES: Final = (
         id="unique",
         demand="one of a kind (same kind and overlapping condition)",
         severity="error",
-        consequence="{outer} and {inner} are both {what}: the same responses would get it twice, or two answers that differ",
+        consequence="{outer} and {inner} are both {what}: a response would get it twice, or two that differ",
         source="RFC 9110 5.3",
         clash=lambda a, b: str(a.unique) if a.unique and a.unique == b.unique else "",
     ),
@@ -92,7 +94,7 @@ RULES: Final = (
         id="set-inside-read",
         demand="who sets a response field stands inside who decides by it",
         severity="warning",
-        consequence="{inner} decides by {what} before {outer} sets it: what clients get does not follow from what they see",
+        consequence="{inner} decides by {what} before {outer} sets it: clients get what does not follow from it",
         source="RFC 9110 5.3",
         outside=lambda a, b: _names(frozenset(a.reads & b.sets)),
     ),
@@ -100,7 +102,7 @@ RULES: Final = (
         id="encode-once",
         demand="at most one content coding layer",
         severity="warning",
-        consequence="{outer} and {inner} both encode: clients get a response that is encoded twice, or time is lost trying",
+        consequence="{outer} and {inner} both encode: clients get a body encoded twice, or wait for a vain attempt",
         source="RFC 9110 8.4",
         clash=lambda a, b: "content coding" if a.encodes_body and b.encodes_body else "",
     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from middleware.wsgi.exchange import BYTES_SENT, NEW, PASSED
+from middleware.wsgi.ending import close, respond
+from middleware.wsgi.exchange import NEW, PASSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class Body:
     """The application's iterable, passed through the transforms one chunk at a time, watched to its end."""
 
-    __slots__ = ("closed", "exchange", "iterator", "over", "sent")
+    __slots__ = ("closed", "exchange", "iterator", "over")
 
     iterator: Iterator[bytes]
 
@@ -25,29 +26,32 @@ class Body:
         self.iterator = iter(iterable or ())
         self.over = iterable is None  # nothing to send: closing it early is no failure
         self.closed = False
-        self.sent: int | None = 0
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
         """One chunk in, one value out (PEP 3333 "Middleware Handling of Block Boundaries")."""
-        exchange = self.exchange
         try:
-            chunk = next(self.iterator, None)
-            if exchange.phase < PASSED:
-                self._begin(chunk)
-            chunk = self._finish() if chunk is None else b"" if exchange.mute else exchange.feed(chunk)
+            chunk = self._step()
         except BaseException as error:
-            if not exchange.respond(error):
+            if not respond(self.exchange, error):
                 self.over = True
                 raise
-            self.iterator = iter(() if exchange.mute else exchange.body or ())
+            self.iterator = iter(() if self.exchange.mute else self.exchange.body or ())
             return next(self)
         if chunk is None:
             raise StopIteration
-        self.sent += len(chunk)  # type: ignore[operator]
         return chunk
+
+    def _step(self) -> bytes | None:
+        chunk = next(self.iterator, None)
+        exchange = self.exchange
+        if exchange.phase < PASSED:
+            self._begin(chunk)
+        if chunk is None:
+            return self._finish()
+        return b"" if exchange.mute else exchange.feed(chunk)
 
     def _begin(self, chunk: bytes | None) -> None:
         """Begin a response whose application calls start_response no earlier than in its first step."""
@@ -72,8 +76,7 @@ class Body:
         exchange = self.exchange
         if not self.over and exchange.error is None:
             exchange.error = GeneratorExit("the body was closed before its end")
-        exchange.environ[BYTES_SENT] = self.sent
-        exchange.close()
+        close(exchange)
 
 
 class SizedBody(Body):
@@ -97,12 +100,14 @@ def deliver(exchange: Exchange) -> Iterable[bytes]:
     if exchange.phase == NEW:
         return _late(exchange, body)
     if exchange.mute:
-        return Body(exchange, None) if exchange.plan.closers or hasattr(exchange.source, "close") else ()
+        return _nothing(exchange)
     if exchange.transforms:
         return Body(exchange, body)
-    if isinstance(body, (list, tuple)):
-        return _sized(exchange, body)
-    return _untouched(exchange, body)
+    return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
+
+
+def _nothing(exchange: Exchange) -> Iterable[bytes]:
+    return Body(exchange, None) if exchange.plan.closers or hasattr(exchange.source, "close") else ()
 
 
 def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
@@ -112,7 +117,7 @@ def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterabl
 
 def _late(exchange: Exchange, body: Iterable[bytes]) -> Body:
     if isinstance(body, (list, tuple)):
-        raise RuntimeError("the application returned without calling start_response (PEP 3333)")
+        raise RuntimeError("the application returned without calling start_response (PEP 3333)")  # noqa: TRY004
     return Body(exchange, body)
 
 
@@ -129,7 +134,7 @@ def _untouched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def _is_file(environ: Environ, body: object) -> bool:
-    """Whether the body came from the server's own file wrapper (PEP 3333 "Optional Platform-Specific File Handling")."""
+    """Whether it came from the server's file wrapper (PEP 3333 "Optional Platform-Specific File Handling")."""
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type):
         return isinstance(body, wrapper)
@@ -144,8 +149,8 @@ def _watched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
         body.close = watcher.close  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
         return watcher
-    watcher.over, watcher.sent = True, None  # the server reads the file itself: nobody counts
-    exchange.transforms = None
+    watcher.over = True  # the server reads the file itself: nobody sees, nobody counts
+    exchange.transforms = exchange.sent = None
     return body
 
 

@@ -1,12 +1,16 @@
-"""Effects: what a layer does to a request and a response, declared, so that an order can be checked before any request."""
+"""Effects: what a layer does to a request and a response, declared, so that an order can be checked at once."""
 
 from __future__ import annotations
 
-from collections.abc import Set  # noqa: TC003 - dataclass fields are looked at at run time
+from collections.abc import Set as AbstractSet  # noqa: TC003 - dataclass fields are looked at at run time
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, cast
 
 from middleware.http.fields import is_token
 from middleware.wsgi.errors import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,10 @@ class Effects:
     measures: bool = False
     rewrites_body: bool = False
     encodes_body: bool = False
-    sets: Set[str] = frozenset()
-    reads: Set[str] = frozenset()
-    provides: Set[str] = frozenset()
-    requires: Set[str] = frozenset()
+    sets: AbstractSet[str] = frozenset()
+    reads: AbstractSet[str] = frozenset()
+    provides: AbstractSet[str] = frozenset()
+    requires: AbstractSet[str] = frozenset()
     unique: bool | str = False
 
     def __post_init__(self) -> None:
@@ -54,7 +58,7 @@ class Effects:
         """Keep an iterable of names as a frozenset; one string counts as one name."""
         names = (value,) if isinstance(value, str) else value
         try:
-            kept = frozenset(names)  # type: ignore[call-overload]
+            kept = frozenset(cast("Iterable[str]", names))
         except TypeError:
             problems.add(option, "an iterable of names", value)
             return

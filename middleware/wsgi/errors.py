@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class ConfigError(ValueError):
     """An option that cannot be right. Names the middleware, the option, the rule and the value."""
@@ -23,6 +25,11 @@ class Problems:
         if not holds:
             self.add(option, rule, value)
         return bool(holds)
+
+    def add_fault(self, option: str, fault: str | Literal[False] | None, value: object) -> None:
+        """Note that something was found wrong with `value`, if it was."""
+        if fault:
+            self.add(option, fault, value)
 
     def done(self) -> None:
         """Raise ConfigError if anything was noted."""

@@ -1,73 +1,52 @@
 """Exchange: one request and its response. Everything that happens to the head of a response happens here.
 
 A head is shown to the layers, innermost first, and passed on to the server once. It waits for the body where a layer
-wants to see that. Phases: NEW (no head yet), STARTED (the application gave one), PASSED (the server has it, but has sent
-nothing as far as we know), SENT (content has gone out: too late for another head); PLAIN is PASSED on the shortest way.
+wants to see that. Phases: NEW (no head yet), STARTED (the application gave one), PASSED (the server has it, but has
+sent nothing as far as we know), SENT (content has gone out: too late for another head); PLAIN is PASSED on the shortest
+way.
 """
 
 from __future__ import annotations
 
 import logging
-import traceback
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from middleware.http.status import ORDINARY, status_fault, without_content
 from middleware.wsgi.response import Response, Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from middleware.wsgi.types import Environ, ExcInfo, Predicate, StartResponse, Write
-
-    OnResponse = Callable[[Environ, Response], Transform | None]
-    OnClose = Callable[[Environ, BaseException | None], None]
+    from middleware.wsgi.plan import OnResponse, Plan
+    from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
 
 NEW, STARTED, PASSED, SENT, PLAIN = range(5)
-EXCEPTION: Final = "middleware.exception"
-BYTES_SENT: Final = "middleware.bytes_sent"
-_INTERNAL_SERVER_ERROR: Final = (
-    "500 Internal Server Error",
-    (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "22")),
-    [b"Internal Server Error\n"],
-)
 logger = logging.getLogger("middleware")
-
-
-@dataclass(slots=True)
-class Plan:
-    """Who takes part in a response: innermost layer first, as a response meets them."""
-
-    responders: tuple[OnResponse, ...]
-    closers: tuple[OnClose, ...]
-    unmet: tuple[tuple[Predicate | None, OnResponse], ...]  # layers that the request has not reached
-    respond: bool  # to errors of the application
 
 
 class Exchange(Response):
     """What the layers see as Response, with what the protocol needs to remember for one request.
 
-    Every request makes one. The first group of attributes is set by who makes it; the second by `prepare`, which an
-    ordinary response does without.
+    Every request makes one. Who makes it sets environ, server, plan, phase and ready; the rest is set by `prepare`,
+    which an ordinary response does without.
     """
 
     __slots__ = (
-        # set by who makes it
-        "environ",
-        "phase",
-        "plan",
-        "ready",
-        "server",
-        # set by prepare
         "_write",
+        "environ",
         "error",
         "exc_info",
         "held",
         "left",
         "mute",
+        "phase",
+        "plan",
+        "ready",
+        "sent",
+        "server",
         "source",
         "transforms",
-    )  # fmt: skip
+    )
 
     environ: Environ
     server: StartResponse
@@ -83,8 +62,9 @@ class Exchange(Response):
         self.ready = True
         self.phase = min(self.phase, PASSED)
         self.mute = False  # no content goes out
+        self.sent: int | None = 0  # bytes of content, as far as they pass through here
         self.body = None
-        self.source: Iterable[bytes] | None = None  # what the application returned
+        self.source: object = None  # what the application returned, and wants closed
         self.error: BaseException | None = None
         self.exc_info: ExcInfo | None = None
         self.left: Iterator[OnResponse] = iter(self.plan.responders)  # those that the head has still to be shown to
@@ -119,7 +99,7 @@ class Exchange(Response):
         if self.phase or exc_info is not None:
             return self._restart(status, headers, exc_info)
         self.phase = STARTED
-        self._reset(status, headers)
+        self.reset(status, headers)
         return self.write
 
     def _restart(self, status: str, headers: Iterable[tuple[str, str]], exc_info: ExcInfo | None) -> Write:
@@ -129,22 +109,21 @@ class Exchange(Response):
         self.prepare()
         if self.phase == SENT and exc_info[1] is not None:
             raise exc_info[1].with_traceback(exc_info[2])
-        self._reset(status, headers)
+        self.reset(status, headers)
         self.exc_info = exc_info
         if self.phase < PASSED:
             self.phase = STARTED
             self.left, self.held = iter(self.plan.responders), None
         else:
-            self._begin_again(self.plan.responders)
+            self.begin_again(self.plan.responders)
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Be the application's write(): what is written goes out before the iterable (PEP 3333 "The write() Callable")."""
+        """Send this before what the iterable has (PEP 3333, the write callable)."""
         if self.phase < PASSED:
             self.begin()
-        data = self.feed(data)
         if not self.mute:
-            self._write(data)
+            self._write(self.feed(data))
 
     # -- the head ------------------------------------------------------------------------------------------------
 
@@ -169,7 +148,7 @@ class Exchange(Response):
                 break
         return self.write
 
-    def _begin_again(self, responders: Sequence[OnResponse]) -> None:
+    def begin_again(self, responders: Sequence[OnResponse]) -> None:
         """Show a head that stands for an error to the layers; one that fails on it is left out, so that it goes out."""
         for on_response in responders:
             before = self.status, self.lines.copy(), self.body
@@ -182,7 +161,7 @@ class Exchange(Response):
                     continue
             except Exception:
                 logger.exception("A layer failed on an error response and was left out: %r", on_response)
-            self._reset(*before)
+            self.reset(*before)
         self._pass_on()
 
     def _attach(self, transform: Transform) -> None:
@@ -221,7 +200,7 @@ class Exchange(Response):
             if length:
                 self.setdefault("Content-Length", str(length))
 
-    def _reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
+    def reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
         """Start the head over."""
         self.status, self.lines, self.folded, self.body = status, list(headers), None, body
 
@@ -237,6 +216,7 @@ class Exchange(Response):
                 chunk = transform.feed(chunk)
         if chunk:
             self.phase = SENT
+            self.sent = (self.sent or 0) + len(chunk)
         return chunk
 
     def finish(self) -> bytes:
@@ -245,67 +225,3 @@ class Exchange(Response):
         for transform in self.transforms or ():
             tail = (transform.feed(tail) if tail else b"") + transform.finish()
         return tail
-
-    # -- the end -------------------------------------------------------------------------------------------------
-
-    def respond(self, error: BaseException) -> bool:
-        """Answer an error of the application with a plain 500 that every layer sees, if there is still time."""
-        self.prepare()
-        self.error = error
-        if not self.plan.respond or self.phase == SENT or not isinstance(error, Exception):
-            return False
-        environ = self.environ
-        logger.error("Exception on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), exc_info=error)
-        environ[EXCEPTION] = error
-        self._drop_source()
-        self._reset(*_INTERNAL_SERVER_ERROR)
-        self.transforms = ()
-        self.exc_info = (type(error), error, error.__traceback__)
-        unmet = [hook for condition, hook in self.plan.unmet if condition is None or condition(environ)]
-        self._begin_again((*unmet, *self.plan.responders))
-        return True
-
-    def _drop_source(self) -> None:
-        """Close an iterable of the application that nobody will see."""
-        source, self.source = self.source, None
-        try:
-            _close(source)
-        except Exception:
-            logger.exception("close() failed after an error")
-
-    def abandon(self) -> None:
-        """End an exchange of which the server gets nothing to close: an exception is on its way to it."""
-        self._drop_source()
-        try:
-            self.close()
-        except Exception:
-            logger.exception("on_close failed after an error")
-
-    def close(self) -> None:
-        """Close the application's iterable, then tell every layer, whatever any of them raises (PEP 3333 "close()")."""
-        environ, failure = self.environ, None
-        source, self.source, self.body = self.source, None, None
-        try:
-            _close(source)
-        except BaseException as error:  # noqa: BLE001 - raised below, after everybody was told
-            failure = error
-        told = self.error or environ.get(EXCEPTION) or failure
-        for on_close in self.plan.closers:
-            try:
-                on_close(environ, told)
-            except BaseException as error:  # noqa: BLE001, PERF203 - as above
-                failure = failure or error
-        self.error = None
-        if told is environ.get(EXCEPTION) is not None:
-            traceback.clear_frames(told.__traceback__)  # they lead to the environ, which leads back here
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                failure = told = None  # they lead back to this frame
-
-
-def _close(iterable: object) -> None:
-    close: Callable[[], object] | None = getattr(iterable, "close", None)
-    if close is not None:
-        close()

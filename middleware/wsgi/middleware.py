@@ -6,7 +6,8 @@ import inspect
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.pipeline import Layer, pipeline
+from middleware.wsgi.pipeline import pipeline
+from middleware.wsgi.plan import Layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Sealed(type):
-    """Seals an instance when its construction is over, so that a subclass may set attributes wherever it likes in it."""
+    """Seals an instance when its construction is over: until then a subclass may set attributes wherever it likes."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         self = super().__call__(*args, **options)
@@ -27,8 +28,9 @@ class _Sealed(type):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        own, *others = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
-        return inspect.Signature(others)
+        """What a caller has to give: the metaclass would show *args and **options."""
+        parameters = [*inspect.signature(cls.__init__).parameters.values()]  # type: ignore[misc]
+        return inspect.Signature(parameters[1:])
 
 
 class Middleware(metaclass=_Sealed):
@@ -101,6 +103,7 @@ class Middleware(metaclass=_Sealed):
     # -- what everyone gets --------------------------------------------------------------------------------------
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run one request through this layer and its application (PEP 3333)."""
         return self._run(environ, start_response)
 
     def wrap(self, app: Application) -> Self:
@@ -161,7 +164,7 @@ class Middleware(metaclass=_Sealed):
         return args[1:] if args and args[0] is self._given_app else args
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._compared() == other._compared()  # type: ignore[attr-defined]
+        return type(other) is type(self) and self._compared() == other._compared()
 
     def __hash__(self) -> int:
         return hash((type(self), self.name))
@@ -194,9 +197,10 @@ class Middleware(metaclass=_Sealed):
         elif callable(self.app):
             self.__dict__["_run"] = pipeline(self.app, [self.layer()])
         else:
-            raise TypeError(f"{self.name}: a WSGI application is a callable (environ, start_response); got {self.app!r}")
+            rule = "a WSGI application is a callable (environ, start_response)"
+            raise TypeError(f"{self.name}: {rule}; got {self.app!r}")
 
-    def _unbound(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _unbound(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
         kind = type(self).__name__
         raise TypeError(
             f"{kind} was called without an application to wrap: write {kind}(app, ...), {kind}(...).wrap(app) or "

@@ -6,56 +6,38 @@ close. Which methods a layer has is found here, when the pipeline is made; a req
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from middleware.wsgi.body import deliver
-from middleware.wsgi.exchange import NEW, PLAIN, STARTED, Exchange, Plan
+from middleware.wsgi.ending import EXCEPTION, answered
+from middleware.wsgi.exchange import NEW, PLAIN, STARTED, Exchange
+from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from middleware.wsgi.exchange import OnClose, OnResponse
-    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+    from middleware.wsgi.types import Application, Environ, StartResponse
 
-    OnRequest = Callable[[Environ], Application | None]
     Meet = Callable[[Exchange], Application]
 
-
-class Layer(NamedTuple):
-    """What the pipeline runs of a middleware: None stands for what its class does not override."""
-
-    condition: Predicate | None
-    on_request: OnRequest | None
-    on_response: OnResponse | None
-    on_close: OnClose | None
-    waits: bool  # its on_response wants to see the body
+_SIZED: Final = (list, tuple)
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Application:
     """Put `layers`, outermost first, around `app`. `respond`: answer errors instead of re-raising them."""
-    plan = _plan(layers, layers, respond=respond)
+    plan = plan_for(layers, (), respond=respond)
     if any(layer.condition is not None for layer in layers):
         return _careful(_choosing(app, layers, respond=respond), plan)
     steps = [
-        (layer.on_request, _plan(layers[:met], layers, respond=respond))
+        (layer.on_request, plan_for(layers[:met], layers[met:], respond=respond))
         for met, layer in enumerate(layers, 1)
         if layer.on_request is not None
     ]
     careful = _careful(_meeting(app, plan, steps), plan)
     if plan.closers or any(layer.waits for layer in layers):
         return careful
-    return _quick(app, plan, dict(steps), careful)
-
-
-def _plan(met: Sequence[Layer], layers: Sequence[Layer], *, respond: bool, depth: int | None = None) -> Plan:
-    """The part that the layers which a request has met have in its response."""
-    beyond = layers[len(met) if depth is None else depth :]
-    return Plan(
-        tuple(layer.on_response for layer in reversed(met) if layer.on_response is not None),
-        tuple(layer.on_close for layer in reversed(met) if layer.on_close is not None),
-        tuple((layer.condition, layer.on_response) for layer in reversed(beyond) if layer.on_response is not None),
-        respond,
-    )
+    return _quick(app, plan, steps, careful)
 
 
 def _meeting(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]) -> Meet:
@@ -75,20 +57,31 @@ def _meeting(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan
 def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Meet:
     """The same, where layers have conditions: who takes part is known only when the request is there."""
 
+    @lru_cache(maxsize=256)
+    def plan(chosen: tuple[int, ...], depth: int) -> Plan:
+        return plan_for([layers[place] for place in chosen], layers[depth:], respond=respond)
+
     def meet(exchange: Exchange) -> Application:
-        chosen: list[Layer] = []
-        environ = exchange.environ
-        exchange.plan = _plan(chosen, layers, respond=respond, depth=0)
-        for depth, layer in enumerate(layers, 1):
-            if layer.condition is None or layer.condition(environ):
-                chosen.append(layer)
-                exchange.plan = _plan(chosen, layers, respond=respond, depth=depth)
-                answer = layer.on_request(environ) if layer.on_request is not None else None
+        chosen: list[int] = []
+        place = -1
+        try:
+            for place, layer in enumerate(layers):
+                answer = _ask(layer, exchange.environ, place, chosen)
                 if answer is not None:
                     return answer
-        return app
+            return app
+        finally:
+            exchange.plan = plan(tuple(chosen), place + 1)
 
     return meet
+
+
+def _ask(layer: Layer, environ: Environ, place: int, chosen: list[int]) -> Application | None:
+    """Show the request to a layer if it takes part, and note that it does."""
+    if layer.condition is not None and not layer.condition(environ):
+        return None
+    chosen.append(place)
+    return None if layer.on_request is None else layer.on_request(environ)
 
 
 def _careful(meet: Meet, plan: Plan) -> Application:
@@ -97,10 +90,11 @@ def _careful(meet: Meet, plan: Plan) -> Application:
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = _exchange(environ, start_response, plan)
         exchange.prepare()
+        environ.pop(EXCEPTION, None)  # of an earlier request: an environ may be used again
         try:
             return _delivered(exchange, meet(exchange)(environ, exchange.start_waiting))
         except BaseException as error:
-            if not _answered(exchange, error):
+            if not answered(exchange, error):
                 raise
         return deliver(exchange)
 
@@ -110,7 +104,7 @@ def _careful(meet: Meet, plan: Plan) -> Application:
 def _exchange(environ: Environ, start_response: StartResponse, plan: Plan) -> Exchange:
     exchange = Exchange()
     exchange.environ, exchange.server, exchange.plan = environ, start_response, plan
-    exchange.phase, exchange.ready, exchange.folded = NEW, False, None
+    exchange.phase, exchange.ready, exchange.folded, exchange.body = NEW, False, None, None
     return exchange
 
 
@@ -123,21 +117,10 @@ def _delivered(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     return deliver(exchange)
 
 
-def _answered(exchange: Exchange, error: BaseException) -> bool:
-    """Whether the error was answered by a response; if not, everything is over and closed."""
-    try:
-        if exchange.respond(error):
-            return True
-    except BaseException:
-        exchange.abandon()
-        raise
-    exchange.abandon()
-    return False
-
-
-def _quick(app: Application, plan: Plan, plans: dict[OnRequest, Plan], careful: Application) -> Application:
-    """The way of an ordinary request through layers that look at heads only: nothing waits, and little is remembered."""
-    steps = tuple(plans)
+def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]], careful: Application) -> Application:
+    """The way of an ordinary request through layers that look at heads only: nothing waits, little is remembered."""
+    plans: dict[OnRequest | None, Plan] = dict(steps)
+    hooks = tuple(on_request for on_request, _ in steps)
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("REQUEST_METHOD") == "HEAD":
@@ -148,23 +131,22 @@ def _quick(app: Application, plan: Plan, plans: dict[OnRequest, Plan], careful: 
         exchange.plan = plan
         exchange.phase = NEW
         exchange.ready = False
-        exchange.folded = None
-        on_request = answer = None
+        exchange.folded = exchange.body = on_request = None
+        answering = app
         try:
-            for on_request in steps:
+            for on_request in hooks:
                 answer = on_request(environ)
                 if answer is not None:
-                    exchange.plan = plans[on_request]
+                    answering, exchange.plan = answer, plans[on_request]
                     break
             on_request = None
-            body = (app if answer is None else answer)(environ, exchange.start)
-            if exchange.phase == PLAIN and (type(body) is list or type(body) is tuple):
+            body = answering(environ, exchange.start)
+            if exchange.phase == PLAIN and type(body) in _SIZED:
                 return body  # by far the most responses: nothing to change, nothing to watch
             return _delivered(exchange, body)
         except BaseException as error:
-            if on_request is not None:
-                exchange.plan = plans[on_request]
-            if not _answered(exchange, error):
+            exchange.plan = plans.get(on_request, exchange.plan)
+            if not answered(exchange, error):
                 raise
         return deliver(exchange)
 

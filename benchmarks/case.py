@@ -1,0 +1,78 @@
+"""Case: one row of the table, and the application that all of them wrap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+STATUS: Final = "200 OK"
+PAGE: Final = b"<!doctype html><title>page</title>".ljust(1024, b".")
+ENVIRON: Final[dict[str, Any]] = {
+    "REQUEST_METHOD": "GET",
+    "SCRIPT_NAME": "",
+    "PATH_INFO": "/",
+    "QUERY_STRING": "",
+    "SERVER_NAME": "localhost",
+    "SERVER_PORT": "8080",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+    "REMOTE_ADDR": "127.0.0.1",
+    "HTTP_HOST": "localhost:8080",
+    "HTTP_USER_AGENT": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36",
+    "HTTP_ACCEPT": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "HTTP_ACCEPT_ENCODING": "gzip, deflate, br, zstd",
+    "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.5",
+    "HTTP_ORIGIN": "https://app.example",
+    "wsgi.version": (1, 0),
+    "wsgi.url_scheme": "http",
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": False,
+    "wsgi.run_once": False,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row.
+
+    Attributes:
+        key: how gates and the JSON name it.
+        label: how the table names it.
+        make: puts around the bare application what is measured.
+        sends: the fields that its response must have beside those of the application, or it is not measured.
+        limit: the key of the hand-written function that does the same, if there is one.
+        needs: a package that must be installed; without it the row is skipped.
+    """
+
+    key: str
+    label: str
+    make: Callable[[Application], Application]
+    sends: tuple[str, ...] = ()
+    limit: str | None = None
+    needs: str | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether the package that it needs is not installed."""
+        return self.needs is not None and find_spec(self.needs) is None
+
+
+def page(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Answer 1 KiB of HTML with two fields: the bare application."""
+    start_response(STATUS, [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", "1024")])
+    return [PAGE]
+
+
+def fields(count: int) -> tuple[tuple[str, str], ...]:
+    """So many different fields to set."""
+    return tuple((f"X-Field-{number}", f"value {number}") for number in range(count))
+
+
+def names(count: int) -> tuple[str, ...]:
+    """The names of those fields."""
+    return tuple(name for name, _ in fields(count))

@@ -1,0 +1,80 @@
+"""The limit: each job, and all of them, in one function written by hand for nothing else.
+
+The least that Python needs to do the same: a field that is set replaces every line of its name, the list of the
+application is not changed, exc_info is passed on. No options, no order, no answer to errors.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from benchmarks.case import Case, fields, names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from benchmarks.case import Application
+
+    Lines: TypeAlias = list[tuple[str, str]]
+
+
+def headers(app: Application) -> Application:
+    """Set one field."""
+    [line] = fields(1)
+    folded = line[0].lower()
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            for name, _ in lines:
+                if name.lower() == folded:
+                    lines = [*(kept for kept in lines if kept[0].lower() != folded), line]
+                    break
+            else:
+                lines = [*lines, line]
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        return app(environ, start)
+
+    return run
+
+
+def timing(app: Application) -> Application:
+    """Say the milliseconds until the head in Server-Timing."""
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            lines = [*lines, ("Server-Timing", "total;dur=%.3f" % ((perf_counter() - begun) * 1000.0))]
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        begun = perf_counter()
+        return app(environ, start)
+
+    return run
+
+
+def both(app: Application) -> Application:
+    """Set one field and say the milliseconds."""
+    [line] = fields(1)
+    folded = line[0].lower()
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            for name, _ in lines:
+                if name.lower() == folded:
+                    lines = [kept for kept in lines if kept[0].lower() != folded]
+                    break
+            lines = [*lines, line, ("Server-Timing", "total;dur=%.3f" % ((perf_counter() - begun) * 1000.0))]
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        begun = perf_counter()
+        return app(environ, start)
+
+    return run
+
+
+CASES = (
+    Case("limit/headers", "one field", headers, sends=names(1)),
+    Case("limit/timing", "Server-Timing", timing, sends=("Server-Timing",)),
+    Case("limit/both", "one field and Server-Timing", both, sends=(*names(1), "Server-Timing")),
+)

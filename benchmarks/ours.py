@@ -1,0 +1,74 @@
+"""This project: its layers alone, together, and many of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.case import Case, fields, names
+from middleware import Headers, Middleware, Response, Stack, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.case import Application
+
+
+class Custom(Middleware):
+    """A layer as anybody writes one: it sets a field."""
+
+    def __init__(self, app: Application | None = None, /, *, field: str, value: str) -> None:
+        super().__init__(app)
+        self.field, self.value = field, value
+
+    def on_response(self, environ: dict[str, object], response: Response) -> None:  # noqa: ARG002 - it needs no request
+        """Set the field."""
+        response.headers[self.field] = self.value
+
+
+def empty(app: Application) -> Application:
+    """No layers: the application itself."""
+    return Stack().wrap(app)
+
+
+def headers(app: Application) -> Application:
+    """One layer in a stack."""
+    return Stack(Headers(set=dict(fields(1)))).wrap(app)
+
+
+def alone(app: Application) -> Application:
+    """One layer without a stack."""
+    return Headers(app, set=dict(fields(1)))
+
+
+def timing(app: Application) -> Application:
+    """The other layer in a stack."""
+    return Stack(Timing()).wrap(app)
+
+
+def both(app: Application) -> Application:
+    """Both of them."""
+    return Stack(Timing(), Headers(set=dict(fields(1)))).wrap(app)
+
+
+def several_headers(count: int) -> Callable[[Application], Application]:
+    """So many Headers, each with one field of its own."""
+    return lambda app: Stack(*(Headers(set={name: value}) for name, value in fields(count))).wrap(app)
+
+
+def several_custom(count: int) -> Callable[[Application], Application]:
+    """So many layers of one's own."""
+    return lambda app: Stack(*(Custom(field=name, value=value) for name, value in fields(count))).wrap(app)
+
+
+CASES = (
+    Case("ours/empty", "Stack()", empty),
+    Case("ours/alone", "Headers(app, set=...)", alone, sends=names(1), limit="limit/headers"),
+    Case("ours/headers", "Stack(Headers)", headers, sends=names(1), limit="limit/headers"),
+    Case("ours/timing", "Stack(Timing)", timing, sends=("Server-Timing",), limit="limit/timing"),
+    Case("ours/both", "Stack(Timing, Headers)", both, sends=(*names(1), "Server-Timing"), limit="limit/both"),
+    Case("ours/headers-4", "4 x Headers", several_headers(4), sends=names(4)),
+    Case("ours/headers-20", "20 x Headers", several_headers(20), sends=names(20)),
+    Case("ours/custom-1", "1 x custom", several_custom(1), sends=names(1), limit="limit/headers"),
+    Case("ours/custom-4", "4 x custom", several_custom(4), sends=names(4)),
+    Case("ours/custom-20", "20 x custom", several_custom(20), sends=names(20)),
+)

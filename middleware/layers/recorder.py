@@ -1,0 +1,106 @@
+"""What Timing keeps of one request, and what it tells of it. No layer of its own: it belongs to Timing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from middleware.http.server_timing import duration_fault, metric_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+SAID: Final[tuple[()]] = ()
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One request, when it is over.
+
+    Attributes:
+        method, path: str. The path is SCRIPT_NAME and PATH_INFO as the server decoded them.
+        status: str, "200 OK"; None if the application failed before there was one.
+        seconds_to_headers: float, from the request to the head of the response; None without a head.
+        seconds: float, from the request to the close of the body.
+        bytes_sent: int, content that left the stack; None if the server sent a file by itself.
+        error: the exception that ended it badly, or None.
+    """
+
+    method: str
+    path: str
+    status: str | None
+    seconds_to_headers: float | None
+    seconds: float
+    bytes_sent: int | None
+    error: BaseException | None
+
+
+class Recorder:
+    """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
+
+    __slots__ = ("claimed", "clock", "marks", "metrics", "outer", "seconds", "start", "status")
+
+    clock: Callable[[], float]
+    start: float
+    # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
+    metrics: list[tuple[str, float, str | None]] | tuple[()] | None
+    outer: Recorder | None  # of a Timing further out
+    claimed: int | None  # the id of the response that it measures
+    marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
+    status: str | None
+    seconds: float | None
+
+    def add(self, name: str, seconds: float, description: str | None = None) -> None:
+        """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
+        fault = metric_fault(name, description) or duration_fault(seconds)
+        if fault is not None:
+            raise ValueError(fault)
+        self.more().append((name, seconds, description))
+
+    def more(self) -> list[tuple[str, float, str | None]]:
+        """Make room for what an ordinary request does without."""
+        metrics = self.metrics
+        if not isinstance(metrics, list):
+            self.claimed = None if metrics is None else 0
+            self.metrics = metrics = []
+            self.marks = {}
+            self.outer = self.status = self.seconds = None
+        return metrics
+
+    @property
+    def running(self) -> bool:
+        """Whether its response is still to come."""
+        return self.metrics is None or (isinstance(self.metrics, list) and self.claimed is None)
+
+    @contextmanager
+    def measure(self, name: str, description: str | None = None) -> Iterator[None]:
+        """Add the time that the body of the `with` takes, also if it raises. ValueError as `add`."""
+        if (fault := metric_fault(name, description)) is not None:
+            raise ValueError(fault)
+        start = self.clock()
+        try:
+            yield
+        finally:
+            self.add(name, max(self.clock() - start, 0.0), description)
+
+    def own(self, response: int) -> Recorder | None:
+        """The recorder of the Timing that looks at this response: further in, others may measure theirs."""
+        recorder: Recorder | None = self
+        while recorder is not None:
+            recorder.more()
+            if recorder.claimed in (None, response):
+                recorder.claimed = response
+                return recorder
+            recorder = recorder.outer
+        return None
+
+    def layers(self, names: Sequence[str], now: float) -> Iterator[tuple[str, float, None]]:
+        """The own time of every layer that the request met: what passed inside it does not count."""
+        marks = {**self.marks, (0, "in"): self.start, (0, "out"): now}
+        for index, name in enumerate(names):
+            came, went = marks.get((index, "in")), marks.get((index, "out"))
+            if came is None or went is None:
+                return
+            further, back = marks.get((index + 1, "in"), went), marks.get((index + 1, "out"), went)
+            yield name, max(further - came + went - back, 0.0), None

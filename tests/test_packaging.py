@@ -1,0 +1,173 @@
+"""What is installed is what is tested, and the distributions hold it whole.
+
+The tests marked `distribution` build the sdist and the wheel from a clean copy of the checkout and install the sdist in
+an environment of its own. They need a package index; `tox -e package` runs them.
+"""
+
+import configparser
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import middleware
+
+ROOT = Path(__file__).parents[1]
+NAME = "wsgi-middleware-stack"
+run_by_tox = pytest.mark.skipif("MIDDLEWARE_INSTALLED" not in os.environ, reason="the package may be the checkout's")
+# What lies in a checkout that was worked in, and in no clone.
+LEFTOVERS = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "htmlcov")
+
+SMOKE = """
+import gzip
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+from middleware import CORS, Gzip, Headers, Stack, Timing
+
+PAGE = b"<p>Hello</p>" * 1000
+
+
+def page(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))])
+    return [PAGE]
+
+
+stack = Stack(Timing(), CORS(allow_origins=["https://app.example"]), Headers(set={"X-App": "demo"}), Gzip())
+application = validator(stack.wrap(validator(page)))
+environ = {"HTTP_ACCEPT_ENCODING": "gzip", "HTTP_ORIGIN": "https://app.example", "QUERY_STRING": ""}
+setup_testing_defaults(environ)
+seen = []
+body = application(environ, lambda *head: seen.append(head))
+content = b"".join(body)
+body.close()
+(status, lines), = seen
+headers = dict(lines)
+assert status == "200 OK", status
+assert gzip.decompress(content) == PAGE
+assert headers["Content-Encoding"] == "gzip", headers
+assert headers["Content-Length"] == str(len(content)), headers
+assert headers["X-App"] == "demo", headers
+assert headers["Access-Control-Allow-Origin"] == "https://app.example", headers
+assert headers["Server-Timing"].startswith("total;dur="), headers
+"""
+
+
+class Distributions(NamedTuple):
+    """The two files that a release consists of."""
+
+    sdist: Path
+    wheel: Path
+
+
+def run(*command):
+    """What the command prints; all of it, if the command fails."""
+    done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def package_files():
+    """Every file of the package in the checkout, as the distributions name them."""
+    files = (path for path in (ROOT / "middleware").rglob("*") if path.is_file())
+    return {path.relative_to(ROOT).as_posix() for path in files if "__pycache__" not in path.parts}
+
+
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory):
+    work = tmp_path_factory.mktemp("distributions")
+    shutil.copytree(ROOT, work / "clean", ignore=LEFTOVERS)
+    run(sys.executable, "-m", "build", "--outdir", str(work / "dist"), str(work / "clean"))
+    [sdist], [wheel] = (work / "dist").glob("*.tar.gz"), (work / "dist").glob("*.whl")
+    return Distributions(sdist, wheel)
+
+
+@pytest.fixture(scope="session")
+def fresh_python(distributions, tmp_path_factory):
+    """The interpreter of an environment with nothing in it but the sdist, installed without extras."""
+    home = tmp_path_factory.mktemp("fresh") / "venv"
+    venv.create(home, with_pip=True)
+    python = str(home / ("Scripts" if os.name == "nt" else "bin") / "python")
+    run(python, "-m", "pip", "--disable-pip-version-check", "install", str(distributions.sdist))
+    return python
+
+
+@run_by_tox
+def test_the_package_under_test_is_the_installed_one():
+    places = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
+    assert not places.isdisjoint(Path(middleware.__file__).resolve().parents)
+
+
+@run_by_tox
+def test_a_command_that_a_test_starts_runs_the_installed_package():
+    assert run(sys.executable, "-c", "import middleware; print(middleware.__file__)").strip() == middleware.__file__
+
+
+def test_the_installed_version_is_that_of_the_checkout():
+    checkout = configparser.ConfigParser()
+    checkout.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert importlib.metadata.version(NAME) == checkout["metadata"]["version"]
+
+
+def test_the_package_says_that_it_is_typed():
+    assert Path(middleware.__file__).with_name("py.typed").is_file()
+
+
+@pytest.mark.distribution
+def test_the_wheel_holds_the_package_and_nothing_else(distributions):
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        held = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert held == package_files()
+
+
+@pytest.mark.distribution
+def test_the_sdist_holds_what_it_takes_to_build_the_package(distributions):
+    with tarfile.open(distributions.sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = package_files() | {"LICENSE", "README.md", "pyproject.toml", "setup.cfg"}
+    assert not wanted - held
+
+
+@pytest.mark.distribution
+def test_the_metadata_names_two_dependencies_and_the_oldest_python(distributions):
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        [name] = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+    always = {line for line in metadata.get_all("Requires-Dist") if "extra ==" not in line}
+    assert {line.partition(">")[0].strip() for line in always} == {"waitress", "webob"}
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata.get_all("License-File") == ["LICENSE"]
+    assert metadata.get_payload().strip(), "there is no long description"
+
+
+@pytest.mark.distribution
+@pytest.mark.skipif(importlib.util.find_spec("twine") is None, reason="twine is not installed")
+def test_an_index_would_accept_the_distributions(distributions):
+    run(sys.executable, "-m", "twine", "check", "--strict", *map(str, distributions))
+
+
+@pytest.mark.distribution
+def test_the_sdist_installs_alone_and_imports(fresh_python):
+    run(fresh_python, "-m", "pip", "--disable-pip-version-check", "check")
+    run(fresh_python, "-I", "-W", "error", "-c", "import middleware")
+
+
+@pytest.mark.distribution
+def test_a_stack_works_without_any_extra(fresh_python):
+    run(fresh_python, "-I", "-W", "error", "-c", SMOKE)
+
+
+@pytest.mark.distribution
+def test_the_command_is_there(fresh_python):
+    assert "serve" in run(fresh_python, "-I", "-m", "middleware", "--help")
