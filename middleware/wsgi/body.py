@@ -150,6 +150,7 @@ def _watched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     except (AttributeError, TypeError):
         return watcher
     watcher.over = True  # the server reads the file itself: nobody sees, nobody counts
+    watcher.iterator = iter(())
     exchange.transforms = exchange.sent = None
     return body
 

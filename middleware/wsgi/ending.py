@@ -60,13 +60,14 @@ def close(exchange: Exchange) -> None:
     source, exchange.source, exchange.body = exchange.source, None, None
     environ[BYTES_SENT] = exchange.sent
     failure = _attempt(_close, source)
-    told: BaseException | None = exchange.error or environ.get(EXCEPTION) or failure
+    answered_one: BaseException | None = environ.get(EXCEPTION)
+    told = exchange.error or answered_one or failure
     for on_close in exchange.plan.closers:
         failed = _attempt(on_close, environ, told)
         failure = failure or failed
     exchange.error = None
-    if told is not None and told is environ.get(EXCEPTION):
-        traceback.clear_frames(told.__traceback__)  # they lead to the environ, which leads back here
+    if answered_one is not None:
+        traceback.clear_frames(answered_one.__traceback__)  # they lead to the environ, which leads back here
     if failure is not None:
         try:
             raise failure

@@ -100,6 +100,7 @@ class Exchange(Response):
             return self._restart(status, headers, exc_info)
         self.phase = STARTED
         self.reset(status, headers)
+        self.left = iter(self.plan.responders)  # the plan is the one for who has met the request
         return self.write
 
     def _restart(self, status: str, headers: Iterable[tuple[str, str]], exc_info: ExcInfo | None) -> Write:

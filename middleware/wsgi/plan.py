@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from middleware.wsgi.response import Response, Transform
-from middleware.wsgi.types import Application, Environ
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from middleware.wsgi.types import Predicate
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ, Predicate
 
 OnRequest: TypeAlias = "Callable[[Environ], Application | None]"
 OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"

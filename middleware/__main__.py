@@ -1,0 +1,10 @@
+"""`python -m middleware`: see `middleware.cli.command`."""
+
+from __future__ import annotations
+
+import sys
+
+from middleware.cli.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

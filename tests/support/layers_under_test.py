@@ -1,0 +1,87 @@
+"""Every layer there is, as the protocol tests run it. A new layer joins all of them by one line here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
+
+
+class Upper(Middleware):
+    """Rewrites the body, chunk by chunk, and has something left at the end."""
+
+    effects = Effects(rewrites_body=True)
+
+    def on_response(self, environ, response):
+        return Uppercase()
+
+
+class Uppercase:
+    def __init__(self):
+        self.kept = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        out, self.kept = self.kept + chunk[:-1], chunk[-1:]
+        return out.upper()
+
+    def finish(self) -> bytes:
+        return self.kept.upper()
+
+
+class Undeclared(Upper):
+    """The same by a class that does not say so."""
+
+    effects = Effects()
+
+
+class Witness(Middleware):
+    """Writes down what it is told."""
+
+    def __init__(self, app=None, /, *, seen: list[Any]):
+        super().__init__(app)
+        self.seen = seen
+
+    def on_request(self, environ):
+        self.seen.append(("request", environ.get("REQUEST_METHOD")))
+
+    def on_response(self, environ, response):
+        self.seen.append(("response", response.status))
+
+    def on_close(self, environ, error):
+        self.seen.append(("close", type(error) if error is not None else None))
+
+
+class Sees(Middleware):
+    """Only looks at the response."""
+
+    def on_response(self, environ, response):
+        response.headers.get("Content-Type")
+
+
+def plain(app, environ=None):
+    def run(environ, start_response):
+        return app(environ, start_response)
+
+    return run
+
+
+# name -> (the layers, what they make of a body)
+LAYERS: dict[str, tuple[list[Any], Any]] = {
+    "looks": ([Sees()], bytes),
+    "headers": ([Headers(set={"X-Set": "1"}, default={"X-Default": "1"}, append=[("X-Add", "1")], remove="X-Old")], bytes),
+    "headers-one-edit": ([Headers(set={"X-Set": "1"})], bytes),
+    "headers-made": ([Headers(set={"X-Made": lambda environ, response: response.status[:3]})], bytes),
+    "headers-conditional": ([Headers(set={"X-Set": "1"}).when(match.path("/"))], bytes),
+    "timing": ([Timing()], bytes),
+    "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
+    "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
+    "witness": ([Witness(seen=[])], bytes),
+    "upper": ([Upper()], bytes.upper),
+    "upper-undeclared": ([Undeclared()], bytes.upper),
+    "external": ([Headers(set={"X-Set": "1"}), External(plain), Timing()], bytes),
+    "all": ([Timing(on_complete=lambda m: None), Headers(set={"X-Set": "1"}), Witness(seen=[]), Upper(), Sees()], bytes.upper),
+}
+
+
+def stack(name: str) -> Stack:
+    return Stack(*LAYERS[name][0])

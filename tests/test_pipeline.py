@@ -1,0 +1,518 @@
+"""The pipeline, where the protocol tests do not look: who is asked, in which order, and what is not touched."""
+
+from __future__ import annotations
+
+import gc
+import io
+import sys
+import threading
+from wsgiref.util import FileWrapper
+
+import pytest
+from gateway import environ, serve
+from layers_under_test import LAYERS, Undeclared, Upper, Witness, stack
+from shapes import SHAPES, TEXT, Body, Failure, returning
+
+from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
+
+
+def app_of(result, status="200 OK", headers=TEXT):
+    return returning(result, status, headers)[0]
+
+
+def call(app, **extra):
+    """What a server gets: the very object, and the head."""
+    heads = []
+    result = app(environ(**extra), lambda status, headers, exc_info=None: heads.append((status, headers)))
+    return result, heads
+
+
+class Named(Middleware):
+    """Writes its name down, request and response."""
+
+    def __init__(self, name, log, answer=None):
+        super().__init__()
+        self.name, self.log, self.answer = name, log, answer
+
+    def on_request(self, environ):
+        self.log.append(f"{self.name} in")
+        return self.answer
+
+    def on_response(self, environ, response):
+        self.log.append(f"{self.name} out")
+        response.headers[f"X-{self.name}"] = "1"
+
+    def on_close(self, environ, error):
+        self.log.append(f"{self.name} over")
+
+
+class Raises(Middleware):
+    """Raises wherever it is told to."""
+
+    def __init__(self, *where):
+        super().__init__()
+        self.where = where
+
+    def on_request(self, environ):
+        if "request" in self.where:
+            raise Failure("on_request")
+
+    def on_response(self, environ, response):
+        response.headers["X-Half"] = "done"
+        if "response" in self.where:
+            raise Failure("on_response")
+        del response.headers["X-Half"]
+
+    def on_close(self, environ, error):
+        if "close" in self.where:
+            raise Failure("on_close")
+
+
+# -- order ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_goes_inward_and_a_response_outward():
+    log = []
+    serve(Stack(Named("A", log), Named("B", log)).wrap(app_of([b"x"])))
+    assert log == ["A in", "B in", "B out", "A out", "B over", "A over"]
+
+
+@pytest.mark.parametrize("condition", [None, match.path("/")], ids=["always", "conditional"])
+def test_an_answer_passes_the_layers_that_the_request_met(condition):
+    """A layer that answers, and those outside it, see the response; those inside, and the application, see nothing."""
+    log = []
+    answering = Named("B", log, answer=app_of([b"answer"], "403 No"))
+    if condition is not None:
+        answering = answering.when(condition)
+    answer = serve(Stack(Named("A", log), answering, Named("C", log)).wrap(app_of([b"x"])))
+    assert (answer.status, answer.body) == ("403 No", b"answer")
+    assert log == ["A in", "B in", "B out", "A out", "B over", "A over"]
+
+
+def test_without_on_close_an_answer_takes_the_short_way_too():
+    class Answers(Middleware):
+        def on_request(self, environ):
+            return app_of([b"answer"])
+
+    answer = serve(Stack(Headers(set={"X-Out": "1"}), Answers(), Headers(set={"X-In": "1"})).wrap(app_of([b"x"])))
+    assert (answer.body, answer.get("X-Out"), answer.get("X-In")) == (b"answer", "1", None)
+
+
+@pytest.mark.parametrize(("path", "log"), [("/a", ["A in", "A out", "A over"]), ("/b", ["B in", "B out", "B over"])])
+def test_a_layer_takes_part_when_its_condition_holds(path, log):
+    seen = []
+    layers = Named("A", seen).when(match.path("/a")), Named("B", seen).when(match.path("/b"))
+    serve(Stack(*layers).wrap(app_of([b"x"])), path)
+    assert seen == log
+
+
+def test_a_condition_is_asked_when_the_request_reaches_the_layer():
+    """So that a layer further out may prepare the environ."""
+
+    class Marks(Middleware):
+        def on_request(self, environ):
+            environ["middleware.test"] = True
+
+    inner = Headers(set={"X-In": "1"}).when(lambda environ: "middleware.test" in environ)
+    assert serve(Stack(Marks(), inner).wrap(app_of([b"x"]))).get("X-In") == "1"
+
+
+# -- bodies ----------------------------------------------------------------------------------------------------------
+
+WATCHING = [Headers(set={"X": "1"}), Witness(seen=[])]
+
+
+@pytest.mark.parametrize("body", [[b"a"], (b"a", b"b"), []], ids=["list", "tuple", "empty"])
+@pytest.mark.parametrize("wrap", [Headers(set={"X": "1"}).wrap, Stack(Headers(set={"X": "1"}), Timing()).wrap])
+@pytest.mark.filterwarnings("ignore::middleware.OrderWarning")
+def test_an_untouched_sized_body_is_the_same_object(wrap, body):
+    assert call(wrap(app_of(body)))[0] is body
+
+
+@pytest.mark.parametrize("layers", [[Headers(set={"X": "1"})], WATCHING], ids=["headers", "watched"])
+def test_the_servers_own_file_wrapper_is_handed_on(layers):
+    """The same object, so that the server can send the file by itself; its close() reaches file and layers, once."""
+    file = io.BytesIO(b"content")
+    wrapper = FileWrapper(file)
+    result, _ = call(Stack(*layers).wrap(app_of(wrapper)))
+    assert result is wrapper
+    result.close()
+    assert file.closed
+
+
+def test_a_watched_file_wrapper_tells_of_its_end_once():
+    seen = []
+    result, _ = call(Stack(Witness(seen=seen)).wrap(app_of(FileWrapper(io.BytesIO(b"x")))))
+    result.close()
+    result.close()
+    assert seen[-1] == ("close", None)
+    assert len([event for event, _ in seen if event == "close"]) == 1
+
+
+def test_a_file_wrapper_that_cannot_be_watched_is_read():
+    """A server's wrapper may be a function that returns the file; where its close() cannot be replaced it is read."""
+
+    class Fixed:
+        __slots__ = ("closed", "lines")
+
+        def __init__(self):
+            self.lines, self.closed = [b"one", b"two"], 0
+
+        def __iter__(self):
+            return iter(self.lines)
+
+        def read(self):
+            raise AssertionError("read by nobody")
+
+        def close(self):
+            self.closed += 1
+
+    file = Fixed()
+    answer = serve(Stack(Witness(seen=[])).wrap(app_of(file)), **{"wsgi.file_wrapper": lambda file, size=0: file})
+    assert (answer.body, file.closed) == (b"onetwo", 1)
+    assert call(Stack(Headers(set={"X": "1"})).wrap(app_of(file)), **{"wsgi.file_wrapper": lambda file: file})[0] is file
+
+
+def test_alone_a_stream_is_the_same_object():
+    body = Body([b"a"])
+    assert call(Headers(app_of(body), set={"X": "1"}))[0] is body
+
+
+@pytest.mark.parametrize("layer", [Upper(), Undeclared()], ids=["declared", "undeclared"])
+@pytest.mark.parametrize("sized", [[b"one", b"", b"two"], (b"onetwo",), []], ids=["list", "tuple", "empty"])
+def test_a_sized_body_stays_sized(layer, sized):
+    """A transform leaves a sized body sized, with the right Content-Length: the server keeps the connection."""
+    result, [(_, headers)] = call(Stack(layer).wrap(app_of(sized, headers=[*TEXT, ("Content-Length", "999")])))
+    assert b"".join(result) == b"".join(sized).upper()
+    assert len(result) >= len(sized)
+    assert [value for name, value in headers if name == "Content-Length"] == [str(len(b"".join(sized)))]
+
+
+def test_a_watched_list_has_its_length():
+    result, _ = call(Stack(Witness(seen=[])).wrap(app_of([b"one", b"two"])))
+    assert len(result) == 2
+    assert list(result) == [b"one", b"two"]
+
+
+def test_a_transformed_stream_has_no_length():
+    headers = [*TEXT, ("Content-Length", "3")]
+    answer = serve(Stack(Upper()).wrap(app_of(Body([b"one"]), headers=headers)))
+    assert (answer.body, answer.get("Content-Length")) == (b"ONE", None)
+
+
+def test_the_head_waits_for_the_body_of_a_layer_that_declares_so():
+    """A layer that rewrites or encodes sees the sized body; for another it is None."""
+    seen = []
+
+    class Looks(Middleware):
+        def on_response(self, environ, response):
+            seen.append(response.body)
+
+    class Declares(Looks):
+        effects = Effects(rewrites_body=True)
+
+    for layer in (Looks(), Declares()):
+        serve(Stack(layer).wrap(app_of([b"x"])))
+    assert seen == [None, [b"x"]]
+
+
+def test_each_chunk_goes_out_before_the_next_is_asked_for():
+    """One chunk in, one value out, also through transforms; nothing is pulled before the server asks."""
+    body = Body([b"one", b"", b"two"])
+    result, _ = call(Stack(Upper(), Witness(seen=[])).wrap(app_of(body)))
+    values = iter(result)
+    pulled = []
+    for _ in range(3):
+        pulled.append((body.pulled, next(values)))
+    assert pulled == [(0, b"ON"), (1, b""), (2, b"ETW")]
+    assert next(values) == b"O"
+
+
+@pytest.mark.parametrize(("status", "before", "after"), [("204 No Content", "5", None), ("304 Not Modified", "5", "5")])
+def test_content_length_without_content(status, before, after):
+    """204 has no Content-Length; that of a 304 is of the representation and stays (RFC 9110 8.6)."""
+    answer = serve(Stack(Headers(set={"X": "1"})).wrap(app_of([], status, [("Content-Length", before)])))
+    assert answer.get("Content-Length") == after
+
+
+@pytest.mark.parametrize(
+    ("layers", "body", "length"),
+    [([Headers(set={"X": "1"})], [b"one", b"two"], "6"), ([Upper()], [b"one"], None), ([Timing()], Body([b"x"]), None)],
+    ids=["sized", "transformed", "stream"],
+)
+def test_a_head_has_the_length_of_get_where_it_is_known(layers, body, length):
+    answer = serve(Stack(*layers).wrap(app_of(body)), method="HEAD")
+    assert (answer.get("Content-Length"), answer.body) == (length, b"")
+
+
+def test_head_of_an_empty_list_says_nothing_about_the_length():
+    """An application that leaves the content out of a HEAD itself would get a wrong 0."""
+    assert serve(Stack(Timing()).wrap(app_of([])), method="HEAD").get("Content-Length") is None
+
+
+def test_a_list_with_a_close_of_its_own_is_closed_when_it_was_replaced():
+    class Closing(list):
+        closed = 0
+
+        def close(self):
+            Closing.closed += 1
+
+    assert serve(Stack(Upper()).wrap(app_of(Closing([b"x"])))).body == b"X"
+    assert Closing.closed == 1
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_is_logged_kept_and_answered_with_every_header(caplog):
+    answer = serve(Stack(Timing(), Headers(set={"X-App": "1"})).wrap(SHAPES_BY_NAME["error-before-start"]))
+    assert (answer.status, answer.body) == ("500 Internal Server Error", b"Internal Server Error\n")
+    assert (answer.get("X-App"), answer.get("Content-Type")) == ("1", "text/plain; charset=utf-8")
+    assert answer.get("Server-Timing")
+    assert isinstance(answer.environ["middleware.exception"], Failure)
+    [record] = caplog.records
+    assert (record.name, record.levelname, record.exc_info[0]) == ("middleware", "ERROR", Failure)
+
+
+SHAPES_BY_NAME = {shape.name: shape.make()[0] for shape in SHAPES if not shape.make()[1]}
+
+
+@pytest.mark.parametrize("where", ["request", "response"])
+def test_an_error_in_a_layer_counts_as_the_applications(where):
+    """Also the layers that the request has not reached put their headers on the 500; the one that fails does not."""
+    layers = Headers(set={"X-Out": "1"}), Raises(where, "response"), Headers(set={"X-In": "1"})
+    answer = serve(Stack(*layers).wrap(app_of([b"x"])))
+    assert answer.status == "500 Internal Server Error"
+    assert [answer.get(name) for name in ("X-Out", "X-In", "X-Half")] == ["1", "1", None]
+
+
+def test_a_condition_that_fails_is_an_error_of_the_request():
+    broken = Headers(set={"X-In": "1"}).when(lambda environ: environ["no such key"])
+    answer = serve(Stack(Headers(set={"X-Out": "1"}), broken).wrap(app_of([b"x"])))
+    assert (answer.status[:3], answer.get("X-Out"), answer.get("X-In")) == ("500", "1", None)
+
+
+def test_a_condition_is_respected_on_a_500_before_its_layer():
+    layers = Raises("request"), Headers(set={"X-No": "1"}).when(match.path("/no")), Headers(set={"X-Yes": "1"})
+    answer = serve(Stack(*layers).wrap(app_of([b"x"])))
+    assert (answer.get("X-No"), answer.get("X-Yes")) == (None, "1")
+
+
+def test_a_500_in_place_of_a_stream_passes_the_transforms_again():
+    answer = serve(Stack(Upper()).wrap(app_of(Body([b"x"], fails_at=0), headers=[*TEXT, ("X-Old", "1")])))
+    assert (answer.body, answer.get("X-Old"), answer.get("Content-Length")) == (b"INTERNAL SERVER ERROR\n", None, "22")
+
+
+def test_a_transform_that_fails_is_an_error_of_the_request():
+    class Breaks(Middleware):
+        effects = Effects(rewrites_body=True)
+
+        def on_response(self, environ, response):
+            return self if response.status[0] == "2" else None
+
+        def feed(self, chunk):
+            raise Failure("feed")
+
+    body = Body([b"x"])
+    answer = serve(Stack(Headers(set={"X": "1"}), Breaks()).wrap(app_of(body)))
+    assert (answer.status[:3], answer.get("X"), body.closed) == ("500", "1", 1)
+
+
+def test_a_head_replaced_after_the_body_was_handed_on_keeps_its_content():
+    """Alone, a layer that would transform only the second head is left out of it: the body is out of our hands."""
+
+    class Second(Upper):
+        effects = Effects()
+
+        def on_response(self, environ, response):
+            response.headers["X-Upper"] = "1"
+            return super().on_response(environ, response) if response.status[0] == "5" else None
+
+    answer = serve(Second(SHAPES_BY_NAME["head-replaced-in-the-body"]))
+    assert (answer.status, answer.body, answer.get("X-Upper")) == ("503 Busy", b"onetwo", None)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("shape", ["call", "body"])
+def test_what_is_no_exception_is_never_swallowed(error, shape):
+    def failing():
+        raise error
+        yield b""
+
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        if shape == "call":
+            raise error
+        return failing()
+
+    seen = []
+    answer = serve(Stack(Witness(seen=seen)).wrap(app))
+    assert type(answer.error) is error
+    assert seen[-1] == ("close", error)
+
+
+def test_a_server_that_has_sent_the_head_gets_the_error():
+    """Some send it before there is content; their start_response raises what it is given."""
+
+    def start_response(status, headers, exc_info=None):
+        if exc_info:
+            raise exc_info[1]
+
+    seen = []
+    result = Stack(Witness(seen=seen)).wrap(app_of(Body([b"x"], fails_at=0)))(environ(), start_response)
+    with pytest.raises(Failure):
+        next(iter(result))
+    result.close()
+    assert seen[-1] == ("close", Failure)
+
+
+def test_a_server_that_refuses_the_500_gets_the_error():
+    def start_response(status, headers, exc_info=None):
+        raise Failure("no")
+
+    seen, body = [], Body([b"x"])
+    with pytest.raises(Failure):
+        Stack(Witness(seen=seen)).wrap(app_of(body))(environ(), start_response)
+    assert (seen[-1], body.closed) == (("close", Failure), 1)
+
+
+@pytest.mark.parametrize("status", ["200 OK\r\nX-Evil: 1", "200 O\nK", "2xx", "99 Low"])
+def test_a_status_that_would_split_the_response_is_an_error(status):
+    answer = serve(Stack(Headers(set={"X": "1"})).wrap(app_of([b"x"], status)), lint=False)
+    assert answer.status == "500 Internal Server Error"
+
+
+@pytest.mark.parametrize("status", ["200 OK", "404 NOT FOUND", "299 Unusual", "418 I'm a teapot", "200 Tr\xe8s bien"])
+def test_a_status_keeps_its_reason_phrase(status):
+    assert serve(Stack(Headers(set={"X": "1"})).wrap(app_of([b"x"], status))).status == status
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_on_close_runs_and_the_first_error_is_raised():
+    log = []
+    layers = Named("A", log), Raises("close"), Named("B", log), Raises("close")
+    answer = serve(Stack(*layers).wrap(app_of([b"x"])))
+    assert log[-2:] == ["B over", "A over"]
+    assert isinstance(answer.error, Failure)
+
+
+def test_an_error_in_close_after_an_error_is_only_logged(caplog):
+    """The error of the application is the one that the server gets; the other is in the log."""
+
+    def app(environ, start_response):
+        raise Failure("first")
+
+    answer = serve(Stack(Raises("close")).wrap(app, on_error="raise"))
+    assert str(answer.error) == "first"
+    assert "on_close failed" in caplog.text
+
+
+def test_a_body_given_up_for_a_500_is_closed_though_its_close_fails(caplog):
+    body = Body([b"x"], fails_at=0, fails_to_close=True)
+    assert serve(Stack(Timing()).wrap(app_of(body))).status[:3] == "500"
+    assert (body.closed, "close() failed" in caplog.text) == (1, True)
+
+
+def test_a_client_that_goes_away_is_no_good_end():
+    seen = []
+    serve(Stack(Witness(seen=seen)).wrap(app_of(Body([b"a", b"b"]))), stop_after=1)
+    assert seen[-1] == ("close", GeneratorExit)
+
+
+def test_on_close_is_told_the_error_that_an_inner_pass_has_answered():
+    """An External splits the stack; what is answered inside is still told outside."""
+    seen = []
+    outer = External(lambda app: lambda environ, start_response: app(environ, start_response))
+    serve(Stack(Witness(seen=seen), outer, Headers(set={"X": "1"})).wrap(SHAPES_BY_NAME["error-before-start"]))
+    assert seen[-1] == ("close", Failure)
+
+
+def test_an_environ_that_is_used_again_brings_no_old_error():
+    seen = []
+    shared = environ()
+    for app in (SHAPES_BY_NAME["error-before-start"], app_of([b"x"])):
+        result = Stack(Witness(seen=seen)).wrap(app)(shared, lambda status, headers, exc_info=None: None)
+        list(result)
+        result.close()
+    assert [told for event, told in seen if event == "close"] == [Failure, None]
+
+
+def test_the_bytes_that_went_out_are_counted():
+    counted = []
+
+    class Counts(Middleware):
+        def on_close(self, environ, error):
+            counted.append(environ["middleware.bytes_sent"])
+
+    def writing(environ, start_response):
+        start_response("200 OK", list(TEXT))(b"12345")
+        return [b"678"]
+
+    for app in (app_of([b"one", b"two"]), app_of(Body([b"one"])), writing, app_of(FileWrapper(io.BytesIO(b"x")))):
+        serve(Stack(Counts()).wrap(app), lint=False)
+    assert counted == [6, 3, 8, None]
+
+
+# Not those that fail: a traceback refers to the frames that hold its exception.
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if not shape.fails], ids=lambda shape: shape.name)
+@pytest.mark.filterwarnings("ignore::middleware.OrderWarning")
+def test_nothing_holds_a_reference_cycle(name, shape):
+    """What belongs to a request is gone when the request is: no work for the collector."""
+    wrapped = stack(name).wrap(shape.make()[0])
+    request = environ(method=shape.method)
+
+    def once():
+        result = wrapped(request, lambda status, headers, exc_info=None: lambda data: None)
+        for _ in result:
+            pass
+        if hasattr(result, "close"):
+            result.close()
+
+    once()
+    gc.disable()
+    gc.freeze()
+    try:
+        once()
+        found = gc.collect()
+    finally:
+        gc.unfreeze()
+        gc.enable()
+    assert found == 0
+
+
+def test_threads_share_a_stack_and_nothing_else():
+    """Eight threads, held together at a barrier inside the application: each gets its own back."""
+    barrier = threading.Barrier(8)
+
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        barrier.wait(10)
+        return iter([environ["test.id"].encode()])
+
+    def own(environ, response):
+        return environ["test.id"]
+
+    wrapped = Stack(Timing(on_complete=lambda m: None), Headers(set={"X-Id": own}), Upper()).wrap(app)
+    answers = {}
+
+    def request(number):
+        for turn in range(5):
+            answer = serve(wrapped, **{"test.id": f"t{number}-{turn}"})
+            answers[number, turn] = (answer.get("X-Id"), answer.body)
+
+    threads = [threading.Thread(target=request, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert answers == {
+        (number, turn): (f"t{number}-{turn}", f"T{number}-{turn}".encode()) for number in range(8) for turn in range(5)
+    }
+
+
+def test_no_exception_is_left_being_handled():
+    serve(Stack(Timing()).wrap(SHAPES_BY_NAME["error-before-start"]))
+    assert sys.exc_info() == (None, None, None)
