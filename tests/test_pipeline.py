@@ -9,11 +9,11 @@ import threading
 from wsgiref.util import FileWrapper
 
 import pytest
+
 from gateway import environ, serve
 from layers_under_test import LAYERS, Undeclared, Upper, Witness, stack
-from shapes import SHAPES, TEXT, Body, Failure, returning
-
 from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
+from shapes import SHAPES, TEXT, Body, Failure, returning
 
 
 def app_of(result, status="200 OK", headers=TEXT):
@@ -170,7 +170,9 @@ def test_a_file_wrapper_that_cannot_be_watched_is_read():
     file = Fixed()
     answer = serve(Stack(Witness(seen=[])).wrap(app_of(file)), **{"wsgi.file_wrapper": lambda file, size=0: file})
     assert (answer.body, file.closed) == (b"onetwo", 1)
-    assert call(Stack(Headers(set={"X": "1"})).wrap(app_of(file)), **{"wsgi.file_wrapper": lambda file: file})[0] is file
+    assert (
+        call(Stack(Headers(set={"X": "1"})).wrap(app_of(file)), **{"wsgi.file_wrapper": lambda file: file})[0] is file
+    )
 
 
 def test_alone_a_stream_is_the_same_object():
@@ -296,6 +298,17 @@ def test_a_condition_is_respected_on_a_500_before_its_layer():
     layers = Raises("request"), Headers(set={"X-No": "1"}).when(match.path("/no")), Headers(set={"X-Yes": "1"})
     answer = serve(Stack(*layers).wrap(app_of([b"x"])))
     assert (answer.get("X-No"), answer.get("X-Yes")) == (None, "1")
+
+
+def test_a_condition_that_fails_on_a_500_leaves_its_layer_out(caplog):
+    layers = (
+        Raises("request"),
+        Headers(set={"X-No": "1"}).when(lambda environ: environ["gone"]),
+        Headers(set={"X": "1"}),
+    )
+    answer = serve(Stack(*layers).wrap(app_of([b"x"])))
+    assert (answer.status[:3], answer.get("X-No"), answer.get("X")) == ("500", None, "1")
+    assert "A condition failed on an error response" in caplog.text
 
 
 def test_a_500_in_place_of_a_stream_passes_the_transforms_again():

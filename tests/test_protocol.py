@@ -5,11 +5,11 @@ from __future__ import annotations
 from wsgiref.validate import validator
 
 import pytest
+
 from gateway import serve
 from layers_under_test import LAYERS, Witness, stack
-from shapes import SHAPES, Failure
-
 from middleware import Stack
+from shapes import SHAPES, Failure
 
 named = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
 layered = pytest.mark.parametrize("layers", LAYERS)

@@ -186,6 +186,7 @@ class Fields:
 
     def setdefault(self, name: str, value: str) -> str:
         """The value of the name, after it was set if there was none."""
+        sendable_name(name)
         present = self.get(name)
         if present is not None:
             return present

@@ -88,7 +88,10 @@ class Recorder:
         """The recorder of the Timing that looks at this response: further in, others may measure theirs."""
         recorder: Recorder | None = self
         while recorder is not None:
+            said = recorder.metrics is SAID
             recorder.more()
+            if said:  # an ordinary one, whose head is replaced
+                recorder.claimed = response
             if recorder.claimed in (None, response):
                 recorder.claimed = response
                 return recorder

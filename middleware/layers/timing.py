@@ -16,7 +16,7 @@ from middleware.wsgi.errors import Problems
 from middleware.wsgi.middleware import Middleware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
@@ -91,9 +91,8 @@ class Timing(Middleware):
         problems.add_fault("response_time_header", named is not None and name_fault(named), named)
         whole = type(self.precision) is int
         problems.check(whole and 0 <= self.precision <= 9, "precision", "an int from 0 to 9", self.precision)
-        problems.check(
-            callable(self.expose) or self.expose in (True, False), "expose", "a bool or a predicate", self.expose
-        )
+        shown = callable(self.expose) or isinstance(self.expose, bool)
+        problems.check(shown, "expose", "a bool or a predicate", self.expose)
         problems.check(isinstance(self.layers, bool), "layers", "a bool", self.layers)
         problems.check(callable(self.clock), "clock", "a callable -> seconds", self.clock)
         watched = self.on_complete
@@ -164,10 +163,9 @@ class Timing(Middleware):
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Report the request, now that it is over."""
-        recorders: list[Recorder] | None = environ.get(f"{KEY}.{id(self)}")
-        if self.on_complete is None or not recorders:
+        if self.on_complete is None:
             return
-        recorder = recorders.pop()
+        recorder: Recorder = environ[f"{KEY}.{id(self)}"].pop()
         measurement = Measurement(
             environ.get("REQUEST_METHOD", ""),
             environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
@@ -181,6 +179,16 @@ class Timing(Middleware):
             self.on_complete(measurement)
         except Exception:
             logger.exception("%s: on_complete failed", self.name)
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it does when."""
+        yield "request", "starts the clock; the application may add metrics"
+        own = " (with each layer's own time)" if self.layers else ""
+        fields = [self.header + own] if self.expose else []
+        fields += [self.response_time_header] if self.response_time_header else []
+        yield "response", f"adds {', '.join(fields) or 'nothing'}: the time from the request to here"
+        if self.on_complete is not None:
+            yield "close", f"reports the request to {getattr(self.on_complete, '__qualname__', self.on_complete)}"
 
     def layer(self) -> Layer:
         """Without on_complete nobody watches the body."""

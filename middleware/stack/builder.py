@@ -148,7 +148,7 @@ class Stack:
             lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
             raise OrderError(f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}", errors)
         for each in found:
-            warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=4)
+            warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=3)
 
     def _built(self) -> Sequence[Middleware]:
         """The layers as they run: those that want to see the others before have seen them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations, pairwise
+from itertools import chain, combinations, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.stack.match import disjoint
@@ -116,8 +116,8 @@ def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
 
 def _subsets(indices: Sequence[int]) -> Iterator[set[int]]:
     """All of them, the smallest first."""
-    for size in range(len(indices) + 1):
-        yield from map(set, combinations(indices, size))
+    sizes = range(len(indices) + 1)
+    return map(set, chain.from_iterable(combinations(indices, size) for size in sizes))
 
 
 def _swapped(further_in: dict[int, set[int]]) -> set[frozenset[int]]:

@@ -144,9 +144,7 @@ class Exchange(Response):
         """Let a head wait that a layer wants to transform the body of."""
         self.prepare()
         self.held = transform
-        for met in self.left:
-            if met is on_response:
-                break
+        any(met is on_response for met in self.left)  # go past those that have seen the head
         return self.write
 
     def begin_again(self, responders: Sequence[OnResponse]) -> None:

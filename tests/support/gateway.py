@@ -48,7 +48,9 @@ def environ(path: str = "/", method: str = "GET", **extra: Any) -> dict[str, Any
     return made
 
 
-def serve(app: Any, path: str = "/", method: str = "GET", *, stop_after: int | None = None, lint: bool = True, **extra: Any):
+def serve(
+    app: Any, path: str = "/", method: str = "GET", *, stop_after: int | None = None, lint: bool = True, **extra: Any
+):
     """Run one request. `stop_after`: the client goes away after so many chunks. Keys of the environ by keyword."""
     answer = Answer(environ=environ(path, method, **extra))
 

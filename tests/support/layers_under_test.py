@@ -68,7 +68,10 @@ def plain(app, environ=None):
 # name -> (the layers, what they make of a body)
 LAYERS: dict[str, tuple[list[Any], Any]] = {
     "looks": ([Sees()], bytes),
-    "headers": ([Headers(set={"X-Set": "1"}, default={"X-Default": "1"}, append=[("X-Add", "1")], remove="X-Old")], bytes),
+    "headers": (
+        [Headers(set={"X-Set": "1"}, default={"X-Default": "1"}, append=[("X-Add", "1")], remove="X-Old")],
+        bytes,
+    ),
     "headers-one-edit": ([Headers(set={"X-Set": "1"})], bytes),
     "headers-made": ([Headers(set={"X-Made": lambda environ, response: response.status[:3]})], bytes),
     "headers-conditional": ([Headers(set={"X-Set": "1"}).when(match.path("/"))], bytes),
@@ -78,8 +81,12 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "witness": ([Witness(seen=[])], bytes),
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),
+    "upper-between": ([Headers(set={"X-Set": "1"}), Undeclared(), Headers(set={"X-In": "1"})], bytes.upper),
     "external": ([Headers(set={"X-Set": "1"}), External(plain), Timing()], bytes),
-    "all": ([Timing(on_complete=lambda m: None), Headers(set={"X-Set": "1"}), Witness(seen=[]), Upper(), Sees()], bytes.upper),
+    "all": (
+        [Timing(on_complete=lambda m: None), Headers(set={"X-Set": "1"}), Witness(seen=[]), Upper(), Sees()],
+        bytes.upper,
+    ),
 }
 
 

@@ -1,0 +1,244 @@
+"""Predicates: what holds for which request, and which can never hold together."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import environ
+from middleware import ConfigError
+from middleware.match import Predicate, header, host, method, path
+from middleware.stack.match import disjoint
+
+
+@pytest.mark.parametrize(
+    ("prefix", "asked", "holds"),
+    [
+        ("/api", "/api", True),
+        ("/api", "/api/", True),
+        ("/api", "/api/users", True),
+        ("/api/", "/api", True),
+        ("/api", "/apix", False),
+        ("/api", "/API", False),
+        ("/api", "/", False),
+        ("/api", "/x/api", False),
+        ("/api", "/public/../api", True),
+        ("/public", "/public/../api", False),
+        ("/api", "/./api/./x", True),
+        ("/", "/anything", True),
+        ("/", "", True),
+        ("/caf\xe9", "/caf\xc3\xa9/x", True),
+        ("/a b", "/a b", True),
+        ("/x", "/\xff", False),
+    ],
+)
+def test_path_is_on_segment_boundaries_of_the_decoded_path(prefix, asked, holds):
+    assert path(prefix)({"PATH_INFO": asked}) == holds
+
+
+def test_path_counts_where_the_application_is_mounted():
+    assert path("/app/api")({"SCRIPT_NAME": "/app", "PATH_INFO": "/api"})
+    assert not path("/api")({"SCRIPT_NAME": "/app", "PATH_INFO": "/api"})
+    assert path("/a", "/b")({"PATH_INFO": "/b/x"})
+
+
+@pytest.mark.parametrize(
+    ("names", "asked", "holds"),
+    [
+        (["example.com"], "example.com", True),
+        (["example.com"], "EXAMPLE.com:8080", True),
+        (["example.com"], "example.com.", True),
+        (["example.com"], "a.example.com", False),
+        (["example.com"], "example.com.evil.test", False),
+        (["*.example.com"], "a.example.com", True),
+        (["*.example.com"], "a.b.example.com:80", True),
+        (["*.example.com"], "example.com", False),
+        (["*.example.com"], ".example.com", False),
+        (["*.example.com"], "evilexample.com", False),
+        (["a.test", "b.test"], "b.test", True),
+        (["[::1]"], "[::1]:8080", True),
+        (["[::1]"], "[::2]", False),
+    ],
+)
+def test_host_is_without_port_and_case(names, asked, holds):
+    assert host(*names)(environ(HTTP_HOST=asked)) == holds
+
+
+def test_without_a_host_the_server_name_counts():
+    assert host("server.test")({"SERVER_NAME": "server.test"})
+
+
+@pytest.mark.parametrize(
+    ("predicate", "extra", "holds"),
+    [
+        (method("GET"), {}, True),
+        (method("POST", "PUT"), {}, False),
+        (method("get"), {}, False),
+        (header("Accept"), {"HTTP_ACCEPT": ""}, True),
+        (header("accept"), {}, False),
+        (header("X-Mode", "a"), {"HTTP_X_MODE": " a\t"}, True),
+        (header("X-Mode", "a"), {"HTTP_X_MODE": "A"}, False),
+        (header("Content-Type", "text/plain"), {"CONTENT_TYPE": "text/plain"}, True),
+        (header("Content-Length"), {"CONTENT_LENGTH": "5"}, True),
+    ],
+)
+def test_methods_and_headers(predicate, extra, holds):
+    assert predicate(environ(**extra)) == holds
+
+
+def own(environ):
+    return environ["PATH_INFO"] == "/own"
+
+
+@pytest.mark.parametrize(
+    ("predicate", "asked", "shown"),
+    [
+        (path("/a") & method("GET"), "/a", "(path('/a') & method('GET'))"),
+        (path("/a") & own, None, "(path('/a') & own)"),
+        (own & path("/own"), "/own", "(own & path('/own'))"),
+        (own | path("/a"), "/a", "(own | path('/a'))"),
+        (path("/a") | own, "/own", "(path('/a') | own)"),
+        (~path("/a"), "/b", "~path('/a')"),
+        (~~path("/a"), "/a", "path('/a')"),
+        (~(path("/a") | path("/b")), "/c", "~(path('/a') | path('/b'))"),
+        (host("a.test") & header("X") & header("Y", "1"), None, "((host('a.test') & header('x')) & header('y', '1'))"),
+    ],
+)
+def test_predicates_combine(predicate, asked, shown):
+    assert repr(predicate) == shown
+    assert {asked} - {None} == {tried for tried in ("/a", "/b", "/c", "/own") if predicate(environ(tried))} & {asked}
+    assert not predicate(environ("/elsewhere")) or shown.startswith("~")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: path(), "match.path: prefixes: at least one"),
+        (lambda: path("api"), "match.path: prefixes: a path as the user sees it decoded, with a leading slash"),
+        (lambda: path("/a?b"), "match.path: prefixes: "),
+        (lambda: path(5), "match.path: prefixes: "),
+        (lambda: method(), "match.method: names: at least one"),
+        (lambda: method("GET POST"), "match.method: names: a token"),
+        (lambda: method(5), "match.method: names: a token"),
+        (lambda: host(), "match.host: names: at least one"),
+        (lambda: host("http://a.test"), "match.host: names: a host name without scheme"),
+        (lambda: host("a.test:80"), "match.host: names: a host name without scheme"),
+        (lambda: host("a.*.test"), "match.host: names: a host name without scheme"),
+        (lambda: host("*."), "match.host: names: a host name without scheme"),
+        (lambda: host(5), "match.host: names: a host name without scheme"),
+        (lambda: header("a b"), "match.header: name: a token"),
+        (lambda: header("a", 5), "match.header: value: a str or None"),
+    ],
+)
+def test_what_could_never_hold_is_refused(make, said):
+    with pytest.raises(ConfigError) as refused:
+        make()
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("other", [5, None, "path"])
+def test_only_predicates_combine(other):
+    with pytest.raises(TypeError, match="a predicate is a callable"):
+        path("/a") & other
+
+
+ATOMS = [
+    path("/"),
+    path("/a"),
+    path("/a/b"),
+    path("/b"),
+    path("/a", "/c"),
+    method("GET"),
+    method("POST", "GET"),
+    method("PUT"),
+    host("a.test"),
+    host("*.a.test"),
+    host("b.a.test"),
+    host("b.test"),
+    header("X"),
+    header("X", "1"),
+    header("X", "2"),
+    header("Y", "1"),
+]
+predicates = st.recursive(
+    st.sampled_from([*ATOMS, own]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda pair: ATOMS[0] & pair[0] & pair[1]),
+        st.tuples(inner, inner).map(lambda pair: (path("/a") & pair[0]) | pair[1]),
+        inner.map(lambda one: ~(ATOMS[0] & one)),
+        st.sampled_from(ATOMS).map(lambda one: ~one),
+    ),
+    max_leaves=4,
+)
+requests = st.builds(
+    environ,
+    st.sampled_from(["/", "/a", "/a/b", "/a/b/c", "/b", "/c/x", "/own"]),
+    st.sampled_from(["GET", "POST", "PUT"]),
+    HTTP_HOST=st.sampled_from(["a.test", "b.a.test", "c.a.test", "b.test"]),
+    HTTP_X=st.sampled_from(["1", "2", "3"]),
+    HTTP_Y=st.sampled_from(["1", "2"]),
+)
+
+
+@given(predicates, predicates, requests)
+def test_disjoint_predicates_never_hold_together(one, other, request):
+    """What is said to be certain is never wrong."""
+    if disjoint(one, other):
+        assert not (one(request) and other(request))
+    assert disjoint(one, other) == disjoint(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        (path("/a"), path("/b"), True),
+        (path("/a"), path("/a/b"), False),
+        (path("/a"), ~path("/a"), True),
+        (path("/a/b"), ~path("/a"), True),
+        (path("/a"), ~path("/a/b"), False),
+        (method("GET"), method("PUT"), True),
+        (method("GET"), method("POST", "GET"), False),
+        (method("GET"), ~method("POST", "GET"), True),
+        (host("a.test"), host("*.a.test"), True),
+        (host("b.a.test"), host("*.a.test"), False),
+        (host("b.a.test"), ~host("*.a.test"), True),
+        (header("X", "1"), header("X", "2"), True),
+        (header("X", "1"), header("Y", "2"), False),
+        (header("X", "1"), header("X"), False),
+        (header("X", "1"), ~header("X"), True),
+        (header("X"), ~header("X"), True),
+        (path("/a") & method("GET"), path("/b"), True),
+        (method("GET") & path("/a"), path("/b") & method("GET"), True),
+        (path("/a") | path("/c"), path("/b"), True),
+        (path("/a") | path("/b"), path("/b"), False),
+        (own, path("/a"), False),
+        (own, own, False),
+        (None, path("/a"), False),
+        (path("/a"), None, False),
+    ],
+)
+def test_what_is_certain(one, other, expected):
+    assert disjoint(one, other) == disjoint(other, one) == expected
+
+
+def test_predicates_are_values():
+    assert path("/a") == path("/a") != path("/b")
+    assert path("/a") != method("GET")
+    assert len({path("/a"), path("/a"), method("GET")}) == 2
+    assert (path("/a") & method("GET")) == (path("/a") & method("GET"))
+
+
+def test_a_predicate_of_ones_own_may_be_a_class():
+    class Always(Predicate):
+        def __call__(self, environ):
+            return True
+
+        def __repr__(self):
+            return "always"
+
+    assert (Always() & path("/a"))(environ("/a"))
+    assert not disjoint(Always(), path("/a"))
+    assert disjoint(Always(), ~Always())
+    with pytest.raises(NotImplementedError):
+        Predicate()({})
