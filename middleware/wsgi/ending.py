@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import TYPE_CHECKING, Final
 
 from middleware.wsgi.exchange import SENT, Exchange
@@ -60,14 +59,11 @@ def close(exchange: Exchange) -> None:
     source, exchange.source, exchange.body = exchange.source, None, None
     environ[BYTES_SENT] = exchange.sent
     failure = _attempt(_close, source)
-    answered_one: BaseException | None = environ.get(EXCEPTION)
-    told = exchange.error or answered_one or failure
+    told = exchange.error or environ.get(EXCEPTION) or failure
     for on_close in exchange.plan.closers:
         failed = _attempt(on_close, environ, told)
         failure = failure or failed
     exchange.error = None
-    if answered_one is not None:
-        traceback.clear_frames(answered_one.__traceback__)  # they lead to the environ, which leads back here
     if failure is not None:
         try:
             raise failure
