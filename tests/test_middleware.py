@@ -192,7 +192,7 @@ def test_what_it_does_is_told_by_its_docstring():
         ({"unique": 5}, "unique: True or False"),
         ({"sets": 5}, "sets: an iterable of names; got 5"),
         ({"reads": ["a b"]}, "reads: field names are tokens"),
-        ({"provides": [1]}, "provides: field names are tokens, environ keys are str"),
+        ({"provides": [1]}, "provides: environ keys are str"),
         ({"requires": [""]}, "requires: "),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import logging
 import sys
 import threading
 from wsgiref.util import FileWrapper
@@ -174,6 +173,13 @@ def test_a_file_wrapper_that_cannot_be_watched_is_read():
     assert (
         call(Stack(Headers(set={"X": "1"})).wrap(app_of(file)), **{"wsgi.file_wrapper": lambda file: file})[0] is file
     )
+
+
+def test_a_stream_that_is_no_file_is_watched_for_errors():
+    """Also where the server's wrapper is a function, so that its type cannot be asked."""
+    body = Body([b"x"], fails_at=0)
+    answer = serve(Stack(Timing()).wrap(app_of(body)), **{"wsgi.file_wrapper": lambda file, size=0: file})
+    assert answer.status[:3] == "500"
 
 
 def test_alone_a_stream_is_the_same_object():

@@ -143,10 +143,7 @@ class Stack:
 
     def _enforce(self, waived: frozenset[str]) -> None:
         found = [finding for finding in self.check() if finding.rule not in waived]
-        errors = [finding for finding in found if finding.severity == "error"]
-        if errors:
-            lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
-            raise OrderError(f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}", errors)
+        _refuse([finding for finding in found if finding.severity == "error"])
         for each in found:
             warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=3)
 
@@ -218,6 +215,12 @@ def _is_of(layer: Middleware, kind: object) -> bool:
     if isinstance(layer, External) and layer.factory == kind:
         return True
     return isinstance(kind, type) and isinstance(layer, kind)
+
+
+def _refuse(errors: Sequence[Finding]) -> None:
+    if errors:
+        lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
+        raise OrderError(f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}", errors)
 
 
 def _waived(waive: Iterable[str]) -> frozenset[str]:

@@ -6,7 +6,8 @@ both say yes, which the order rules ask.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.fields import is_token
 from middleware.http.paths import below, resolved, segments
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Environ = dict[str, Any]
+_HOST: Final = re.compile(r"(?:\*\.)?[^*/@:\s\[\].][^*/@:\s\[\]]*|\[[0-9A-Fa-f:.]+\]")
 
 
 class Predicate:
@@ -220,9 +222,8 @@ class host(Predicate):  # noqa: N801 - used like a function
         problems = Problems("match.host")
         problems.check(names, "names", "at least one", names)
         for name in names:
-            right = isinstance(name, str) and name.removeprefix("*.") and not set(name.removeprefix("*.")) & set("*/@ ")
             rule = "a host name without scheme, port or path; a wildcard only as its first label"
-            problems.check(right and (":" not in name or name.startswith("[")), "names", rule, name)
+            problems.check(isinstance(name, str) and _HOST.fullmatch(name), "names", rule, name)
         problems.done()
         self.names = tuple(name.lower() for name in names)
 

@@ -21,12 +21,17 @@ def chain(layers: Sequence[Middleware], names: Sequence[str]) -> str:
     reasons = places(layers, names)
     width = len(str(len(layers)))
     for index, layer in enumerate(layers):
-        label = "" if names[index] == layer.name and repr(layer).startswith(f"{names[index]}(") else f"{names[index]}: "
-        lines.append(f"{index + 1:>{width + 1}}  {label}{layer!r}")
+        lines.append(f"{index + 1:>{width + 1}}  {_label(names[index], layer)}")
         lines += [f"{'':>{width + 3}}{what:<9} {text}" for what, text in layer.describe()]
         lines += [f"{'':>{width + 3}}{'stands':<9} {reason}" for reason in reasons[index]]
     lines.append(f"{'*':>{width + 1}}  the application")
     return "\n".join(lines)
+
+
+def _label(name: str, layer: Middleware) -> str:
+    """The layer as one would write it, after its name in the stack where that does not show."""
+    written = repr(layer)
+    return written if name == layer.name and written.startswith(f"{name}(") else f"{name}: {written}"
 
 
 def places(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[str]]:

@@ -36,7 +36,6 @@ class Body:
             chunk = self._step()
         except BaseException as error:
             if not respond(self.exchange, error):
-                self.over = True
                 raise
             self.iterator = iter(() if self.exchange.mute else self.exchange.body or ())
             return next(self)

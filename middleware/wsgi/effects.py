@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet  # noqa: TC003 - dataclass fields are looked at at run time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from middleware.http.fields import is_token
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,30 @@ class Effects:
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in ("sets", "reads"):
-                self._keep(problems, field.name, value, fold=True)
-            elif field.name in ("provides", "requires"):
-                self._keep(problems, field.name, value, fold=False)
-            else:
-                allowed = (bool, str) if field.name == "unique" else bool
-                problems.check(isinstance(value, allowed), field.name, "True or False", value)
+        for option in ("answers", "every_response", "measures", "rewrites_body", "encodes_body"):
+            value = getattr(self, option)
+            problems.check(isinstance(value, bool), option, "True or False", value)
+        problems.check(isinstance(self.unique, (bool, str)), "unique", "True or False, or a kind", self.unique)
+        for option in ("sets", "reads"):
+            names = _names(problems, option, getattr(self, option), is_token, "field names are tokens")
+            object.__setattr__(self, option, frozenset(map(str.lower, names)))
+        for option in ("provides", "requires"):
+            names = _names(problems, option, getattr(self, option), _is_key, "environ keys are str")
+            object.__setattr__(self, option, frozenset(names))
         problems.done()
 
-    def _keep(self, problems: Problems, option: str, value: object, *, fold: bool) -> None:
-        """Keep an iterable of names as a frozenset; one string counts as one name."""
-        names = (value,) if isinstance(value, str) else value
-        try:
-            kept = frozenset(cast("Iterable[str]", names))
-        except TypeError:
-            problems.add(option, "an iterable of names", value)
-            return
-        right = is_token if fold else lambda name: isinstance(name, str) and name
-        if problems.check(all(map(right, kept)), option, "field names are tokens, environ keys are str", value):
-            object.__setattr__(self, option, frozenset(name.lower() for name in kept) if fold else kept)
+
+def _names(
+    problems: Problems, option: str, given: object, right: Callable[[object], bool], rule: str
+) -> tuple[str, ...]:
+    """The names of an option, if they are right; one string counts as one name."""
+    try:
+        names = (given,) if isinstance(given, str) else tuple(cast("Iterable[str]", given))
+    except TypeError:
+        problems.add(option, "an iterable of names", given)
+        return ()
+    return names if problems.check(all(map(right, names)), option, rule, given) else ()
+
+
+def _is_key(name: object) -> bool:
+    return isinstance(name, str) and name != ""

@@ -192,12 +192,11 @@ class Exchange(Response):
 
     def _content_length(self) -> None:
         """Give a HEAD the length of a sized body that is not sent; 1xx and 204 have none (RFC 9110 8.6)."""
-        if self.status < "2" or self.status[:3] == "204":
+        code = self.status[:3]
+        if code < "2" or code == "204":
             del self["Content-Length"]
-        elif isinstance(self.body, (list, tuple)) and not self.transforms and self.status[:3] != "304":
-            length = sum(map(len, self.body))
-            if length:
-                self.setdefault("Content-Length", str(length))
+        elif code != "304" and not self.transforms and isinstance(self.body, (list, tuple)) and any(self.body):
+            self.setdefault("Content-Length", str(sum(map(len, self.body))))
 
     def reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
         """Start the head over."""

@@ -29,15 +29,19 @@ def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False
     plan = plan_for(layers, (), respond=respond)
     if any(layer.condition is not None for layer in layers):
         return _careful(_choosing(app, layers, respond=respond), plan)
-    steps = [
+    steps = _steps(layers, respond=respond)
+    careful = _careful(_meeting(app, plan, steps), plan)
+    waits = any(layer.waits for layer in layers)
+    return careful if waits or plan.closers else _quick(app, plan, steps, careful)
+
+
+def _steps(layers: Sequence[Layer], *, respond: bool) -> list[tuple[OnRequest, Plan]]:
+    """The hooks that see a request, each with the plan for the response if it is the last."""
+    return [
         (layer.on_request, plan_for(layers[:met], layers[met:], respond=respond))
         for met, layer in enumerate(layers, 1)
         if layer.on_request is not None
     ]
-    careful = _careful(_meeting(app, plan, steps), plan)
-    if plan.closers or any(layer.waits for layer in layers):
-        return careful
-    return _quick(app, plan, steps, careful)
 
 
 def _meeting(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]) -> Meet:
