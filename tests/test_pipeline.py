@@ -254,6 +254,21 @@ def test_a_head_has_the_length_of_get_where_it_is_known(layers, body, length):
     assert (answer.get("Content-Length"), answer.body) == (length, b"")
 
 
+@pytest.mark.parametrize(("status", "method"), [("200 OK", "HEAD"), ("304 Not Modified", "GET")])
+def test_content_that_is_not_sent_is_not_pulled(status, method):
+    """A late head takes one step of the application to get, and no more are taken."""
+    steps = []
+
+    def app(environ, start_response):
+        start_response(status, [])
+        for step in range(3):
+            steps.append(step)
+            yield b"x"
+
+    assert serve(Stack(Timing()).wrap(app), method=method, lint=False).body == b""
+    assert steps == [0]
+
+
 def test_head_of_an_empty_list_says_nothing_about_the_length():
     """An application that leaves the content out of a HEAD itself would get a wrong 0."""
     assert serve(Stack(Timing()).wrap(app_of([])), method="HEAD").get("Content-Length") is None

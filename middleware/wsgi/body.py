@@ -50,7 +50,10 @@ class Body:
             self._begin(chunk)
         if chunk is None:
             return self._finish()
-        return b"" if exchange.mute else exchange.feed(chunk)
+        if exchange.mute:
+            self.iterator = iter(())  # what is not sent is not asked for
+            return b""
+        return exchange.feed(chunk)
 
     def _begin(self, chunk: bytes | None) -> None:
         """Begin a response whose application calls start_response no earlier than in its first step."""
@@ -58,8 +61,6 @@ class Body:
             happened = "ended" if chunk is None else "yielded"
             raise RuntimeError(f"the application {happened} before it called start_response (PEP 3333)")
         self.exchange.begin()
-        if self.exchange.mute:
-            self.iterator = iter(())
 
     def _finish(self) -> bytes | None:
         if self.over:
