@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.case import ENVIRON, PAGE, STATUS, page
+from benchmarks.table import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 GENERATIONS: Final = 5
 BATCH: Final = 0.0005  # seconds, about: short enough to find a quiet moment
 WARM: Final = 2000  # requests, before any counts
+MORE: Final = "more"
+ENOUGH: Final = "enough"
 
 
 def fastest(cases: Sequence[Case], rounds: int) -> dict[str, float]:
@@ -45,22 +48,20 @@ def _generation(cases: Sequence[Case], rounds: int) -> dict[str, float]:
         there.close()
         workers.append((case.key, here, process))
     best = {key: float("inf") for key, _, _ in workers}
-    for key, here, _ in workers:
+    for _, here, _ in workers:
         here.recv()  # it is warm
     for _ in range(rounds):
         for key, here, _ in workers:
-            here.send(True)
+            here.send(MORE)
             best[key] = min(best[key], here.recv())
     for _, here, process in workers:
-        here.send(False)
+        here.send(ENOUGH)
         process.join()
     return best
 
 
 def _work(key: str, parent: Connection) -> None:
     """Be the process of one case: run a batch whenever asked, answer with the seconds of one request."""
-    from benchmarks.table import CASES
-
     [case] = [case for case in CASES if case.key == key]
     app = case.make(page)
     check(case, app)
@@ -69,15 +70,15 @@ def _work(key: str, parent: Connection) -> None:
     gc.disable()
     run(app, WARM)
     count = max(int(BATCH / (run(app, 100) / 100)), 1)
-    parent.send(True)
-    while parent.recv():
+    parent.send(MORE)
+    while parent.recv() == MORE:
         run(app, count // 10 + 1)  # the processor was somewhere else
         parent.send(run(app, count) / count)
         gc.collect()
 
 
 def run(app: Application, requests: int) -> float:
-    """The seconds of so many requests, as a server makes them: an environ of its own for each, its body read and closed."""
+    """The seconds of so many requests, each with an environ of its own, its body read and closed as by a server."""
     begun = perf_counter()
     for _ in repeat(None, requests):
         body = app(ENVIRON.copy(), start_response)

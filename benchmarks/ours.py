@@ -1,4 +1,4 @@
-"""This project: its layers alone, together, and many of them."""
+"""The layers of this project: alone, together, and many of them."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from benchmarks import limit
 from benchmarks.case import PAGE, Case, fields, names
 
 if TYPE_CHECKING:
@@ -63,53 +64,20 @@ def naive_both(app: Application) -> Application:
     return SetTiming(naive(1)(app))
 
 
-def set_field(app: Application, name: str, value: str) -> Application:
-    """Set a field in a closure that looks nothing up."""
-    line, folded = (name, value), name.lower()
-
-    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
-            for other, _ in lines:
-                if other.lower() == folded:
-                    lines = [*(kept for kept in lines if kept[0].lower() != folded), line]
-                    break
-            else:
-                lines = [*lines, line]
-            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
-
-        return app(environ, start)
-
-    return run
-
-
-def set_timing(app: Application) -> Application:
-    """Say the milliseconds in a closure that looks nothing up."""
-
-    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
-            lines = [*lines, ("Server-Timing", "total;dur=%.3f" % ((perf_counter() - begun) * 1000.0))]
-            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
-
-        begun = perf_counter()
-        return app(environ, start)
-
-    return run
-
-
 def tight(count: int) -> Callable[[Application], Application]:
-    """So many closures around each other."""
+    """So many functions written by hand around each other."""
 
     def make(app: Application) -> Application:
         for name, value in fields(count):
-            app = set_field(app, name, value)
+            app = limit.field(app, name, value)
         return app
 
     return make
 
 
 def tight_both(app: Application) -> Application:
-    """Both jobs in two closures."""
-    return set_timing(tight(1)(app))
+    """Both jobs in two of them."""
+    return limit.timing(tight(1)(app))
 
 
 def flask(count: int) -> Callable[[Application], Application]:

@@ -1,15 +1,58 @@
-"""The rows, in the order of the table. Another layer, or another peer, is one more Case in its file."""
+"""The table: its rows, in their order, and how they print. Another layer or peer is one more Case in its own file."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from benchmarks import limit, ours, peers
 from benchmarks.case import Case
+from benchmarks.gates import GATES
 
-BARE = Case("bare", "application", lambda app: app)
-GROUPS: dict[str, tuple[Case, ...]] = {
-    "bare": (BARE,),
-    "written by hand": limit.CASES,
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.results import Results
+
+GROUPS: Final = {
+    "bare": (Case("bare", "application", lambda app: app),),
+    "by hand": limit.CASES,
     "this project": ours.CASES,
     "peers": peers.CASES,
 }
-CASES = tuple(case for cases in GROUPS.values() for case in cases)
+CASES: Final = tuple(case for cases in GROUPS.values() for case in cases)
+# One more layer: the families of which there are 4 and 20.
+FAMILIES: Final = {
+    "Headers": "ours/headers-",
+    "custom layer": "ours/custom-",
+    "nested closure": "tight/",
+    "nested class": "naive/",
+    "Flask after_request": "flask/",
+}
+
+
+def lines(results: Results) -> Iterator[str]:
+    """The whole report."""
+    yield f"{'':42}{'µs':>9}{'µs over bare':>14}{'x by hand':>11}"
+    for group, cases in GROUPS.items():
+        yield group
+        for case in cases:
+            yield _row(case, results)
+    yield from ("", f"{'one more layer, of 20':42}{'µs':>9}{'20 against 4':>14}")
+    for name, family in FAMILIES.items():
+        if results.has(f"{family}4", f"{family}20"):
+            ratio = results.ratio(f"{family}20", f"{family}4")
+            yield f"  {name:40}{results.step(family):9.3f}{ratio:12.2f} x"
+    yield from ("", f"{'import, beyond a bare interpreter':42}{'ms':>9}")
+    yield from (f"  {name:46}{took:5.1f}" for name, took in results.imports.items())
+    yield from ("", f"{'gate':42}{'measured':>9}{'at most':>14}")
+    for gate in GATES:
+        word = "pass" if gate.holds(results) else "FAIL"
+        yield f"  {gate.what:40}{gate.figure(results):9.2f}{gate.most:14.2f} {gate.unit:12}{word}"
+
+
+def _row(case: Case, results: Results) -> str:
+    if not results.has(case.key):
+        return f"  {case.label:40}  skipped: {case.needs} is not installed"
+    row = f"  {case.label:40}{results.microseconds[case.key]:9.3f}{results.over(case.key):14.3f}"
+    limited = case.key if case in limit.CASES else case.limit
+    return f"{row}{results.ratio(case.key, limited):11.2f}" if limited else row

@@ -207,11 +207,12 @@ class Fields:
 class Block:
     """Lines known before any request, with their names folded once. Who makes the block has checked them."""
 
-    __slots__ = ("lines", "names")
+    __slots__ = ("lengths", "lines", "names")
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.lines = tuple(lines)
         self.names = frozenset(name.lower() for name, _ in self.lines)
+        self.lengths = frozenset(map(len, self.names))
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -242,7 +243,7 @@ def removing(names: frozenset[str]) -> Edit:
 
 def setting(block: Block, *, default: bool) -> Edit:
     """Send these lines instead of any of the same names; by `default`, only those whose names are not there yet."""
-    lines, names = block.lines, block.names
+    lines, names, lengths = block.lines, block.names, block.lengths
     merge_in = _default if default else _replace
 
     def edit(_: object, fields: Fields) -> None:
@@ -251,7 +252,7 @@ def setting(block: Block, *, default: bool) -> Edit:
             return
         fields.folded = False  # the first to ask only looks: folding every name pays from the second on
         for name, _ in fields.lines:
-            if name.lower() in names:
+            if len(name) in lengths and name.lower() in names:  # most are told apart by their length
                 merge_in(fields, block)
                 return
         fields.lines.extend(lines)

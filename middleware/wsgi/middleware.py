@@ -104,7 +104,8 @@ class Middleware(metaclass=_Sealed):
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run one request through this layer and its application (PEP 3333)."""
-        return self._run(environ, start_response)
+        run = self._run
+        return run(environ, start_response)
 
     def wrap(self, app: Application) -> Self:
         """Return a copy that is bound to `app` and so is a WSGI application."""
