@@ -14,9 +14,14 @@ from importlib import import_module
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from middleware import match as match
+    from middleware.http.csp import NONCE as NONCE
     from middleware.http.fields import Fields as Fields
     from middleware.layers.headers import Headers as Headers
+    from middleware.layers.policies import CSP as CSP
+    from middleware.layers.policies import HSTS as HSTS
+    from middleware.layers.policies import PermissionsPolicy as PermissionsPolicy
     from middleware.layers.recorder import Measurement as Measurement
+    from middleware.layers.security import SecurityHeaders as SecurityHeaders
     from middleware.layers.timing import Timing as Timing
     from middleware.stack.builder import Stack as Stack
     from middleware.stack.external import External as External
@@ -30,17 +35,22 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "CSP": "layers.policies",
     "ConfigError": "wsgi.errors",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",
     "Finding": "stack.rules",
+    "HSTS": "layers.policies",
     "Headers": "layers.headers",
     "Measurement": "layers.recorder",
     "Middleware": "wsgi.middleware",
+    "NONCE": "http.csp",
     "OrderError": "stack.order",
     "OrderWarning": "stack.order",
+    "PermissionsPolicy": "layers.policies",
     "Response": "wsgi.response",
+    "SecurityHeaders": "layers.security",
     "Stack": "stack.builder",
     "Timing": "layers.timing",
     "Transform": "wsgi.response",

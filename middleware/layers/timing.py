@@ -126,15 +126,15 @@ class Timing(Middleware):
             recorder = Recorder()
             recorder.metrics = None
             recorder.clock = clock
-            previous = environ.get(KEY)
-            if elaborate or (previous is not None and previous.metrics is not SAID):
-                prepare(recorder, previous, environ)
+            if elaborate or (KEY in environ and environ[KEY].metrics is not SAID):
+                prepare(recorder, environ.get(KEY), environ)
             environ[KEY] = recorder
             recorder.start = clock()
 
         def on_response(environ: Environ, response: Response) -> None:
-            recorder = environ.get(KEY)
-            if recorder is None:
+            try:
+                recorder = environ[KEY]
+            except KeyError:
                 return  # an error further out: the request never came here
             if recorder.metrics is not None:
                 report(recorder, environ, response)

@@ -9,11 +9,13 @@ import io
 import json
 import os
 import sys
+from itertools import repeat
 
 from middleware import Headers, Middleware, Stack, Timing
 
 PIECE = b"x" * (1 << 16)
-SIZE = 300_000  # of a file: more than fits into one chunk of any server
+SIZE = 300_000  # of a file: more than any server takes at once
+CONTENT = {"file": b"f" * SIZE, "vast": b"v" * (32 << 20)}  # more than the buffers of a socket hold
 
 
 def tell(environ, what, **more):
@@ -96,8 +98,8 @@ class Body:
 class File(io.BytesIO):
     """A file that tells when it is closed for the first time."""
 
-    def __init__(self, environ):
-        super().__init__(b"f" * SIZE)
+    def __init__(self, environ, content):
+        super().__init__(content)
         self.environ = environ
 
     def close(self):
@@ -106,7 +108,7 @@ class File(io.BytesIO):
         super().close()
 
 
-def text(environ, status=None):
+def text(environ):
     """What a route says: its name and the id, so that no answer can be taken for another."""
     return environ["PATH_INFO"].encode("latin-1")
 
@@ -166,9 +168,11 @@ def write(environ, start):
 
 def file(environ, start):
     start("200 OK", [("Content-Type", "application/octet-stream")])
-    wrap = environ.get("wsgi.file_wrapper") or (lambda opened, block: Body(environ, iter(lambda: opened.read(block), b"")))
-    environ["served.returned"] = wrap(File(environ), 8192)
-    return environ["served.returned"]
+    content, wrap = CONTENT[environ["PATH_INFO"].split("/")[1]], environ.get("wsgi.file_wrapper")
+    if wrap is None:
+        return Body(environ, [content])
+    environ["served.file"] = wrap(File(environ, content), 8192)
+    return environ["served.file"]
 
 
 def redirect(environ, start):
@@ -202,17 +206,15 @@ def short(environ, start):
     return Body(environ, breaking(environ))
 
 
-def endless(environ, start):
+def long(environ, start):
     start("200 OK", [("Content-Type", "application/octet-stream")])
-    return Body(environ, iter(lambda: PIECE, None))
+    return Body(environ, repeat(PIECE, 1024))  # more than any buffer holds, yet not too much to collect
 
 
 ROUTES = {
-    function.__name__: function
-    for function in (
-        *(sized, single, nothing, unmodified, stream, late, early, soon, write, file, redirect, echo),
-        *(broken, short, endless),
-    )
+    **{made.__name__: made for made in (sized, single, nothing, unmodified, stream, late, early, soon)},
+    **{made.__name__: made for made in (write, redirect, echo, broken, short, long, file)},
+    "vast": file,
 }
 
 
@@ -239,14 +241,17 @@ def application(environ, start_response):
     """What stands between the server and the stack, and looks at both."""
     environ["wsgi.input"] = Read(environ)
     result = wrapped(environ, start_response)
-    returned = environ.pop("served.returned", None)
-    if returned is not None:
-        wrapper = environ.get("wsgi.file_wrapper")
-        tell(environ, "file", same=result is returned, wrapped=wrapper is not None)
+    given = environ.pop("served.file", None)
+    if given is not None:
+        tell(environ, "file", same=result is given)
     return result
 
 
 # -- the servers -------------------------------------------------------------------------------------------------------
+
+
+def announce(port):
+    os.write(1, f"http://127.0.0.1:{port}\n".encode())
 
 
 def serve_by_cheroot():
@@ -254,7 +259,7 @@ def serve_by_cheroot():
 
     server = Server(("127.0.0.1", 0), application, numthreads=8)
     server.prepare()
-    print(f"http://127.0.0.1:{server.bind_addr[1]}", flush=True)
+    announce(server.bind_addr[1])
     try:
         server.serve()
     finally:
@@ -265,7 +270,7 @@ def serve_by_wsgiref():
     from wsgiref.simple_server import make_server
 
     with make_server("127.0.0.1", 0, application) as server:
-        print(f"http://127.0.0.1:{server.server_port}", flush=True)
+        announce(server.server_port)
         server.serve_forever()
 
 

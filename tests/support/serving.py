@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import socket
 import struct
@@ -13,12 +14,22 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import middleware
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
 EVENT = "event "
-PATIENCE = 60  # seconds until a test gives up; nothing waits for as long as that
+PATIENCE = 30  # seconds until a test gives up; nothing waits for as long as that
+
+
+def environment() -> dict[str, str]:
+    """The environment in which a command finds the same package as these tests."""
+    home = Path(middleware.__file__).parents[1]
+    if home.name == "site-packages":
+        return dict(os.environ)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))}
 
 
 def script(name: str) -> str:
@@ -36,7 +47,13 @@ class Server:
         self.lines: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=cwd,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -96,15 +113,10 @@ class Answer(NamedTuple):
 
 
 class Client(http.client.HTTPConnection):
-    """A connection that is kept as long as the server keeps it, and counts how often it had to be made."""
+    """A connection that is made anew only after the server said that it would close it."""
 
     def __init__(self, port: int) -> None:
         super().__init__("127.0.0.1", port, timeout=PATIENCE)
-        self.made = 0
-
-    def connect(self) -> None:
-        self.made += 1
-        super().connect()
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Ask, and read the answer to its end. `If_None_Match` stands for If-None-Match."""
@@ -114,7 +126,7 @@ class Client(http.client.HTTPConnection):
         closes = response.will_close
         return Answer(response.status, response.msg, response.read(), closes)
 
-    def __enter__(self) -> Client:
+    def __enter__(self):
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -153,7 +165,7 @@ class Wire:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
-    def __enter__(self) -> Wire:
+    def __enter__(self):
         return self
 
     def __exit__(self, *_: object) -> None:
