@@ -302,12 +302,13 @@ SHAPES_BY_NAME = {shape.name: shape.make()[0] for shape in SHAPES if not shape.m
 
 
 @pytest.mark.parametrize("where", ["request", "response"])
-def test_an_error_in_a_layer_counts_as_the_applications(where):
+def test_an_error_in_a_layer_counts_as_the_applications(where, caplog):
     """Also the layers that the request has not reached put their headers on the 500; the one that fails does not."""
     layers = Headers(set={"X-Out": "1"}), Raises(where, "response"), Headers(set={"X-In": "1"})
     answer = serve(Stack(*layers).wrap(app_of([b"x"])))
     assert answer.status == "500 Internal Server Error"
     assert [answer.get(name) for name in ("X-Out", "X-In", "X-Half")] == ["1", "1", None]
+    assert "A layer failed on an error response and was left out" in caplog.text
 
 
 def test_a_condition_that_fails_is_an_error_of_the_request():
@@ -365,6 +366,12 @@ def test_a_head_replaced_after_the_body_was_handed_on_keeps_its_content():
 
     answer = serve(Second(SHAPES_BY_NAME["head-replaced-in-the-body"]))
     assert (answer.status, answer.body, answer.get("X-Upper")) == ("503 Busy", b"onetwo", None)
+
+
+def test_a_head_replaced_while_it_waits_is_shown_to_every_layer_again():
+    layers = Headers(set={"X-Out": "1"}), Undeclared(), Headers(set={"X-In": "1"})
+    answer = serve(Stack(*layers).wrap(SHAPES_BY_NAME["replaced-head"]))
+    assert (answer.body, answer.get_all("X-In"), answer.get_all("X-Out")) == (b"ONETWO", ["1"], ["1"])
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
