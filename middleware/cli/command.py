@@ -1,0 +1,100 @@
+"""The command and its options. What a subcommand does, the module of its name does."""
+
+from __future__ import annotations
+
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from middleware.cli.check import check
+from middleware.cli.demo import demo
+from middleware.cli.errors import CommandError
+from middleware.cli.serve import FORWARDED, serve
+from middleware.cli.show import FORMATS, show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROGRAM: Final = "python -m middleware"
+_ADDRESS: Final = "127.0.0.1:8080"
+_STACK: Final = "a stack, or an application in one; STACK may be dotted, and the current directory is importable"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, by default those of the process; return its exit status.
+
+    0: done. 1: a stack is wrong. 2: what was typed cannot be done, as one line on stderr says. 130: a second Ctrl-C.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser().parse_args(given, Namespace(given=given))
+        status: int = arguments.run(arguments)
+    except CommandError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+class _Parser(ArgumentParser):
+    """Takes options by their full names only, and says in one line what is wrong with them."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise CommandError(f"{message}; {self.prog} --help shows what there is")
+
+
+def _parser() -> ArgumentParser:
+    parser = _Parser(prog=PROGRAM, description="Serve, show and check stacks of WSGI middleware.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for add in (_add_serve, _add_show, _add_check, _add_demo):
+        add(commands)
+    return parser
+
+
+def _add_serve(commands: Any) -> None:
+    told = "Serve a WSGI application, in a stack or as it is. SIGTERM and SIGINT end it after the requests in flight."
+    parser = commands.add_parser("serve", help="serve an application", description=told)
+    parser.set_defaults(run=serve)
+    parser.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
+    parser.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: serve it as it is")
+    _add_listen(parser)
+    parser.add_argument("--threads", metavar="N", type=int, default=4, help="worker threads; default: %(default)s")
+    parser.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
+    parser.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)
+    proxy = parser.add_argument_group("behind a proxy", "headers of proxies are dropped unless one is trusted")
+    proxy.add_argument("--trusted-proxy", metavar="ADDRESS", help='its address, or "*" for whoever connects')
+    proxy.add_argument(
+        "--trusted-proxy-headers", metavar="NAMES", default=FORWARDED, help="what it sets; default: %(default)s"
+    )
+    proxy.add_argument("--trusted-proxy-count", metavar="N", type=int, default=1, help="how many in a row; default: 1")
+
+
+def _add_listen(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", default=_ADDRESS, help="port 0: any that is free; default: %(default)s"
+    )
+
+
+def _add_show(commands: Any) -> None:
+    parser = commands.add_parser("show", help="show the chain of a stack", description="Show the chain of a stack.")
+    parser.set_defaults(run=show)
+    parser.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
+
+
+def _add_check(commands: Any) -> None:
+    told = "Check the order of a stack. Exit status 1 if something would go wrong for clients."
+    parser = commands.add_parser("check", help="check the order of a stack", description=told)
+    parser.set_defaults(run=check)
+    parser.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
+
+
+def _add_demo(commands: Any) -> None:
+    told = "Serve a page that shows what a stack did to the very response that brought it."
+    parser = commands.add_parser("demo", help="serve a small application in a stack", description=told)
+    parser.set_defaults(run=demo)
+    _add_listen(parser)

@@ -1,0 +1,96 @@
+"""`demo`: a small application without a framework, in a stack. What it tells of the stack is what the stack did.
+
+As a chain: `python -m middleware show middleware.cli.demo:stack`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+from middleware.cli.ledger import KEY, Ledger
+from middleware.cli.listening import listen
+from middleware.cli.page import page
+from middleware.cli.serving import run
+from middleware.layers.headers import Headers
+from middleware.layers.timing import Timing
+from middleware.stack.builder import Stack
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterable, Iterator
+
+    from middleware.cli.ledger import Record
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+_TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
+_STEPS: Final = 5
+
+# Outermost first. A layer more is a line more: the page shows whatever stands here.
+stack = Stack(
+    Ledger(),
+    Timing(layers=True),
+    Headers(
+        set={"X-Demo": "wsgi-middleware-stack"},
+        default={"Cache-Control": "no-store"},
+        remove=["X-Powered-By"],
+    ),
+)
+
+
+def demo(arguments: Namespace) -> int:
+    """Serve the demo on `arguments.listen`; return 0 when it was asked to end."""
+    with listen(arguments.listen) as listener:
+        print(stack, flush=True)
+        run(application, listener)
+    return 0
+
+
+def _route(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    return _ROUTES.get(environ["PATH_INFO"], _missing)(environ, start_response)
+
+
+def _page(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """The page. Its body is made when the server asks for it, which is after the head has passed every layer."""
+    with environ["middleware.timing"].measure("describe", "describing the stack"):
+        finish = page(stack, environ)
+    start_response("200 OK", [("Content-Type", "text/html; charset=utf-8"), ("X-Powered-By", "plain WSGI")])
+    return _later(finish, environ)
+
+
+def _later(finish: Callable[[Record], str], environ: Environ) -> Iterator[bytes]:
+    yield finish(environ[KEY]).encode()
+
+
+def _error(*_: object) -> Iterable[bytes]:
+    raise RuntimeError("what an application does that has a bug")
+
+
+def _stream(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """Lines that come one by one; `?pause=0` takes the seconds between them."""
+    start_response("200 OK", [_TEXT])
+    return _lines(_pause(environ))
+
+
+def _pause(environ: Environ) -> float:
+    try:
+        return min(max(float(parse_qs(environ.get("QUERY_STRING", ""))["pause"][0]), 0.0), 5.0)
+    except (KeyError, ValueError):
+        return 0.5
+
+
+def _lines(pause: float) -> Iterator[bytes]:
+    for number in range(1, _STEPS + 1):
+        if number > 1:
+            time.sleep(pause)
+        yield f"line {number} of {_STEPS}\n".encode()
+
+
+def _missing(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("404 Not Found", [_TEXT])
+    return [b"There is nothing here. / shows what there is.\n"]
+
+
+_ROUTES: Final[dict[str, Application]] = {"/": _page, "/error": _error, "/stream": _stream}
+application = stack.wrap(_route)

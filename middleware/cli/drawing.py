@@ -1,0 +1,139 @@
+"""The chain as a picture: one box a layer, the request down one side, the response up the other."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import pairwise
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from middleware.stack.printed import places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from middleware.stack.builder import Stack
+
+_COLUMNS: Final = 80  # characters in a line
+_CHARACTER: Final = 7.3  # pixels, of a monospaced font of 12
+_LINE: Final = 18
+_GAP: Final = 40  # between two boxes, where the arrows are
+_MARGIN: Final = 20
+_INDENT: Final = 10
+
+_STYLE: Final = """
+    text { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1c2430 }
+    .name { font-weight: 700; font-size: 14px }
+    .kind { fill: #5b6778 }
+    .ground { fill: #ffffff }
+    .box { fill: #f3f6fa; stroke: #9fb0c6 }
+    .app { fill: #e7f4ea; stroke: #7fb48d }
+    .request { stroke: #1f6feb; fill: #1f6feb }
+    .response { stroke: #b3541e; fill: #b3541e }
+    text.request, text.response { stroke: none; font-weight: 700 }
+    @media (prefers-color-scheme: dark) {
+      text { fill: #e6edf3 }
+      .kind { fill: #9aa7b8 }
+      .ground { fill: #0f141b }
+      .box { fill: #18202b; stroke: #44546a }
+      .app { fill: #14271b; stroke: #3f7a50 }
+      .request { stroke: #6cb0ff; fill: #6cb0ff }
+      .response { stroke: #f0a06a; fill: #f0a06a }
+    }
+"""
+
+
+class _Box(NamedTuple):
+    """One layer, or the application."""
+
+    name: str
+    lines: Sequence[tuple[str, str]]  # what is told, and the text
+    kind: str = "box"
+
+    @property
+    def height(self) -> int:
+        return _LINE * (len(self.lines) + 1) + 2 * _INDENT
+
+
+def svg(stack: Stack) -> str:
+    """Return the chain as an SVG that needs nothing beside itself. It follows the reader's choice of light or dark."""
+    boxes = [*_boxes(stack), _Box("the application", (), "app")]
+    columns = max(len(f"{kind:<9} {text}") for box in boxes for kind, text in (*box.lines, ("", " " * 40)))
+    width = round(columns * _CHARACTER) + 2 * _INDENT
+    height = sum(box.height + _GAP for box in boxes) + 2 * _MARGIN
+    whole = width + 2 * _MARGIN
+    drawn = "\n".join(_drawn(boxes, width))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}"'
+        f' role="img">\n  <title>{escape(_title(stack))}</title>\n  <style>{_STYLE}  </style>\n'
+        f'  <rect class="ground" width="100%" height="100%"/>\n{drawn}\n</svg>'
+    )
+
+
+def _title(stack: Stack) -> str:
+    return f"Stack, outermost first: {', '.join((*stack.names, 'the application'))}"
+
+
+def _boxes(stack: Stack) -> Iterator[_Box]:
+    """What is told of each layer, in lines that fit."""
+    all_reasons = places(tuple(stack), stack.names)
+    for number, (name, layer, reasons) in enumerate(zip(stack.names, stack, all_reasons, strict=True), 1):
+        told = [("written", repr(layer)), *layer.describe(), *(("stands", reason) for reason in reasons)]
+        yield _Box(f"{number}  {name}", [line for kind, text in told for line in _folded(kind, text)])
+
+
+def _folded(kind: str, text: str) -> Iterator[tuple[str, str]]:
+    for line in wrap(text, _COLUMNS, subsequent_indent="  "):
+        yield kind, line
+        kind = ""
+
+
+def _drawn(boxes: Sequence[_Box], width: int) -> Iterator[str]:
+    y = _MARGIN
+    down, up = _MARGIN + 2 * _INDENT, _MARGIN + width - 2 * _INDENT
+    yield f'  <text class="request" x="{down + _INDENT}" y="{y + 24}">request</text>'
+    yield f'  <text class="response" x="{up - _INDENT}" y="{y + 24}" text-anchor="end">response</text>'
+    for box in boxes:
+        yield _arrow("request", down, y, 1)
+        yield _arrow("response", up, y + _GAP, -1)
+        y += _GAP
+        yield from _box(box, y, width)
+        y += box.height
+
+
+def _arrow(kind: str, x: int, y: int, way: int) -> str:
+    """An arrow through a gap, down (1) or up (-1)."""
+    start, end, wings = y + 4 * way, y + (_GAP - 4) * way, y + (_GAP - 12) * way
+    return (
+        f'  <line class="{kind}" x1="{x}" y1="{start}" x2="{x}" y2="{wings}" stroke-width="2"/>\n'
+        f'  <polygon class="{kind}" points="{x - 5},{wings} {x + 5},{wings} {x},{end}"/>'
+    )
+
+
+def _box(box: _Box, y: int, width: int) -> Iterator[str]:
+    x = _MARGIN + _INDENT
+    yield f'  <rect class="{box.kind}" x="{_MARGIN}" y="{y}" width="{width}" height="{box.height}" rx="6"/>'
+    yield f'  <text class="name" x="{x}" y="{y + _INDENT + 14}">{escape(box.name)}</text>'
+    for row, (kind, text) in enumerate(box.lines, 1):
+        line = y + _INDENT + 14 + row * _LINE
+        if kind:
+            yield f'  <text class="kind" x="{x}" y="{line}">{escape(kind)}</text>'
+        yield f'  <text x="{x + round(10 * _CHARACTER)}" y="{line}">{escape(text)}</text>'
+
+
+def dot(stack: Stack) -> str:
+    """Return the chain as text for Graphviz: `show --format dot ... | dot -Tpng`."""
+    nodes = [*_boxes(stack), _Box("the application", (), "app")]
+    lines = [f'  n{index} [label="{_label(box)}"];' for index, box in enumerate(nodes, 1)]
+    ends = ["client", *(f"n{index}" for index in range(1, len(nodes) + 1))]
+    for outer, inner in pairwise(ends):
+        lines.append(f'  {outer} -> {inner} [color="#1f6feb"];')
+        lines.append(f'  {inner} -> {outer} [color="#b3541e"];')
+    head = '  node [shape=box, fontname="monospace"];\n  client [label="client", shape=plaintext];'
+    return "digraph stack {\n" + head + "\n" + "\n".join(lines) + "\n}"
+
+
+def _label(box: _Box) -> str:
+    r"""The text of a node: `\` and `"` escaped, lines ended by `\l`, which sets them to the left."""
+    told = [box.name, *(f"{kind:<9} {text}" for kind, text in box.lines)]
+    return "".join(line.replace("\\", "\\\\").replace('"', '\\"') + "\\l" for line in told)

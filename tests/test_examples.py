@@ -1,0 +1,170 @@
+"""Every example, served by the commands that its docstring names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from serving import Client, Server, ask, script
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+ADDRESS = "127.0.0.1:8080"
+NAMES = ["custom_middleware", "django_app", "flask_app", "plain_wsgi", "third_party"]
+BY = ["waitress-serve", "python"]
+
+everyone = pytest.mark.parametrize("by", BY)
+frameworks = pytest.mark.parametrize("name", ["flask_app", "django_app"])
+
+
+def documented(name: str) -> dict[str, list[str]]:
+    """The commands in the docstring of an example, each under its first word."""
+    text = ast.get_docstring(ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    commands = [shlex.split(line) for line in re.findall(r"^    (\S.*)$", text, re.MULTILINE)]
+    return {words[0]: words[1:] for words in commands}
+
+
+@pytest.fixture(scope="session")
+def served():
+    """Each example by each command, started when it is first asked for, on a port that is free."""
+    started: dict[tuple[str, str], Server] = {}
+    with ExitStack() as ending:
+
+        def server(name: str, by: str) -> Server:
+            if (name, by) not in started:
+                program = sys.executable if by == "python" else script(by)
+                arguments = [word.replace(ADDRESS, "127.0.0.1:0") for word in documented(name)[by]]
+                started[name, by] = Server(program, *arguments, cwd=EXAMPLES)
+                ending.callback(started[name, by].close)
+            return started[name, by]
+
+        yield server
+
+
+def test_no_example_is_left_out():
+    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted([*NAMES, "policy"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_names_the_commands_that_serve_it_and_one_that_asks_it(name):
+    commands = documented(name)
+    first, *_, last = commands["waitress-serve"]
+    assert (first, last) == (f"--listen={ADDRESS}", f"{name}:application")
+    assert commands["python"] == ["-m", "middleware", "serve", f"{name}:application", "--listen", ADDRESS]
+    assert commands["curl"][-1].startswith(f"http://{ADDRESS}/")
+
+
+# -- a policy around a framework ---------------------------------------------------------------------------------------
+
+# method, path, fields of the request, status, body (None: any)
+ROUTES = [
+    ("GET", "/", {}, 200, None),
+    ("HEAD", "/", {}, 200, b""),
+    ("GET", "/nowhere", {}, 404, None),
+    ("GET", "/error", {}, 500, None),
+    ("HEAD", "/error", {}, 500, b""),
+    ("GET", "/stream", {}, 200, b"line 1\nline 2\nline 3\n"),
+    ("GET", "/old", {}, 302, None),
+    ("GET", "/article", {}, 200, b"An article that seldom changes\n"),
+    ("GET", "/article", {"If_None_Match": '"v1"'}, 304, b""),
+]
+
+
+@everyone
+@frameworks
+def test_every_response_of_a_framework_carries_the_policy(served, name, by):
+    with Client(served(name, by).port) as client:
+        for method, path, fields, status, body in ROUTES:
+            answer = client.ask(path, method, **fields)
+            case = method, path
+            assert (*case, answer.status) == (*case, status)
+            assert (*case, answer.body) == (*case, answer.body if body is None else body)
+            assert (*case, answer.headers["X-App"]) == (*case, "demo")
+            assert (*case, answer.headers.get_all("X-Content-Type-Options")) == (*case, ["nosniff"])
+            assert (*case, answer.headers["Cache-Control"]) == (*case, "no-cache")
+            assert (*case, answer.headers["Server-Timing"][:10]) == (*case, "total;dur=")
+
+
+@everyone
+@frameworks
+def test_a_framework_says_hello_redirects_and_tags_as_it_does_alone(served, name, by):
+    port = served(name, by).port
+    assert ask(port, "/").body == f"Hello from {name.removesuffix('_app').capitalize()}\n".encode()
+    assert ask(port, "/old").headers["Location"] == "/"
+    assert ask(port, "/article").headers["ETag"] == '"v1"'
+    assert b"this route always fails" not in ask(port, "/error").body
+
+
+# -- the others --------------------------------------------------------------------------------------------------------
+
+
+@everyone
+@pytest.mark.parametrize(
+    ("path", "expected", "metrics"),
+    [
+        ("/", (200, b"Hello from plain WSGI\n"), r'total;dur=[\d.]+, greet;desc="choosing words";dur=[\d.]+'),
+        ("/nowhere", (404, b"There is nothing here\n"), r"total;dur=[\d.]+"),
+        ("/error", (500, b"Internal Server Error\n"), r"total;dur=[\d.]+"),
+    ],
+)
+def test_plain_wsgi_has_a_metric_of_its_own_and_a_field_made_for_each_response(served, by, path, expected, metrics):
+    answer = ask(served("plain_wsgi", by).port, path)
+    assert (answer.status, answer.body) == expected
+    assert (answer.headers["X-App"], answer.headers["X-Seen"]) == ("demo", f"GET {answer.status}")
+    assert re.fullmatch(metrics, answer.headers["Server-Timing"])
+
+
+@everyone
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/", (200, b"Hello from https://shop.example\n")),
+        ("HEAD", "/", (200, b"")),
+        ("GET", "/links", (200, b"Buy at https://shop.example/ today\n")),
+        ("GET", "/shop", (503, b"We are rebuilding this page\n")),
+        ("GET", "/shop/cart", (503, b"We are rebuilding this page\n")),
+        ("GET", "/shopping", (200, b"Hello from https://shop.example\n")),
+        ("GET", "/error", (500, b"Internal Server Error\n")),
+    ],
+)
+def test_middleware_of_ones_own_names_closes_and_rewrites(served, by, method, path, expected):
+    answer = ask(served("custom_middleware", by).port, path, method)
+    assert (answer.status, answer.body) == expected
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-Id"])
+    assert answer.headers["Retry-After"] == ("120" if answer.status == 503 else None)
+    assert "total;dur=" in answer.headers["Server-Timing"]
+
+
+@everyone
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/", "GET / 200, done"),
+        ("/shop", "GET /shop 503, done"),
+        ("/error", "GET /error 500, failed: RuntimeError('this route always fails')"),
+    ],
+)
+def test_middleware_of_ones_own_logs_each_request_under_the_name_that_the_client_gave(served, by, path, line):
+    server = served("custom_middleware", by)
+    name = f"{by}-{path.strip('/') or 'root'}"
+    assert ask(server.port, path, X_Request_Id=name).headers["X-Request-Id"] == name
+    server.wait(lambda: any(said.endswith(f"{name} {line}") for said in server.lines))
+
+
+@everyone
+def test_a_file_that_whitenoise_sends_has_the_headers_of_the_stack(served, by):
+    for method, status, body in (("GET", 200, (EXAMPLES / "static/hello.txt").read_bytes()), ("HEAD", 200, b"")):
+        answer = ask(served("third_party", by).port, "/static/hello.txt", method)
+        assert (answer.status, answer.body, answer.headers["X-App"]) == (status, body, "demo")
+        assert "total;dur=" in answer.headers["Server-Timing"]
+
+
+def test_the_application_inside_proxy_fix_sees_the_client_of_the_proxy(served):
+    port = served("third_party", "waitress-serve").port
+    assert ask(port, "/", X_Forwarded_For="203.0.113.7", X_Forwarded_Proto="https").body == b"203.0.113.7 by https\n"
+    assert ask(port, "/").body == b"127.0.0.1 by http\n"
