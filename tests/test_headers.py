@@ -71,6 +71,11 @@ def test_twenty_layers_see_what_those_further_in_have_sent():
     ]
 
 
+def test_an_appended_line_is_known_to_the_layers_further_out():
+    layers = [Headers(set={"X-A": "2"}), Headers(append={"X-A": "1"}), Headers(set={"X": "1"}), Headers(set={"Y": "1"})]
+    assert serve(Stack(*layers).wrap(returning([b"x"])[0])).get_all("X-A") == ["2"]
+
+
 def test_a_layer_further_out_replaces_what_timing_has_added():
     layers = [Headers(set={"server-timing": "mine"}), Timing(), Headers(set={"X": "1"}), Headers(set={"Y": "1"})]
     answer = serve(Stack(*layers).wrap(returning([b"x"])[0], waive=["measure-outermost"]))

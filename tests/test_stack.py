@@ -73,6 +73,10 @@ def test_two_of_a_name_are_told_apart():
     assert stack.remove("Headers").names == ("Headers", "Headers-2", "Headers-3")
 
 
+def test_a_class_stands_for_its_instance():
+    assert list(Stack(Timing)) == [Timing()]
+
+
 def test_a_stack_within_a_stack_counts_as_its_layers():
     assert Stack(Layer("out"), ABC, Layer("in")).names == ("out", "A", "B", "C", "in")
 

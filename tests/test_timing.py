@@ -225,6 +225,15 @@ def test_every_layer_has_its_own_time():
     assert metrics(answer) == {"total": 122.0, "Timing": 0.0, "out-side": 3.0, "third_party": 16.0, "Slow": 3.0}
 
 
+def test_two_that_measure_layers_do_not_measure_each_others_probes():
+    clock = Clock()
+    layers = [Timing(clock=clock, layers=True).named(name) for name in ("out", "in")]
+    answer = serve(Stack(*layers, Slow(clock)).wrap(app_taking(clock, 0.1), waive=["unique"]))
+    inner, outer = answer.get_all("Server-Timing")
+    assert inner == "total;dur=103.000, in;dur=0.000, Slow;dur=3.000"
+    assert outer == "total;dur=103.000, out;dur=0.000, in;dur=0.000, Slow;dur=3.000"
+
+
 def test_a_layer_that_answers_has_all_of_its_time():
     clock = Clock()
     layers = Timing(clock=clock, layers=True), Slow(clock, app_taking(clock, 0.01)), Slow(clock).named("never")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.http.server_timing import duration_fault, metric_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 SAID: Final[tuple[()]] = ()
 
@@ -24,7 +24,8 @@ class Measurement:
         seconds_to_headers: float, from the request to the head of the response; None without a head.
         seconds: float, from the request to the close of the body.
         bytes_sent: int, content that left the stack; None if the server sent a file by itself.
-        error: the exception that ended it badly, or None.
+        error: the exception that ended it badly, or None; None too if the server sent a file by itself, for nobody
+            knows whether it arrived.
     """
 
     method: str
@@ -46,7 +47,7 @@ class Recorder:
     # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
     outer: Recorder | None  # of a Timing further out
-    claimed: int | None  # the id of the response that it measures
+    claimed: tuple[int, int] | None  # the ids of the Timing whose it is and of the response that it measures
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
@@ -62,7 +63,7 @@ class Recorder:
         """Make room for what an ordinary request does without."""
         metrics = self.metrics
         if not isinstance(metrics, list):
-            self.claimed = None if metrics is None else 0
+            self.claimed = None if metrics is None else (0, 0)
             self.metrics = metrics = []
             self.marks = {}
             self.outer = self.status = self.seconds = None
@@ -84,16 +85,16 @@ class Recorder:
         finally:
             self.add(name, max(self.clock() - start, 0.0), description)
 
-    def own(self, response: int) -> Recorder | None:
-        """The recorder of the Timing that looks at this response: further in, others may measure theirs."""
+    def own(self, claim: tuple[int, int]) -> Recorder | None:
+        """The recorder of the Timing that looks at a response: further in, others may measure theirs."""
         recorder: Recorder | None = self
         while recorder is not None:
             said = recorder.metrics is SAID
             recorder.more()
             if said:  # an ordinary one, whose head is replaced
-                recorder.claimed = response
-            if recorder.claimed in (None, response):
-                recorder.claimed = response
+                recorder.claimed = claim
+            if recorder.claimed in (None, claim):
+                recorder.claimed = claim
                 return recorder
             recorder = recorder.outer
         return None
@@ -107,3 +108,8 @@ class Recorder:
                 return
             further, back = marks.get((index + 1, "in"), went), marks.get((index + 1, "out"), went)
             yield name, max(further - came + went - back, 0.0), None
+
+
+def running(recorders: Iterable[Recorder | None]) -> list[Recorder]:
+    """Those whose response is still to come."""
+    return [recorder for recorder in recorders if recorder is not None and recorder.running]

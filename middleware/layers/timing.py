@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import time
+from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.http.server_timing import metric
-from middleware.layers.recorder import SAID, Measurement, Recorder
+from middleware.layers.recorder import SAID, Measurement, Recorder, running
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
@@ -105,13 +106,12 @@ class Timing(Middleware):
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
         """Prepare for more than the whole, and for a Timing further out."""
-        if outer is not None and not outer.running:  # left by an earlier request: an environ may be used again
-            outer = None
-        if self._elaborate or outer is not None:
+        outers = running([outer])  # none, if it was left by an earlier request: an environ may be used again
+        if self._elaborate or outers:
             recorder.more()
-            recorder.outer = outer
+            recorder.outer = next(iter(outers), None)
             key = f"{KEY}.{id(self)}"
-            environ[key] = [*(other for other in environ.get(key, ()) if other.running), recorder]
+            environ[key] = [*running(environ.get(key, ())), recorder]
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add the header."""
@@ -150,7 +150,7 @@ class Timing(Middleware):
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
         """The same where there is more to say than the whole."""
         now = self.clock()
-        recorder = innermost.own(id(response))
+        recorder = innermost.own((id(self), id(response)))
         if recorder is None:
             return
         recorder.seconds, recorder.status = max(now - recorder.start, 0.0), response.status
@@ -202,12 +202,9 @@ class Timing(Middleware):
         """With `layers`, put a probe on each side of every layer."""
         if not self.layers:
             return layers
-        names = tuple(_NO_TOKEN.sub("-", layer.name) for layer in layers)
-        timing = self._changed(_names=names)
-        probed: list[Middleware] = [timing]
-        for index, layer in enumerate(layers[1:], 1):
-            probed += [_Probe(f"{KEY}.{id(timing)}", index, self.clock), layer]
-        return [*probed, _Probe(f"{KEY}.{id(timing)}", len(layers), self.clock)]
+        names = [layer.name for layer in layers if not isinstance(layer, _Probe)]  # those of another Timing
+        timing = self._changed(_names=tuple(_NO_TOKEN.sub("-", name) for name in names))
+        return [timing, *_probed(layers[1:], f"{KEY}.{id(timing)}", self.clock)]
 
 
 class _Probe(Middleware):
@@ -229,6 +226,16 @@ class _Probe(Middleware):
         recorders: list[Recorder] | None = environ.get(self.key)
         if recorders:  # none: the Timing has a condition that does not hold
             recorders[-1].marks[self.index, way] = self.clock()
+
+
+def _probed(layers: Sequence[Middleware], key: str, clock: Callable[[], float]) -> Iterable[Middleware]:
+    """The layers, with a probe outside each and one inside the last."""
+    places = count(1)
+    for layer in layers:
+        if not isinstance(layer, _Probe):
+            yield _Probe(key, next(places), clock)
+        yield layer
+    yield _Probe(key, next(places), clock)
 
 
 def _template(name: str, description: str | None, precision: int) -> str:

@@ -164,14 +164,14 @@ class Stack:
         return _where([_is_of(layer, ref) for layer in self._layers], True)  # noqa: FBT003 - the value that is looked for
 
     def _place(self, ref: object) -> int:
-        if not isinstance(ref, (str, type)) and not callable(ref):
+        if not callable(ref) and not isinstance(ref, str):
             raise TypeError(f"a layer is found by its name or its class; got {ref!r}")
         places = self._places(ref)
-        if len(places) == 1:
-            return places[0]
-        what = repr(ref) if isinstance(ref, str) else getattr(ref, "__name__", repr(ref))
-        count = f"{len(places)} layers are" if places else "no layer is"
-        raise LookupError(f"{count} {what} in this stack; its names are: {', '.join(self.names) or 'none'}")
+        if len(places) != 1:
+            count = f"{len(places)} layers are" if places else "no layer is"
+            what = getattr(ref, "__name__", repr(ref))
+            raise LookupError(f"{count} {what} in this stack; its names are: {', '.join(self.names) or 'none'}")
+        return places[0]
 
     def _beside(self, outside: Ref | None, inside: Ref | None) -> int:
         if (outside is None) == (inside is None):
@@ -183,15 +183,14 @@ def _layers(entry: object) -> Iterable[Middleware]:
     """The layers that an argument of a stack stands for."""
     if isinstance(entry, Stack):
         return entry
-    if isinstance(entry, type) and issubclass(entry, Middleware):
-        entry = entry()
-    if not isinstance(entry, Middleware):
-        if not callable(entry):
-            raise TypeError(f"a stack is made of Middleware, stacks and callables app -> app; got {entry!r}")
-        return (External(entry),)
-    if entry.app is not None:
-        raise ConfigError(f"Stack: {entry!r} already wraps an application; give it without one")
-    return (entry,)
+    layer = entry() if isinstance(entry, type) and issubclass(entry, Middleware) else entry
+    if isinstance(layer, Middleware):
+        if layer.app is not None:
+            raise ConfigError(f"Stack: {layer!r} already wraps an application; give it without one")
+        return (layer,)
+    if callable(layer):
+        return (External(layer),)
+    raise TypeError(f"a stack is made of Middleware, stacks and callables app -> app; got {layer!r}")
 
 
 def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:

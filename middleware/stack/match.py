@@ -7,16 +7,18 @@ both say yes, which the order rules ask.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from middleware.http.fields import is_token
 from middleware.http.paths import below, resolved, segments
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 Environ = dict[str, Any]
+T = TypeVar("T")
 _HOST: Final = re.compile(r"(?:\*\.)?[^*/@:\s\[\].][^*/@:\s\[\]]*|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -97,8 +99,7 @@ class _Both(Predicate):
 
     def excludes(self, other: Predicate) -> bool:
         """As said above."""
-        parts = self.one, self.other
-        return any(part.excludes(other) or other.excludes(part) for part in parts)
+        return disjoint(self.one, other) or disjoint(self.other, other)
 
     def __repr__(self) -> str:
         return f"({self.one!r} & {self.other!r})"
@@ -114,8 +115,7 @@ class _Either(Predicate):
 
     def excludes(self, other: Predicate) -> bool:
         """As said above."""
-        parts = self.one, self.other
-        return all(part.excludes(other) or other.excludes(part) for part in parts)
+        return disjoint(self.one, other) and disjoint(self.other, other)
 
     def __repr__(self) -> str:
         return f"({self.one!r} | {self.other!r})"
@@ -138,6 +138,16 @@ class _Not(Predicate):
 
     def __repr__(self) -> str:
         return f"~{self.negated!r}"
+
+
+def _overlap(some: Iterable[T], others: Iterable[T], within: Callable[[T, T], bool]) -> bool:
+    """Whether one of some lies within one of the others, or the other way round."""
+    return any(within(one, other) or within(other, one) for one, other in product(some, others))
+
+
+def _within(some: Iterable[T], others: Sequence[T], within: Callable[[T, T], bool]) -> bool:
+    """Whether each of some lies within one of the others."""
+    return all(any(within(one, other) for other in others) for one in some)
 
 
 class path(Predicate):  # noqa: N801 - used like a function
@@ -170,15 +180,11 @@ class path(Predicate):  # noqa: N801 - used like a function
 
     def excludes(self, other: Predicate) -> bool:
         """As said above."""
-        return isinstance(other, path) and not any(
-            below(mine, theirs) or below(theirs, mine) for mine in self.segments for theirs in other.segments
-        )
+        return isinstance(other, path) and not _overlap(self.segments, other.segments, below)
 
     def implied_by(self, other: Predicate) -> bool:
         """As said above."""
-        return isinstance(other, path) and all(
-            any(below(theirs, mine) for mine in self.segments) for theirs in other.segments
-        )
+        return isinstance(other, path) and _within(other.segments, self.segments, below)
 
     def __repr__(self) -> str:
         return f"path({', '.join(map(repr, self.prefixes))})"
@@ -231,25 +237,21 @@ class host(Predicate):  # noqa: N801 - used like a function
         """Answer it."""
         asked = (environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")).lower()
         name = asked.partition("]")[0] + "]" if asked.startswith("[") else asked.partition(":")[0].removesuffix(".")
-        return any(_covers(pattern, name) for pattern in self.names)
+        return any(_covered(name, pattern) for pattern in self.names)
 
     def excludes(self, other: Predicate) -> bool:
         """As said above."""
-        return isinstance(other, host) and not any(
-            _covers(mine, theirs) or _covers(theirs, mine) for mine in self.names for theirs in other.names
-        )
+        return isinstance(other, host) and not _overlap(self.names, other.names, _covered)
 
     def implied_by(self, other: Predicate) -> bool:
         """As said above."""
-        return isinstance(other, host) and all(
-            any(_covers(mine, theirs) for mine in self.names) for theirs in other.names
-        )
+        return isinstance(other, host) and _within(other.names, self.names, _covered)
 
     def __repr__(self) -> str:
         return f"host({', '.join(map(repr, self.names))})"
 
 
-def _covers(pattern: str, name: str) -> bool:
+def _covered(name: str, pattern: str) -> bool:
     """Whether the pattern covers a name, or every name that another pattern covers."""
     return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[1:])
 
