@@ -260,6 +260,15 @@ def test_a_factory_has_to_be_one(make, error, said):
         make()
 
 
+def test_third_party_middleware_is_unique_by_its_name():
+    def other(app):
+        return app
+
+    one = External(plain, effects=Effects(unique=True))
+    assert [finding.rule for finding in Stack(one, one).check()] == ["unique"]
+    assert Stack(one, External(other, effects=Effects(unique=True))).check() == ()
+
+
 def test_well_known_middleware_is_described():
     werkzeug = pytest.importorskip("werkzeug.middleware.proxy_fix")
     whitenoise = pytest.importorskip("whitenoise")

@@ -85,8 +85,8 @@ class Middleware(metaclass=_Sealed):
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Note that the response is over, once: well (None) or badly (the exception).
 
-        A body that the server closed before its end, because the client went away, gives a GeneratorExit. Of a file that
-        the server sends by itself (wsgi.file_wrapper) nobody knows whether it arrived: it counts as well.
+        A body that the server closed before its end, because the client went away, gives a GeneratorExit. Of a file
+        that the server sends by itself (wsgi.file_wrapper) nobody knows whether it arrived: it counts as well.
         """
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
