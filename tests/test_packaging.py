@@ -30,11 +30,10 @@ run_by_tox = pytest.mark.skipif("MIDDLEWARE_INSTALLED" not in os.environ, reason
 LEFTOVERS = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "htmlcov")
 
 SMOKE = """
-import gzip
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
 
-from middleware import CORS, Gzip, Headers, Stack, Timing
+from middleware import Headers, Stack, Timing
 
 PAGE = b"<p>Hello</p>" * 1000
 
@@ -44,9 +43,8 @@ def page(environ, start_response):
     return [PAGE]
 
 
-stack = Stack(Timing(), CORS(allow_origins=["https://app.example"]), Headers(set={"X-App": "demo"}), Gzip())
-application = validator(stack.wrap(validator(page)))
-environ = {"HTTP_ACCEPT_ENCODING": "gzip", "HTTP_ORIGIN": "https://app.example", "QUERY_STRING": ""}
+application = validator(Stack(Timing(), Headers(set={"X-App": "demo"})).wrap(validator(page)))
+environ = {"QUERY_STRING": ""}
 setup_testing_defaults(environ)
 seen = []
 body = application(environ, lambda *head: seen.append(head))
@@ -54,12 +52,8 @@ content = b"".join(body)
 body.close()
 (status, lines), = seen
 headers = dict(lines)
-assert status == "200 OK", status
-assert gzip.decompress(content) == PAGE
-assert headers["Content-Encoding"] == "gzip", headers
-assert headers["Content-Length"] == str(len(content)), headers
+assert (status, content) == ("200 OK", PAGE), status
 assert headers["X-App"] == "demo", headers
-assert headers["Access-Control-Allow-Origin"] == "https://app.example", headers
 assert headers["Server-Timing"].startswith("total;dur="), headers
 """
 
