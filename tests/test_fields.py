@@ -36,7 +36,7 @@ def test_a_value_has_no_controls_and_is_latin_1(text):
 )
 def test_fields_are_a_list_of_lines_without_regard_to_case(lines, edits):
     """Whatever is done: names, order and multiplicity are those of a plain list that is searched by lower case."""
-    fields, model = Fields.of(lines), list(lines)
+    fields, model = Fields(lines), list(lines)
 
     def others(name):
         return [line for line in model if line[0].lower() != name.lower()]
@@ -62,7 +62,7 @@ def test_fields_are_a_list_of_lines_without_regard_to_case(lines, edits):
 
 
 def test_looking_up():
-    fields = Fields.of([("A", "1"), ("a", "2")])
+    fields = Fields([("A", "1"), ("a", "2")])
     assert (fields.get("a"), fields["A"], fields.get("b"), fields.get("b", "none")) == ("1", "1", None, "none")
     assert fields.setdefault("a", "3") == "1"
     assert 5 not in fields
@@ -85,7 +85,7 @@ def test_looking_up():
 )
 @pytest.mark.parametrize("method", ["__setitem__", "add", "setdefault"])
 def test_what_may_not_be_sent_is_refused(method, name, value, error):
-    fields = Fields.of([("A", "1")])
+    fields = Fields([("A", "1")])
     with pytest.raises(error):
         getattr(fields, method)(name, value)
     assert list(fields) == [("A", "1")]
@@ -115,19 +115,19 @@ def test_names_from_requests_do_not_fill_the_memory():
 )
 def test_vary_is_one_line_with_every_member_once(present, added, expected):
     assert merge(present, added) == expected
-    fields = Fields.of([("vary", value) for value in present])
+    fields = Fields([("vary", value) for value in present])
     fields.vary(*added)
     assert fields.get_all("Vary") == [expected]
 
 
 def test_vary_takes_field_names():
     with pytest.raises(ValueError, match="header name 'a b'"):
-        Fields.of([]).vary("a b")
+        Fields([]).vary("a b")
 
 
 def test_a_response_has_a_status_in_two_forms():
-    response = Response()
-    response.status = "404 NOT FOUND"
+    response = Response("404 NOT FOUND", [("X-A", "1")], [b"x"])
+    assert (response.headers["x-a"], response.body, Response().status) == ("1", [b"x"], "200 OK")
     assert (response.status_code, repr(response)) == (404, "<Response 404 NOT FOUND>")
     response.status_code = 503
     assert response.status == "503 Service Unavailable"

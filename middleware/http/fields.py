@@ -14,7 +14,6 @@ from middleware.http.vary import merge
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from typing_extensions import Self
 
 Line: TypeAlias = tuple[str, str]
 Edit: TypeAlias = "Callable[[object, Fields], None]"  # the first argument, an environ, is not looked at
@@ -110,12 +109,9 @@ class Fields:
     lines: list[Line]
     folded: set[str] | Literal[False] | None
 
-    @classmethod
-    def of(cls, lines: Iterable[Line]) -> Self:
-        """Fields made of these lines."""
-        fields = cls()
-        fields.lines, fields.folded = list(lines), None
-        return fields
+    def __init__(self, lines: Iterable[Line] = ()) -> None:
+        self.lines = list(lines)
+        self.folded = None
 
     def names(self) -> set[str]:
         """The field names there are, in lower case."""

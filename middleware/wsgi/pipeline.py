@@ -106,7 +106,7 @@ def _careful(meet: Meet, plan: Plan) -> Application:
 
 
 def _exchange(environ: Environ, start_response: StartResponse, plan: Plan) -> Exchange:
-    exchange = Exchange()
+    exchange: Exchange = Exchange()
     exchange.environ, exchange.server, exchange.plan = environ, start_response, plan
     exchange.phase, exchange.ready, exchange.folded, exchange.body = NEW, False, None, None
     return exchange
@@ -129,7 +129,7 @@ def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("REQUEST_METHOD") == "HEAD":
             return careful(environ, start_response)
-        exchange = Exchange()  # and what _exchange does, without the call
+        exchange: Exchange = Exchange()  # and what _exchange does, without the call
         exchange.environ = environ
         exchange.server = start_response
         exchange.plan = plan

@@ -43,6 +43,13 @@ class Response(Fields):
     body: Iterable[bytes] | None
     status: str
 
+    def __init__(
+        self, status: str = "200 OK", headers: Iterable[tuple[str, str]] = (), body: Iterable[bytes] | None = None
+    ) -> None:
+        super().__init__(headers)
+        self.status = status
+        self.body = body
+
     @property
     def headers(self) -> Fields:
         """The field lines, to be edited in place."""
