@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
+from middleware import Effects, External, Headers, Middleware, SecurityHeaders, Stack, Timing, match
 
 
 class Upper(Middleware):
@@ -75,6 +75,8 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "headers-one-edit": ([Headers(set={"X-Set": "1"})], bytes),
     "headers-made": ([Headers(set={"X-Made": lambda environ, response: response.status[:3]})], bytes),
     "headers-conditional": ([Headers(set={"X-Set": "1"}).when(match.path("/"))], bytes),
+    "security": ([SecurityHeaders()], bytes),
+    "security-nonce": ([SecurityHeaders(preset="strict", remove=["X-Old"])], bytes),
     "timing": ([Timing()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),

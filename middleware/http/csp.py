@@ -1,0 +1,124 @@
+"""Content Security Policy: directive names, source expressions, and a policy as text (CSP3 sections 2.2 to 2.4)."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from middleware.http.words import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Sources: TypeAlias = "str | Iterable[str] | bool | None"
+Directives: TypeAlias = "Mapping[str, tuple[str, ...]]"
+
+# The place of a nonce among the sources: what is sent has the nonce between the hyphen and the quote.
+NONCE: Final = "'nonce-'"
+_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+# CSP3 2.2.1: a directive value is VCHAR and whitespace without ";" and ",", which end a directive and a policy.
+_DIRECTIVE: Final = re.compile(r"([^ \t;]+)[ \t]*([^;]*)")
+_VALUE: Final = re.compile(r"[\t\x20-\x2b\x2d-\x3a\x3c-\x7e]*")
+# CSP3 2.3.1 and 4.2.1, Trusted Types, WebRTC: what means something in single quotes only.
+_KEYWORDS: Final = (
+    "allow-duplicates|inline-speculation-rules|none|report-sample|report-sha(?:256|384|512)|self|strict-dynamic|"
+    "trusted-types-eval|unsafe-allow-redirects|unsafe-eval|unsafe-hashes|unsafe-inline|unsafe-webtransport-hashes|"
+    "wasm-unsafe-eval"
+)
+# What would not mean what it looks like, and what to say about it.
+_MISTAKES: Final = (
+    (
+        re.compile("(?!'nonce-'$)'?nonce-", re.IGNORECASE),
+        "a nonce goes in single quotes, {quoted}, but a constant one is no use: write middleware.NONCE (CSP3 7.1)",
+    ),
+    (
+        re.compile(f"(?:{_KEYWORDS})$|sha(?:256|384|512)-", re.IGNORECASE),
+        "{source} goes in single quotes: {quoted} (CSP3 2.3.1)",
+    ),
+    (
+        re.compile(r"""(?!(?:'[^"]+'|[^'"]|[^'"][^"]*[^'"])$)"""),
+        "a keyword goes in single quotes on both sides, as \"'self'\" (CSP3 2.3.1)",
+    ),
+)
+_NONE: Final = ("'none'",)
+# Sources that are left without a nonce and allow nothing, since 'strict-dynamic' trusts nonces and hashes only.
+_NOTHING: Final = re.compile("$|(?!.*'sha(?:256|384|512)-).*'strict-dynamic'", re.IGNORECASE)
+
+
+def directive_name(name: object) -> str:
+    """The name as it is sent, `script-src` for script_src too; ValueError if it is none (CSP3 2.2)."""
+    text = name.replace("_", "-").lower() if isinstance(name, str) else ""
+    if _NAME.fullmatch(text) is None:
+        raise ValueError("a directive name is letters and digits with single hyphens or underscores (CSP3 2.2)")
+    return text
+
+
+def sources(given: object) -> tuple[str, ...] | None:
+    """The expressions of one directive. True stands for none of them, None and False for no directive.
+
+    ValueError for what is no iterable of str, or could not be sent as it is meant.
+    """
+    if given is None or isinstance(given, bool):
+        return () if given else None
+    found = tuple(chain.from_iterable(map(_split, listed(given))))
+    for fault in filter(None, (*map(_source_fault, found), _none_fault(found))):
+        raise ValueError(fault)
+    return found
+
+
+def _split(part: object) -> list[str]:
+    if not isinstance(part, str):
+        raise ValueError("the sources of a directive are str: one, or an iterable of them")  # noqa: TRY004 - as others
+    if _VALUE.fullmatch(part) is None:
+        raise ValueError("a directive value is printable ASCII without ; and , (CSP3 2.2.1)")
+    return part.split()
+
+
+def _source_fault(source: str) -> str | None:
+    """Why this expression would not mean what it looks like, or None."""
+    for mistake, rule in _MISTAKES:
+        if mistake.match(source):
+            return rule.format(source=source, quoted=f"\"'{source.strip(chr(39))}'\"")
+    return None
+
+
+def _none_fault(found: tuple[str, ...]) -> str | None:
+    beside = found[1:] and "'none'" in " ".join(found).lower().split()
+    return "'none' stands alone: browsers ignore it beside other sources (CSP3 2.3.1)" if beside else None
+
+
+def directives_of(text: str) -> list[tuple[str, str]]:
+    """The directives of a policy that is a single text, with what stands behind their names (CSP3 2.2.1)."""
+    return _DIRECTIVE.findall(text)
+
+
+def policy_text(directives: Directives) -> str:
+    """The policy as it is sent."""
+    return "; ".join(" ".join((name, *found)) for name, found in directives.items())
+
+
+def has_nonce(directives: Directives) -> bool:
+    """Whether the policy has a place for a nonce."""
+    return any(NONCE in found for found in directives.values())
+
+
+def without_nonce(directives: Directives) -> dict[str, tuple[str, ...]]:
+    """The policy for a page that has no nonce, never wider than the one with a nonce."""
+    return {name: _without(found) for name, found in directives.items()}
+
+
+def _without(found: tuple[str, ...]) -> tuple[str, ...]:
+    """The sources less the nonce, and less what a nonce disables (CSP3 6.7.3.2, 8.2)."""
+    if NONCE not in found:
+        return found
+    kept = tuple(source for source in found if source.lower() not in (NONCE, "'unsafe-inline'"))
+    return _NONE if _NOTHING.match(" ".join(kept)) else kept
+
+
+def hash_source(script: str | bytes) -> str:
+    """The source that allows an inline script or style of exactly this text (CSP3 2.3.1)."""
+    content = script.encode() if isinstance(script, str) else script
+    return f"'sha256-{b64encode(sha256(content).digest()).decode('ascii')}'"

@@ -1,0 +1,202 @@
+"""SecurityHeaders: the fields that make browsers careful, from a preset or one by one (OWASP Secure Headers)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+
+from middleware.http.fields import Block, removing, setting
+from middleware.http.words import site_data
+from middleware.layers.choices import Preset, checked, field_value, sent, with_nonce
+from middleware.layers.nonce import KEY, naming, offer
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.middleware import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from middleware.http.csp import Sources
+    from middleware.http.permissions import Allowlist
+    from middleware.layers.choices import Forget
+    from middleware.layers.policies import CSP, HSTS, PermissionsPolicy
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ
+
+    Edit: TypeAlias = Callable[[Environ, Response], None]
+    Policy: TypeAlias = CSP | Mapping[str, Sources] | str
+    Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
+
+Off: TypeAlias = Literal[False] | None
+Default: TypeAlias = Literal[False, Preset.PRESET] | None
+PRESET: Final = Preset.PRESET
+_HSTS: Final = "Strict-Transport-Security"
+_SITE_DATA: Final = "Clear-Site-Data"
+
+
+class SecurityHeaders(Middleware):
+    """Sends the fields by which browsers protect a site and its visitors, on every response.
+
+    Stands outside whatever answers requests, so that refusals, redirects and preflights have them too. What the
+    application, or a layer further in, has set itself stays, name by name. Does nothing to the body. Does not look at
+    X-Forwarded-*: behind a proxy the server, or ProxyFix further out, has to set `wsgi.url_scheme`.
+
+    With NONCE in a policy, `environ["middleware.csp_nonce"]` is the nonce of the response, made when it is read. A
+    response whose nonce was read, or may still be read because its body is a stream of unknown length, names it in the
+    policy and is `Cache-Control: private` unless it has a Cache-Control. A 304 has no such policy.
+
+    Options: None or False leaves a header out; what is not given is what the preset says.
+        preset: "basic" (breaks next to nothing), "balanced", "strict" (inline scripts need the nonce) or "api" (no
+            pages at all). Default "balanced".
+        csp, csp_report_only: CSP, or what CSP takes: a mapping directive -> sources, or a str. The second is reported
+            only, and may stand beside the first; no preset has one.
+        hsts: HSTS. Sent over https only.
+        frame_options: "DENY" or "SAMEORIGIN", in any case.
+        referrer_policy: one of the eight policies, or several in the order of fallback.
+        permissions_policy: PermissionsPolicy, or a mapping feature -> allowlist.
+        coop, coep: a policy, if wished with a report: 'same-origin; report-to="endpoint"'.
+        corp: "same-origin", "same-site" or "cross-origin".
+        nosniff: bool. X-Content-Type-Options. Default True.
+        reporting_endpoints: mapping name -> URL. Default None.
+        permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all", for Acrobat. Default None.
+        clear_site_data: callable (environ, response) -> what the browser shall forget ("cookies", "storage", "cache",
+            "*", ...), or None for nothing. Default None.
+        remove: iterable of field names that the application's response loses, before ours are added. Default
+            X-Powered-By. A field that is removed and sent is replaced.
+
+    Errors: ConfigError. A clear_site_data that raises, or returns another word, is an error of the request.
+    Source: OWASP Secure Headers; CSP3; RFC 6797; Fetch; HTML 7; Permissions Policy; RFC 9651; Clear Site Data.
+    """
+
+    effects: ClassVar[Effects] = Effects(every_response=True, unique=True)
+    clear_site_data: Forget | None
+    remove: tuple[str, ...] | None
+    _nonced: dict[str, CSP]
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        preset: Literal["basic", "balanced", "strict", "api"] = "balanced",
+        csp: Policy | Default = PRESET,
+        csp_report_only: Policy | Off = None,
+        hsts: HSTS | Default = PRESET,
+        frame_options: str | Default = PRESET,
+        referrer_policy: str | Iterable[str] | Default = PRESET,
+        permissions_policy: Features | Default = PRESET,
+        coop: str | Default = PRESET,
+        coep: str | Default = PRESET,
+        corp: str | Default = PRESET,
+        nosniff: bool | None = True,
+        reporting_endpoints: Mapping[str, str] | Off = None,
+        permitted_cross_domain_policies: str | Off = None,
+        clear_site_data: Forget | Off = None,
+        remove: Iterable[str] | Off = ("X-Powered-By",),
+    ) -> None:
+        super().__init__(app)
+        single = {"frame_options": frame_options, "coop": coop, "coep": coep, "corp": corp, "nosniff": nosniff}
+        kept = checked(
+            preset,
+            **single,
+            csp=csp,
+            csp_report_only=csp_report_only,
+            hsts=hsts,
+            referrer_policy=referrer_policy,
+            permissions_policy=permissions_policy,
+            reporting_endpoints=reporting_endpoints,
+            permitted_cross_domain_policies=permitted_cross_domain_policies,
+            clear_site_data=clear_site_data,
+            remove=remove,
+        )
+        self.__dict__.update(kept, preset=preset)
+        self._prepare(sent(kept))
+
+    def _prepare(self, fields: Mapping[str, Any]) -> None:
+        """Make ready what is known before any request."""
+        self._nonced = with_nonce(fields)
+        self._lines = [(name, field_value(it)) for name, it in fields.items() if name not in self._nonced]
+        self._edits = tuple(self._make_edits())
+
+    def _make_edits(self) -> Iterable[Edit]:
+        yield _static(self._lines, self.remove or ())
+        if self.clear_site_data is not None:
+            yield _forgetting(self.clear_site_data)
+        if self._nonced:
+            yield naming(self._nonced.items())
+
+    def on_request(self, environ: Environ) -> None:
+        """Have a nonce at hand, if a policy has a place for one."""
+        if self._nonced:
+            offer(environ)
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Add what is not there."""
+        for edit in self._edits:
+            edit(environ, response)
+
+    def layer(self) -> Layer:
+        """Fields that are known beforehand need one hook and no wait; a nonce may be read until the body is there."""
+        layer = super().layer()
+        nonced = bool(self._nonced)
+        if type(self) is SecurityHeaders:
+            edit = self._edits[0] if len(self._edits) == 1 else self.on_response
+            layer = layer._replace(on_request=offer if nonced else None, on_response=edit)
+        return layer._replace(waits=layer.waits or nonced)
+
+    def declared(self) -> Effects:
+        """It sets what it sends and what it removes; with NONCE it provides the nonce."""
+        sets = {*self._names(), *(self.remove or ())}
+        if not self._nonced:
+            return Effects(every_response=True, unique=True, sets=sets)
+        return Effects(every_response=True, unique=True, sets=sets | {"Cache-Control"}, provides={KEY})
+
+    def _names(self) -> list[str]:
+        """The names of what is sent."""
+        names = [name for name, _ in self._lines]
+        return [*names, *self._nonced, *([_SITE_DATA] if self.clear_site_data is not None else [])]
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it does when."""
+        if self._nonced:
+            yield "request", f"offers the application a nonce as {KEY}"
+        names = ", ".join(self._names()).replace(_HSTS, f"{_HSTS} (over https)")
+        told = [f"adds {names} where they are not there yet"] if names else []
+        told += [f"removes {', '.join(self.remove)}"] if self.remove else []
+        yield "response", "; ".join(told) or "leaves it as it is"
+
+
+def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
+    """Remove some fields and add those that are not there; an ordinary response is looked through once."""
+    secure, plain = Block(lines), Block(line for line in lines if line[0] != _HSTS)
+    gone = frozenset(name.lower() for name in removed)
+    watched = secure.names | gone
+    remove, by_scheme = removing(gone), {"https": setting(secure, default=True)}
+    otherwise = setting(plain, default=True)
+
+    def merge(environ: Environ, response: Response) -> None:
+        remove(environ, response)
+        by_scheme.get(environ.get("wsgi.url_scheme", ""), otherwise)(environ, response)
+
+    def edit(environ: Environ, response: Response) -> None:
+        if response.folded is not None:
+            merge(environ, response)
+            return
+        for name, _ in response.lines:
+            if name.lower() in watched:
+                merge(environ, response)
+                return
+        response.folded = False  # as `setting` does: the next to ask folds the names
+        response.lines.extend(secure.lines if environ.get("wsgi.url_scheme") == "https" else plain.lines)
+
+    return edit
+
+
+def _forgetting(choose: Forget) -> Edit:
+    """Add Clear-Site-Data where it is wanted."""
+
+    def edit(environ: Environ, response: Response) -> None:
+        kinds = choose(environ, response)
+        if kinds:
+            response.headers.setdefault(_SITE_DATA, site_data(kinds))
+
+    return edit
