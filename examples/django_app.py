@@ -15,9 +15,16 @@ import secrets
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.template import Context, Engine
 from django.urls import path, reverse
 from django.views.decorators.http import etag
 from policy import stack
+
+PAGE = """<!doctype html>
+<title>Page</title>
+<p id="said">Inline scripts do not run.</p>
+<script nonce="{{ csp_nonce }}">document.getElementById("said").textContent = "This one has the nonce."</script>
+"""
 
 settings.configure(
     ROOT_URLCONF=__name__,
@@ -29,6 +36,12 @@ settings.configure(
 def index(_request: HttpRequest) -> HttpResponse:
     """Say hello."""
     return HttpResponse("Hello from Django\n", content_type="text/plain")
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """Send a page whose inline script may run: it has the nonce of the policy."""
+    context = Context({"csp_nonce": request.META["middleware.csp_nonce"]})
+    return HttpResponse(Engine().from_string(PAGE).render(context))
 
 
 def error(_request: HttpRequest) -> HttpResponse:
@@ -55,6 +68,7 @@ def article(_request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("", index, name="index"),
+    path("page", page),
     path("error", error),
     path("stream", stream),
     path("old", old),

@@ -12,9 +12,15 @@ shows Flask's own page for a 500, with X-App, X-Content-Type-Options, Cache-Cont
 
 from collections.abc import Iterator
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, redirect, render_template_string, request, url_for
 from policy import stack
 from werkzeug.wrappers import Response as BaseResponse
+
+PAGE = """<!doctype html>
+<title>Page</title>
+<p id="said">Inline scripts do not run.</p>
+<script nonce="{{ csp_nonce }}">document.getElementById("said").textContent = "This one has the nonce."</script>
+"""
 
 app = Flask(__name__)
 
@@ -23,6 +29,12 @@ app = Flask(__name__)
 def index() -> str:
     """Say hello."""
     return "Hello from Flask\n"
+
+
+@app.get("/page")
+def page() -> str:
+    """Send a page whose inline script may run: it has the nonce of the policy."""
+    return render_template_string(PAGE, csp_nonce=request.environ["middleware.csp_nonce"])
 
 
 @app.get("/error")

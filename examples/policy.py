@@ -4,12 +4,10 @@ The order is the order in which a request meets the layers. A further layer is a
 chain, and `python -m middleware check policy:stack` says whether its order is right.
 """
 
-from middleware import Headers, Stack, Timing
+from middleware import Headers, SecurityHeaders, Stack, Timing
 
 stack = Stack(
     Timing(),
-    Headers(
-        set={"X-App": "demo"},
-        default={"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"},
-    ),
+    SecurityHeaders(preset="strict"),
+    Headers(set={"X-App": "demo"}, default={"Cache-Control": "no-cache"}),
 )

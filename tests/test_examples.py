@@ -100,6 +100,16 @@ def test_a_framework_says_hello_redirects_and_tags_as_it_does_alone(served, name
     assert b"this route always fails" not in ask(port, "/error").body
 
 
+@everyone
+@frameworks
+def test_a_template_of_a_framework_prints_the_nonce_of_the_policy(served, name, by):
+    answers = [ask(served(name, by).port, "/page") for _ in range(2)]
+    printed = [re.search(rb'<script nonce="([^"]{24})">', answer.body)[1].decode() for answer in answers]
+    named = [re.findall(r"'nonce-(.*?)'", answer.headers["Content-Security-Policy"]) for answer in answers]
+    assert named == [[nonce] * 2 for nonce in printed]
+    assert len(set(printed)) == 2
+
+
 # -- the others --------------------------------------------------------------------------------------------------------
 
 
