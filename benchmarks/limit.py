@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     Lines: TypeAlias = list[tuple[str, str]]
 
 
+SECURITY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'self'"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
+
+
 def field(app: Application, name: str, value: str) -> Application:
     """Set one field."""
     line, folded = (name, value), name.lower()
@@ -72,8 +81,27 @@ def both(app: Application) -> Application:
     return run
 
 
+def security(app: Application) -> Application:
+    """Add five fields where they are not there yet."""
+    folded = {name.lower(): (name, value) for name, value in SECURITY}
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            there = {name.lower() for name, _ in lines}
+            if there.isdisjoint(folded):
+                lines = [*lines, *SECURITY]
+            else:
+                lines = [*lines, *(line for name, line in folded.items() if name not in there)]
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        return app(environ, start)
+
+    return run
+
+
 CASES = (
     Case("limit/headers", "one field", lambda app: field(app, *fields(1)[0]), sends=names(1)),
     Case("limit/timing", "Server-Timing", timing, sends=("Server-Timing",)),
+    Case("limit/security", "five security fields", security, sends=tuple(name for name, _ in SECURITY)),
     Case("limit/both", "one field and Server-Timing", both, sends=(*names(1), "Server-Timing")),
 )

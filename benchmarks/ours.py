@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.case import Case, fields, names
-from middleware import Headers, Middleware, Response, Stack, Timing
+from benchmarks.limit import SECURITY
+from middleware import Headers, Middleware, Response, SecurityHeaders, Stack, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,13 @@ def both(app: Application) -> Application:
     return Stack(Timing(), Headers(set=dict(fields(1)))).wrap(app)
 
 
+def security(app: Application) -> Application:
+    """The layer with the same five fields as the one by hand."""
+    only = dict.fromkeys(("hsts", "permissions_policy", "coep", "corp"))
+    layer = SecurityHeaders(frame_options="DENY", referrer_policy="same-origin", csp="default-src 'self'", **only)
+    return Stack(layer).wrap(app)
+
+
 def several_headers(count: int) -> Callable[[Application], Application]:
     """So many Headers, each with one field of its own."""
     return lambda app: Stack(*(Headers(set={name: value}) for name, value in fields(count))).wrap(app)
@@ -65,6 +73,13 @@ CASES = (
     Case("ours/alone", "Headers(app, set=...)", alone, sends=names(1), limit="limit/headers"),
     Case("ours/headers", "Stack(Headers)", headers, sends=names(1), limit="limit/headers"),
     Case("ours/timing", "Stack(Timing)", timing, sends=("Server-Timing",), limit="limit/timing"),
+    Case(
+        "ours/security",
+        "Stack(SecurityHeaders)",
+        security,
+        sends=tuple(name for name, _ in SECURITY),
+        limit="limit/security",
+    ),
     Case("ours/both", "Stack(Timing, Headers)", both, sends=(*names(1), "Server-Timing"), limit="limit/both"),
     Case("ours/headers-4", "4 x Headers", several_headers(4), sends=names(4)),
     Case("ours/headers-20", "20 x Headers", several_headers(20), sends=names(20)),

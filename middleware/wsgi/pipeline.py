@@ -7,7 +7,7 @@ close. Which methods a layer has is found here, when the pipeline is made; a req
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from middleware.wsgi.body import deliver
 from middleware.wsgi.ending import EXCEPTION, answered
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ, StartResponse
 
     Meet = Callable[[Exchange], Application]
-
-_SIZED: Final = (list, tuple)
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Application:
@@ -145,7 +143,7 @@ def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]
                     break
             on_request = None
             body = answering(environ, exchange.start)
-            if exchange.phase == PLAIN and type(body) in _SIZED:
+            if exchange.phase == PLAIN and type(body) is list:
                 return body  # by far the most responses: nothing to change, nothing to watch
             return _delivered(exchange, body)
         except BaseException as error:
