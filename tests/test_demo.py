@@ -113,7 +113,9 @@ def test_two_responses_differ_and_so_do_their_pages(port):
 
 def test_the_page_says_who_added_each_header_and_who_took_one_away(port):
     text = get(port).text
-    assert {name: by for name, _, by in table(text, "headers")} == {
+    told = {name: by for name, _, by in table(text, "headers")}
+    assert "Content-Security-Policy" in told
+    assert {name: by for name, by in told.items() if by != "SecurityHeaders"} == {
         "Content-Type": APPLICATION,
         "X-Demo": "Headers",
         "Cache-Control": "Headers",
@@ -127,7 +129,7 @@ def test_the_table_of_times_is_the_server_timing_header(port):
     rows = [(name, milliseconds) for name, _, milliseconds, _ in table(got.text, "timing")]
     sent = re.findall(r'([\w-]+)(?:;desc="[^"]*")?;dur=([\d.]+)', dict(got.headers)["Server-Timing"])
     assert rows == sent
-    assert [name for name, _ in rows] == ["total", "describe", "Timing", "Headers"]
+    assert [name for name, _ in rows] == ["total", "describe", "Timing", "SecurityHeaders", "Headers"]
 
 
 def test_the_chain_is_the_stack_numbered_outermost_first_with_its_reasons(port):
@@ -137,7 +139,7 @@ def test_the_chain_is_the_stack_numbered_outermost_first_with_its_reasons(port):
     for number, (name, layer, item) in enumerate(zip(demo.stack.names, demo.stack, items, strict=False), 1):
         assert item.startswith(f"{number}{name}{layer!r}")
         assert all(text in item for pair in layer.describe() for text in pair)
-    assert "outside Headers: what measures stands outside what does work" in items[1]
+    assert "outside SecurityHeaders, Headers: what measures stands outside what does work" in items[1]
     assert "inside Ledger, Timing" in items[2]
     assert items[-1].endswith(APPLICATION)
 
@@ -147,7 +149,15 @@ def test_the_page_needs_neither_script_nor_network(port):
     links = [each.get("href") for each in parsed(text).iter() if each.get("href")]
     assert "<script" not in text
     assert not re.search(r"\bsrc=|@import|url\(", text)
-    assert {link for link in links if not link.startswith("/")} == {"data:,"}
+    assert links
+    assert all(link.startswith("/") for link in links)
+
+
+def test_the_policy_of_the_response_names_the_nonce_of_its_style(port):
+    got = get(port)
+    [nonce] = re.findall(r'<style nonce="([^"]+)">', got.text)
+    assert f"style-src 'self' 'nonce-{nonce}'" in dict(got.headers)["Content-Security-Policy"]
+    assert " style=" not in got.text
 
 
 def test_every_link_of_the_page_answers_and_has_a_command_to_type(port):
@@ -165,7 +175,7 @@ def test_an_error_has_every_header_that_the_stack_adds(port):
     by_layers = {name.lower() for name, _, by in table(get(port).text, "headers") if by != APPLICATION}
     got = get(port, "/error")
     assert (got.status, got.text) == (500, "Internal Server Error\n")
-    assert by_layers == {"x-demo", "cache-control", "server-timing"}
+    assert by_layers >= {"x-demo", "cache-control", "server-timing", "content-security-policy", "x-frame-options"}
     assert by_layers <= got.names()
 
 
@@ -214,7 +224,7 @@ def test_demo_prints_its_chain_and_serves_until_it_is_asked_to_end(monkeypatch, 
 
 def test_the_order_of_the_demo_is_right_and_can_be_shown(capsys):
     assert main(["check", "middleware.cli.demo:stack"]) == 0
-    assert capsys.readouterr().out.startswith("Nothing to mend: Ledger, Timing, Headers")
+    assert capsys.readouterr().out.startswith("Nothing to mend: Ledger, Timing, SecurityHeaders, Headers")
 
 
 # -- the page, of other stacks ---------------------------------------------------------------------------------------

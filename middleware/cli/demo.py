@@ -14,6 +14,7 @@ from middleware.cli.listening import listen
 from middleware.cli.page import page
 from middleware.cli.serving import run
 from middleware.layers.headers import Headers
+from middleware.layers.security import SecurityHeaders
 from middleware.layers.timing import Timing
 from middleware.stack.builder import Stack
 
@@ -31,6 +32,7 @@ _STEPS: Final = 5
 stack = Stack(
     Ledger(),
     Timing(layers=True),
+    SecurityHeaders(preset="strict", remove=()),
     Headers(
         set={"X-Demo": "wsgi-middleware-stack"},
         default={"Cache-Control": "no-store"},
