@@ -113,6 +113,15 @@ def test_a_callable_that_raises_sends_no_half_response():
     assert (answer.status[:3], answer.get("X-B"), bool(answer.get("Server-Timing"))) == ("500", None, True)
 
 
+def test_many_lines_and_long_values_pass():
+    """Ten thousand lines, and a value of 64 KiB."""
+    sent = [*TEXT, *((f"X-{number % 5000}", str(number)) for number in range(10_000))]
+    layers = Headers(set={"X-7": "a" * 65_536}), Headers(default={"X-New": "1"}), Headers(remove="X-8")
+    answer = serve(Stack(*layers).wrap(returning([b"x"], headers=[("Content-Type", "text/plain"), *sent])[0]))
+    assert len(answer.headers) == 1 + len(sent) - 2 + 1 + 1 - 2
+    assert (answer.get_all("X-7"), answer.get("X-8")) == (["a" * 65_536], None)
+
+
 def test_a_value_from_the_request_cannot_split_the_response():
     """Percent-decoded input is checked like any other."""
     layer = Headers(set={"X-Path": lambda environ, response: environ["PATH_INFO"]})

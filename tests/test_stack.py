@@ -67,6 +67,14 @@ def test_it_is_a_sequence_of_layers():
     assert repr(Stack(Timing(), Headers(set={"X": "1"}))) == "Stack(Timing(), Headers(set={'X': '1'}))"
 
 
+def test_it_cannot_be_changed():
+    for name in ("names", "_layers", "brand_new"):
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(ABC, name, ())
+    with pytest.raises(AttributeError, match="immutable"):
+        del ABC.names
+
+
 def test_two_of_a_name_are_told_apart():
     stack = Stack(Headers(), Headers(), Headers().named("Headers-2"), Headers())
     assert stack.names == ("Headers", "Headers-3", "Headers-2", "Headers-4")

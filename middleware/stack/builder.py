@@ -43,9 +43,21 @@ class Stack:
     `check`.
     """
 
+    __slots__ = ("_layers", "names")
+
+    _layers: tuple[Middleware, ...]
+    names: tuple[str, ...]
+
     def __init__(self, *middlewares: Entry) -> None:
-        self._layers: tuple[Middleware, ...] = tuple(layer for entry in middlewares for layer in _layers(entry))
-        self.names: tuple[str, ...] = _names(self._layers)
+        layers = tuple(layer for entry in middlewares for layer in _layers(entry))
+        object.__setattr__(self, "_layers", layers)
+        object.__setattr__(self, "names", _names(layers))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Stack is immutable: make another one instead of assigning {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Stack is immutable: {name!r} cannot be deleted")
 
     # -- looking -------------------------------------------------------------------------------------------------
 
