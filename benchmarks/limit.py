@@ -61,6 +61,39 @@ def timing(app: Application) -> Application:
     return run
 
 
+def cors(app: Application) -> Application:
+    """Let one origin read, and name Origin in Vary; a preflight would be refused."""
+    allowed = {"https://app.example"}
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            lines = [*lines]
+            known = {}
+            for place, (other, _) in enumerate(lines):
+                if len(other) in (4, 27):
+                    known[other.lower()] = place
+            if origin in allowed and "access-control-allow-origin" not in known:
+                lines.append(("Access-Control-Allow-Origin", origin))
+            varied(lines, known.get("vary"))
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        origin = environ.get("HTTP_ORIGIN", "")
+        if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+            start_response("403 Forbidden", [])
+            return []
+        return app(environ, start)
+
+    return run
+
+
+def varied(lines: Lines, place: int | None) -> None:
+    """Name Origin in the Vary that stands there, or in one of its own."""
+    if place is None:
+        lines.append(("Vary", "Origin"))
+    elif "origin" not in lines[place][1].lower().split(", "):
+        lines[place] = ("Vary", f"{lines[place][1]}, Origin")
+
+
 def both(app: Application) -> Application:
     """Set one field and say the milliseconds."""
     [line] = fields(1)
@@ -103,5 +136,6 @@ CASES = (
     Case("limit/headers", "one field", lambda app: field(app, *fields(1)[0]), sends=names(1)),
     Case("limit/timing", "Server-Timing", timing, sends=("Server-Timing",)),
     Case("limit/security", "five security fields", security, sends=tuple(name for name, _ in SECURITY)),
+    Case("limit/cors", "CORS, one origin", cors, sends=("Access-Control-Allow-Origin", "Vary")),
     Case("limit/both", "one field and Server-Timing", both, sends=(*names(1), "Server-Timing")),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.case import Case, fields, names
 from benchmarks.limit import SECURITY
-from middleware import Headers, Middleware, Response, SecurityHeaders, Stack, Timing
+from middleware import CORS, Headers, Middleware, Response, SecurityHeaders, Stack, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,11 @@ def timing(app: Application) -> Application:
     return Stack(Timing()).wrap(app)
 
 
+def cors(app: Application) -> Application:
+    """One origin is allowed."""
+    return Stack(CORS(allow_origins="https://app.example")).wrap(app)
+
+
 def both(app: Application) -> Application:
     """Both of them."""
     return Stack(Timing(), Headers(set=dict(fields(1)))).wrap(app)
@@ -80,6 +85,7 @@ CASES = (
         sends=tuple(name for name, _ in SECURITY),
         limit="limit/security",
     ),
+    Case("ours/cors", "Stack(CORS)", cors, sends=("Access-Control-Allow-Origin", "Vary"), limit="limit/cors"),
     Case("ours/both", "Stack(Timing, Headers)", both, sends=(*names(1), "Server-Timing"), limit="limit/both"),
     Case("ours/headers-4", "4 x Headers", several_headers(4), sends=names(4)),
     Case("ours/headers-20", "20 x Headers", several_headers(20), sends=names(20)),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from middleware import match as match
     from middleware.http.csp import NONCE as NONCE
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.cors import CORS as CORS
     from middleware.layers.headers import Headers as Headers
     from middleware.layers.policies import CSP as CSP
     from middleware.layers.policies import HSTS as HSTS
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "CORS": "layers.cors",
     "CSP": "layers.policies",
     "ConfigError": "wsgi.errors",
     "Effects": "wsgi.effects",

@@ -22,7 +22,7 @@ def test_the_first_example_answers_an_error_as_it_says(caplog):
 
     names = {"app": app}
     exec(re.search(r"```python\n(.*?)```", README, re.DOTALL)[1], names)  # noqa: S102 - it is our own
-    answer = serve(names["application"], "/error")
+    answer = serve(names["application"], "/error", HTTP_ORIGIN="https://app.example")
     shown = re.search(r"^HTTP/1.1 (.*)\n((?:[\w-]+: .*\n)+)```", README, re.MULTILINE)
     assert answer.status == shown[1]
     for line in shown[2].splitlines():

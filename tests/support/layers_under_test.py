@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from middleware import Effects, External, Headers, Middleware, SecurityHeaders, Stack, Timing, match
+from middleware import CORS, Effects, External, Headers, Middleware, SecurityHeaders, Stack, Timing, match
 
 
 class Upper(Middleware):
@@ -77,6 +77,8 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "headers-conditional": ([Headers(set={"X-Set": "1"}).when(match.path("/"))], bytes),
     "security": ([SecurityHeaders()], bytes),
     "security-nonce": ([SecurityHeaders(preset="strict", remove=["X-Old"])], bytes),
+    "cors": ([CORS(allow_origins="https://app.example", timing_origins="*")], bytes),
+    "cors-conditional": ([CORS(allow_origins="*").when(match.path("/"))], bytes),
     "timing": ([Timing()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
