@@ -110,6 +110,7 @@ OWN = {"access-control-allow-origin": OTHER, "Timing-Allow-Origin": OTHER}
         ([("Vary", "*")], {**GRANTED, "Vary": "*"}),
         ([("access-control-allow-credentials", "true")], GRANTED),
         (list(OWN.items()), {**OWN, **VARY}),
+        ([("Timing-Allow-Origin", OTHER)], {**GRANTED, "Timing-Allow-Origin": OTHER}),
         ([("Access-Control-Allow-Origin", "*")], {**STAR, "Timing-Allow-Origin": "*", **VARY}),
     ],
 )
@@ -317,6 +318,7 @@ def allows(names):
             {**BASE, "Access-Control-Allow-Private-Network": "true"},
         ),
         ({**PUTS, "allow_private_network": True}, asking(), BASE),
+        ({**PUTS, "allow_private_network": True}, asking(HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK="1"), BASE),
         (PUTS, asking(HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK="true"), BASE),
     ],
 )

@@ -117,6 +117,8 @@ def test_the_page_says_who_added_each_header_and_who_took_one_away(port):
     assert "Content-Security-Policy" in told
     assert {name: by for name, by in told.items() if by != "SecurityHeaders"} == {
         "Content-Type": APPLICATION,
+        "Timing-Allow-Origin": "CORS",
+        "Vary": "CORS",
         "X-Demo": "Headers",
         "Cache-Control": "Headers",
         "Server-Timing": "Timing",
@@ -129,7 +131,7 @@ def test_the_table_of_times_is_the_server_timing_header(port):
     rows = [(name, milliseconds) for name, _, milliseconds, _ in table(got.text, "timing")]
     sent = re.findall(r'([\w-]+)(?:;desc="[^"]*")?;dur=([\d.]+)', dict(got.headers)["Server-Timing"])
     assert rows == sent
-    assert [name for name, _ in rows] == ["total", "describe", "Timing", "SecurityHeaders", "Headers"]
+    assert [name for name, _ in rows] == ["total", "describe", "Timing", "SecurityHeaders", "CORS", "Headers"]
 
 
 def test_the_chain_is_the_stack_numbered_outermost_first_with_its_reasons(port):
@@ -139,7 +141,7 @@ def test_the_chain_is_the_stack_numbered_outermost_first_with_its_reasons(port):
     for number, (name, layer, item) in enumerate(zip(demo.stack.names, demo.stack, items, strict=False), 1):
         assert item.startswith(f"{number}{name}{layer!r}")
         assert all(text in item for pair in layer.describe() for text in pair)
-    assert "outside SecurityHeaders, Headers: what measures stands outside what does work" in items[1]
+    assert "outside SecurityHeaders, CORS, Headers: what measures stands outside what does work" in items[1]
     assert "inside Ledger, Timing" in items[2]
     assert items[-1].endswith(APPLICATION)
 
@@ -224,7 +226,7 @@ def test_demo_prints_its_chain_and_serves_until_it_is_asked_to_end(monkeypatch, 
 
 def test_the_order_of_the_demo_is_right_and_can_be_shown(capsys):
     assert main(["check", "middleware.cli.demo:stack"]) == 0
-    assert capsys.readouterr().out.startswith("Nothing to mend: Ledger, Timing, SecurityHeaders, Headers")
+    assert capsys.readouterr().out.startswith("Nothing to mend: Ledger, Timing, SecurityHeaders, CORS, Headers")
 
 
 # -- the page, of other stacks ---------------------------------------------------------------------------------------

@@ -189,6 +189,7 @@ LIST = ["https://app.example", "https://*.wild.example:8443", "null", re.compile
         ("https://one.wild.example", False),
         ("https://evilwild.example:8443", False),
         ("https://one.wild.example:84430", False),
+        ("https://one.wildxexample:8443", False),
         ("https://..wild.example:8443", False),
         ("https://one.pattern.example.evil.test", False),
         ("https://evil.test/https://pattern.example", False),

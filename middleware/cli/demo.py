@@ -13,6 +13,7 @@ from middleware.cli.ledger import KEY, Ledger
 from middleware.cli.listening import listen
 from middleware.cli.page import page
 from middleware.cli.serving import run
+from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.timing import Timing
@@ -33,6 +34,7 @@ stack = Stack(
     Ledger(),
     Timing(layers=True),
     SecurityHeaders(preset="strict", remove=()),
+    CORS(allow_origins=["https://app.example"], timing_origins=["https://app.example"]),
     Headers(
         set={"X-Demo": "wsgi-middleware-stack"},
         default={"Cache-Control": "no-store"},
