@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import threading
-
 import pytest
-from waitress.server import create_server
 
 from middleware import CORS, Stack
 from middleware.match import path
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 FETCH = """async ([url, options]) => {
     try {
         const response = await fetch(url, options);
@@ -84,38 +69,6 @@ def page(environ, start_response):
     """An empty page: the other origin."""
     start_response("200 OK", [("Content-Type", "text/html")])
     return [b"<!doctype html><title>page</title><link rel=icon href=data:,><body>"]
-
-
-@pytest.fixture(scope="module")
-def serving():
-    """Serve applications by waitress; each call returns the address."""
-    running = []
-
-    def serve(app):
-        server = create_server(app, listen="127.0.0.1:0", ident=None, threads=2)
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{server.effective_port}"
-
-    yield serve
-    for server, thread in running:
-        server.trigger.pull_trigger(lambda server=server: server.asyncore.close_all(server._map))
-        thread.join(60)
-        server.task_dispatcher.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "chromium is not installed: apt-get install chromium"
-        pytest.skip("chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
