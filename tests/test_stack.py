@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import functools
-import logging
 import warnings
 
 import pytest
@@ -73,6 +73,13 @@ def test_it_cannot_be_changed():
             setattr(ABC, name, ())
     with pytest.raises(AttributeError, match="immutable"):
         del ABC.names
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_it_can_be_copied(copied):
+    stack = Stack(Timing(), Headers(set={"X-App": "demo"}).when(match.path("/")))
+    assert copied(stack) == stack
+    assert copied(stack).names == stack.names
 
 
 def test_two_of_a_name_are_told_apart():
@@ -494,7 +501,6 @@ def test_a_layer_may_be_the_same_twice():
     one = Counts()
     serve(Stack(one, one).wrap(APP))
     assert len(counted) == 2
-    assert logging.getLogger("middleware").name == "middleware"
 
 
 def test_every_layer_sees_the_others_when_a_stack_is_wrapped():

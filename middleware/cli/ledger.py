@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
+from middleware.stack.builder import built
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.middleware import Middleware
 
@@ -65,7 +66,7 @@ class Ledger(Middleware):
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
         """Let the layers build first: what they put between themselves belongs to nobody."""
         noted: list[Middleware] = [self]
-        for layer in _built(layers[1:]):
+        for layer in built(layers[1:]):
             if any(layer.name == other.name for other in layers):
                 noted.append(_Note(layer.name))
             noted.append(layer)
@@ -74,15 +75,6 @@ class Ledger(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """What it does, in a line."""
         return [("response", "notes whose every header line is, for the page of the demo")]
-
-
-def _built(layers: Sequence[Middleware]) -> Sequence[Middleware]:
-    """The layers, each of which has seen those inside it."""
-    built = list(layers)
-    for layer in layers:
-        for place in [place for place, other in enumerate(built) if other is layer]:
-            built[place:] = layer.on_build(tuple(built[place:]))
-    return built
 
 
 class _Note(Middleware):

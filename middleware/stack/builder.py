@@ -53,6 +53,9 @@ class Stack:
         object.__setattr__(self, "_layers", layers)
         object.__setattr__(self, "names", _names(layers))
 
+    def __reduce__(self) -> tuple[type[Stack], tuple[Middleware, ...]]:
+        return Stack, self._layers  # copies are made by the constructor, since nothing can be assigned
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Stack is immutable: make another one instead of assigning {name!r}")
 
@@ -149,7 +152,8 @@ class Stack:
         self._enforce(_waived(waive))
         if not self._layers:
             return cast("Wrapped", app)
-        run = cast("Wrapped", _assemble(app, self._built(), respond=on_error == "respond"))
+        named = [layer.named(name) for layer, name in zip(self._layers, self.names, strict=True)]
+        run = cast("Wrapped", _assemble(app, built(named), respond=on_error == "respond"))
         run.app, run.stack = app, self
         return run
 
@@ -158,14 +162,6 @@ class Stack:
         _refuse([finding for finding in found if finding.severity == "error"])
         for each in found:
             warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=3)
-
-    def _built(self) -> Sequence[Middleware]:
-        """The layers as they run: those that want to see the others before have seen them."""
-        layers: list[Middleware] = [layer.named(name) for layer, name in zip(self._layers, self.names, strict=True)]
-        for layer in tuple(layers):
-            for place in [place for place, other in enumerate(layers) if other is layer]:
-                layers[place:] = layer.on_build(tuple(layers[place:]))
-        return layers
 
     # -- finding a place -----------------------------------------------------------------------------------------
 
@@ -189,6 +185,15 @@ class Stack:
         if (outside is None) == (inside is None):
             raise TypeError("give one of outside=ref and inside=ref")
         return self._place(outside) if outside is not None else self._place(inside) + 1
+
+
+def built(layers: Iterable[Middleware]) -> list[Middleware]:
+    """The layers as they run: each, from the outermost on, has seen those further in, and may have added to them."""
+    running = list(layers)
+    for layer in tuple(running):
+        for place in [place for place, other in enumerate(running) if other is layer]:
+            running[place:] = layer.on_build(tuple(running[place:]))
+    return running
 
 
 def _layers(entry: object) -> Iterable[Middleware]:
