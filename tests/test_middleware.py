@@ -9,7 +9,7 @@ import pytest
 
 import middleware
 from gateway import environ, serve
-from middleware import ConfigError, Effects, External, Headers, Middleware, Response, Stack, Timing, Transform, match
+from middleware import ConfigError, Effects, External, Headers, Middleware, Response, Stack, Timing, match
 from shapes import returning
 
 APP = returning([b"x"])[0]
@@ -207,10 +207,6 @@ def test_effects_keep_names_as_sets():
     assert effects.sets == {"content-type"}
     assert effects.reads == {"etag"}
     assert (effects.provides, effects.requires) == ({"wsgi.url_scheme"}, frozenset())
-
-
-def test_a_transform_is_anything_with_both_methods():
-    assert {"feed", "finish"} <= set(dir(Transform))
 
 
 def test_the_package_has_its_names_and_no_others():

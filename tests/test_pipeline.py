@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import sys
 import threading
 from wsgiref.util import FileWrapper
 
@@ -555,8 +554,3 @@ def test_threads_share_a_stack_and_nothing_else():
     assert answers == {
         (number, turn): (f"t{number}-{turn}", f"T{number}-{turn}".encode()) for number in range(8) for turn in range(5)
     }
-
-
-def test_no_exception_is_left_being_handled():
-    serve(Stack(Timing()).wrap(SHAPES_BY_NAME["error-before-start"]))
-    assert sys.exc_info() == (None, None, None)

@@ -53,7 +53,6 @@ class Middleware(metaclass=_Sealed):
     name: str
     app: Application | None = None
     condition: Predicate | None = None
-    _run: Application
     _given: tuple[tuple[Any, ...], dict[str, Any]]
     _given_name: str
     _given_app: Application | None
@@ -79,6 +78,7 @@ class Middleware(metaclass=_Sealed):
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Edit the head of the response, innermost layer first. Return None, or a Transform of its body.
 
+        `response.body` is only sure to be there for a layer whose effects say that it rewrites or encodes the body.
         Called once for a response; again, on a fresh head, if the head is replaced because of an error.
         """
 
@@ -195,14 +195,13 @@ class Middleware(metaclass=_Sealed):
     def _bind(self) -> None:
         """Build the pipeline of a layer that stands alone."""
         if self.app is None:
-            self.__dict__["_run"] = self._unbound
-        elif callable(self.app):
-            self.__dict__["_run"] = pipeline(self.app, [self.layer()])
-        else:
+            return
+        if not callable(self.app):
             rule = "a WSGI application is a callable (environ, start_response)"
             raise TypeError(f"{self.name}: {rule}; got {self.app!r}")
+        self.__dict__["_run"] = pipeline(self.app, [self.layer()])
 
-    def _unbound(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+    def _run(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
         kind = type(self).__name__
         raise TypeError(
             f"{kind} was called without an application to wrap: write {kind}(app, ...), {kind}(...).wrap(app) or "

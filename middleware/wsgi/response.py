@@ -33,9 +33,10 @@ class Response(Fields):
 
     Attributes:
         status: str, "200 OK". May be assigned.
-        body: the iterable that the application returned, or None while there is none yet (it calls write(), or
-            start_response late). A list or a tuple is a sized body and may be looked at; anything else is a stream,
-            which only a Transform may touch.
+        body: the iterable that the application returned, or None while there is none yet: the head waits for it only
+            where a layer declares that it rewrites or encodes the body, and never if the application calls write(). A
+            list or a tuple is a sized body and may be looked at; anything else is a stream, which only a Transform
+            may touch.
     """
 
     __slots__ = ("body", "status")
