@@ -305,12 +305,12 @@ def test_an_environ_that_is_used_again_brings_no_old_metrics():
         start_response("200 OK", list(TEXT))
         return [b"x"]
 
-    for timing in (Timing(app, clock=clock), Timing(app, clock=clock, response_time_header="X")):
+    for timing in (Timing(app), Timing(app, clock=clock, response_time_header="X")):
         sizes = set()
         for _ in range(4):
             heads = []
             timing(shared, lambda status, headers, heads=heads: heads.append(dict(headers)))
-            assert heads[0]["Server-Timing"] == "total;dur=0.000, db;dur=1.000"
+            assert re.fullmatch(r"total;dur=\d+\.\d{3}, db;dur=1\.000", heads[0]["Server-Timing"])
             recorders = [len(value) for value in shared.values() if isinstance(value, list)]
             sizes.add((len(shared), sum(recorders)))
         assert max(total for _, total in sizes) <= 1

@@ -241,6 +241,8 @@ def setting(block: Block, *, default: bool) -> Edit:
     """Send these lines instead of any of the same names; by `default`, only those whose names are not there yet."""
     lines, names, lengths = block.lines, block.names, block.lengths
     merge_in = _default if default else _replace
+    if len(lines) == 1:
+        return _setting_one(block, merge_in)
 
     def edit(_: object, fields: Fields) -> None:
         if fields.folded is not None:
@@ -252,6 +254,25 @@ def setting(block: Block, *, default: bool) -> Edit:
                 merge_in(fields, block)
                 return
         fields.lines.extend(lines)
+
+    return edit
+
+
+def _setting_one(block: Block, merge_in: Callable[[Fields, Block], None]) -> Edit:
+    """The same for a single line, in half the time."""
+    [line], [folded] = block.lines, block.names
+    length = len(folded)
+
+    def edit(_: object, fields: Fields) -> None:
+        if fields.folded is not None:
+            merge_in(fields, block)
+            return
+        fields.folded = False
+        for name, _ in fields.lines:
+            if len(name) == length and name.lower() == folded:
+                merge_in(fields, block)
+                return
+        fields.lines.append(line)
 
     return edit
 

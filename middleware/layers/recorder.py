@@ -40,9 +40,9 @@ class Measurement:
 class Recorder:
     """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
 
-    __slots__ = ("claimed", "clock", "marks", "metrics", "outer", "seconds", "start", "status")
+    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status")
 
-    clock: Callable[[], float]
+    clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
     start: float
     # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
@@ -110,6 +110,11 @@ class Recorder:
             yield name, max(further - came + went - back, 0.0), None
 
 
-def running(recorders: Iterable[Recorder | None]) -> list[Recorder]:
+def recorders(clock: Callable[[], float]) -> type[Recorder]:
+    """What makes the recorders of one Timing."""
+    return type("Recorder", (Recorder,), {"__slots__": (), "clock": staticmethod(clock)})
+
+
+def running(found: Iterable[Recorder | None]) -> list[Recorder]:
     """Those whose response is still to come."""
-    return [recorder for recorder in recorders if recorder is not None and recorder.running]
+    return [recorder for recorder in found if recorder is not None and recorder.running]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.http.server_timing import metric
-from middleware.layers.recorder import SAID, Measurement, Recorder, running
+from middleware.layers.recorder import SAID, Measurement, Recorder, recorders, running
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ, Predicate
 
 KEY: Final = "middleware.timing"
+_NEVER_BACKWARDS: Final = (time.perf_counter, time.monotonic)  # every other clock is watched
 _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 logger = logging.getLogger("middleware")
 
@@ -77,7 +78,8 @@ class Timing(Middleware):
         self.response_time_header, self.layers, self.precision = response_time_header, layers, precision
         self.clock, self.on_complete = clock, on_complete
         self._check()
-        self._elaborate = expose is not True or layers or bool(response_time_header or on_complete)
+        plain = expose is True and clock in _NEVER_BACKWARDS
+        self._elaborate = not plain or layers or bool(response_time_header or on_complete)
         self._template = _template(metric, description, precision)
         self._names: tuple[str, ...] = (_NO_TOKEN.sub("-", self.name),) if layers else ()
 
@@ -121,12 +123,12 @@ class Timing(Middleware):
         """Both as closures: what they look at every time is at hand, which is a fifth of their time."""
         clock, elaborate, prepare, report = self.clock, self._elaborate, self._open, self._report
         header, folded, template = self.header, self.header.lower(), self._template
+        make = recorders(clock)
 
         def on_request(environ: Environ) -> None:
-            recorder = Recorder()
+            recorder = make()
             recorder.metrics = None
-            recorder.clock = clock
-            if elaborate or (KEY in environ and environ[KEY].metrics is not SAID):
+            if elaborate or KEY in environ:
                 prepare(recorder, environ.get(KEY), environ)
             environ[KEY] = recorder
             recorder.start = clock()
@@ -140,8 +142,7 @@ class Timing(Middleware):
                 report(recorder, environ, response)
                 return
             recorder.metrics = SAID
-            seconds = clock() - recorder.start
-            response.lines.append((header, template % (seconds * 1000.0 if seconds > 0.0 else 0.0)))
+            response.lines.append((header, template % ((clock() - recorder.start) * 1000.0)))
             if response.folded:
                 response.folded.add(folded)
 

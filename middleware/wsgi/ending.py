@@ -23,16 +23,15 @@ _INTERNAL_SERVER_ERROR: Final = (
 logger = logging.getLogger("middleware")
 
 
-def answered(exchange: Exchange, error: BaseException) -> bool:
-    """Whether the error was answered by a response; if not, everything is over, and the error is to be raised."""
+def answer_error(exchange: Exchange, error: BaseException) -> None:
+    """Answer an error by a response; where that is not wanted or too late, everything is over, and it is raised."""
     try:
-        if respond(exchange, error):
-            return True
+        if not respond(exchange, error):
+            raise error  # noqa: TRY301 - what is raised in respond ends the same way
     except BaseException:
+        del error  # it leads back to this frame
         _abandon(exchange)
         raise
-    _abandon(exchange)
-    return False
 
 
 def respond(exchange: Exchange, error: BaseException) -> bool:

@@ -27,7 +27,7 @@ logger = logging.getLogger("middleware")
 class Exchange(Response):
     """What the layers see as Response, with what the protocol needs to remember for one request.
 
-    Every request makes one. Who makes it sets environ, server, plan, phase and ready; the rest is set by `prepare`,
+    Every request makes one. Who makes it sets environ, server, plan and phase; the rest is set by `prepare`,
     which an ordinary response does without.
     """
 
@@ -41,7 +41,6 @@ class Exchange(Response):
         "mute",
         "phase",
         "plan",
-        "ready",
         "sent",
         "server",
         "source",
@@ -54,14 +53,12 @@ class Exchange(Response):
     server: StartResponse
     plan: Plan
     phase: int
-    ready: bool
     _write: Write
 
     def prepare(self) -> None:
         """Make ready for whatever may happen."""
-        if self.ready:
+        if hasattr(self, "mute"):
             return
-        self.ready = True
         self.phase = min(self.phase, PASSED)
         self.mute = False  # no content goes out
         self.sent: int | None = 0  # bytes of content, as far as they pass through here

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from middleware.wsgi.body import deliver
-from middleware.wsgi.ending import EXCEPTION, answered
+from middleware.wsgi.ending import EXCEPTION, answer_error
 from middleware.wsgi.exchange import NEW, PLAIN, STARTED, Exchange
 from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
 
@@ -95,9 +95,8 @@ def _careful(meet: Meet, plan: Plan) -> Application:
         environ.pop(EXCEPTION, None)  # of an earlier request: an environ may be used again
         try:
             return _delivered(exchange, meet(exchange)(environ, exchange.start_waiting))
-        except BaseException as error:
-            if not answered(exchange, error):
-                raise
+        except BaseException as error:  # noqa: BLE001 - answer_error raises it
+            answer_error(exchange, error)
         return deliver(exchange)
 
     return run
@@ -106,7 +105,7 @@ def _careful(meet: Meet, plan: Plan) -> Application:
 def _exchange(environ: Environ, start_response: StartResponse, plan: Plan) -> Exchange:
     exchange: Exchange = Exchange()
     exchange.environ, exchange.server, exchange.plan = environ, start_response, plan
-    exchange.phase, exchange.ready, exchange.folded, exchange.body = NEW, False, None, None
+    exchange.phase, exchange.folded, exchange.body = NEW, None, None
     return exchange
 
 
@@ -125,14 +124,17 @@ def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]
     hooks = tuple(on_request for on_request, _ in steps)
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("REQUEST_METHOD") == "HEAD":
+        try:
+            head = environ["REQUEST_METHOD"] == "HEAD"
+        except KeyError:  # against PEP 3333, so that nobody pays for asking first
+            head = False
+        if head:
             return careful(environ, start_response)
         exchange: Exchange = Exchange()  # and what _exchange does, without the call
         exchange.environ = environ
         exchange.server = start_response
         exchange.plan = plan
         exchange.phase = NEW
-        exchange.ready = False
         exchange.folded = exchange.body = on_request = None
         answering = app
         try:
@@ -146,10 +148,9 @@ def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]
             if exchange.phase == PLAIN and type(body) is list:
                 return body  # by far the most responses: nothing to change, nothing to watch
             return _delivered(exchange, body)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - answer_error raises it
             exchange.plan = plans.get(on_request, exchange.plan)
-            if not answered(exchange, error):
-                raise
+            answer_error(exchange, error)
         return deliver(exchange)
 
     return run
