@@ -77,6 +77,7 @@ def test_a_strong_tag_is_changed_and_nothing_else(tag, gzip, weak):
         ('"x-GZIP"', '"x-GZIP"'),
         ('"x-deflate"', '"x-deflate"'),
         ('"xgzip"', '"xgzip"'),
+        ('"gzip", "-gzip"', '"gzip", ""'),
         ('"x-gzip-"', '"x-gzip-"'),
         # malformed, with a suffix
         ("x-gzip", "x-gzip"),
@@ -165,6 +166,8 @@ def test_a_large_field_is_read_like_a_small_one(field, known):
         (' "x-gzip"\t', True),
         ('"x"', False),
         ('"x-gzip-"', False),
+        ('"gzip"', False),
+        ('"xgzip"', False),
         ('"x-gzip" y', False),
         ('"x-gzip", "y"', False),
         ('x-gzip"', False),
@@ -203,6 +206,7 @@ def test_if_range_is_one_tag_or_a_date(field, has):
         ('"x"', 'W/"x"', "gzip", '"x"'),
         # a member that is malformed lists nothing
         ('"x"', '"x-br"y, y"x"', "gzip", '"x-gzip"'),
+        ('"None"', "x, y", "gzip", '"None-gzip"'),
         ('"a,b"', '"a,b-br","a"', "gzip", '"a,b-br"'),
         # what is no strong tag has one form
         ('W/"x"', '"x-gzip", "x"', "gzip", 'W/"x"'),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"
 _STRONG: Final = re.compile(f'"{_OPAQUE}"')
-_TAG: Final = re.compile(f'(W/)?"({_OPAQUE})"')
+_TAG: Final = re.compile(f'(?:W/)?"{_OPAQUE}"')
 # The members of a list (RFC 9110 5.6.1): an entity tag up to the comma, or what is none. As the second takes all up to
 # the comma, each match begins where a member does.
 _MEMBER: Final = re.compile(rf'(W/)?"({_OPAQUE})"(?=[ \t]*(?:,|\Z))|[^ \t,][^,]*')
@@ -50,8 +50,7 @@ def without_suffixes(field: str, codings: Collection[str]) -> str:
 
 def has_suffix(field: str, codings: Collection[str]) -> bool:
     """Whether this is one entity tag, strong or weak, with the suffix of a coding; a date is none (13.1.5)."""
-    found = _TAG.fullmatch(field.strip(" \t")) if _may_hold(field, codings) else None
-    return found is not None and _without(found[2], codings) != found[2]
+    return _may_hold(field, codings) and _TAG.fullmatch(field.strip(" \t")) is not None
 
 
 def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]) -> str:
@@ -78,7 +77,5 @@ def _may_hold(field: str, codings: Collection[str]) -> bool:
 
 
 def _without(opaque: str, codings: Collection[str]) -> str:
-    for coding in codings:
-        if opaque.endswith(f"-{coding}"):
-            return opaque.removesuffix(f"-{coding}")
-    return opaque
+    stem, dash, last = opaque.rpartition("-")
+    return stem if dash and last in codings else opaque
