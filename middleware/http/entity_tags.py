@@ -1,0 +1,81 @@
+"""Entity tags, and the suffix by which an encoded representation has its own (RFC 9110 8.8.3, 8.8.3.3).
+
+A suffix stands within the quotes: `"x"` is `"x-gzip"` in gzip. On the way in it is taken off, so that the application
+finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2); on the way out it is put on again. Weak tags
+are left alone on the way out: they may be shared by all codings. What is no entity tag is handed on as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+# RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
+_OPAQUE: Final = r"[!#-~\x80-\xff]*"
+_STRONG: Final = re.compile(f'"{_OPAQUE}"')
+_TAG: Final = re.compile(f'(?:W/)?"{_OPAQUE}"')
+# The members of a list (RFC 9110 5.6.1): an entity tag up to the comma, or what is none. As the second takes all up to
+# the comma, each match begins where a member does.
+_MEMBER: Final = re.compile(rf'(W/)?"({_OPAQUE})"(?=[ \t]*(?:,|\Z))|[^ \t,][^,]*')
+
+
+def suffixed(tag: str, coding: str) -> str:
+    """The tag of the representation in this coding: `"x"` is `"x-gzip"`; what is no strong tag stays as it is."""
+    return f'{tag[:-1]}-{coding}"' if _STRONG.fullmatch(tag) else tag
+
+
+def weakened(tag: str) -> str:
+    """The tag for all codings alike: `"x"` is `W/"x"`; what is no strong tag stays as it is."""
+    return f"W/{tag}" if _STRONG.fullmatch(tag) else tag
+
+
+def without_suffixes(field: str, codings: Collection[str]) -> str:
+    """An If-None-Match or If-Match with the suffix of a coding taken off each tag, as the application knows them.
+
+    One suffix is taken off a tag, strong or weak (caches weaken tags). All else stays byte for byte: `*`, whitespace,
+    members that are no entity tags, and tags that are there twice now.
+    """
+    if not _may_hold(field, codings):
+        return field
+
+    def without(member: re.Match[str]) -> str:
+        weak, opaque = member.groups()
+        return member[0] if opaque is None else f'{weak or ""}"{_without(opaque, codings)}"'
+
+    return _MEMBER.sub(without, field)
+
+
+def has_suffix(field: str, codings: Collection[str]) -> bool:
+    """Whether this is one entity tag, strong or weak, with the suffix of a coding; a date is none (13.1.5)."""
+    return _may_hold(field, codings) and _TAG.fullmatch(field.strip(" \t")) is not None
+
+
+def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]) -> str:
+    """The form in which a 304 or 412 carries the application's tag, so that the client knows it again.
+
+    That of the negotiated coding (None: without suffix), which is what a 200 would carry, unless the If-None-Match or
+    If-Match that came in has another form of it, and not this one: then that, the first of several. Listed counts
+    weak or strong (RFC 9110 8.8.3.2); what is sent is strong, like the application's tag. A weak tag has one form.
+    """
+    negotiated = suffixed(tag, coding) if coding else tag
+    forms = {tag, *(suffixed(tag, each) for each in codings)}
+    listed = [form for form in _strong_forms(field) if form in forms]
+    return negotiated if not listed or negotiated in listed else listed[0]
+
+
+def _strong_forms(field: str) -> Iterator[str]:
+    """The entity tags of a list, as if they all were strong."""
+    return (f'"{member[2]}"' for member in _MEMBER.finditer(field) if member[2] is not None)
+
+
+def _may_hold(field: str, codings: Collection[str]) -> bool:
+    """Whether a tag with a suffix can be in this text; most often none is, and nothing has to be read."""
+    return any(f'-{coding}"' in field for coding in codings)
+
+
+def _without(opaque: str, codings: Collection[str]) -> str:
+    stem, dash, last = opaque.rpartition("-")
+    return stem if dash and last in codings else opaque

@@ -1,0 +1,42 @@
+"""What was found out about field values, so that each is read once: bounded, and closed to long values.
+
+Values come from clients: neither many nor long ones may fill the memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LIMIT: Final = 1024
+LONGEST: Final = 256
+Key = TypeVar("Key", bound=Sized)
+Found = TypeVar("Found")
+
+
+class Remembered(dict[Key, Found]):
+    """A mapping that asks `find` for what is missing and keeps the answer, so that the next look-up is all there is.
+
+    At LIMIT answers it starts anew: what is common is back at once, and nothing needs an order that costs. A key
+    longer than `longest` is asked about each time. What `find` raises is passed on and not kept.
+
+    `Remembered(find).__getitem__` is the remembering function itself, without a call of Python in between.
+    """
+
+    __slots__ = ("_find", "_longest")
+
+    def __init__(self, find: Callable[[Key], Found], *, longest: int = LONGEST) -> None:
+        super().__init__()
+        self._find = find
+        self._longest = longest
+
+    def __missing__(self, key: Key) -> Found:
+        found = self._find(key)
+        if len(key) <= self._longest:
+            if len(self) >= LIMIT:
+                self.clear()
+            self[key] = found
+        return found
