@@ -18,6 +18,7 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from middleware.layers.codecs import zstd
 from middleware.layers.codecs.codec import Codec, CodecError
 from middleware.layers.codecs.registry import CODECS, available, codec
 
@@ -265,7 +266,7 @@ def test_windows_of_zstd_are_small_enough_at_every_level(coding, backend):
         assert zstd_window(made.encode(b"a" * 70_000)) <= 70_000
         for size in (None, 10**9):
             stream = made.encoder(flush=False, size=size)
-            assert zstd_window(joined(stream, [b"a" * 200_000])) == (1 << 16 if level <= 3 else 1 << 17)
+            assert zstd_window(joined(stream, [b"a" * 200_000])) == (1 << 15 if level <= 3 else 1 << 17)
 
 
 @pytest.mark.parametrize("level", [3, 20, 22])
@@ -302,7 +303,16 @@ def test_windows_of_brotli_are_no_larger_than_the_body(size, whole, streamed):
 
 def test_a_stream_of_unknown_size_has_the_largest_window():
     assert brotli_window(codec("br").encoder(flush=True).feed(b"abc")) == 16
-    assert zstd_window(codec("zstd").encoder(flush=True).feed(b"abc")) == 1 << 16
+    assert zstd_window(codec("zstd").encoder(flush=True).feed(b"abc")) == 1 << 15
+
+
+@pytest.mark.parametrize(("levels", "most"), [(range(1, 4), 384 << 10), (range(4, 23), 5 * MIB // 2)])
+def test_a_stream_of_zstd_keeps_little(levels, most):
+    for level in levels:
+        parameters = zstandard.ZstdCompressionParameters(**zstd._bounded(level, None))
+        context = zstandard.ZstdCompressor(compression_params=parameters)
+        context.compressobj().compress(TEXT)
+        assert context.memory_size() <= most
 
 
 def test_a_declared_size_makes_for_a_smaller_window():
