@@ -247,6 +247,14 @@ def test_the_size_in_a_gzip_trailer_wraps(backend):
     assert encoder.finish().endswith(zlib.crc32(b"ab").to_bytes(4, "little") + b"\1\0\0\0")
 
 
+def test_the_size_of_a_large_body_wraps_too():
+    class Large(bytes):
+        def __len__(self):
+            return (1 << 32) + 2
+
+    assert codec("gzip", backend="isal").encode(Large(b"ab")).endswith(b"\2\0\0\0")
+
+
 # -- windows ---------------------------------------------------------------------------------------------------------
 
 
@@ -325,6 +333,15 @@ def test_gzip_looks_back_as_far_as_deflate_can(backend, reach):
     made = codec("gzip", level=3, backend=backend)
     assert len(made.encode(noise + noise[:20_000])) < reach + 12_000
     assert len(joined(made.encoder(flush=True), [noise, noise[:20_000]])) < reach + 12_000
+
+
+@every_backend
+@pytest.mark.parametrize("size", [600, 1000, 2000, 4000])
+def test_the_window_of_a_small_body_reaches_all_of_it(coding, backend, size):
+    noise = os.urandom(size - 100)
+    made = codec(coding, backend=backend)
+    assert len(made.encode(noise + noise[:100])) < size - 20
+    assert len(joined(made.encoder(flush=False, size=size), [noise, noise[:100]])) < size - 20
 
 
 # -- padding ---------------------------------------------------------------------------------------------------------
