@@ -1,0 +1,107 @@
+"""gzip: deflate by the fastest library there is, in one member whose header is the same from all (RFC 1951, 1952)."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from middleware.layers.codecs.codec import Backend, Codec, Encoder, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# Deflate, no flags, no time, no hint, no operating system (RFC 1952 2.3.1): libraries differ in the last two.
+_HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"
+_NAMED: Final = b"\x1f\x8b\x08\x08\0\0\0\0\x00\xff"
+_TRAILER: Final = Struct("<LL")
+_WRAP: Final = 0xFFFFFFFF  # the size is told modulo 2**32
+_METHOD: Final = 8
+_LARGEST: Final = 15  # the window of deflate, 32 KiB
+_RAW: Final = -_LARGEST  # without header and trailer, which are written here
+
+
+class Gzip(Codec):
+    """The gzip coding. Padding is a file name in the header, which no decoder of HTTP looks at."""
+
+    coding: ClassVar[str] = "gzip"
+    backends: ClassVar[Mapping[str, Backend]] = {
+        # Its smallest, and still 8 times as fast as zlib at 6, which makes bodies 7 % smaller at best.
+        "isal": Backend("isal.isal_zlib", range(4), 3, "pip install 'wsgi-middleware-stack[isal]'"),
+        # As small as zlib at 6 in less than half its time.
+        "zlib-ng": Backend("zlib_ng.zlib_ng", range(10), 5, "pip install zlib-ng"),
+        # Two thirds of the time of 6 for 3 % more bytes; 4 takes half the time for 7 %.
+        "zlib": Backend("zlib", range(10), 5, "Python is built without it"),
+    }
+
+    def __init__(self, level: int | None = None, padding: int = 0, backend: str = "auto") -> None:
+        super().__init__(level, padding, backend)
+        self._isal = self.backend == "isal"
+        self._deflate = (_whole if self._isal else _fitted)(self._module, self.level)
+        self._crc = self._module.crc32
+
+    def encode(self, data: bytes) -> bytes:
+        """One member: header, deflated data, CRC and size."""
+        trailer = _TRAILER.pack(self._crc(data), len(data) & _WRAP)
+        return b"".join((self._header(), self._deflate(data), trailer))
+
+    def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
+        """One member; a sync flush ends with an empty stored block (RFC 1951 3.2.4)."""
+        # At 5 instead of 8, isal keeps 290 KiB instead of 420, and is no slower.
+        memory = (_LARGEST, 5) if self._isal else _memory(size)
+        return _Member(_stream(self._module, self.level, *memory), self._module, self._header(), flush=flush)
+
+    def _header(self) -> bytes:
+        filler = self._filler()
+        return _NAMED + b"x" * (filler - 1) + b"\0" if filler else _HEADER
+
+
+class _Member(Encoder):
+    """A gzip member in the making: it counts what goes in."""
+
+    __slots__ = ("_crc", "_size", "_sum")
+
+    def __init__(self, stream: Any, module: Any, header: bytes, *, flush: bool) -> None:
+        super().__init__(
+            stream.compress, _syncing(stream, module.Z_SYNC_FLUSH) if flush else bytes, stream.flush, header
+        )
+        self._crc, self._sum, self._size = module.crc32, 0, 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take one chunk; return what can go out now."""
+        self._sum = self._crc(chunk, self._sum)
+        self._size += len(chunk)
+        return super().feed(chunk)
+
+    def finish(self) -> bytes:
+        """Return what is left, and the trailer."""
+        return super().finish() + _TRAILER.pack(self._sum, self._size & _WRAP)
+
+
+def _syncing(stream: Any, mode: int) -> Callable[[], bytes]:
+    return lambda: bytes(stream.flush(mode))
+
+
+def _memory(size: int | None) -> tuple[int, int]:
+    """A window and a memLevel that go with a size: 256 KiB for all from 32 KiB up, and little for little bodies."""
+    bits = window(size, 9, _LARGEST)
+    return bits, min(bits - 6, 8)
+
+
+def _stream(module: Any, level: int, bits: int, memory: int) -> Any:
+    return module.compressobj(level, _METHOD, -bits, memory)
+
+
+def _whole(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """In one call, which isal has the memory for at once."""
+    compress = module.compress
+    return lambda data: bytes(compress(data, level, _RAW))
+
+
+def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """With memory for no more than the data: the usual 256 KiB may take longer to get than 1 KiB to deflate."""
+
+    def deflate(data: bytes) -> bytes:
+        stream = _stream(module, level, *_memory(len(data)))
+        return bytes(stream.compress(data) + stream.flush())
+
+    return deflate
