@@ -25,7 +25,7 @@ class Gzip(Codec):
 
     coding: ClassVar[str] = "gzip"
     backends: ClassVar[Mapping[str, Backend]] = {
-        # Its smallest, and still 8 times as fast as zlib at 6, which makes bodies 7 % smaller at best.
+        # Its smallest, and still 8 times as fast as zlib at 6, for 7 % more bytes, 18 % where much repeats.
         "isal": Backend("isal.isal_zlib", range(4), 3, "pip install 'wsgi-middleware-stack[isal]'"),
         # As small as zlib at 6 in less than half its time.
         "zlib-ng": Backend("zlib_ng.zlib_ng", range(10), 5, "pip install zlib-ng"),
