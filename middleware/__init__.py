@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from middleware import match as match
     from middleware.http.csp import NONCE as NONCE
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.compression import Compress as Compress
+    from middleware.layers.compression import Gzip as Gzip
     from middleware.layers.cors import CORS as CORS
     from middleware.layers.headers import Headers as Headers
     from middleware.layers.policies import CSP as CSP
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "CORS": "layers.cors",
     "CSP": "layers.policies",
+    "Compress": "layers.compression",
     "ConfigError": "wsgi.errors",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",
     "Finding": "stack.rules",
+    "Gzip": "layers.compression",
     "HSTS": "layers.policies",
     "Headers": "layers.headers",
     "Measurement": "layers.recorder",

@@ -9,10 +9,11 @@ way.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from middleware.http.status import ORDINARY, status_fault, without_content
-from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.response import LATER, Response, Transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
 
 NEW, STARTED, PASSED, SENT, PLAIN = range(5)
+_STREAM: Final = iter(())  # the body of a response whose content goes through write(), or of which nothing is known
 logger = logging.getLogger("middleware")
 
 
@@ -99,7 +101,7 @@ class Exchange(Response):
         if self.phase or exc_info is not None:
             return self._restart(status, headers, exc_info)
         self.phase = STARTED
-        self.reset(status, headers)
+        self.reset(status, headers, self.body)  # there is one if the application starts no earlier than in its body
         self.left = iter(self.plan.responders)  # the plan is the one for who has met the request
         return self.write
 
@@ -110,18 +112,20 @@ class Exchange(Response):
         self.prepare()
         if self.phase == SENT and exc_info[1] is not None:
             raise exc_info[1].with_traceback(exc_info[2])
-        self.reset(status, headers)
+        self.reset(status, headers, self.body)
         self.exc_info = exc_info
         if self.phase < PASSED:
             self.phase = STARTED
             self.left, self.held = iter(self.plan.responders), None
         else:
+            self.body = _STREAM
             self.begin_again(self.plan.responders)
         return self.write
 
     def write(self, data: bytes) -> None:
         """Send this before what the iterable has (PEP 3333, the write callable)."""
         if self.phase < PASSED:
+            self.body = _STREAM
             self.begin()
         if not self.mute:
             self._write(self.feed(data))
@@ -141,10 +145,13 @@ class Exchange(Response):
         self._pass_on()
 
     def _hold(self, transform: Transform, on_response: OnResponse) -> Write:
-        """Let a head wait that a layer wants to transform the body of."""
+        """Let a head wait that a layer wants to transform the body of, or to see together with it."""
         self.prepare()
-        self.held = transform
         any(met is on_response for met in self.left)  # go past those that have seen the head
+        if transform is LATER:
+            self.left = chain((on_response,), self.left)
+        else:
+            self.held = transform
         return self.write
 
     def begin_again(self, responders: Sequence[OnResponse]) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from middleware import CORS, Effects, External, Headers, Middleware, SecurityHeaders, Stack, Timing, match
+from middleware import (
+    CORS,
+    Compress,
+    Effects,
+    External,
+    Gzip,
+    Headers,
+    Middleware,
+    SecurityHeaders,
+    Stack,
+    Timing,
+    match,
+)
 
 
 class Upper(Middleware):
@@ -82,6 +94,8 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "timing": ([Timing()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
+    "gzip": ([Gzip(minimum_size=0)], bytes),
+    "compress-conditional": ([Compress(minimum_size=0, etag="weak").when(match.path("/"))], bytes),
     "witness": ([Witness(seen=[])], bytes),
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),
