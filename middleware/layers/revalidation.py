@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from middleware.http.entity_tags import as_listed, has_suffix, weakened, without_suffixes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from middleware.http.negotiation import Choice
     from middleware.wsgi.types import Environ
@@ -31,12 +31,19 @@ class Revalidation(NamedTuple):
 
 def revalidating(environ: Environ, choice: Choice, codings: Collection[str]) -> Choice | Revalidation:
     """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go."""
-    said = {name: environ[name] for name in _LISTS if name in environ}
+    said = dict(_with_suffixes(environ, codings))
     environ.update((name, without_suffixes(value, codings)) for name, value in said.items())
-    said = {name: value for name, value in said.items() if environ[name] != value}
     if _starts_over(environ.get("HTTP_IF_RANGE"), choice, codings):
-        said |= {name: environ.pop(name) for name in _RANGE if name in environ}
+        said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
     return Revalidation(*choice, said) if said else choice
+
+
+def _with_suffixes(environ: Environ, codings: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The conditions that have something to lose."""
+    for name in _LISTS:
+        value = environ.get(name, "")
+        if without_suffixes(value, codings) != value:
+            yield name, value
 
 
 def _starts_over(if_range: str | None, choice: Choice, codings: Collection[str]) -> bool:
