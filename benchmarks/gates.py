@@ -35,6 +35,10 @@ GATES = (
     Gate("Timing alone", 2, "x by hand", lambda results: results.ratio("ours/timing", "limit/timing")),
     Gate("SecurityHeaders", 2, "x by hand", lambda results: results.ratio("ours/security", "limit/security")),
     Gate("CORS alone", 2, "x by hand", lambda results: results.ratio("ours/cors", "limit/cors")),
+    Gate(
+        "the decision not to encode", 2, "x by hand", lambda results: results.ratio("ours/declined", "limit/declined")
+    ),
+    Gate("four layers, not encoding", 1.6, "x by hand", lambda results: results.ratio("ours/four", "limit/four")),
     Gate("one more Headers", 0.4, "µs", lambda results: results.step("ours/headers-")),
     Gate("one more custom layer", 0.4, "µs", lambda results: results.step("ours/custom-")),
     Gate("20 Headers", 4, "x 4 Headers", lambda results: results.ratio("ours/headers-20", "ours/headers-4")),

@@ -26,6 +26,8 @@ SECURITY = (
     ("Content-Security-Policy", "default-src 'self'"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
 )
+EMPTY = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
+SMALL = 2048
 
 
 def field(app: Application, name: str, value: str) -> Application:
@@ -94,6 +96,106 @@ def varied(lines: Lines, place: int | None) -> None:
         lines[place] = ("Vary", f"{lines[place][1]}, Origin")
 
 
+def declined(app: Application) -> Application:
+    """Negotiate by weights, and find that the page is too small to be encoded; Vary says that it might have been."""
+    offered = "gzip"
+    known: dict[str, bool] = {}
+    types = {"text/html; charset=utf-8": True}
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            lines = [*lines]
+            there = {name.lower(): value for name, value in lines}
+            if (
+                types.get(there.get("content-type", ""))
+                and "content-encoding" not in there
+                and "content-range" not in there
+                and "no-transform" not in there.get("cache-control", "").lower()
+                and status[:3] not in EMPTY
+            ):
+                if wanted and int(there.get("content-length", 0)) >= SMALL:
+                    raise NotImplementedError
+                vary(lines, there)
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        wanted = known.get(accepted)
+        if wanted is None:
+            wanted = known[accepted] = weight(accepted, offered) > 0
+        return app(environ, start)
+
+    return run
+
+
+def four(app: Application) -> Application:  # noqa: C901 - by hand it is one function
+    """Four jobs in one function: security fields, CORS, the decision not to encode, Server-Timing."""
+    allowed = {"https://app.example"}
+    folded = {name.lower(): (name, value) for name, value in SECURITY}
+    known: dict[str, bool] = {}
+    types = {"text/html; charset=utf-8": True}
+
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: C901
+        def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
+            lines = [*lines]
+            there = {name.lower(): value for name, value in lines}
+            varies = "Origin"
+            if (
+                types.get(there.get("content-type", ""))
+                and "content-encoding" not in there
+                and "content-range" not in there
+                and "no-transform" not in there.get("cache-control", "").lower()
+                and status[:3] not in EMPTY
+            ):
+                if wanted and int(there.get("content-length", 0)) >= SMALL:
+                    raise NotImplementedError
+                varies = "Accept-Encoding, Origin"
+            if origin in allowed and "access-control-allow-origin" not in there:
+                lines.append(("Access-Control-Allow-Origin", origin))
+            if "vary" not in there:
+                lines.append(("Vary", varies))
+            else:
+                vary(lines, there, *varies.split(", "))
+            if there.keys().isdisjoint(folded):
+                lines += SECURITY
+            else:
+                lines += [line for name, line in folded.items() if name not in there]
+            lines.append(("Server-Timing", "total;dur=%.3f" % ((perf_counter() - begun) * 1000.0)))
+            return start_response(status, lines) if exc_info is None else start_response(status, lines, exc_info)
+
+        begun = perf_counter()
+        origin = environ.get("HTTP_ORIGIN", "")
+        if environ["REQUEST_METHOD"] == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+            start_response("403 Forbidden", [])
+            return []
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        wanted = known.get(accepted)
+        if wanted is None:
+            wanted = known[accepted] = weight(accepted, "gzip") > 0
+        return app(environ, start)
+
+    return run
+
+
+def vary(lines: Lines, there: dict[str, str], *names: str) -> None:
+    """Name request fields in the Vary that is there, or in a new one."""
+    names = names or ("Accept-Encoding",)
+    if "vary" not in there:
+        lines.append(("Vary", ", ".join(names)))
+        return
+    place = next(place for place, (name, _) in enumerate(lines) if name.lower() == "vary")
+    members = there["vary"].lower().split(", ")
+    lines[place] = ("Vary", ", ".join([there["vary"], *(name for name in names if name.lower() not in members)]))
+
+
+def weight(accepted: str, coding: str) -> float:
+    """The weight of a coding in an Accept-Encoding."""
+    weights = {}
+    for member in accepted.split(","):
+        name, _, weighted = member.strip().lower().partition(";")
+        weights[name.strip()] = float(weighted.partition("=")[2] or 1)
+    return weights.get(coding, weights.get("*", 0))
+
+
 def both(app: Application) -> Application:
     """Set one field and say the milliseconds."""
     [line] = fields(1)
@@ -132,10 +234,13 @@ def security(app: Application) -> Application:
     return run
 
 
+FOUR = ("Access-Control-Allow-Origin", "Vary", *(name for name, _ in SECURITY), "Server-Timing")
 CASES = (
     Case("limit/headers", "one field", lambda app: field(app, *fields(1)[0]), sends=names(1)),
     Case("limit/timing", "Server-Timing", timing, sends=("Server-Timing",)),
     Case("limit/security", "five security fields", security, sends=tuple(name for name, _ in SECURITY)),
     Case("limit/cors", "CORS, one origin", cors, sends=("Access-Control-Allow-Origin", "Vary")),
+    Case("limit/declined", "not to encode", declined, sends=("Vary",)),
+    Case("limit/four", "all four jobs", four, sends=FOUR),
     Case("limit/both", "one field and Server-Timing", both, sends=(*names(1), "Server-Timing")),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.case import Case, fields, names
-from benchmarks.limit import SECURITY
-from middleware import CORS, Headers, Middleware, Response, SecurityHeaders, Stack, Timing
+from benchmarks.limit import FOUR, SECURITY, SMALL
+from middleware import CORS, Gzip, Headers, Middleware, Response, SecurityHeaders, Stack, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,18 @@ def security(app: Application) -> Application:
     return Stack(layer).wrap(app)
 
 
+def declined(app: Application) -> Application:
+    """A page too small to be encoded."""
+    return Stack(Gzip(minimum_size=SMALL)).wrap(app)
+
+
+def four(app: Application) -> Application:
+    """Four layers in one stack, no encoding."""
+    only = dict.fromkeys(("hsts", "permissions_policy", "coep", "corp"))
+    layer = SecurityHeaders(frame_options="DENY", referrer_policy="same-origin", csp="default-src 'self'", **only)
+    return Stack(Timing(), layer, CORS(allow_origins="https://app.example"), Gzip(minimum_size=SMALL)).wrap(app)
+
+
 def several_headers(count: int) -> Callable[[Application], Application]:
     """So many Headers, each with one field of its own."""
     return lambda app: Stack(*(Headers(set={name: value}) for name, value in fields(count))).wrap(app)
@@ -86,6 +98,8 @@ CASES = (
         limit="limit/security",
     ),
     Case("ours/cors", "Stack(CORS)", cors, sends=("Access-Control-Allow-Origin", "Vary"), limit="limit/cors"),
+    Case("ours/declined", "Stack(Gzip), not encoding", declined, sends=("Vary",), limit="limit/declined"),
+    Case("ours/four", "Stack of four, not encoding", four, sends=FOUR, limit="limit/four"),
     Case("ours/both", "Stack(Timing, Headers)", both, sends=(*names(1), "Server-Timing"), limit="limit/both"),
     Case("ours/headers-4", "4 x Headers", several_headers(4), sends=names(4)),
     Case("ours/headers-20", "20 x Headers", several_headers(20), sends=names(20)),

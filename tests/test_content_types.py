@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from middleware.http import compressible as data
-from middleware.http.content_types import DEFAULT, compressible, content_types, content_types_fault, matcher
+from middleware.http.content_types import DEFAULT, compressible, content_types, content_types_fault, matches
 from middleware.http.remembered import LONGEST
 
 LISTED = frozenset(("text/html", "image/*", "+json", "application/a.b-c"))
@@ -69,7 +69,7 @@ LISTED = frozenset(("text/html", "image/*", "+json", "application/a.b-c"))
 )
 def test_a_type_a_range_and_a_suffix_are_matched_whole_without_case_and_parameters(content_type, worth):
     assert compressible(content_type, LISTED) is worth
-    assert matcher(LISTED)(content_type) is worth
+    assert matches(LISTED)[content_type] is worth
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "application/zip", "x/y+z"])
@@ -116,7 +116,7 @@ def test_what_is_compressed_already_or_says_nothing_of_its_content_is_not(conten
 
 
 def test_a_content_type_is_looked_at_once_unless_it_is_long():
-    remembered = matcher(frozenset(("x/once",))).__self__
+    remembered = matches(frozenset(("x/once",)))
     short, long = "x/once".ljust(LONGEST), "x/once".ljust(LONGEST + 1)
     assert [remembered[short], remembered[long], remembered[short]] == [True] * 3
     assert list(remembered) == [short]
@@ -124,7 +124,7 @@ def test_a_content_type_is_looked_at_once_unless_it_is_long():
 
 def test_a_long_list_is_kept_as_well():
     everything = frozenset(f"x/{number}" for number in range(2_000))
-    assert matcher(everything) == matcher(frozenset(everything))
+    assert matches(everything) is matches(frozenset(everything))
     assert compressible("x/1999", everything)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from middleware.http.negotiation import Choice, choose, chooser
+from middleware.http.negotiation import Choice, choices, choose
 from middleware.http.remembered import LIMIT, LONGEST, Remembered
 
 FILE = Path(__file__).parent / "conformance" / "negotiation.json"
@@ -84,7 +84,7 @@ def test_others_choose_the_same_and_where_they_differ_the_standard_decides(case)
     ],
 )
 def test_the_heaviest_wins_then_the_order_of_the_server(accept_encoding, coding, identity):
-    assert choose(accept_encoding, ALL) == (coding, identity)
+    assert choose(accept_encoding, ALL) == Choice(coding, identity)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +132,15 @@ def test_the_heaviest_wins_then_the_order_of_the_server(accept_encoding, coding,
     ],
 )
 def test_a_malformed_member_is_ignored_alone(member):
-    assert choose(member, ALL) == (None, True)
-    assert choose(f"{member}, br;q=0.1", ALL) == ("br", True)
+    assert choose(member, ALL) == Choice(None, True)
+    assert choose(f"{member}, br;q=0.1", ALL) == Choice("br", True)
     assert choose(f"identity;q=0,{member}", ALL) == NOTHING
 
 
 def test_equal_weights_are_decided_by_the_order_of_the_server():
     assert choose("br, gzip", ("gzip", "br")).coding == "gzip"
     assert choose("gzip, br", ("br", "gzip")).coding == "br"
-    assert choose("gzip, br", ()) == (None, True)
+    assert choose("gzip, br", ()) == Choice(None, True)
 
 
 codings = st.permutations(ALL).flatmap(lambda order: st.integers(0, 3).map(lambda count: tuple(order[:count])))
@@ -171,15 +171,15 @@ def test_any_spelling_and_any_order_means_the_weights(data, weights, codings):
     offers = [(stated.get(coding, stated.get("*", 0)), -at, coding) for at, coding in enumerate(codings)]
     weight, _, best = max(offers, default=(0, 0, None))
     expected = None if weight == 0 or (identity or 0) > weight else best
-    assert choose(value, codings) == (expected, identity != 0)
+    assert choose(value, codings) == Choice(expected, identity != 0)
 
 
 @given(st.text() | st.text(" \t,;=*qQ01.gzipbr", max_size=40), codings)
 def test_no_value_fails(value, codings):
-    coding, identity = choose(value, codings)
-    assert coding is None or coding in codings
-    assert isinstance(identity, bool)
-    assert chooser(codings)(value) == (coding, identity)
+    choice = choose(value, codings)
+    assert choice.coding in (None, *codings)
+    assert isinstance(choice.identity, bool)
+    assert choices(codings)[value] == choice
 
 
 @pytest.mark.parametrize(
@@ -195,12 +195,12 @@ def test_no_value_fails(value, codings):
     ids=len,
 )
 def test_a_large_value_is_read_like_a_small_one(value):
-    assert choose(value, ALL) == ("gzip", True)
+    assert choose(value, ALL) == Choice("gzip", True)
 
 
 def test_a_value_is_read_once_unless_it_is_long():
     short, long = "gzip".ljust(LONGEST), "gzip".ljust(LONGEST + 1)
-    assert choose(short, ALL) is choose(short, ALL) is chooser(ALL)(short)
+    assert choose(short, ALL) is choose(short, ALL) is choices(ALL)[short]
     assert choose(long, ALL) is not choose(long, ALL)
 
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.http import words
 from middleware.http.compressible import TYPES
 from middleware.http.remembered import Remembered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 DEFAULT: Final[frozenset[str]] = TYPES
 _NAME: Final = r"[a-z0-9][a-z0-9!#$&^_.+\-]{0,126}"  # RFC 6838 4.2
@@ -34,9 +31,9 @@ def compressible(content_type: str, listed: frozenset[str]) -> bool:
     return _MATCHERS[listed][content_type]
 
 
-def matcher(listed: frozenset[str]) -> Callable[[str], bool]:
-    """`compressible` for this list, in one look-up."""
-    return _MATCHERS[listed].__getitem__
+def matches(listed: frozenset[str]) -> Remembered[str, bool]:
+    """`compressible` for this list, as a mapping: one look-up is all it takes."""
+    return _MATCHERS[listed]
 
 
 def _matcher(listed: frozenset[str]) -> Remembered[str, bool]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
+from middleware.http.remembered import Remembered
 from middleware.http.vary import merge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 
 Line: TypeAlias = tuple[str, str]
-Edit: TypeAlias = "Callable[[object, Fields], None]"  # the first argument, an environ, is not looked at
 
 # RFC 9110 5.6.2: token = 1*tchar
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -37,6 +37,7 @@ HOP_BY_HOP: Final = frozenset(
         "upgrade",
     )
 )
+_FOLDED: Final = Remembered(str.lower)
 _CHECKED_LIMIT: Final = 1024
 _checked: dict[str, str] = {}
 
@@ -100,24 +101,28 @@ class Fields:
 
     Attributes:
         lines: list of (name, value). What is sent.
-        folded: the names in lower case, once they were made. None: nobody has looked yet; False: one has, without
-            making them. Who writes to `lines` keeps it right.
+        folded: name in lower case -> value, once it was made; what stands on several lines is one list (RFC 9110 5.3).
+            None: nobody has looked yet; False: one has, without making it. Who writes to `lines` keeps it right.
     """
 
     __slots__ = ("folded", "lines")
 
     lines: list[Line]
-    folded: set[str] | Literal[False] | None
+    folded: dict[str, str] | Literal[False] | None
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = list(lines)
         self.folded = None
 
-    def names(self) -> set[str]:
-        """The field names there are, in lower case."""
+    def names(self) -> dict[str, str]:
+        """The field names there are, in lower case, with their values."""
         folded = self.folded
         if not folded:
-            folded = self.folded = {name.lower() for name, _ in self.lines}
+            folded = self.folded = {}
+            for name, value in self.lines:
+                folded[_FOLDED[name]] = value
+            if len(folded) < len(self.lines):
+                _join(folded, self.lines)
         return folded
 
     def __iter__(self) -> Iterator[Line]:
@@ -162,7 +167,7 @@ class Fields:
         names = self.folded or self.names()
         if folded in names:
             self._drop(folded)
-        names.add(folded)
+        names[folded] = value
         self.lines.append((name, value))
 
     def __delitem__(self, name: str) -> None:
@@ -171,14 +176,15 @@ class Fields:
         names = self.names()
         if folded in names:
             self._drop(folded)
-            names.discard(folded)
+            del names[folded]
 
     def add(self, name: str, value: str) -> None:
         """Add one line beside those that there are."""
         folded = sendable_name(name)
-        self.lines.append((name, sendable_value(name, value)))
+        value = sendable_value(name, value)
+        self.lines.append((name, value))
         if self.folded:
-            self.folded.add(folded)
+            note(self.folded, folded, value)
 
     def setdefault(self, name: str, value: str) -> str:
         """The value of the name, after it was set if there was none."""
@@ -200,95 +206,13 @@ class Fields:
         self.lines = [line for line in self.lines if line[0].lower() != folded]
 
 
-class Block:
-    """Lines known before any request, with their names folded once. Who makes the block has checked them."""
-
-    __slots__ = ("lengths", "lines", "names")
-
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self.lines = tuple(lines)
-        self.names = frozenset(name.lower() for name, _ in self.lines)
-        self.lengths = frozenset(map(len, self.names))
-
-    def __bool__(self) -> bool:
-        return bool(self.lines)
+def note(folded: dict[str, str], name: str, value: str) -> None:
+    """Note one more line among the names, which are in lower case."""
+    folded[name] = f"{folded[name]}, {value}" if name in folded else value
 
 
-def adding(block: Block) -> Edit:
-    """Send these lines beside those that there are."""
-
-    def add(_: object, fields: Fields) -> None:
-        fields.lines += block.lines
-        if fields.folded:
-            fields.folded |= block.names
-
-    return add
-
-
-def removing(names: frozenset[str]) -> Edit:
-    """Drop every line of these names, which are in lower case."""
-
-    def remove(_: object, fields: Fields) -> None:
-        folded = fields.folded or fields.names()
-        if not folded.isdisjoint(names):
-            fields.lines = [line for line in fields.lines if line[0].lower() not in names]
-            folded -= names
-
-    return remove
-
-
-def setting(block: Block, *, default: bool) -> Edit:
-    """Send these lines instead of any of the same names; by `default`, only those whose names are not there yet."""
-    lines, names, lengths = block.lines, block.names, block.lengths
-    merge_in = _default if default else _replace
-    if len(lines) == 1:
-        return _setting_one(block, merge_in)
-
-    def edit(_: object, fields: Fields) -> None:
-        if fields.folded is not None:
-            merge_in(fields, block)
-            return
-        fields.folded = False  # the first to ask only looks: folding every name pays from the second on
-        for name, _ in fields.lines:
-            if len(name) in lengths and name.lower() in names:  # most are told apart by their length
-                merge_in(fields, block)
-                return
-        fields.lines.extend(lines)
-
-    return edit
-
-
-def _setting_one(block: Block, merge_in: Callable[[Fields, Block], None]) -> Edit:
-    """The same for a single line, in half the time."""
-    [line], [folded] = block.lines, block.names
-    length = len(folded)
-
-    def edit(_: object, fields: Fields) -> None:
-        if fields.folded is not None:
-            merge_in(fields, block)
-            return
-        fields.folded = False
-        for name, _ in fields.lines:
-            if len(name) == length and name.lower() == folded:
-                merge_in(fields, block)
-                return
-        fields.lines.append(line)
-
-    return edit
-
-
-def _replace(fields: Fields, block: Block) -> None:
-    folded = fields.folded or fields.names()
-    if not folded.isdisjoint(block.names):
-        fields.lines = [line for line in fields.lines if line[0].lower() not in block.names]
-    fields.lines += block.lines
-    folded |= block.names
-
-
-def _default(fields: Fields, block: Block) -> None:
-    folded = fields.folded or fields.names()
-    if folded.isdisjoint(block.names):
-        fields.lines += block.lines
-    else:
-        fields.lines += [line for line in block.lines if line[0].lower() not in folded]
-    folded |= block.names
+def _join(folded: dict[str, str], lines: Iterable[Line]) -> None:
+    """Note all lines, of which some have the same name."""
+    folded.clear()
+    for name, value in lines:
+        note(folded, name.lower(), value)

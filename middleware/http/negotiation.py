@@ -7,13 +7,11 @@ member, and never an error: a request is answered whatever a client sends.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
 from middleware.http.remembered import Remembered
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # RFC 9110 12.4.2, without whitespace around it and in lower case: codings [ OWS ";" OWS "q=" qvalue ]. A name that is
 # no token needs no refusal: nobody asks for it.
@@ -21,7 +19,8 @@ _MEMBER: Final = re.compile(r"([^ \t;]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(
 _SAME: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Choice:
     """What a client gets.
 
     Attributes:
@@ -45,9 +44,9 @@ def choose(accept_encoding: str | None, codings: tuple[str, ...]) -> Choice:
     return _CHOOSERS[codings][accept_encoding or ""]
 
 
-def chooser(codings: tuple[str, ...]) -> Callable[[str], Choice]:
-    """`choose` for these codings, in one look-up; no field is the empty value."""
-    return _CHOOSERS[codings].__getitem__
+def choices(codings: tuple[str, ...]) -> Remembered[str, Choice]:
+    """`choose` for these codings, as a mapping: one look-up is all it takes. No field is the empty value."""
+    return _CHOOSERS[codings]
 
 
 def _chosen(codings: tuple[str, ...], accept_encoding: str) -> Choice:

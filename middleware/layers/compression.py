@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 
-from middleware.http.content_types import DEFAULT, content_types, matcher
-from middleware.http.negotiation import chooser
+from middleware.http.content_types import DEFAULT, content_types, matches
+from middleware.http.negotiation import choices
 from middleware.http.words import listed
 from middleware.layers.codecs.codec import AUTO, CodecError
 from middleware.layers.codecs.registry import available, codec
@@ -109,8 +109,8 @@ class Compress(Middleware):
         problems.done()
         self._encoding = Encoding(
             key=f"middleware.coding.{id(self)}",
-            choose=chooser(self.codings),
-            matches=matcher(self.content_types),
+            choices=choices(self.codings),
+            matches=matches(self.content_types),
             codecs=codecs,
             minimum=minimum_size,
             flush=_FLUSH[flush],

@@ -8,17 +8,18 @@ from itertools import filterfalse
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http import cors
-from middleware.http.fields import Block, adding, setting
+from middleware.http.edits import Block, adding, setting
 from middleware.http.origins import LONGEST, is_origin, matcher
+from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
 from middleware.layers import grants
-from middleware.layers.sharing import PREFLIGHT, TIMING, VARY, Decision, finishing
+from middleware.layers.sharing import PREFLIGHT, TIMING, Decision, finishing
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import Problems
 from middleware.wsgi.middleware import Middleware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from middleware.http.fields import Line
@@ -131,37 +132,38 @@ class CORS(Middleware):
         )
         self._every = grants.ANY in self.allow_origins
         self._nobody = self._decision("*" if self._every else None)
-        self._decide = self._decider()
-        self._finish = finishing(self._nobody, None if self._every else self._decide)
+        self._granted = lru_cache(_REMEMBERED)(self._decision)
+        self._listed = matcher(filterfalse(callable, self.allow_origins))
+        self._known = Remembered(self._judged, longest=LONGEST)
+        asked = tuple(filter(callable, self.allow_origins))
+        self._ask = _asking(self._known, self._granted, asked) if asked and not self._every else None
+        self._finish = finishing(self._nobody, self._known, self._ask)
 
     def _decision(self, origin: str | None) -> Decision:
         """What follows for a response to this origin, or to one that is refused."""
         granted = [] if origin is None else cors.response_lines(self._grant, origin)
         timing = [(TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
-        vary = [] if self._every else [VARY]
+        block = Block((*granted, *timing))
         return Decision(
-            origin, adding(Block(granted)), setting(Block(timing), default=True), (*granted, *timing, *vary)
+            origin,
+            adding(Block(granted)),
+            setting(Block(timing), default=True),
+            block.lines,
+            block.folded,
+            not self._every,
         )
 
-    def _decider(self) -> Callable[[str, Environ], Decision]:
-        """Who may read: each origin is looked at once, and asked about again only where a callable decides."""
-        refused, granted = self._nobody, lru_cache(_REMEMBERED)(self._decision)
-        if self._every:
-            return lambda _origin, _environ: refused
-        listed = matcher(filterfalse(callable, self.allow_origins))
-        known = lru_cache(_REMEMBERED)(lambda origin: granted(origin) if listed(origin) else refused)
-
-        def decide(origin: str, _: Environ) -> Decision:
-            return known(origin) if len(origin) <= LONGEST else refused
-
-        asked = tuple(filter(callable, self.allow_origins))
-        return _asking(decide, granted, asked) if asked else decide
+    def _judged(self, origin: str) -> Decision:
+        """What an origin gets: each is looked at once, and asked about again only where a callable decides."""
+        listed = not self._every and len(origin) <= LONGEST and self._listed(origin)
+        return self._granted(origin) if listed else self._nobody
 
     def on_request(self, environ: Environ) -> Application | None:
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
         if environ.get("REQUEST_METHOD") != "OPTIONS" or _PREFLIGHT_KEYS - environ.keys():
             return None
-        origin = self._decide(environ["HTTP_ORIGIN"], environ).origin
+        sender = environ["HTTP_ORIGIN"]
+        origin = (self._known[sender] if self._ask is None else self._ask(sender, environ)).origin
         return _refused(_NOT_LISTED) if origin is None else self._answer(origin, environ)
 
     def _answer(self, origin: str, environ: Environ) -> Application:
@@ -203,7 +205,7 @@ def _shown(origin: Origin) -> str:
 
 
 def _asking(
-    decide: Callable[[str, Environ], Decision],
+    known: Mapping[str, Decision],
     granted: Callable[[str], Decision],
     asked: tuple[Callable[..., object], ...],
 ) -> Callable[[str, Environ], Decision]:
@@ -211,7 +213,7 @@ def _asking(
     well_formed = lru_cache(_REMEMBERED)(is_origin)
 
     def ask(origin: str, environ: Environ) -> Decision:
-        decision = decide(origin, environ)
+        decision = known[origin]
         if decision.origin or len(origin) > LONGEST or not well_formed(origin):
             return decision
         for each in asked:

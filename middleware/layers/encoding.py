@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from middleware.http.cache_control import has_directive
+from middleware.http.edits import varying
 from middleware.http.entity_tags import suffixed, weakened
-from middleware.http.negotiation import Choice
+from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
 from middleware.wsgi.response import LATER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from middleware.http.fields import Line
+    from middleware.http.negotiation import Choice
     from middleware.layers.codecs.codec import Codec
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -23,20 +24,15 @@ OPT_OUT: Final = "middleware.compress"
 # Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
 SUFFIXES: Final = ("zstd", "br", "gzip")
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
-_VARY: Final = ("Vary", "Accept-Encoding")
+_vary: Final = varying(("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
-_SPECIAL: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", *_CONDITIONAL))
-# RFC 9110 14.4 and 8.4; RFC 9421 2: a signature may cover what would change
-_FORBID: Final = frozenset(("content-range", "content-encoding", "signature-input"))
+_LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
 # What is told of the content as it is: RFC 9110 8.6, 8.8.3 and 14.3; RFC 1864; RFC 9530 2 and 3
 _OF_IDENTITY: Final = frozenset(
     ("content-length", "etag", "accept-ranges", "content-md5", "content-digest", "repr-digest")
 )
-_ASKED: Final = frozenset(("content-type", "content-length", "cache-control", "etag", "vary", *_FORBID))
-_LENGTHS: Final = frozenset(map(len, _ASKED))
-Asked: TypeAlias = dict[str, str]
-Request: TypeAlias = Choice | Revalidation
+Known: TypeAlias = dict[str, str]
 
 
 class _Unsent:
@@ -51,6 +47,8 @@ class _Unsent:
         return b""
 
 
+# What has content for sure, as frameworks spell it
+_WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
 _UNSENT: Final = _Unsent()
 
 
@@ -60,7 +58,7 @@ class Encoding:
 
     Attributes:
         key: the environ key under which it keeps what it found out about the request.
-        choose: Accept-Encoding -> what the client gets.
+        choices: Accept-Encoding -> what the client gets.
         matches: Content-Type -> whether it is worth it.
         codecs: coding -> what encodes it.
         minimum: bytes of content from which on it is worth it.
@@ -70,8 +68,8 @@ class Encoding:
     """
 
     key: str
-    choose: Callable[[str], Choice]
-    matches: Callable[[str], bool]
+    choices: Mapping[str, Choice]
+    matches: Mapping[str, bool]
     codecs: Mapping[str, Codec]
     minimum: int
     flush: bool | None
@@ -80,7 +78,7 @@ class Encoding:
 
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
-        choice = self.choose(environ.get(_ACCEPT, ""))
+        choice = self.choices[environ.get(_ACCEPT, "")]
         environ[self.key] = choice
         if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ or "HTTP_IF_RANGE" in environ:
             environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
@@ -90,52 +88,51 @@ class Encoding:
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
-        request = environ.pop(self.key, None) or self.choose(environ.get(_ACCEPT, ""))
+        request = environ.pop(self.key, None) or self.choices[environ.get(_ACCEPT, "")]
+        fields = response.names()
+        special = response.status not in _WHOLE or type(request) is Revalidation
+        if special and self._settled(environ, response, fields, request):
+            return None
+        if not (self.matches[fields.get("content-type", "")] and _may_change(environ, fields)):
+            _drop_identity(response, fields)
+        elif self._declines(fields, request):
+            _vary(None, response)
+        else:
+            return self._encode(environ, response, fields, request)
+        return None
+
+    def _settled(self, environ: Environ, response: Response, fields: Known, request: Choice) -> bool:
+        """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
         if isinstance(request, Revalidation):
             environ.update(request.said)  # layers further out have to do with what the client said
-        fields = _asked(response.lines)
-        if response.status[:3] in _SPECIAL:
-            return self._special(environ, response, fields, request)
-        return self._content(environ, response, fields, request)
-
-    def _special(self, environ: Environ, response: Response, fields: Asked, request: Request) -> Transform | None:
-        """What has no content, or a tag that the client must know again (RFC 9110 15.4.5, 15.5.13)."""
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
             response["ETag"] = fields["etag"] = self._known_tag(environ, fields["etag"], request)
-        if code == "412":
-            return self._content(environ, response, fields, request)
-        if code == "304" and self._matches(fields, unknown=True) and _may_change(environ, fields):
-            _vary(response, fields)
-        return None
+        if code == "304" and self._may_be_of_encoded(environ, fields):
+            _vary(None, response)
+        return code in _LEFT_ALONE
 
-    def _known_tag(self, environ: Environ, tag: str, request: Request) -> str:
+    def _may_be_of_encoded(self, environ: Environ, fields: Known) -> bool:
+        """Whether a 304 may be about content that is encoded: it rarely says of which type that is."""
+        return ("content-type" not in fields or self.matches[fields["content-type"]]) and _may_change(environ, fields)
+
+    def _known_tag(self, environ: Environ, tag: str, request: Choice) -> str:
         if self.suffix:
             return suffix_known(tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
-    def _matches(self, fields: Asked, *, unknown: bool) -> bool:
-        return self.matches(fields["content-type"]) if "content-type" in fields else unknown
+    def _declines(self, fields: Known, request: Choice) -> bool:
+        """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
+        if request.coding is None:
+            return True
+        length = fields.get("content-length", "")
+        return length.isdecimal() and int(length) < self.minimum and request.identity
 
-    def _content(self, environ: Environ, response: Response, fields: Asked, request: Request) -> Transform | None:
-        """What has content is encoded if that may be and is worth it."""
-        if not (self._matches(fields, unknown=False) and _may_change(environ, fields)):
-            _drop_identity(response, fields)
-            return None
-        if request.coding is None or not self._worth(_length(fields), request):
-            _vary(response, fields)
-            return None
+    def _encode(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+        """Encode the body, once it is there."""
         if response.body is None:
             environ[self.key] = request
             return LATER
-        return self._encode(environ, response, fields, request)
-
-    def _worth(self, size: int | None, request: Request) -> bool:
-        """Whether content of that size is encoded; None: nobody knows it yet."""
-        return size is None or size >= self.minimum or not request.identity
-
-    def _encode(self, environ: Environ, response: Response, fields: Asked, request: Request) -> Transform | None:
-        """Encode the body, now that it is there."""
         body, coding = response.body, cast("str", request.coding)
         sized = body if isinstance(body, (list, tuple)) else None
         if environ.get("REQUEST_METHOD") == "HEAD":
@@ -148,41 +145,42 @@ class Encoding:
         data = sized[0] if len(sized) == 1 else b"".join(sized)
         encoded = self._smaller(data, request)
         if encoded is None:
-            _vary(response, fields)
+            _vary(None, response)
         else:
             response.body = [encoded]
             self._relabel(response, fields, coding)
-            response.lines.append(("Content-Length", str(len(encoded))))
+            _append(response, fields, "Content-Length", str(len(encoded)))
         return None
 
-    def _smaller(self, data: bytes, request: Request) -> bytes | None:
+    def _smaller(self, data: bytes, request: Choice) -> bytes | None:
         """The content encoded, if that makes it smaller, or the client takes nothing else."""
-        if not self._worth(len(data), request):
+        if len(data) < self.minimum and request.identity:
             return None
         encoded = self.codecs[cast("str", request.coding)].encode(data)
         return encoded if len(encoded) < len(data) or not request.identity else None
 
     def _unsent(
-        self, response: Response, fields: Asked, request: Request, body: Sequence[bytes] | None
+        self, response: Response, fields: Known, request: Choice, body: Sequence[bytes] | None
     ) -> Transform | None:
         """Give a HEAD the fields of GET. What the application has of a body tells its size, if it is not empty."""
-        if body and not self._worth(sum(map(len, body)), request):
-            _vary(response, fields)
+        if body and request.identity and sum(map(len, body)) < self.minimum:
+            _vary(None, response)
             return None
         self._relabel(response, fields, cast("str", request.coding))
         return _UNSENT
 
-    def _relabel(self, response: Response, fields: Asked, coding: str) -> None:
+    def _relabel(self, response: Response, fields: Known, coding: str) -> None:
         """Say what the content is now, and no longer what it was."""
-        lines = [line for line in response.lines if line[0].lower() not in _OF_IDENTITY]
-        lines.append(("Content-Encoding", coding))
         tag = fields.get("etag", "")
         if not response.status.startswith("412"):  # whose tag is not about this content
             tag = self._encoded_tag(tag, coding)
+        response.lines = [line for line in response.lines if line[0].lower() not in _OF_IDENTITY]
+        for name in _OF_IDENTITY.intersection(fields):
+            del fields[name]
+        _append(response, fields, "Content-Encoding", coding)
         if tag:
-            lines.append(("ETag", tag))
-        response.lines, response.folded = lines, None
-        _vary(response, fields)
+            _append(response, fields, "ETag", tag)
+        _vary(None, response)
 
     def _encoded_tag(self, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
@@ -198,42 +196,28 @@ def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[
     return [text]
 
 
-def _asked(lines: Iterable[Line]) -> Asked:
-    """The fields that are looked at, by their names in lower case; several lines are one list (RFC 9110 5.3)."""
-    found: Asked = {}
-    for name, value in lines:
-        if len(name) in _LENGTHS:  # most others are told apart by that
-            folded = name.lower()
-            found[folded] = f"{found[folded]}, {value}" if folded in found else value
-    return found
-
-
-def _may_change(environ: Environ, fields: Asked) -> bool:
+def _may_change(environ: Environ, fields: Known) -> bool:
     """Whether nobody forbids it, whatever this client wants."""
-    return (
-        fields.keys().isdisjoint(_FORBID)
-        and not ("cache-control" in fields and has_directive(fields["cache-control"], "no-transform"))
-        and environ.get(OPT_OUT) is not False
-    )
+    if "content-encoding" in fields or "content-range" in fields or "signature-input" in fields:
+        return False  # RFC 9110 8.4 and 14.4; RFC 9421 2: a signature may cover what would change
+    if "cache-control" in fields and has_directive(fields["cache-control"], "no-transform"):
+        return False
+    return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
-def _drop_identity(response: Response, fields: Asked) -> None:
+def _drop_identity(response: Response, fields: Known) -> None:
     """Take out a Content-Encoding that says nothing: identity is for Accept-Encoding alone (RFC 9110 12.5.3)."""
     if fields.get("content-encoding", "").strip().lower() == "identity":
         del response["Content-Encoding"]
 
 
-def _length(fields: Asked) -> int | None:
+def _length(fields: Known) -> int | None:
     """The Content-Length, if there is one (RFC 9110 8.6)."""
     length = fields.get("content-length", "")
     return int(length) if length.isdecimal() else None
 
 
-def _vary(response: Response, fields: Asked) -> None:
-    """Say that Accept-Encoding selected this response (RFC 9110 12.5.5)."""
-    if "vary" in fields:
-        response.vary(_VARY[1])
-        return
-    response.lines.append(_VARY)
-    if response.folded:
-        response.folded.add("vary")
+def _append(response: Response, fields: Known, name: str, value: str) -> None:
+    """Send a line that is known to be right, and the only one of its name."""
+    response.lines.append((name, value))
+    fields[name.lower()] = value

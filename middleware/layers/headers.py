@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 
-from middleware.http.fields import Block, adding, name_fault, removing, sendable_value, setting, value_fault
+from middleware.http.edits import Block, adding, removing, setting
+from middleware.http.fields import name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import Problems
 from middleware.wsgi.middleware import Middleware

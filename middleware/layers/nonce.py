@@ -83,7 +83,7 @@ def _default(response: Response, name: str, folded: str, value: str) -> None:
     """Send a line that is known to be right, unless there is one of the name."""
     names = response.names()
     if folded not in names:
-        names.add(folded)
+        names[folded] = value
         response.lines.append((name, value))
 
 

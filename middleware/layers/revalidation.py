@@ -7,35 +7,35 @@ must not see is hidden from it, and there again for the layers outside.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.entity_tags import as_listed, has_suffix, weakened, without_suffixes
+from middleware.http.negotiation import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from middleware.http.negotiation import Choice
     from middleware.wsgi.types import Environ
 
 _LISTS: Final[tuple[str, ...]] = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 
 
-class Revalidation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Revalidation(Choice):
     """A Choice, and what the request said before it was changed for the application."""
 
-    coding: str | None
-    identity: bool
     said: Mapping[str, Any]
 
 
-def revalidating(environ: Environ, choice: Choice, codings: Collection[str]) -> Choice | Revalidation:
+def revalidating(environ: Environ, choice: Choice, codings: Collection[str]) -> Choice:
     """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go."""
     said = dict(_with_suffixes(environ, codings))
     environ.update((name, without_suffixes(value, codings)) for name, value in said.items())
     if _starts_over(environ.get("HTTP_IF_RANGE"), choice, codings):
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
-    return Revalidation(*choice, said) if said else choice
+    return Revalidation(choice.coding, choice.identity, said) if said else choice
 
 
 def _with_suffixes(environ: Environ, codings: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -54,7 +54,7 @@ def _starts_over(if_range: str | None, choice: Choice, codings: Collection[str])
     return has_suffix(if_range, codings) or (dated and choice.coding is not None)
 
 
-def suffix_known(tag: str, request: Choice | Revalidation, codings: Collection[str]) -> str:
+def suffix_known(tag: str, request: Choice, codings: Collection[str]) -> str:
     """The tag of a 304 or 412 as the client has listed it, if that was with a suffix."""
     said = request.said if isinstance(request, Revalidation) else {}
     listed = [said[name] for name in _LISTS if name in said]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from middleware.http.fields import Block, removing, setting
+from middleware.http.edits import Block, removing, setting
 from middleware.http.words import site_data
 from middleware.layers.choices import Preset, checked, field_value, sent, with_nonce
 from middleware.layers.nonce import KEY, naming, offer
@@ -170,23 +170,25 @@ def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
     secure, plain = Block(lines), Block(line for line in lines if line[0] != _HSTS)
     gone = frozenset(name.lower() for name in removed)
     watched = secure.names | gone
-    remove, by_scheme = removing(gone), {"https": setting(secure, default=True)}
-    otherwise = setting(plain, default=True)
+    remove, adds = removing(gone), {block: setting(block, default=True) for block in (secure, plain)}
 
-    def merge(environ: Environ, response: Response) -> None:
-        remove(environ, response)
-        by_scheme.get(environ.get("wsgi.url_scheme", ""), otherwise)(environ, response)
+    def merge(response: Response, block: Block) -> None:
+        remove(None, response)
+        adds[block](None, response)
 
     def edit(environ: Environ, response: Response) -> None:
-        if response.folded is not None:
-            merge(environ, response)
+        folded = response.folded
+        block = secure if environ.get("wsgi.url_scheme") == "https" else plain
+        if folded is None:
+            for name, _ in response.lines:
+                if name.lower() in watched:
+                    merge(response, block)
+                    return
+        elif not watched.isdisjoint(folded or response.names()):
+            merge(response, block)
             return
-        for name, _ in response.lines:
-            if name.lower() in watched:
-                merge(environ, response)
-                return
-        response.folded = False  # as `setting` does: the next to ask folds the names
-        response.lines.extend(secure.lines if environ.get("wsgi.url_scheme") == "https" else plain.lines)
+        response.folded = False  # as `setting` does: the next to ask folds the names, and mostly there is none
+        response.lines.extend(block.lines)
 
     return edit
 

@@ -122,7 +122,7 @@ class Timing(Middleware):
     def _hooks(self) -> tuple[Callable[[Environ], None], Callable[[Environ, Response], None]]:
         """Both as closures: what they look at every time is at hand, which is a fifth of their time."""
         clock, elaborate, prepare, report = self.clock, self._elaborate, self._open, self._report
-        header, folded, template = self.header, self.header.lower(), self._template
+        header, template = self.header, self._template
         make = recorders(clock)
 
         def on_request(environ: Environ) -> None:
@@ -144,7 +144,7 @@ class Timing(Middleware):
             recorder.metrics = SAID
             response.lines.append((header, template % ((clock() - recorder.start) * 1000.0)))
             if response.folded:
-                response.folded.add(folded)
+                response.folded = False  # rarely anybody stands further out
 
         return on_request, on_response
 
