@@ -109,6 +109,7 @@ class Compress(Middleware):
         problems.done()
         self._encoding = Encoding(
             key=f"middleware.coding.{id(self)}",
+            later=f"middleware.encode.{id(self)}",
             choices=choices(self.codings),
             matches=matches(self.content_types),
             codecs=codecs,

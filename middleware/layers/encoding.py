@@ -58,6 +58,7 @@ class Encoding:
 
     Attributes:
         key: the environ key under which it keeps what it found out about the request.
+        later: the same for a response that is to be encoded once its body is there.
         choices: Accept-Encoding -> what the client gets.
         matches: Content-Type -> whether it is worth it.
         codecs: coding -> what encodes it.
@@ -68,6 +69,7 @@ class Encoding:
     """
 
     key: str
+    later: str
     choices: Mapping[str, Choice]
     matches: Mapping[str, bool]
     codecs: Mapping[str, Codec]
@@ -88,6 +90,10 @@ class Encoding:
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
+        if self.later in environ:
+            request, lines = environ.pop(self.later)
+            if lines is response.lines:  # no other head has come since
+                return self._encode(environ, response, response.names(), request)
         request = environ.pop(self.key, None) or self.choices[environ.get(_ACCEPT, "")]
         fields = response.names()
         special = response.status not in _WHOLE or type(request) is Revalidation
@@ -131,7 +137,7 @@ class Encoding:
     def _encode(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
         """Encode the body, once it is there."""
         if response.body is None:
-            environ[self.key] = request
+            environ[self.later] = request, response.lines
             return LATER
         body, coding = response.body, cast("str", request.coding)
         sized = body if isinstance(body, (list, tuple)) else None
@@ -171,19 +177,18 @@ class Encoding:
 
     def _relabel(self, response: Response, fields: Known, coding: str) -> None:
         """Say what the content is now, and no longer what it was."""
-        tag = fields.get("etag", "")
-        if not response.status.startswith("412"):  # whose tag is not about this content
-            tag = self._encoded_tag(tag, coding)
-        response.lines = [line for line in response.lines if line[0].lower() not in _OF_IDENTITY]
-        for name in _OF_IDENTITY.intersection(fields):
-            del fields[name]
-        _append(response, fields, "Content-Encoding", coding)
-        if tag:
-            _append(response, fields, "ETag", tag)
+        gone = _OF_IDENTITY.intersection(fields)
+        lines = [line for line in response.lines if line[0].lower() not in gone]
+        lines.append(("Content-Encoding", coding))
+        if "etag" in gone and (tag := self._encoded_tag(response, fields["etag"], coding)):
+            lines.append(("ETag", tag))
+        response.lines, response.folded = lines, None
         _vary(None, response)
 
-    def _encoded_tag(self, tag: str, coding: str) -> str:
+    def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
+        if response.status.startswith("412"):
+            return tag  # it is not about this content
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
 

@@ -147,7 +147,9 @@ class Exchange(Response):
     def _hold(self, transform: Transform, on_response: OnResponse) -> Write:
         """Let a head wait that a layer wants to transform the body of, or to see together with it."""
         self.prepare()
-        any(met is on_response for met in self.left)  # go past those that have seen the head
+        for met in self.left:  # go past those that have seen the head
+            if met is on_response:
+                break
         if transform is LATER:
             self.left = chain((on_response,), self.left)
         else:
