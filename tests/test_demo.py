@@ -189,7 +189,12 @@ def test_the_policy_of_the_response_names_the_nonce_of_its_style(port):
 
 def test_every_link_of_the_page_answers_and_has_a_command_to_type(port):
     rows = [(path, command) for path, _, command in table(get(port).text, "try")]
-    assert {path: get(port, path).status for path, _ in rows} == {"/": 200, "/error": 500, "/stream": 200, "/missing": 404}
+    assert {path: get(port, path).status for path, _ in rows} == {
+        "/": 200,
+        "/error": 500,
+        "/stream": 200,
+        "/missing": 404,
+    }
     for path, command in rows:
         assert command.startswith("curl ")
         assert command.endswith(f" http://127.0.0.1:{port}{path}")
