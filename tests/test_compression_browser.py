@@ -31,10 +31,10 @@ LISTEN = """url => new Promise((resolve, reject) => {
     const steps = [], source = new EventSource(url);
     source.onerror = () => reject("the connection was lost");
     source.onmessage = async event => {
-        steps.push(event.data);
-        if (steps.length == 3) source.close();
+        const last = steps.push(event.data) == 3;
+        if (last) source.close();
         await fetch("/go" + url);
-        if (steps.length == 3) resolve(steps);
+        if (last) resolve(steps);
     };
 })"""
 FETCH = """async url => {
