@@ -218,6 +218,16 @@ def test_a_tag_that_is_none_is_not_shared_and_the_date_revalidates(port, coding)
     assert (again.status, again.body, again.headers["Vary"]) == (304, b"", "Accept-Encoding")
 
 
+@pytest.mark.parametrize("condition", ["ETag", "Last-Modified"])
+@either_way
+def test_a_part_of_an_encoded_text_is_not_resumed_even_by_what_knows_no_if_range(port, condition, coding):
+    """Bottle sends the range whatever If-Range says: the client would put text behind what is encoded."""
+    known = ask(port("bottle"), "/", **accept(coding)).headers[condition]
+    answer = ask(port("bottle"), "/", **accept(coding), Range="bytes=100-299", If_Range=known)
+    assert (answer.status, answer.headers["Content-Encoding"]) == (200 if coding else 206, coding)
+    assert decoded(coding, answer.body) == (TEXT if coding else TEXT[100:300])
+
+
 # -- WebDAV ------------------------------------------------------------------------------------------------------------
 
 LOCK = b"""<?xml version="1.0"?><lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype>
