@@ -4,10 +4,11 @@ The order is the order in which a request meets the layers. A further layer is a
 chain, and `python -m middleware check policy:stack` says whether its order is right.
 """
 
-from middleware import Headers, SecurityHeaders, Stack, Timing
+from middleware import Compress, Headers, SecurityHeaders, Stack, Timing
 
 stack = Stack(
     Timing(),
     SecurityHeaders(preset="strict"),
     Headers(set={"X-App": "demo"}, default={"Cache-Control": "no-cache"}),
+    Compress(),
 )

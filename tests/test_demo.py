@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import http.client
 import re
 import subprocess
@@ -58,13 +59,14 @@ class Got(NamedTuple):
         return {name.lower() for name, _ in self.headers}
 
 
-def get(port, path="/", method="GET", version=11):
+def get(port, path="/", method="GET", version=11, accept="identity"):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     connection._http_vsn, connection._http_vsn_str = version, f"HTTP/1.{version % 10}"
     with contextlib.closing(connection):
-        connection.request(method, path)
+        connection.request(method, path, headers={"Accept-Encoding": accept})
         response = connection.getresponse()
-        return Got(response.status, response.getheaders(), response.read().decode())
+        decode = gzip.decompress if response.headers["Content-Encoding"] == "gzip" else bytes
+        return Got(response.status, response.getheaders(), decode(response.read()).decode())
 
 
 def table(text, name):
@@ -123,7 +125,22 @@ def test_the_page_says_who_added_each_header_and_who_took_one_away(port):
         "Cache-Control": "Headers",
         "Server-Timing": "Timing",
     }
-    assert table(text, "gone") == [["X-Powered-By", "plain WSGI", APPLICATION, "Headers"]]
+    assert table(text, "gone") == [
+        ["X-Powered-By", "plain WSGI", APPLICATION, "Headers"],
+        ["Vary", "Accept-Encoding", "Compress", "CORS"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accept", "sent", "told"),
+    [("gzip", ["gzip"], "encoded, in gzip."), ("identity", [], "as it is: no layer encoded it.")],
+)
+def test_the_page_says_in_what_coding_it_came(port, accept, sent, told):
+    got = get(port, accept=accept)
+    assert [value for name, value in got.headers if name == "Content-Encoding"] == sent
+    notes = ["".join(each.itertext()) for each in parsed(got.text).iter(f"{HTML}p") if each.get("class") == "note"]
+    assert notes[0].endswith(f"The body came to you {told}")
+    assert [row[2] for row in table(got.text, "headers") if row[0] == "Content-Encoding"] == ["Compress"] * len(sent)
 
 
 def test_the_table_of_times_is_the_server_timing_header(port):
@@ -131,7 +148,15 @@ def test_the_table_of_times_is_the_server_timing_header(port):
     rows = [(name, milliseconds) for name, _, milliseconds, _ in table(got.text, "timing")]
     sent = re.findall(r'([\w-]+)(?:;desc="[^"]*")?;dur=([\d.]+)', dict(got.headers)["Server-Timing"])
     assert rows == sent
-    assert [name for name, _ in rows] == ["total", "describe", "Timing", "SecurityHeaders", "CORS", "Headers"]
+    assert [name for name, _ in rows] == [
+        "total",
+        "describe",
+        "Timing",
+        "SecurityHeaders",
+        "CORS",
+        "Headers",
+        "Compress",
+    ]
 
 
 def test_the_chain_is_the_stack_numbered_outermost_first_with_its_reasons(port):
@@ -141,7 +166,7 @@ def test_the_chain_is_the_stack_numbered_outermost_first_with_its_reasons(port):
     for number, (name, layer, item) in enumerate(zip(demo.stack.names, demo.stack, items, strict=False), 1):
         assert item.startswith(f"{number}{name}{layer!r}")
         assert all(text in item for pair in layer.describe() for text in pair)
-    assert "outside SecurityHeaders, CORS, Headers: what measures stands outside what does work" in items[1]
+    assert "outside SecurityHeaders, CORS, Headers, Compress: what measures stands outside what does work" in items[1]
     assert "inside Ledger, Timing" in items[2]
     assert items[-1].endswith(APPLICATION)
 
@@ -163,9 +188,14 @@ def test_the_policy_of_the_response_names_the_nonce_of_its_style(port):
 
 
 def test_every_link_of_the_page_answers_and_has_a_command_to_type(port):
-    rows = {path: command for path, _, command in table(get(port).text, "try")}
-    assert {path: get(port, path).status for path in rows} == {"/": 200, "/error": 500, "/stream": 200, "/missing": 404}
-    for path, command in rows.items():
+    rows = [(path, command) for path, _, command in table(get(port).text, "try")]
+    assert {path: get(port, path).status for path, _ in rows} == {
+        "/": 200,
+        "/error": 500,
+        "/stream": 200,
+        "/missing": 404,
+    }
+    for path, command in rows:
         assert command.startswith("curl ")
         assert command.endswith(f" http://127.0.0.1:{port}{path}")
 

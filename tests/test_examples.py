@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import re
 import shlex
 import sys
@@ -98,6 +99,14 @@ def test_a_framework_says_hello_redirects_and_tags_as_it_does_alone(served, name
     assert ask(port, "/old").headers["Location"] == "/"
     assert ask(port, "/article").headers["ETag"] == '"v1"'
     assert b"this route always fails" not in ask(port, "/error").body
+
+
+@everyone
+@frameworks
+def test_a_stream_of_a_framework_is_encoded_for_who_asks(served, name, by):
+    answer = ask(served(name, by).port, "/stream", Accept_Encoding="gzip")
+    assert (answer.headers["Content-Encoding"], answer.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert gzip.decompress(answer.body) == b"line 1\nline 2\nline 3\n"
 
 
 @everyone

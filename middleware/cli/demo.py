@@ -13,6 +13,7 @@ from middleware.cli.ledger import KEY, Ledger
 from middleware.cli.listening import listen
 from middleware.cli.page import page
 from middleware.cli.serving import run
+from middleware.layers.compression import Compress
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
 from middleware.layers.security import SecurityHeaders
@@ -40,6 +41,7 @@ stack = Stack(
         default={"Cache-Control": "no-store"},
         remove=["X-Powered-By"],
     ),
+    Compress(),
 )
 
 

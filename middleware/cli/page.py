@@ -28,6 +28,8 @@ _METRIC: Final = re.compile(r"""([^\s,;="]+)(?:;desc="((?:[^"\\]|\\.)*)")?;dur=(
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-]+(:[0-9]+)?|\[[0-9a-fA-F:]+\](:[0-9]+)?")
 _COMMANDS: Final = (
     ("/", "this page: the same headers in the terminal", "curl -sS -D - -o /dev/null {url}"),
+    ("/", "how many bytes of it travel encoded", "curl -sS --compressed -o /dev/null -w '%{{size_download}}\\n' {url}"),
+    ("/", "and how many as it is", "curl -sS -o /dev/null -w '%{{size_download}}\\n' {url}"),
     ("/error", "the application raises: a plain 500 that passed every layer, headers and all", "curl -i {url}"),
     ("/stream", "a generator, one line every half second: nothing on the way waits for the rest", "curl -iN {url}"),
     ("/missing", "a 404 from the application, through the same layers", "curl -i {url}"),
@@ -48,6 +50,7 @@ def page(stack: Stack, environ: Environ) -> Callable[[Record], str]:
         return _template().substitute(
             begun,
             headers="\n".join(map(_header, record.lines)),
+            coding=_coding(record),
             gone="\n".join(map(_gone, record.gone)) or '<tr><td colspan="4">nothing</td></tr>',
             timing="\n".join(_timing(stack, record)) or '<tr><td colspan="4">nobody measured</td></tr>',
         )
@@ -83,6 +86,12 @@ def _header(line: Line) -> str:
 def _gone(line: Line) -> str:
     value = f'<td><code class="gone">{escape(line.value)}</code></td>'
     return f"<tr>{_named(line.name)}{value}<td>{_by(line.by)}</td><td>{_by(line.gone_by)}</td></tr>"
+
+
+def _coding(record: Record) -> str:
+    """In what coding the page travels."""
+    coding = next((line.value for line in record.lines if line.name == "Content-Encoding"), None)
+    return "as it is: no layer encoded it" if coding is None else f"encoded, in <code>{escape(coding)}</code>"
 
 
 def _named(name: str) -> str:

@@ -74,7 +74,7 @@ class Compress(Middleware):
     effects: ClassVar[Effects] = Effects(
         encodes_body=True,
         sets={"content-encoding", "vary", "etag"},
-        reads={"content-type", "content-encoding", "cache-control", "etag"},
+        reads={"content-type", "content-encoding", "etag"},
     )
 
     def __init__(

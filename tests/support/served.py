@@ -254,7 +254,7 @@ def announce(port):
     os.write(1, f"http://127.0.0.1:{port}\n".encode())
 
 
-def serve_by_cheroot():
+def serve_by_cheroot(application):
     from cheroot.wsgi import Server
 
     server = Server(("127.0.0.1", 0), application, numthreads=8)
@@ -266,7 +266,7 @@ def serve_by_cheroot():
         server.stop()
 
 
-def serve_by_wsgiref():
+def serve_by_wsgiref(application):
     from wsgiref.simple_server import make_server
 
     with make_server("127.0.0.1", 0, application) as server:
@@ -274,5 +274,7 @@ def serve_by_wsgiref():
         server.serve_forever()
 
 
+SERVE = {"cheroot": serve_by_cheroot, "wsgiref": serve_by_wsgiref}
+
 if __name__ == "__main__":
-    {"cheroot": serve_by_cheroot, "wsgiref": serve_by_wsgiref}[sys.argv[1]]()
+    SERVE[sys.argv[1]](application)

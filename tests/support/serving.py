@@ -92,6 +92,10 @@ class Server:
         with self._changed:
             return [event for event in self.events if event["id"] == name]
 
+    def url(self, path: str) -> str:
+        """Where a path is."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
     def close(self) -> None:
         """End it as a user does, and wait until it has ended."""
         self.process.terminate()
