@@ -204,8 +204,35 @@ def test_a_watched_list_has_its_length():
 
 def test_a_transformed_stream_has_no_length():
     headers = [*TEXT, ("Content-Length", "3")]
-    answer = serve(Stack(Upper()).wrap(app_of(Body([b"one"]), headers=headers)))
+    answer = serve(Stack(Upper()).wrap(app_of(Body([b"on", b"e"]), headers=headers)))
     assert (answer.body, answer.get("Content-Length")) == (b"ONE", None)
+
+
+class Longer(Middleware):
+    """Adds to the body."""
+
+    effects = Effects(rewrites_body=True)
+
+    def on_response(self, environ, response):
+        return Exclamation()
+
+
+class Exclamation:
+    def feed(self, chunk):
+        return chunk
+
+    def finish(self):
+        return b"!"
+
+
+@pytest.mark.parametrize(
+    ("declared", "length"), [("3", "4"), ("03", "4"), ("4", None), ("2", None), ("x", None), (None, None)]
+)
+def test_a_stream_whose_first_chunk_is_all_that_it_declares_has_its_length(declared, length):
+    """As it is with frameworks that wrap a list in an iterator of theirs; the head goes out with the chunk."""
+    headers = [*TEXT, *([("Content-Length", declared)] if declared else [])]
+    answer = serve(Stack(Longer(), Headers(set={"X-In": "1"})).wrap(app_of(Body([b"one"]), headers=headers)))
+    assert (answer.body, answer.get("Content-Length"), answer.heads) == (b"one!", length, 1)
 
 
 def test_the_head_waits_for_the_body_of_a_layer_that_declares_so():

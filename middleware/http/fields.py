@@ -37,6 +37,7 @@ HOP_BY_HOP: Final = frozenset(
         "upgrade",
     )
 )
+_DIGITS: Final = 18  # 64 bits: a longer number is no length
 _FOLDED: Final = Remembered(str.lower)
 _CHECKED_LIMIT: Final = 1024
 _checked: dict[str, str] = {}
@@ -91,6 +92,11 @@ def sendable_value(name: str, value: str) -> str:
     if fault is not None:
         raise (ValueError if isinstance(value, str) else TypeError)(f"header {name}: {fault}; got {value!r}")
     return value.strip(" \t")
+
+
+def content_length(value: str) -> int | None:
+    """How many bytes a Content-Length declares, or None if it is none (RFC 9110 8.6)."""
+    return int(value) if value.isdecimal() and len(value) <= _DIGITS else None
 
 
 class Fields:

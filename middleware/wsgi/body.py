@@ -47,7 +47,7 @@ class Body:
         chunk = next(self.iterator, None)
         exchange = self.exchange
         if exchange.phase < PASSED:
-            self._begin(chunk)
+            chunk = self._begin(chunk)
         if chunk is None:
             return self._finish()
         if exchange.mute:
@@ -55,12 +55,13 @@ class Body:
             return b""
         return exchange.feed(chunk)
 
-    def _begin(self, chunk: bytes | None) -> None:
-        """Begin a response whose application calls start_response no earlier than in its first step."""
+    def _begin(self, chunk: bytes | None) -> bytes | None:
+        """Begin a response whose head has waited for the first chunk, or came no earlier than with it."""
         if self.exchange.phase == NEW:
             happened = "ended" if chunk is None else "yielded"
             raise RuntimeError(f"the application {happened} before it called start_response (PEP 3333)")
         self.exchange.begin()
+        return self.exchange.begin_with(chunk)
 
     def _finish(self) -> bytes | None:
         if self.over:
@@ -97,7 +98,7 @@ def deliver(exchange: Exchange) -> Iterable[bytes]:
     body = exchange.body
     if body is None or isinstance(body, (bytes, str)):
         raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
-    if exchange.phase == NEW:
+    if exchange.phase < PASSED:
         return _late(exchange, body)
     if exchange.mute:
         return _nothing(exchange)

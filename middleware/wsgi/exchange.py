@@ -12,6 +12,7 @@ import logging
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from middleware.http.fields import content_length
 from middleware.http.status import ORDINARY, status_fault, without_content
 from middleware.wsgi.response import LATER, Response, Transform
 
@@ -35,6 +36,7 @@ class Exchange(Response):
 
     __slots__ = (
         "_write",
+        "declared",
         "environ",
         "error",
         "exc_info",
@@ -70,6 +72,7 @@ class Exchange(Response):
         self.exc_info: ExcInfo | None = None
         self.left: Iterator[OnResponse] = iter(self.plan.responders)  # those that the head has still to be shown to
         self.held: Transform | None = None  # waits for the body
+        self.declared: int | None = None  # what a stream says of its length, until its first chunk is there
         self.transforms: tuple[Transform, ...] | None = ()  # None: the body is out of our hands
 
     # -- called by the application -------------------------------------------------------------------------------
@@ -127,13 +130,17 @@ class Exchange(Response):
         if self.phase < PASSED:
             self.body = _STREAM
             self.begin()
+            self.begin_with(None)
         if not self.mute:
             self._write(self.feed(data))
 
     # -- the head ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Show the head to the layers, now that the body is known or a first chunk goes out, and pass it on."""
+        """Show the head to the layers, now that the body is known or a first chunk goes out, and pass it on.
+
+        A transformed stream of declared length keeps the head until `begin_with`: its length may yet be known.
+        """
         held, self.held = self.held, None
         if held is not None:
             self._attach(held)
@@ -142,7 +149,23 @@ class Exchange(Response):
             transform = on_response(environ, self)
             if transform is not None:
                 self._attach(transform)
+        if self.declared is None:
+            self._pass_on()
+
+    def begin_with(self, chunk: bytes | None) -> bytes | None:
+        """Pass on a head that waits for the first chunk. If that is all there is, the length is known again.
+
+        So it is with frameworks that wrap a sized body in an iterator of theirs.
+        """
+        if self.phase >= PASSED:
+            return chunk
+        if chunk and len(chunk) == self.declared:
+            for transform in self.transforms or ():
+                chunk = transform.feed(chunk) + transform.finish()
+            self.transforms = ()
+            self["Content-Length"] = str(len(chunk))
         self._pass_on()
+        return chunk
 
     def _hold(self, transform: Transform, on_response: OnResponse) -> Write:
         """Let a head wait that a layer wants to transform the body of, or to see together with it."""
@@ -180,6 +203,8 @@ class Exchange(Response):
             self.body.append(transform.finish())
             self["Content-Length"] = str(sum(map(len, self.body)))
         else:
+            if not self.transforms and not self._without_content():
+                self.declared = content_length(self.get("Content-Length", ""))
             self.transforms = (*(self.transforms or ()), transform)
             del self["Content-Length"]
 
