@@ -25,16 +25,21 @@ SUFFIXES: Final = ("zstd", "br", "gzip")
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
 _VARY: Final = ("Vary", "Accept-Encoding")
 _CONDITIONAL: Final = ("304", "412")
+# RFC 9110 15.3.7 and 15.4.5: what a 200 to the same request would vary by, they vary by
+_OF_A_200: Final = ("206", "304")
+_PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of the parts' envelope
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
 _SPECIAL: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", *_CONDITIONAL))
 # RFC 9110 14.4 and 8.4; RFC 9421 2: a signature may cover what would change
 _FORBID: Final = frozenset(("content-range", "content-encoding", "signature-input"))
-# What is told of the content as it is: RFC 9110 8.6, 8.8.3 and 14.3; RFC 1864; RFC 9530 2 and 3
+# What is told of the content as it is: RFC 9110 8.6 and 14.3; RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 _OF_IDENTITY: Final = frozenset(
-    ("content-length", "etag", "accept-ranges", "content-md5", "content-digest", "repr-digest")
+    ("content-length", "accept-ranges", "content-md5", "content-digest", "repr-digest", "digest")
 )
+_RELABELLED: Final = _OF_IDENTITY | {"etag"}
 _ASKED: Final = frozenset(("content-type", "content-length", "cache-control", "etag", "vary", *_FORBID))
 _LENGTHS: Final = frozenset(map(len, _ASKED))
+_DIGITS: Final = 18  # of a Content-Length that is one: 64 bits
 Asked: TypeAlias = dict[str, str]
 Request: TypeAlias = Choice | Revalidation
 
@@ -81,12 +86,11 @@ class Encoding:
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
         choice = self.choose(environ.get(_ACCEPT, ""))
+        said = getattr(environ.get(self.key), "said", None)  # to this very layer, around a stack that it is in again
         environ[self.key] = choice
-        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ or "HTTP_IF_RANGE" in environ:
-            environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
-        if self.strict and choice.coding is None and not choice.identity:
-            return not_acceptable
-        return None
+        if said or "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ or "HTTP_IF_RANGE" in environ:
+            environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else (), said)
+        return _refusal(choice) if self.strict else None
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
@@ -105,30 +109,46 @@ class Encoding:
             response["ETag"] = fields["etag"] = self._known_tag(environ, fields["etag"], request)
         if code == "412":
             return self._content(environ, response, fields, request)
-        if code == "304" and self._matches(fields, unknown=True) and _may_change(environ, fields):
-            _vary(response, fields)
+        if code in _OF_A_200:
+            self._as_a_200(environ, response, fields, request)
         return None
+
+    def _as_a_200(self, environ: Environ, response: Response, fields: Asked, request: Request) -> None:
+        """Say what a 200 to the same request would say, if that could be encoded."""
+        if self._would_match(fields) and _may_change(environ, fields):
+            if response.status[:3] == "304" and self._wanted(
+                fields, request
+            ):  # the client has it encoded: RFC 9111 3.2
+                _drop(response, _OF_IDENTITY)
+            _vary(response, fields)
 
     def _known_tag(self, environ: Environ, tag: str, request: Request) -> str:
         if self.suffix:
             return suffix_known(tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
-    def _matches(self, fields: Asked, *, unknown: bool) -> bool:
-        return self.matches(fields["content-type"]) if "content-type" in fields else unknown
+    def _would_match(self, fields: Asked) -> bool:
+        """Whether the type of a whole response, of which this one has a part or nothing, may be worth it."""
+        fields.pop("content-range", None)  # which is said of the part
+        content_type = fields.get("content-type")
+        return content_type is None or content_type.lower().startswith(_PARTS) or self.matches(content_type)
 
     def _content(self, environ: Environ, response: Response, fields: Asked, request: Request) -> Transform | None:
         """What has content is encoded if that may be and is worth it."""
-        if not (self._matches(fields, unknown=False) and _may_change(environ, fields)):
+        if not (self.matches(fields.get("content-type", "")) and _may_change(environ, fields)):
             _drop_identity(response, fields)
             return None
-        if request.coding is None or not self._worth(_length(fields), request):
+        if not self._wanted(fields, request):
             _vary(response, fields)
             return None
         if response.body is None:
             environ[self.key] = request
             return LATER
         return self._encode(environ, response, fields, request)
+
+    def _wanted(self, fields: Asked, request: Request) -> bool:
+        """Whether this client wants it encoded, and it may be worth it."""
+        return request.coding is not None and self._worth(_length(fields), request)
 
     def _worth(self, size: int | None, request: Request) -> bool:
         """Whether content of that size is encoded; None: nobody knows it yet."""
@@ -137,22 +157,29 @@ class Encoding:
     def _encode(self, environ: Environ, response: Response, fields: Asked, request: Request) -> Transform | None:
         """Encode the body, now that it is there."""
         body, coding = response.body, cast("str", request.coding)
-        sized = body if isinstance(body, (list, tuple)) else None
-        if environ.get("REQUEST_METHOD") == "HEAD":
-            return self._unsent(response, fields, request, sized)
-        if sized is None:
-            size = _length(fields)
-            self._relabel(response, fields, coding)
-            flush = size is None if self.flush is None else self.flush
-            return self.codecs[coding].encoder(flush=flush, size=size)
-        data = sized[0] if len(sized) == 1 else b"".join(sized)
-        encoded = self._smaller(data, request)
+        unsent = environ.get("REQUEST_METHOD") == "HEAD"
+        if isinstance(body, (list, tuple)) and not (unsent and not any(body)):  # empty is all of it, but to HEAD
+            return self._encode_whole(response, fields, request, body, unsent=unsent)
+        self._relabel(response, fields, coding)
+        if unsent:
+            return _UNSENT
+        size = _length(fields)
+        return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+
+    def _encode_whole(
+        self, response: Response, fields: Asked, request: Request, body: Sequence[bytes], *, unsent: bool
+    ) -> Transform | None:
+        """Encode a sized body, if that makes it smaller; a HEAD gets the fields that say so."""
+        encoded = self._smaller(body[0] if len(body) == 1 else b"".join(body), request)
         if encoded is None:
             _vary(response, fields)
-        else:
-            response.body = [encoded]
+            return None
+        coding = cast("str", request.coding)
+        if unsent:
             self._relabel(response, fields, coding)
-            response.lines.append(("Content-Length", str(len(encoded))))
+            return _UNSENT
+        response.body = [encoded]
+        self._relabel(response, fields, coding, ("Content-Length", str(len(encoded))))
         return None
 
     def _smaller(self, data: bytes, request: Request) -> bytes | None:
@@ -162,32 +189,27 @@ class Encoding:
         encoded = self.codecs[cast("str", request.coding)].encode(data)
         return encoded if len(encoded) < len(data) or not request.identity else None
 
-    def _unsent(
-        self, response: Response, fields: Asked, request: Request, body: Sequence[bytes] | None
-    ) -> Transform | None:
-        """Give a HEAD the fields of GET. What the application has of a body tells its size, if it is not empty."""
-        if body and not self._worth(sum(map(len, body)), request):
-            _vary(response, fields)
-            return None
-        self._relabel(response, fields, cast("str", request.coding))
-        return _UNSENT
-
-    def _relabel(self, response: Response, fields: Asked, coding: str) -> None:
+    def _relabel(self, response: Response, fields: Asked, coding: str, *length: Line) -> None:
         """Say what the content is now, and no longer what it was."""
-        lines = [line for line in response.lines if line[0].lower() not in _OF_IDENTITY]
-        lines.append(("Content-Encoding", coding))
+        _drop(response, _RELABELLED)
+        lines = response.lines
+        lines += [("Content-Encoding", coding), *length]
         tag = fields.get("etag", "")
         if not response.status.startswith("412"):  # whose tag is not about this content
             tag = self._encoded_tag(tag, coding)
         if tag:
             lines.append(("ETag", tag))
-        response.lines, response.folded = lines, None
         _vary(response, fields)
 
     def _encoded_tag(self, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
+
+
+def _refusal(choice: Choice) -> Application | None:
+    """What answers a client that takes nothing."""
+    return None if choice.coding or choice.identity else not_acceptable
 
 
 def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG001 - as WSGI has it
@@ -223,10 +245,16 @@ def _drop_identity(response: Response, fields: Asked) -> None:
         del response["Content-Encoding"]
 
 
+def _drop(response: Response, names: frozenset[str]) -> None:
+    """Take out every line of these names; whoever looks at the names next makes them anew."""
+    response.lines = [line for line in response.lines if line[0].lower() not in names]
+    response.folded = None
+
+
 def _length(fields: Asked) -> int | None:
     """The Content-Length, if there is one (RFC 9110 8.6)."""
     length = fields.get("content-length", "")
-    return int(length) if length.isdecimal() else None
+    return int(length) if length.isdecimal() and len(length) <= _DIGITS else None
 
 
 def _vary(response: Response, fields: Asked) -> None:
