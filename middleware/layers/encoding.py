@@ -116,9 +116,8 @@ class Encoding:
     def _as_a_200(self, environ: Environ, response: Response, fields: Asked, request: Request) -> None:
         """Say what a 200 to the same request would say, if that could be encoded."""
         if self._would_match(fields) and _may_change(environ, fields):
-            if response.status[:3] == "304" and self._wanted(
-                fields, request
-            ):  # the client has it encoded: RFC 9111 3.2
+            if response.status[:3] == "304" and self._wanted(fields, request):
+                # RFC 9111 3.2: what the client has, and would update, is encoded
                 _drop(response, _OF_IDENTITY)
             _vary(response, fields)
 
