@@ -168,7 +168,7 @@ class Compress(Middleware):
         """What it does when."""
         strict = "; answers 406 to who takes none" * (self.not_acceptable == "406")
         yield "request", f"negotiates {', '.join(self.codings)} by Accept-Encoding{strict}"
-        tags = "gives strong entity tags a suffix" if self.etag == "suffix" else "makes entity tags weak"
+        tags = "gives strong entity tags a suffix" if self._encoding.suffix else "makes entity tags weak"
         yield "response", f"encodes compressible types from {self.minimum_size} bytes on; adds Vary; {tags}"
 
 

@@ -141,7 +141,7 @@ class Encoding:
             _vary(response, fields)
             return None
         if response.body is None:
-            environ[self.key] = request
+            environ[self.key] = Choice(request.coding, request.identity)  # what was said has had its effect
             return LATER
         return self._encode(environ, response, fields, request)
 
