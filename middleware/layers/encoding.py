@@ -44,21 +44,6 @@ Asked: TypeAlias = dict[str, str]
 Request: TypeAlias = Choice | Revalidation
 
 
-class _Unsent:
-    """Stands for the encoder of a body that is not sent: to HEAD."""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Keep it."""
-        return chunk
-
-    def finish(self) -> bytes:
-        """Add nothing."""
-        return b""
-
-
-_UNSENT: Final = _Unsent()
-
-
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """What a Compress does to a request and its response.
@@ -160,8 +145,6 @@ class Encoding:
         if isinstance(body, (list, tuple)) and not (unsent and not any(body)):  # empty is all of it, but to HEAD
             return self._encode_whole(response, fields, request, body, unsent=unsent)
         self._relabel(response, fields, coding)
-        if unsent:
-            return _UNSENT
         size = _length(fields)
         return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
 
@@ -176,7 +159,7 @@ class Encoding:
         coding = cast("str", request.coding)
         if unsent:
             self._relabel(response, fields, coding)
-            return _UNSENT
+            return self.codecs[coding].encoder(flush=False)  # never fed: it says that the body will be another
         response.body = [encoded]
         self._relabel(response, fields, coding, ("Content-Length", str(len(encoded))))
         return None
