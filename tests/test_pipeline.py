@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gc
 import io
+import sys
 import threading
 from wsgiref.util import FileWrapper
 
 import pytest
 
 from gateway import environ, serve
-from layers_under_test import LAYERS, Undeclared, Upper, Witness, stack
+from layers_under_test import LAYERS, Sees, Undeclared, Upper, Uppercase, Witness, stack
 from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
+from middleware.wsgi.response import LATER
 from shapes import SHAPES, TEXT, Body, Failure, returning
 
 
@@ -581,3 +583,146 @@ def test_threads_share_a_stack_and_nothing_else():
     assert answers == {
         (number, turn): (f"t{number}-{turn}", f"T{number}-{turn}".encode()) for number in range(8) for turn in range(5)
     }
+
+
+# -- LATER: a head that is looked at again when the body is there ----------------------------------------------------
+
+
+class Later(Middleware):
+    """Waits for the body, and tells what it saw each time."""
+
+    def __init__(self, seen, transform=None):
+        super().__init__()
+        self.seen, self.transform = seen, transform
+
+    def on_response(self, environ, response):
+        self.seen.append((response.status[:3], response.body))
+        if response.body is None:
+            return LATER
+        response.headers["X-Later"] = "1"
+        return self.transform() if self.transform else None
+
+
+def late_app(environ, start_response):
+    start_response("200 OK", list(TEXT))
+    yield b"one"
+    yield b"two"
+
+
+def streaming(environ, start_response):
+    start_response("200 OK", list(TEXT))
+    return Body([b"onetwo"])
+
+
+def replacing(environ, start_response):
+    """Replaces a head that waits."""
+    start_response("200 OK", [*TEXT, ("X-Old", "1")])
+    try:
+        raise Failure
+    except Failure:
+        start_response("503 Busy", list(TEXT), sys.exc_info())
+    return [b"onetwo"]
+
+
+def writing(environ, start_response):
+    write = start_response("200 OK", list(TEXT))
+    write(b"one")
+    write(b"two")
+    return []
+
+
+def failing(environ, start_response):
+    start_response("200 OK", list(TEXT))
+    raise Failure
+
+
+BODY, FIRST, STREAM, ERROR = [b"onetwo"], ("200", None), "stream", [b"Internal Server Error\n"]
+QUICK, WAITING, OUTSIDE = (Sees(), Headers(set={"X": "1"})), (Witness(seen=[]),), (Undeclared(),)
+
+
+@pytest.mark.parametrize("transform", [None, Uppercase], ids=["looks", "transforms"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        (app_of(BODY), "GET", [FIRST, ("200", BODY)], [("200", BODY)]),
+        (streaming, "GET", [FIRST, ("200", STREAM)], [("200", STREAM)]),
+        (app_of(BODY), "HEAD", [("200", BODY)], [("200", BODY)]),
+        (writing, "GET", [FIRST, ("200", STREAM)], [("200", STREAM)]),
+        (late_app, "GET", [("200", STREAM)], [("200", STREAM)]),
+        (replacing, "GET", [FIRST, ("503", BODY)], [("503", BODY)]),
+        (failing, "GET", [FIRST, ("500", ERROR)], [("500", ERROR)]),
+        (app_of(BODY, "404 Not Found"), "GET", [("404", None), ("404", BODY)], [("404", BODY)]),
+    ],
+    ids=["sized", "stream", "head", "written", "late", "replaced", "failed", "404"],
+)
+@pytest.mark.parametrize("outside", [QUICK, WAITING, OUTSIDE], ids=["quick", "careful", "held-outside"])
+def test_a_layer_that_asks_for_the_body_sees_the_head_once_more(row, outside, transform):
+    """Only where it was not there at first; layers inside are not asked again, those outside see what it did."""
+    app, method, quick, careful = row
+    seen, inside, after = [], [], []
+
+    class After(Middleware):
+        def on_response(self, environ, response):
+            after.append(response.headers.get("X-Later"))
+
+    class Inside(Middleware):
+        def on_response(self, environ, response):
+            inside.append(response.status[:3])
+
+    answer = serve(Stack(*outside, After(), Later(seen, transform), Inside()).wrap(app), method=method, lint=False)
+    sized = [(status, body if body is None or isinstance(body, list) else STREAM) for status, body in seen]
+    assert sized == (careful if outside is WAITING else quick)
+    heads = list(dict.fromkeys(status for status, _ in seen))
+    assert (set(after), inside) == ({"1"}, heads)
+    content = b"" if method == "HEAD" else b"".join(ERROR) if app is failing else b"onetwo"
+    assert answer.body == (content.upper() if transform or outside is OUTSIDE else content)
+    assert (answer.get_all("X-Later"), answer.get("X-Old")) == (["1"], None)
+
+
+def test_a_layer_that_never_stops_asking_changes_nothing():
+    class Again(Middleware):
+        def on_response(self, environ, response):
+            return LATER
+
+    for body in ([b"one", b"two"], Body([b"one", b"two"])):
+        answer = serve(Stack(Headers(set={"X": "1"}), Again(), Sees()).wrap(app_of(body)))
+        assert (answer.status, answer.body, answer.get("X")) == ("200 OK", b"onetwo", "1")
+
+
+def test_two_layers_that_ask_are_both_asked_again():
+    one, two = [], []
+    answer = serve(Stack(Later(one, Uppercase), Headers(set={"X": "1"}), Later(two)).wrap(app_of([b"onetwo"])))
+    assert (answer.body, answer.get("X")) == (b"ONETWO", "1")
+    assert two == [("200", None), ("200", [b"onetwo"])]
+    assert one == [("200", [b"onetwo"])]
+
+
+@pytest.mark.parametrize("unsent", [True, False], ids=["nothing-sent", "some-sent"])
+def test_a_head_that_is_replaced_takes_its_transforms_with_it(unsent):
+    """What they keep back is of the first response; the second passes through new ones, once."""
+
+    class Marks(Middleware):
+        def on_response(self, environ, response):
+            return Marking()
+
+    class Marking:
+        def feed(self, chunk):
+            return b"" if chunk == b"kept" else b"<" + chunk + b">"
+
+        def finish(self):
+            return b"."
+
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        yield b"kept" if unsent else b"sent"
+        try:
+            raise Failure
+        except Failure:
+            start_response("503 Busy", list(TEXT), sys.exc_info())
+        yield b"busy"
+
+    answer = serve(Stack(Marks()).wrap(app), lint=False)
+    if unsent:
+        assert (answer.status, answer.body, answer.error) == ("503 Busy", b"<busy>.", None)
+    else:
+        assert (answer.status, answer.body, type(answer.error)) == ("200 OK", b"<sent>", Failure)

@@ -7,8 +7,9 @@ from wsgiref.validate import validator
 import pytest
 from werkzeug.middleware.lint import LintMiddleware
 
+from content_of import content
 from gateway import serve
-from layers_under_test import LAYERS, Witness, stack
+from layers_under_test import ACCEPTED, LAYERS, Witness, request, stack
 from middleware import Stack
 from shapes import SHAPES, Failure
 
@@ -22,10 +23,12 @@ def _silent(caplog):
     caplog.set_level("CRITICAL", logger="middleware")
 
 
-def run(wrap, shape, *, inside):
+def run(layers, shape, *, inside, wrap=None):
+    wrap = wrap or waived(layers)
     app, body = shape.make()
     lint = shape.lint and not (shape.fails and inside)
-    answer = serve(wrap(validator(app) if inside and lint else app), method=shape.method, lint=shape.lint)
+    wrapped = wrap(validator(app) if inside and lint else app)
+    answer = serve(wrapped, method=shape.method, lint=shape.lint, **request(layers))
     return answer, body
 
 
@@ -38,9 +41,9 @@ def waived(layers, **options):
 @pytest.mark.parametrize("inside", [True, False], ids=["linted-inside", "bare-inside"])
 def test_a_response_passes_whole(layers, shape, inside):
     """A stack passes status and content of every shape of application; an early error is a 500, a late one is seen."""
-    answer, body = run(waived(layers), shape, inside=inside)
+    answer, body = run(layers, shape, inside=inside)
     if shape.fails == "early":
-        assert (answer.status, answer.body, answer.error) == (
+        assert (answer.status, content(answer), answer.error) == (
             "500 Internal Server Error",
             LAYERS[layers][1](b"Internal Server Error\n"),
             None,
@@ -49,7 +52,7 @@ def test_a_response_passes_whole(layers, shape, inside):
         assert answer.status == shape.status
         whole = LAYERS[layers][1](shape.body)
         # what a transform keeps back when the body fails is lost with it
-        assert answer.body == whole or (shape.fails == "late" and whole.startswith(answer.body))
+        assert content(answer) == whole or (shape.fails == "late" and whole.startswith(content(answer)))
         assert isinstance(answer.error, Failure) == (shape.fails in ("late", "close"))
     assert answer.get("X-Old") is None
     if body is not None:
@@ -60,12 +63,12 @@ def test_a_response_passes_whole(layers, shape, inside):
 @layered
 def test_alone_a_layer_raises(layers, shape):
     """Without `respond`, an error before the head is out reaches the server as it is, and everything is closed."""
-    answer, body = run(waived(layers, on_error="raise"), shape, inside=False)
+    answer, body = run(layers, shape, inside=False, wrap=waived(layers, on_error="raise"))
     assert (answer.error is not None) == bool(shape.fails)
     if shape.lint and shape.fails:
         assert isinstance(answer.error, Failure)
     if not shape.fails:
-        assert (answer.status, answer.body) == (shape.status, LAYERS[layers][1](shape.body))
+        assert (answer.status, content(answer)) == (shape.status, LAYERS[layers][1](shape.body))
     if body is not None:
         assert body.closed == 1
 
@@ -89,7 +92,7 @@ def test_on_close_is_told_the_truth_once(shape, on_error):
 def test_a_client_that_goes_away(layers, shape):
     """When the server closes a body early, the application's close() is called once."""
     app, body = shape.make()
-    answer = serve(waived(layers)(app), method=shape.method, stop_after=1, lint=False)
+    answer = serve(waived(layers)(app), method=shape.method, stop_after=1, lint=False, **request(layers))
     if body is not None:
         assert body.closed == 1
     assert answer.error is None or shape.fails
@@ -99,7 +102,7 @@ def test_a_client_that_goes_away(layers, shape):
 @layered
 def test_the_head_goes_out_once(layers, shape):
     """The server is given one head, and a second only to replace the first because of an error."""
-    answer, _ = run(waived(layers), shape, inside=False)
+    answer, _ = run(layers, shape, inside=False)
     assert answer.heads == 1 or answer.exc_info is not None
     assert answer.heads <= 2
 
@@ -120,7 +123,7 @@ def test_what_belongs_to_the_application_stays_its_own(layers, shape):
 
         return app(environ, start)
 
-    answer = serve(waived(layers)(spy), method=shape.method, lint=False)
+    answer = serve(waived(layers)(spy), method=shape.method, lint=False, **request(layers))
     assert seen["environ"] is answer.environ
     assert all(now == before for now, before in seen.get("lists", []))
 
@@ -129,7 +132,7 @@ def test_what_belongs_to_the_application_stays_its_own(layers, shape):
 @layered
 def test_a_sized_body_has_its_length(layers, shape):
     """Where there is a Content-Length it is that of the content, or of the content that a HEAD leaves out."""
-    answer, _ = run(waived(layers), shape, inside=False)
+    answer, _ = run(layers, shape, inside=False)
     length = answer.get("Content-Length")
     if length is not None and answer.error is None and shape.method != "HEAD":
         assert int(length) == len(answer.body)
@@ -147,5 +150,15 @@ NOT_FOR_WERKZEUG = ("only-getitem", "no-content-with-a-body", "head-of-a-list")
 def test_another_lint_agrees(layers, shape):
     """Werkzeug's, outside: it looks at more of HTTP, and warns."""
     app, _ = shape.make()
-    answer = serve(LintMiddleware(waived(layers)(app)), method=shape.method, lint=False)
+    answer = serve(LintMiddleware(waived(layers)(app)), method=shape.method, lint=False, **request(layers))
     assert (answer.error, answer.status) == (None, shape.status)
+
+
+@named
+@pytest.mark.parametrize("layers", ACCEPTED)
+def test_what_has_content_is_encoded(layers, shape):
+    """So that the tests above are about encoded bodies."""
+    answer, _ = run(layers, shape, inside=False)
+    encoded = answer.status[:3] not in ("204", "304")
+    assert (answer.get("Content-Encoding") is not None) == encoded
+    assert answer.get_all("Vary") == ["Accept-Encoding"] * (encoded or answer.status[:3] == "304")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http.content_types import DEFAULT, content_types, matches
 from middleware.http.negotiation import choices
 from middleware.http.words import listed
 from middleware.layers.codecs.codec import AUTO, CodecError
-from middleware.layers.codecs.registry import available, codec
+from middleware.layers.codecs.registry import CODECS, available, codec
 from middleware.layers.encoding import Encoding
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import Problems
 from middleware.wsgi.middleware import Middleware
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from middleware.layers.codecs.codec import Codec
     from middleware.wsgi.plan import Layer
@@ -29,7 +30,13 @@ ETag: TypeAlias = Literal["suffix", "weak"]
 NotAcceptable: TypeAlias = Literal["identity", "406"]
 CODINGS: Final = ("zstd", "br", "gzip")
 _FLUSH: Final = {"auto": None, "always": True, "never": False}
-_WORDS: Final = {"flush": tuple(_FLUSH), "etag": ("suffix", "weak"), "not_acceptable": ("identity", "406")}
+_WORDS: Final = {
+    "flush": tuple(_FLUSH),
+    "etag": ("suffix", "weak"),
+    "backend": (AUTO, *CODECS["gzip"].backends),
+    "not_acceptable": ("identity", "406"),
+}
+_NUMBERS: Final = count()  # the id of a layer is another's once it is gone, though copies of it are still there
 
 
 class Compress(Middleware):
@@ -94,7 +101,7 @@ class Compress(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems(type(self).__name__)
-        self.codings = _codings(problems, codings)
+        self.codings = _codings(problems, codings, levels)
         self.levels = _levels(problems, levels, self.codings)
         self.minimum_size, self.content_types = minimum_size, _types(problems, content_types)
         self.flush, self.etag, self.not_acceptable = flush, etag, not_acceptable
@@ -102,14 +109,10 @@ class Compress(Middleware):
         problems.check(
             type(minimum_size) is int and minimum_size >= 0, "minimum_size", "an int from 0, bytes", minimum_size
         )
-        for option, words in _WORDS.items():
-            value = getattr(self, option)
-            problems.check(value in words, option, f"one of {', '.join(map(repr, words))}", value)
-        codecs = dict(self._codecs(problems))
+        codecs = dict(self._codecs(problems, {option for option in _WORDS if not self._is_a_word(problems, option)}))
         problems.done()
         self._encoding = Encoding(
-            key=f"middleware.coding.{id(self)}",
-            later=f"middleware.encode.{id(self)}",
+            key=f"middleware.coding.{next(_NUMBERS)}",
             choices=choices(self.codings),
             matches=matches(self.content_types),
             codecs=codecs,
@@ -119,9 +122,12 @@ class Compress(Middleware):
             strict=not_acceptable == "406",
         )
 
-    def _codecs(self, problems: Problems) -> Iterable[tuple[str, Codec]]:
-        """One for each coding; what cannot be had goes to `problems`, once."""
-        said = set()
+    def _is_a_word(self, problems: Problems, option: str) -> bool:
+        value, words = getattr(self, option), _WORDS[option]
+        return problems.check(value in words, option, f"one of {', '.join(map(repr, words))}", value)
+
+    def _codecs(self, problems: Problems, said: set[str]) -> Iterable[tuple[str, Codec]]:
+        """One for each coding; what cannot be had goes to `problems`, unless that option is `said` to be wrong."""
         for coding in self.codings:
             backend = self.backend if coding == "gzip" else AUTO
             try:
@@ -162,7 +168,7 @@ class Compress(Middleware):
         """What it does when."""
         strict = "; answers 406 to who takes none" * (self.not_acceptable == "406")
         yield "request", f"negotiates {', '.join(self.codings)} by Accept-Encoding{strict}"
-        tags = "gives strong entity tags a suffix" if self.etag == "suffix" else "makes entity tags weak"
+        tags = "gives strong entity tags a suffix" if self._encoding.suffix else "makes entity tags weak"
         yield "response", f"encodes compressible types from {self.minimum_size} bytes on; adds Vary; {tags}"
 
 
@@ -210,10 +216,10 @@ class Gzip(Compress):
         return argument if argument == "level" else super()._option(argument, coding)
 
 
-def _codings(problems: Problems, given: object) -> tuple[str, ...]:
-    """The codings that are offered; those of the default that are not installed are left out."""
+def _codings(problems: Problems, given: object, levels: object) -> tuple[str, ...]:
+    """The codings that are offered; of the default those that are installed, and those that `levels` asks for."""
     if given is CODINGS:
-        return tuple(filter(available, CODINGS))
+        return _installed(levels if isinstance(levels, Mapping) else ())
     try:
         codings = tuple(listed(given))
     except ValueError as error:
@@ -223,6 +229,10 @@ def _codings(problems: Problems, given: object) -> tuple[str, ...]:
     right = all(coding in CODINGS for coding in codings)
     rule = f"names each of its codings once, of {', '.join(map(repr, CODINGS))}"
     return cast("tuple[str, ...]", codings) if problems.check(once and right, "codings", rule, given) else ()
+
+
+def _installed(named: Container[object]) -> tuple[str, ...]:
+    return tuple(coding for coding in CODINGS if coding in named or available(coding))
 
 
 def _levels(problems: Problems, given: object, codings: tuple[str, ...]) -> dict[str, int | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from middleware.http.cache_control import has_directive
 from middleware.http.edits import varying
 from middleware.http.entity_tags import suffixed, weakened
+from middleware.http.fields import content_length
+from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
 from middleware.wsgi.response import LATER
@@ -15,7 +17,7 @@ from middleware.wsgi.response import LATER
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from middleware.http.negotiation import Choice
+    from middleware.http.fields import Line
     from middleware.layers.codecs.codec import Codec
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -28,28 +30,18 @@ _vary: Final = varying(("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
 _LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
-# What is told of the content as it is: RFC 9110 8.6, 8.8.3 and 14.3; RFC 1864; RFC 9530 2 and 3
-_OF_IDENTITY: Final = frozenset(
-    ("content-length", "etag", "accept-ranges", "content-md5", "content-digest", "repr-digest")
-)
-Known: TypeAlias = dict[str, str]
-
-
-class _Unsent:
-    """Stands for the encoder of a body that is not sent: to HEAD."""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Keep it."""
-        return chunk
-
-    def finish(self) -> bytes:
-        """Add nothing."""
-        return b""
-
-
+# RFC 9110 15.3.7 and 15.4.5: they vary by what a 200 to the same request would vary by
+_OF_A_200: Final = ("206", "304")
+_PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of what holds the parts
 # What has content for sure, as frameworks spell it
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
-_UNSENT: Final = _Unsent()
+# What is told of the content as it is: RFC 9110 8.6 and 14.3; RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
+_OF_IDENTITY: Final = frozenset(
+    ("content-length", "accept-ranges", "content-md5", "content-digest", "repr-digest", "digest")
+)
+_RELABELLED: Final = _OF_IDENTITY | {"etag"}
+_STREAMED: Final = _RELABELLED - {"content-length"}  # which is dropped, or kept right, by who sends the stream
+Known: TypeAlias = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +50,6 @@ class Encoding:
 
     Attributes:
         key: the environ key under which it keeps what it found out about the request.
-        later: the same for a response that is to be encoded once its body is there.
         choices: Accept-Encoding -> what the client gets.
         matches: Content-Type -> whether it is worth it.
         codecs: coding -> what encodes it.
@@ -69,7 +60,6 @@ class Encoding:
     """
 
     key: str
-    later: str
     choices: Mapping[str, Choice]
     matches: Mapping[str, bool]
     codecs: Mapping[str, Codec]
@@ -81,31 +71,57 @@ class Encoding:
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
-        environ[self.key] = choice
-        if "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ or "HTTP_IF_RANGE" in environ:
+        if self.key in environ:  # this very layer stands around the stack that it is in
+            environ[self.key] = self._again(environ, choice)
+        elif "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ or "HTTP_IF_RANGE" in environ:
             environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
-        if self.strict and choice.coding is None and not choice.identity:
-            return not_acceptable
-        return None
+        else:
+            environ[self.key] = choice
+        return _refusal(choice) if self.strict else None
+
+    def _again(self, environ: Environ, choice: Choice) -> Choice:
+        said = getattr(environ[self.key], "said", None)
+        return revalidating(environ, choice, SUFFIXES if self.suffix else (), said)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
-        if self.later in environ:
-            request, lines = environ.pop(self.later)
-            if lines is response.lines:  # no other head has come since
-                return self._encode(environ, response, response.names(), request)
-        request = environ.pop(self.key, None) or self.choices[environ.get(_ACCEPT, "")]
         fields = response.names()
-        special = response.status not in _WHOLE or type(request) is Revalidation
-        if special and self._settled(environ, response, fields, request):
+        request = environ.pop(self.key, None)
+        if type(request) is Choice and response.status in _WHOLE:
+            return self._judge(environ, response, fields, request)
+        return self._unusual(environ, response, fields, request)
+
+    def _unusual(self, environ: Environ, response: Response, fields: Known, noted: Any) -> Transform | None:
+        """What was judged already, has no content, or a request that was changed or has never come here."""
+        request, judged = noted if isinstance(noted, tuple) else (noted, None)
+        if judged is response.lines:  # no other head has come since
+            return self._encode(environ, response, fields, request)
+        request = request or self.choices[environ.get(_ACCEPT, "")]
+        if self._settled(environ, response, fields, request):
             return None
+        return self._judge(environ, response, fields, request)
+
+    def _judge(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+        """Encode what may be encoded and is worth it."""
         if not (self.matches[fields.get("content-type", "")] and _may_change(environ, fields)):
             _drop_identity(response, fields)
         elif self._declines(fields, request):
             _vary(None, response)
-        else:
+        elif response.body is not None:
             return self._encode(environ, response, fields, request)
+        else:
+            environ[self.key] = request, response.lines
+            return LATER
         return None
+
+    def _declines(self, fields: Known, request: Choice) -> bool:
+        """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
+        if request.coding is None:
+            return True
+        if "content-length" not in fields or not request.identity:
+            return False
+        length = content_length(fields["content-length"])
+        return length is not None and length < self.minimum
 
     def _settled(self, environ: Environ, response: Response, fields: Known, request: Choice) -> bool:
         """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
@@ -113,50 +129,62 @@ class Encoding:
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response["ETag"] = fields["etag"] = self._known_tag(environ, fields["etag"], request)
-        if code == "304" and self._may_be_of_encoded(environ, fields):
-            _vary(None, response)
+            response["ETag"] = self._known_tag(environ, fields["etag"], request)
+        if code in _OF_A_200:
+            whole = {name: value for name, value in fields.items() if name != "content-range"}
+            self._say_as_a_200(environ, response, whole, request)
         return code in _LEFT_ALONE
 
-    def _may_be_of_encoded(self, environ: Environ, fields: Known) -> bool:
-        """Whether a 304 may be about content that is encoded: it rarely says of which type that is."""
-        return ("content-type" not in fields or self.matches[fields["content-type"]]) and _may_change(environ, fields)
+    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Choice) -> None:
+        """Say by what a 200 to the same request would vary, if that may be encoded."""
+        if not (self._would_match(fields) and _may_change(environ, fields)):
+            return
+        if response.status.startswith("304") and not self._declines(fields, request):
+            _drop(response, _OF_IDENTITY)  # RFC 9111 3.2: what the client has, and would update, is encoded
+        _vary(None, response)
 
     def _known_tag(self, environ: Environ, tag: str, request: Choice) -> str:
         if self.suffix:
             return suffix_known(tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
-    def _declines(self, fields: Known, request: Choice) -> bool:
-        """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
-        if request.coding is None:
-            return True
-        length = fields.get("content-length", "")
-        return length.isdecimal() and int(length) < self.minimum and request.identity
+    def _would_match(self, fields: Known) -> bool:
+        """Whether the type of a whole response, of which this one has a part or nothing, may be worth it."""
+        content_type = fields.get("content-type")
+        return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
     def _encode(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
-        """Encode the body, once it is there."""
-        if response.body is None:
-            environ[self.later] = request, response.lines
-            return LATER
-        body, coding = response.body, cast("str", request.coding)
-        sized = body if isinstance(body, (list, tuple)) else None
+        """Encode the body, which is there."""
+        coding = cast("str", request.coding)
+        sized = response.body if isinstance(response.body, (list, tuple)) else None
         if environ.get("REQUEST_METHOD") == "HEAD":
-            return self._unsent(response, fields, request, sized)
-        if sized is None:
-            size = _length(fields)
-            self._relabel(response, fields, coding)
-            flush = size is None if self.flush is None else self.flush
-            return self.codecs[coding].encoder(flush=flush, size=size)
-        data = sized[0] if len(sized) == 1 else b"".join(sized)
-        encoded = self._smaller(data, request)
+            self._encode_head(response, fields, request, sized or ())
+            return None
+        if sized is not None:
+            self._encode_whole(response, fields, request, sized)
+            return None
+        size = content_length(fields.get("content-length", ""))
+        self._relabel(response, fields, coding, _STREAMED)
+        return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+
+    def _encode_whole(self, response: Response, fields: Known, request: Choice, body: Sequence[bytes]) -> None:
+        """Encode a sized body, if that makes it smaller."""
+        encoded = self._smaller(body[0] if len(body) == 1 else b"".join(body), request)
         if encoded is None:
             _vary(None, response)
-        else:
-            response.body = [encoded]
-            self._relabel(response, fields, coding)
-            _append(response, fields, "Content-Length", str(len(encoded)))
-        return None
+            return
+        response.body = [encoded]
+        length = "Content-Length", str(len(encoded))
+        self._relabel(response, fields, cast("str", request.coding), _RELABELLED, length)
+
+    def _encode_head(self, response: Response, fields: Known, request: Choice, body: Sequence[bytes]) -> None:
+        """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
+        data = b"".join(body)
+        if data and self._smaller(data, request) is None:
+            _vary(None, response)
+            return
+        response.body = ()
+        self._relabel(response, fields, cast("str", request.coding), _RELABELLED)
 
     def _smaller(self, data: bytes, request: Choice) -> bytes | None:
         """The content encoded, if that makes it smaller, or the client takes nothing else."""
@@ -165,24 +193,13 @@ class Encoding:
         encoded = self.codecs[cast("str", request.coding)].encode(data)
         return encoded if len(encoded) < len(data) or not request.identity else None
 
-    def _unsent(
-        self, response: Response, fields: Known, request: Choice, body: Sequence[bytes] | None
-    ) -> Transform | None:
-        """Give a HEAD the fields of GET. What the application has of a body tells its size, if it is not empty."""
-        if body and request.identity and sum(map(len, body)) < self.minimum:
-            _vary(None, response)
-            return None
-        self._relabel(response, fields, cast("str", request.coding))
-        return _UNSENT
-
-    def _relabel(self, response: Response, fields: Known, coding: str) -> None:
+    def _relabel(self, response: Response, fields: Known, coding: str, dropped: frozenset[str], *length: Line) -> None:
         """Say what the content is now, and no longer what it was."""
-        gone = _OF_IDENTITY.intersection(fields)
-        lines = [line for line in response.lines if line[0].lower() not in gone]
-        lines.append(("Content-Encoding", coding))
-        if "etag" in gone and (tag := self._encoded_tag(response, fields["etag"], coding)):
-            lines.append(("ETag", tag))
-        response.lines, response.folded = lines, None
+        tag = fields.get("etag", "")
+        _drop(response, dropped)
+        response.lines += [("Content-Encoding", coding), *length]
+        if tag and (known := self._encoded_tag(response, tag, coding)):
+            response.lines.append(("ETag", known))
         _vary(None, response)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
@@ -191,6 +208,11 @@ class Encoding:
             return tag  # it is not about this content
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
+
+
+def _refusal(choice: Choice) -> Application | None:
+    """What answers a client that takes nothing."""
+    return None if choice.coding or choice.identity else not_acceptable
 
 
 def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG001 - as WSGI has it
@@ -216,13 +238,7 @@ def _drop_identity(response: Response, fields: Known) -> None:
         del response["Content-Encoding"]
 
 
-def _length(fields: Known) -> int | None:
-    """The Content-Length, if there is one (RFC 9110 8.6)."""
-    length = fields.get("content-length", "")
-    return int(length) if length.isdecimal() else None
-
-
-def _append(response: Response, fields: Known, name: str, value: str) -> None:
-    """Send a line that is known to be right, and the only one of its name."""
-    response.lines.append((name, value))
-    fields[name.lower()] = value
+def _drop(response: Response, names: frozenset[str]) -> None:
+    """Take out every line of these names; whoever looks at the names next makes them anew."""
+    response.lines = [line for line in response.lines if line[0].lower() not in names]
+    response.folded = None

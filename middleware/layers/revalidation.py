@@ -29,12 +29,18 @@ class Revalidation(Choice):
     said: Mapping[str, Any]
 
 
-def revalidating(environ: Environ, choice: Choice, codings: Collection[str]) -> Choice:
-    """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go."""
+def revalidating(
+    environ: Environ, choice: Choice, codings: Collection[str], before: Mapping[str, Any] | None = None
+) -> Choice:
+    """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go.
+
+    before: what the request said when the same layer changed it already, further out.
+    """
     said = dict(_with_suffixes(environ, codings))
     environ.update((name, without_suffixes(value, codings)) for name, value in said.items())
     if _starts_over(environ.get("HTTP_IF_RANGE"), choice, codings):
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
+    said.update(before or {})
     return Revalidation(choice.coding, choice.identity, said) if said else choice
 
 

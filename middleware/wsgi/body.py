@@ -23,7 +23,7 @@ class Body:
 
     def __init__(self, exchange: Exchange, iterable: Iterable[bytes] | None) -> None:
         self.exchange = exchange
-        self.iterator = iter(iterable or ())
+        self.iterator = iter((b"",) if iterable is None else iterable)
         self.over = iterable is None  # nothing to send: closing it early is no failure
         self.closed = False
 
@@ -108,7 +108,9 @@ def deliver(exchange: Exchange) -> Iterable[bytes]:
 
 
 def _nothing(exchange: Exchange) -> Iterable[bytes]:
-    return Body(exchange, None) if exchange.plan.closers or hasattr(exchange.source, "close") else ()
+    """No content, in one empty chunk of an iterator: where there is none, or a list, servers add a Content-Length."""
+    watched = exchange.plan.closers or hasattr(exchange.source, "close")
+    return Body(exchange, None) if watched else iter((b"",))
 
 
 def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:

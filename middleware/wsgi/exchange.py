@@ -122,6 +122,7 @@ class Exchange(Response):
             self.left, self.held = iter(self.plan.responders), None
         else:
             self.body = _STREAM
+            self.transforms = self.transforms and ()  # those of the first head go with it
             self.begin_again(self.plan.responders)
         return self.write
 

@@ -94,8 +94,13 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "timing": ([Timing()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
-    "gzip": ([Gzip(minimum_size=0)], bytes),
-    "compress-conditional": ([Compress(minimum_size=0, etag="weak").when(match.path("/"))], bytes),
+    "gzip-unasked": ([Gzip(minimum_size=0)], bytes),
+    "gzip": ([Gzip()], bytes),
+    "br": ([Compress()], bytes),
+    "br-unflushed": ([Compress(flush="never", breach_padding=64)], bytes),
+    "zstd": ([Compress(codings="zstd")], bytes),
+    "compress-conditional": ([Compress(etag="weak").when(match.path("/"))], bytes),
+    "compress-rewritten": ([Compress(), Upper()], bytes.upper),
     "witness": ([Witness(seen=[])], bytes),
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),
@@ -105,7 +110,37 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
         [Timing(on_complete=lambda m: None), Headers(set={"X-Set": "1"}), Witness(seen=[]), Upper(), Sees()],
         bytes.upper,
     ),
+    "all-encoded": (
+        [
+            Timing(layers=True, on_complete=lambda m: None),
+            SecurityHeaders(),
+            CORS(allow_origins="*"),
+            Headers(set={"X-Set": "1"}),
+            Compress(),
+        ],
+        bytes,
+    ),
+    "all-heads-encoded": (
+        [Timing(), SecurityHeaders(), CORS(allow_origins="*"), Headers(set={"X-Set": "1"}), Compress()],
+        bytes,
+    ),
 }
+# What the request says to them: these bodies are too short to get smaller, so that identity is refused for them.
+ACCEPTED = {
+    "gzip": "gzip, identity;q=0",
+    "br": "br, identity;q=0",
+    "br-unflushed": "br, identity;q=0",
+    "zstd": "zstd, identity;q=0",
+    "compress-conditional": "gzip, identity;q=0",
+    "compress-rewritten": "*, identity;q=0",
+    "all-encoded": "br, identity;q=0",
+    "all-heads-encoded": "zstd, identity;q=0",
+}
+
+
+def request(name: str) -> dict[str, str]:
+    """The fields of a request to these layers, as the environ has them."""
+    return {"HTTP_ACCEPT_ENCODING": ACCEPTED[name]} if name in ACCEPTED else {}
 
 
 def stack(name: str) -> Stack:
