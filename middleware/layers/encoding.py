@@ -126,8 +126,7 @@ class Encoding:
             _vary(response, fields)
             return None
         if response.body is None:
-            environ[self.key] = Choice(request.coding, request.identity)  # what was said has had its effect
-            return LATER
+            return LATER  # then by Accept-Encoding alone: what else was said has had its effect
         return self._encode(environ, response, fields, request)
 
     def _wanted(self, fields: Asked, request: Request) -> bool:
