@@ -312,6 +312,17 @@ def test_a_layer_further_out_finds_the_fields_that_there_are(vary, method):
     assert sorted(names) == sorted(["content-type", "content-encoding", "etag", "vary", "x-in", *length])
 
 
+def test_a_layer_further_out_may_set_vary_again():
+    """Also where nothing was encoded, and a layer further in has looked at every name."""
+
+    class Sets(Middleware):
+        def on_response(self, environ, response):
+            response.headers["Vary"] = "Origin"
+
+    app = Stack(Sets(), Gzip(), Headers(set={"X-In": "1"}, remove="X-No")).wrap(answering())
+    assert get(app, "identity").get_all("Vary") == ["Origin"]
+
+
 @every_coding
 @pytest.mark.parametrize("status", ["201 Created", "404 Not Found", "500 Internal Server Error", "999 Own"])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
