@@ -291,22 +291,36 @@ def test_vary_names_accept_encoding_once(lines, vary, accept, status):
     assert get(Gzip(app), accept, lint=False).get_all("Vary") == [vary]
 
 
-def test_a_layer_further_out_finds_the_fields_that_there_are():
+@pytest.mark.parametrize("vary", [[], [("Vary", "Cookie")]], ids=["no-vary", "vary"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_layer_further_out_finds_the_fields_that_there_are(vary, method):
     """What it asks for by name is what is sent, and setting a field again does not double it."""
 
     class Asks(Middleware):
         def on_response(self, environ, response):
-            assert "Content-Length" in response.headers
             assert "Content-Encoding" in response.headers
             assert "Accept-Ranges" not in response.headers
-            for name in ("Content-Length", "Content-Encoding", "Vary", "ETag"):
-                response.headers[name] = response.headers[name]
+            for name, value in [*response.headers]:
+                response.headers[name] = value
 
-    lines = [("Vary", "Cookie"), ("Accept-Ranges", "bytes"), ("ETag", '"x"')]
+    lines = [*vary, ("Accept-Ranges", "bytes"), ("ETag", '"x"')]
     app = Stack(Asks(), Gzip(), Headers(set={"X-In": "1"}, remove="X-No")).wrap(answering([TEXT], *lines))
-    names = [name.lower() for name, _ in get(app).headers]
-    assert sorted(names) == sorted(set(names))
-    assert "content-length" in names
+    answer = get(app, method=method)
+    assert answer.status == "200 OK"
+    names = [name.lower() for name, _ in answer.headers]
+    length = ["content-length"] * (method == "GET")
+    assert sorted(names) == sorted(["content-type", "content-encoding", "etag", "vary", "x-in", *length])
+
+
+def test_a_layer_further_out_may_set_vary_again():
+    """Also where nothing was encoded, and a layer further in has looked at every name."""
+
+    class Sets(Middleware):
+        def on_response(self, environ, response):
+            response.headers["Vary"] = "Origin"
+
+    app = Stack(Sets(), Gzip(), Headers(set={"X-In": "1"}, remove="X-No")).wrap(answering())
+    assert get(app, "identity").get_all("Vary") == ["Origin"]
 
 
 @every_coding
@@ -561,13 +575,13 @@ def test_a_304_says_nothing_of_the_content_as_it_is_to_who_has_it_encoded(way, a
     assert fields(answer, "x-out", "server-timing") == sorted(sent)
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["one-layer-twice", "two-layers"])
-def test_a_stack_in_a_stack_gives_back_the_tag_as_well(same):
+@pytest.mark.parametrize("inner", [None, Gzip, lambda: Gzip(etag="weak")], ids=["the-same", "another", "a-weak-one"])
+def test_a_stack_in_a_stack_gives_back_the_tag_as_well(inner):
     """Also where it is the very same layer, or one that took the place of another in memory."""
     app = answering([], ("ETag", '"x"'), status="304 Not Modified", content_type=None)
     layer = Gzip()
-    inner = Stack(layer).wrap(app) if same else Gzip().wrap(app)
-    seen = Seen(inner, layer if same else Gzip())
+    wrapped = (inner() if inner else layer).wrap(app)
+    seen = Seen(wrapped, layer if inner is None else Gzip())
     said = {"HTTP_IF_NONE_MATCH": '"x-gzip"', "HTTP_IF_RANGE": '"x-gzip"', "HTTP_RANGE": "bytes=0-1"}
     answer = get(seen.stack, **said)
     assert (answer.get_all("ETag"), answer.get_all("Vary")) == (['"x-gzip"'], ["Accept-Encoding"])
@@ -1040,3 +1054,34 @@ def test_it_answers_if_it_may_answer_406():
 )
 def test_it_says_what_it_does(layer, said):
     assert dict(layer.describe()) == said
+
+
+def test_a_subclass_has_its_say():
+    class Own(Gzip):
+        def on_request(self, environ):
+            environ["middleware.compress"] = environ["PATH_INFO"] != "/no"
+            return super().on_request(environ)
+
+        def on_response(self, environ, response):
+            response.headers["X-Own"] = "1"
+            return super().on_response(environ, response)
+
+    for path, coding in [("/", "gzip"), ("/no", None)]:
+        answer = get(Own(answering()), path=path)
+        assert (answer.get("X-Own"), answer.get("Content-Encoding"), content(answer)) == ("1", coding, TEXT)
+
+
+@pytest.mark.parametrize(("content_type", "at_once"), [("image/png", True), ("text/plain", False)])
+def test_only_a_head_that_may_change_waits_for_the_body(content_type, at_once):
+    heads, seen = [], []
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", content_type)])
+        seen.append(len(heads))
+        return [TEXT]
+
+    def start_response(status, headers, exc_info=None):
+        heads.append(status)
+
+    Gzip(app)(gateway.environ(HTTP_ACCEPT_ENCODING="gzip"), start_response)
+    assert (seen, heads) == ([at_once], ["200 OK"])

@@ -697,20 +697,29 @@ def test_two_layers_that_ask_are_both_asked_again():
     assert one == [("200", [b"onetwo"])]
 
 
+class Marking:
+    """Shows how often it was at work."""
+
+    def feed(self, chunk):
+        return b"" if chunk == b"kept" else b"<" + chunk + b">"
+
+    def finish(self):
+        return b"."
+
+
+class Marks(Middleware):
+    def on_response(self, environ, response):
+        return Marking()
+
+
+def test_a_head_that_is_replaced_while_it_waits_is_transformed_once():
+    answer = serve(Stack(Marks()).wrap(replacing))
+    assert (answer.status, answer.body) == ("503 Busy", b"<onetwo>.")
+
+
 @pytest.mark.parametrize("unsent", [True, False], ids=["nothing-sent", "some-sent"])
 def test_a_head_that_is_replaced_takes_its_transforms_with_it(unsent):
     """What they keep back is of the first response; the second passes through new ones, once."""
-
-    class Marks(Middleware):
-        def on_response(self, environ, response):
-            return Marking()
-
-    class Marking:
-        def feed(self, chunk):
-            return b"" if chunk == b"kept" else b"<" + chunk + b">"
-
-        def finish(self):
-            return b"."
 
     def app(environ, start_response):
         start_response("200 OK", list(TEXT))

@@ -52,8 +52,9 @@ class Compress(Middleware):
     A list or tuple is encoded in one go, with the right Content-Length. Anything else is a stream: encoded chunk by
     chunk, in constant memory, without a Content-Length. HEAD gets the fields of GET without Content-Length.
 
-    Vary names Accept-Encoding wherever another request could have got another coding, 304 included. Accept-Ranges,
-    Content-MD5, Content-Digest and Repr-Digest go where the content is encoded: they are about other bytes.
+    Vary names Accept-Encoding wherever another request could have got another coding, 206 and 304 included.
+    Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest go where the content is encoded, and from a 304
+    for a client that has it encoded, with Content-Length: they are about other bytes.
 
     Options:
         codings: iterable of "zstd", "br", "gzip", the server's order of preference among what the client wants equally.
