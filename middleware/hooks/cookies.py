@@ -1,0 +1,79 @@
+"""Cookies: one Set-Cookie value, by Flask's arguments (RFC 6265 4.1)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime, formatdate
+from typing import Final
+from urllib.parse import quote
+
+_PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
+_ESCAPED: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
+_SAME_SITE: Final = ("Strict", "Lax", "None")
+
+
+def dumped(
+    key: str,
+    value: str = "",
+    *,
+    max_age: timedelta | float | None = None,
+    expires: str | datetime | float | None = None,
+    path: str | None = "/",
+    domain: str | None = None,
+    secure: bool = False,
+    httponly: bool = False,
+    samesite: str | None = None,
+    partitioned: bool = False,
+) -> str:
+    """The value of a Set-Cookie line.
+
+    Errors: TypeError for a value that is no str; ValueError for a `samesite` that browsers do not know.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"the value of a cookie is a str, not {value!r}")
+    attributes = (
+        ("Domain", domain and domain.partition(":")[0].lstrip(".").encode("idna").decode("ascii")),
+        ("Expires", None if expires is None else _date(expires)),
+        ("Max-Age", None if max_age is None else _seconds(max_age)),
+        ("Secure", secure or partitioned),
+        ("HttpOnly", httponly),
+        ("Path", path and quote(path, safe="%!$&'()*+,/:=@")),
+        ("SameSite", samesite and _same_site(samesite)),
+        ("Partitioned", partitioned),
+    )
+    given = [name if text is True else f"{name}={text}" for name, text in attributes if text not in (None, False)]
+    return "; ".join((f"{key}={_quoted(value)}", *given))
+
+
+def _date(value: str | datetime | float) -> str:
+    """The time as HTTP writes it (RFC 9110 5.6.7)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
+    return formatdate(value, usegmt=True)
+
+
+def _seconds(value: timedelta | float) -> int:
+    return int(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+def _same_site(value: str) -> str:
+    if value.title() not in _SAME_SITE:
+        raise ValueError(f"samesite: one of {', '.join(_SAME_SITE)}; got {value!r}")
+    return value.title()
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + "".join(map(_character, value.encode())) + '"'
+
+
+def _character(byte: int) -> str:
+    """One byte within quotes; what may not stand there as three octal digits, as http.cookies reads it."""
+    if byte in _ESCAPED:
+        return _ESCAPED[byte]
+    return f"\\{byte:03o}" if byte < 0x20 or byte >= 0x7F or byte in b",;" else chr(byte)
