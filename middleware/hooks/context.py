@@ -16,7 +16,7 @@ from middleware.wsgi.held import Held
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from middleware.hooks.registry import Plan
+    from middleware.hooks.registry import Plan, Registry
     from middleware.hooks.response import Response
     from middleware.wsgi.types import Environ, StartResponse
 
@@ -38,12 +38,12 @@ class Context(Held):
         view_args: dict. What the scopes found in the path.
         after_this: the functions of `after_this_request`.
         error: the exception that nobody handled, for teardown.
-        owner: the hooked application.
+        registry: whose hooks these are.
         author: the function whose return value is the response, for messages.
     """
 
     plan: Plan
-    owner: object
+    registry: Registry
     error: BaseException | None = None
     author: object = None
     view_args: dict[str, Any] | None = None

@@ -54,7 +54,8 @@ def _parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
     if len(value) != 2:
         raise TypeError(f"{source} a tuple of {len(value)}: it is (body, status, headers), or two of them")
     body, other = value
-    return (body, None, other) if isinstance(other, (dict, list, tuple)) or hasattr(other, "items") else (body, other, None)
+    headers = isinstance(other, (dict, list, tuple)) or hasattr(other, "items")
+    return (body, None, other) if headers else (body, other, None)
 
 
 def _whole(value: Any, status: object, source: str) -> Response:
@@ -90,7 +91,8 @@ def _called(app: Application) -> Response:
     held = Held(environ, lambda *_: written.append)
     held.call(app)
     body = held.body or ()
-    return Response.of(held.status, held.lines, Begun(chain(written, body), body) if written else body, passthrough=False)
+    whole = Begun(chain(written, body), body) if written else body
+    return Response.of(held.status, held.lines, whole, passthrough=False)
 
 
 def jsonify(*args: Any, **kwargs: Any) -> Response:

@@ -64,19 +64,24 @@ class Passage(Context):
 
 
 class Dispatcher:
-    """One application inside one set of hooks."""
+    """One application inside one set of hooks.
+
+    Attributes:
+        registry: the hooks.
+        keeps: bool. Whether a request is kept for its teardown.
+    """
 
     def __init__(self, app: Application, registry: Registry, policy: Policy) -> None:
         self.registry = registry
         self._app = app
         self._policy = policy
-        self._keeps = registry.tears_down
+        self.keeps = False
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run one request (PEP 3333)."""
         passage = Passage(environ, start_response)
-        passage.owner = self
-        if self._keeps:
+        passage.owner, passage.registry = self, self.registry
+        if self.keeps:
             passages_of(environ)[self] = passage
         environ.pop(EXCEPTION, None)
         token = CURRENT.set(passage)
@@ -123,7 +128,7 @@ class Dispatcher:
         if not passage.passed and not stands_for_no_error(error):
             handler = passage.plan.handler(error)
         if handler is not None:
-            return self._by(passage, handler, error)
+            return _by(passage, handler, error)
         if passage.passed or not is_response(error):
             raise error
         return error
@@ -140,39 +145,31 @@ class Dispatcher:
             return passage
         error = ERRORS[code](response=self._view(passage))
         handler = passage.plan.handler(error, (code,))
-        return passage if handler is None else self._by(passage, handler, error)
+        return passage if handler is None else _by(passage, handler, error)
 
     def _reported(self, passage: Passage, told: Exception) -> Any:
         handler = passage.plan.handler(told)
         if handler is not None:
             passage.environ.pop(EXCEPTION, None)
-            return self._by(passage, handler, told)
+            return _by(passage, handler, told)
         passage.error = passage.environ[EXCEPTION] = told
         error = InternalServerError(response=self._view(passage), original_exception=told)
         handler = passage.plan.handler(error)
-        return passage if handler is None else self._by(passage, handler, error)
-
-    def _by(self, passage: Passage, handler: Callable[[Exception], Any], error: Exception) -> Any:
-        passage.author = handler
-        return handler(error)
+        return passage if handler is None else _by(passage, handler, error)
 
     def _finalized(self, passage: Passage, value: Any, *, gone: bool = False) -> Response | Passage:
         """The response, once the after_request hooks have seen it."""
-        if value is not passage:
-            response = converted(value, f"{named(passage.author)} returned")
-        elif passage.plan.after or passage.after_this:
-            response = self._view(passage, gone=gone)
-        else:
+        own = value is passage
+        if own and not (passage.plan.after or passage.after_this):
             return passage
+        response = self._view(passage, gone=gone) if own else converted(value, f"{named(passage.author)} returned")
         return self._after(passage, response)
 
     def _after(self, passage: Passage, response: Response) -> Response:
         for hook in chain(passage.after_this, passage.plan.after):  # after_this may grow on the way
             result = hook(response)
             if result is not response:
-                result = _accepted(hook, result)
-                result.__dict__["_closers"] = (*response._closers, *result._closers)
-                response = result
+                response = _accepted(hook, result).taking_over(response)
         return response
 
     def _failed(self, passage: Passage, error: Exception) -> Response | Passage:
@@ -184,7 +181,7 @@ class Dispatcher:
         logger.error("Exception on %s [%s]", passage.path[1], environ.get("REQUEST_METHOD"), exc_info=error)
         wrapped = InternalServerError(original_exception=error)
         handler = passage.plan.handler(wrapped)
-        value = wrapped if handler is None else self._by(passage, handler, wrapped)
+        value = wrapped if handler is None else _by(passage, handler, wrapped)
         response = converted(value, f"{named(passage.author)} returned")
         try:
             return self._after(passage, response)
@@ -208,7 +205,7 @@ class Dispatcher:
             reply = self._failed(passage, error)
         if isinstance(reply, Passage):
             return Settled(reply.status, reply.lines, None)
-        passage.closers += reply._closers
+        passage.closers += reply.closers
         body = reply.response
         return Settled(reply.status, reply.headers.lines, None if isinstance(body, Gone) else body)
 
@@ -218,11 +215,16 @@ class Dispatcher:
             if reply.conditional_response:
                 reply.make_conditional(passage.environ)
             passage.pass_on(Settled(reply.status, reply.headers.lines, None))
-            return outgoing(passage, reply.response, reply._closers)
+            return outgoing(passage, reply.response, reply.closers)
         if not passage.passed:
             passage.pass_on(Settled(passage.status, passage.lines, None))
         body = passage.body if passage.instead is None else passage.instead
         return outgoing(passage, body or (), passage.closers)
+
+
+def _by(passage: Passage, handler: Callable[[Exception], Any], error: Exception) -> Any:
+    passage.author = handler
+    return handler(error)
 
 
 def _as_it_is(environ: Environ, body: object) -> bool:

@@ -33,8 +33,10 @@ _HALVES: Final = frozenset(
     for name in ("HTTPClientError", "HTTPServerError")
 )
 
+_HTTPInternalServerError: Any = exc.HTTPInternalServerError  # whose types allow no other str()
 
-class HTTPException(Exception):
+
+class HTTPException(Exception):  # noqa: N818 - the name that everybody knows
     """An error that is a response: what `abort` raises, under Flask's names.
 
     Attributes:
@@ -77,7 +79,7 @@ class HTTPException(Exception):
         return f"<{type(self).__name__} '{self.code}: {self.name}'>"
 
 
-class InternalServerError(HTTPException, exc.HTTPInternalServerError):
+class InternalServerError(HTTPException, _HTTPInternalServerError):
     """What handlers of the code 500 get for an exception that no handler is for.
 
     Attributes:

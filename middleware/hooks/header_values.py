@@ -1,4 +1,4 @@
-"""Header values that are edited in place: lists of tokens, and Cache-Control. Each writes itself back when it changes."""
+"""Header values that are edited in place: lists of tokens, and Cache-Control. Each writes itself back on a change."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class CacheControl:
         value = self._directives.get(_directive(name), False)
         return None if value is False else True if value is None else int(value) if value.isdecimal() else value
 
-    def __setattr__(self, name: str, value: bool | int | str | None) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name not in _FLAGS and name not in _VALUES:
             raise AttributeError(_no_directive(name))
         if value is None or value is False:
@@ -104,7 +104,8 @@ class CacheControl:
         setattr(self, name, None)
 
     def __str__(self) -> str:
-        return ", ".join(name if value is None else f"{name}={_word(value)}" for name, value in self._directives.items())
+        given = self._directives.items()
+        return ", ".join(name if value is None else f"{name}={_word(value)}" for name, value in given)
 
     to_header = __str__
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from middleware.hooks.context import CURRENT, bound
 from middleware.hooks.dispatch import Dispatcher, Passage, Policy, logger
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from logging import Logger
 
-    from middleware.wsgi.types import Application, Environ, StartResponse
+    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 _KINDS: Final = (("before_request", "before"), ("after_request", "after"), ("teardown_request", "teardown"))
 
@@ -80,10 +80,10 @@ class Hooks(Registering, Splitting):
 
     def around(self, app: Application) -> Application:
         """Return `app` inside the hooks."""
-        return _Entrance(self, app)
+        return _Entrance(app, self.dispatcher(app), self.condition, late=self.teardown == "close")
 
     def dispatcher(self, app: Application) -> Dispatcher:
-        """What runs the hooks around `app`, once they are all there."""
+        """What runs the hooks around `app`."""
         return Dispatcher(app, self._registry, Policy(self.propagate_exceptions, self.statuses))
 
     @contextmanager
@@ -91,7 +91,7 @@ class Hooks(Registering, Splitting):
         """Bind a request without running it, for scripts and tests. Teardown hooks run at the end."""
         self._registry.close()
         passage = Passage(environ, lambda *_: lambda _: None)
-        passage.owner = self.dispatcher(lambda *_: ())
+        passage.registry = self._registry
         passage.plan = self._registry.plan_for(passage)
         try:
             with bound(passage):
@@ -118,28 +118,27 @@ class Hooks(Registering, Splitting):
 class _Entrance:
     """The hooked application, whose insides are made at the first request: until then hooks are registered."""
 
-    def __init__(self, hooks: Hooks, app: Application) -> None:
-        self._hooks = hooks
+    def __init__(self, app: Application, dispatcher: Dispatcher, condition: Predicate | None, *, late: bool) -> None:
         self._app = app
-        self._condition = hooks.condition
+        self._dispatcher = dispatcher
+        self._condition = condition
+        self._late = late
         self._run: Application | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Run one request (PEP 3333), unless these hooks run around it already."""
+        """Run one request (PEP 3333), unless it is not for these hooks, or is inside of them already."""
         run = self._run or self._open()
         around = CURRENT.get()
-        if around is not None and around.environ is environ and around.owner.registry is self._hooks._registry:
-            run = self._app
-        elif self._condition is not None and not self._condition(environ):
+        within = around is not None and around.environ is environ and around.registry is self._dispatcher.registry
+        if within or (self._condition is not None and not self._condition(environ)):
             run = self._app
         return run(environ, start_response)
 
     def _open(self) -> Application:
-        registry = self._hooks._registry
-        registry.close()
-        dispatcher = self._hooks.dispatcher(self._app)
-        late = registry.tears_down and self._hooks.teardown == "close"
-        on_close = partial(tear_down, dispatcher) if late else None
+        dispatcher = self._dispatcher
+        dispatcher.registry.close()
+        dispatcher.keeps = dispatcher.registry.tears_down
+        on_close = partial(tear_down, dispatcher) if dispatcher.keeps and self._late else None
         run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False)])
-        self._run = early(run, dispatcher) if registry.tears_down and not late else run
+        self._run = early(run, dispatcher) if dispatcher.keeps and not self._late else run
         return self._run

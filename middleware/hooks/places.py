@@ -154,7 +154,9 @@ def _template_fault(template: str) -> str | None:
 
 def _compiled(template: str) -> tuple[str, dict[str, Callable[[str], object]]]:
     """The pattern of a template, and what makes a value of each parameter."""
-    pieces, kinds, end = [], {}, 0
+    pieces: list[str] = []
+    kinds: dict[str, Callable[[str], object]] = {}
+    end = 0
     for parameter in _PARAMETER.finditer(template):
         name, kind = parameter[1], parameter[2] or "str"
         pieces += re.escape(template[end : parameter.start()]), f"(?P<{name}>{_KINDS[kind][0]})"

@@ -14,8 +14,7 @@ from json import loads
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
-import webob
-from webob.request import DisconnectionError
+from webob.request import BaseRequest, DisconnectionError
 
 from middleware.hooks.errors import abort
 from middleware.hooks.instead import REQUEST, Missing, missing
@@ -24,7 +23,7 @@ from middleware.hooks.values import MultiDict
 if TYPE_CHECKING:
     from middleware.wsgi.types import Environ
 
-_WebOb: Any = webob.BaseRequest  # the one that keeps no attributes in the environ; its types allow no other meanings
+_WebOb: Any = BaseRequest  # the one that keeps no attributes in the environ; its types allow no other meanings
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -190,12 +189,14 @@ class Request(_WebOb):
     @property
     def origin(self) -> str | None:
         """Origin, or None."""
-        return self.environ.get("HTTP_ORIGIN")
+        origin: str | None = self.environ.get("HTTP_ORIGIN")
+        return origin
 
     @property
     def access_control_request_method(self) -> str | None:
         """The method that a preflight asks for, or None."""
-        return self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+        method: str | None = self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
+        return method
 
     @property
     def access_control_request_headers(self) -> list[str]:
@@ -223,7 +224,7 @@ class Request(_WebOb):
         self.make_body_seekable()
         return self.body_file_raw
 
-    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
         """The body as bytes, or as the text that they are in UTF-8. With `parse_form_data`, empty for a form."""
         if parse_form_data and self.mimetype in _FORMS:
             data = b""

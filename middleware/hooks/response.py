@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import webob
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from middleware.wsgi.types import Environ, StartResponse
 
-Body: TypeAlias = "Iterable[bytes] | Iterable[str] | bytes | str"
+Body: TypeAlias = "Iterable[bytes] | Iterable[str] | bytes | bytearray | str"
 _PHRASES: Final = {str(int(status)): status.phrase.upper() for status in HTTPStatus}
 _WebOb: Any = webob.Response  # whose types do not allow other meanings
 
@@ -40,6 +40,10 @@ class Response(ResponseFields, _WebOb):
         mimetype: the media type; text gets charset=utf-8. Default text/html.
         content_type: the Content-Type as it is to be sent; goes before mimetype.
         direct_passthrough: bool. The body is not to be looked at.
+
+    Attributes:
+        closers: what waits for the body to be closed.
+        conditional_response: bool. Whether it becomes 304, 206 or 416, if the request asks for that. Default False.
     """
 
     headers: ResponseHeaders = ResponseHeaders()
@@ -47,16 +51,16 @@ class Response(ResponseFields, _WebOb):
     conditional_response: bool = False
     _status: str
     _app_iter: Iterable[bytes]
-    _closers: tuple[Callable[[], object], ...] = ()
+    closers: tuple[Callable[[], object], ...] = ()
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - Flask's signature
         self,
         response: Body | None = None,
         status: int | str | None = None,
         headers: Pairs | ResponseHeaders | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
-        direct_passthrough: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
+        direct_passthrough: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         self.headers = ResponseHeaders()
         self.headers.extend(headers or ())
@@ -67,7 +71,7 @@ class Response(ResponseFields, _WebOb):
         elif mimetype is not None or "Content-Type" not in self.headers:
             self.mimetype = "text/html" if mimetype is None else mimetype
         if response is None or isinstance(response, (str, bytes, bytearray)):
-            self.set_data(response or b"")
+            self.set_data(bytes(response) if isinstance(response, bytearray) else response or b"")
         else:
             self.response = response
 
@@ -131,12 +135,10 @@ class Response(ResponseFields, _WebOb):
 
     @response.setter
     def response(self, body: Iterable[bytes] | Iterable[str]) -> None:
-        if isinstance(body, (list, tuple)):
-            body = [*_encoded(body)]
-        elif not isinstance(body, Iterable):
+        if not isinstance(body, Iterable):
             raise TypeError(f"a body is an iterable, not {type(body).__name__}")
         self.headers.remove("Content-Length")
-        self._app_iter = body
+        self._app_iter = [*_encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
 
     app_iter = response
 
@@ -194,19 +196,19 @@ class Response(ResponseFields, _WebOb):
 
     def call_on_close(self, function: Callable[[], Any]) -> Callable[[], Any]:
         """Have `function` called when the body is closed, after it. Returns it unchanged."""
-        self._closers += (function,)
+        self.closers += (function,)
         return function
 
     def close(self) -> None:
         """Close the body, and call what waits for that."""
-        closers, self._closers = self._closers, ()
+        closers, self.closers = self.closers, ()
         for close in (getattr(self._app_iter, "close", None), *closers):
             if close is not None:
                 close()
 
     # -- sending -------------------------------------------------------------------------------------------------
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Be a WSGI application that answers this (PEP 3333)."""
         start_response(self._status, [*self.headers.lines])
         return self._app_iter
@@ -222,6 +224,11 @@ class Response(ResponseFields, _WebOb):
         plain = _WebOb(status=self._status, headerlist=self.headers.items(), app_iter=self._app_iter)
         self._app_iter = plain.conditional_response_app(environ, start)
         self.location = location  # WebOb makes it absolute
+        return self
+
+    def taking_over(self, other: Response) -> Response:
+        """Stand in the place of another: what waited for the end of that waits for the end of this."""
+        self.closers = (*other.closers, *self.closers)
         return self
 
     def __getattr__(self, name: str) -> Any:

@@ -65,7 +65,7 @@ class ResponseFields:
         def set_data(self, data: bytes | str) -> None: ...  # noqa: D102
 
     content_type = _field("Content-Type", about="The whole Content-Type, verbatim, or None.")
-    content_length = _field("Content-Length", int, lambda value: int(value))
+    content_length = _field("Content-Length", int, int)
     age = _field(
         "Age",
         lambda value: timedelta(seconds=int(value)),
@@ -165,7 +165,7 @@ class ResponseFields:
 
     # -- cookies -------------------------------------------------------------------------------------------------
 
-    def set_cookie(
+    def set_cookie(  # noqa: PLR0917 - Flask's signature
         self,
         key: str,
         value: str = "",
@@ -173,7 +173,7 @@ class ResponseFields:
         expires: str | datetime | float | None = None,
         path: str | None = "/",
         domain: str | None = None,
-        secure: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
+        secure: bool = False,  # noqa: FBT001, FBT002
         httponly: bool = False,  # noqa: FBT001, FBT002
         samesite: str | None = None,
         partitioned: bool = False,  # noqa: FBT001, FBT002
@@ -196,7 +196,7 @@ class ResponseFields:
         )
         self.headers.add("Set-Cookie", cookie)
 
-    def delete_cookie(
+    def delete_cookie(  # noqa: PLR0917
         self,
         key: str,
         path: str | None = "/",

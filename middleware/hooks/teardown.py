@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from middleware.hooks.context import bound
 from middleware.hooks.registry import named
+from middleware.wsgi.held import close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,7 +59,6 @@ def early(app: Application, owner: object) -> Application:
     """The application with its teardown before the body is iterated, which is Flask's moment."""
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        body: Any = None
         try:
             body = app(environ, start_response)
         except BaseException as error:
@@ -68,8 +68,7 @@ def early(app: Application, owner: object) -> Application:
         try:
             tear_down(owner, environ, None)
         except BaseException:
-            if hasattr(body, "close"):
-                body.close()
+            close(body)
             raise
         return body
 

@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 from middleware.hooks.errors import ERRORS
 
 T = TypeVar("T")
+_BadRequest: Any = ERRORS[400]
 
 
-class BadRequestKeyError(ERRORS[400], KeyError):
+class BadRequestKeyError(_BadRequest, KeyError):
     """A name that the request lacks: a 400, if nobody catches it."""
 
 

@@ -73,7 +73,7 @@ class Held:
         return Begun(chain(first, iterator), body)
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
-        """Take a head from the application (PEP 3333 "The start_response() Callable")."""
+        """Take a head from the application (PEP 3333, the start_response callable)."""
         if self.status:
             self._replace(exc_info)
         self.status = status
@@ -104,10 +104,10 @@ class Held:
         self.instead = settled.body
         exc_info, self._exc_info = self._exc_info, None
         try:
-            given = (exc_info,) if exc_info else ()
-            self._write = self._server(settled.status, settled.lines, *given)
+            head = settled.status, settled.lines
+            self._write = self._server(*head, exc_info) if exc_info else self._server(*head)
         finally:
-            exc_info = given = None  # they lead back to this frame
+            exc_info = None  # it leads back to this frame
 
     def sends(self, chunk: bytes) -> None:
         """Note that this goes out: too late for another head, once there is content."""
@@ -116,8 +116,7 @@ class Held:
     def drop(self) -> None:
         """Close what the application returned, when nobody will get it."""
         body, self.body = self.body, None
-        if hasattr(body, "close"):
-            body.close()
+        close(body)
 
 
 class Begun:
@@ -134,5 +133,11 @@ class Begun:
 
     def close(self) -> None:
         """Close the iterable."""
-        if hasattr(self._body, "close"):
-            self._body.close()
+        close(self._body)
+
+
+def close(iterable: object) -> None:
+    """Close an iterable, if it is to be closed (PEP 3333 "close()")."""
+    closing = getattr(iterable, "close", None)
+    if closing is not None:
+        closing()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from middleware import CORS, Effects, External, Headers, Middleware, SecurityHeaders, Stack, Timing, match
+from middleware import CORS, Effects, External, Headers, Hooks, Middleware, SecurityHeaders, Stack, Timing, match
+from middleware.hooks import g, request
 
 
 class Upper(Middleware):
@@ -58,6 +59,21 @@ class Sees(Middleware):
         response.headers.get("Content-Type")
 
 
+def hooked(*, torn_down=False, **options) -> Hooks:
+    """Hooks that use `g` and `request`, and leave errors to others."""
+    hooks = Hooks(propagate_exceptions=True, **options)
+    hooks.before_request(lambda: setattr(g, "path", request.path))
+
+    @hooks.after_request
+    def stamp(response):
+        response.headers["X-Path"] = g.path
+        return response
+
+    if torn_down:
+        hooks.teardown_request(lambda error: g.path)
+    return hooks
+
+
 def plain(app, environ=None):
     def run(environ, start_response):
         return app(environ, start_response)
@@ -82,6 +98,11 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "timing": ([Timing()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
+    "hooks": ([Hooks(propagate_exceptions=True)], bytes),
+    "hooks-header": ([hooked()], bytes),
+    "hooks-teardown": ([hooked(torn_down=True)], bytes),
+    "hooks-flask": ([hooked(torn_down=True, teardown="flask")], bytes),
+    "hooks-between": ([Headers(set={"X-Set": "1"}), hooked(torn_down=True), Headers(set={"X-In": "1"})], bytes),
     "witness": ([Witness(seen=[])], bytes),
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),
