@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
 _ESCAPED: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -32,18 +35,30 @@ def dumped(
     """
     if not isinstance(value, str):
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
-    attributes = (
-        ("Domain", domain and domain.partition(":")[0].lstrip(".").encode("idna").decode("ascii")),
-        ("Expires", None if expires is None else _date(expires)),
-        ("Max-Age", None if max_age is None else _seconds(max_age)),
-        ("Secure", secure or partitioned),
-        ("HttpOnly", httponly),
-        ("Path", path and quote(path, safe="%!$&'()*+,/:=@")),
-        ("SameSite", samesite and _same_site(samesite)),
-        ("Partitioned", partitioned),
+    attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
+        ("Domain", domain or None, _domain),
+        ("Expires", expires, _date),
+        ("Max-Age", max_age, _seconds),
+        ("Secure", _flag(secure or partitioned), str),
+        ("HttpOnly", _flag(httponly), str),
+        ("Path", path or None, _path),
+        ("SameSite", samesite or None, _same_site),
+        ("Partitioned", _flag(partitioned), str),
     )
-    given = [name if text is True else f"{name}={text}" for name, text in attributes if text not in (None, False)]
+    given = [f"{name}={written(text)}".removesuffix("=") for name, text, written in attributes if text is not None]
     return "; ".join((f"{key}={_quoted(value)}", *given))
+
+
+def _flag(given: object) -> str | None:
+    return "" if given else None
+
+
+def _domain(value: str) -> str:
+    return value.partition(":")[0].lstrip(".").encode("idna").decode("ascii")
+
+
+def _path(value: str) -> str:
+    return quote(value, safe="%!$&'()*+,/:=@")
 
 
 def _date(value: str | datetime | float) -> str:

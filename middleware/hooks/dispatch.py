@@ -30,7 +30,7 @@ from middleware.hooks.convert import answered, converted
 from middleware.hooks.errors import ERRORS, InternalServerError, is_response, stands_for_no_error
 from middleware.hooks.registry import named
 from middleware.hooks.response import Response
-from middleware.hooks.streaming import Gone, Stream, outgoing
+from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
 from middleware.hooks.teardown import passages_of
 from middleware.wsgi.body import is_file
 from middleware.wsgi.ending import EXCEPTION
@@ -118,7 +118,7 @@ class Dispatcher:
                 return value
         passage.call(self._app)
         body = passage.body
-        if body is not None and not _as_it_is(passage.environ, body):
+        if body is not None and not as_it_is(passage.environ, body):
             passage.body = Stream(passage, body)
         return passage
 
@@ -136,12 +136,16 @@ class Dispatcher:
     def _told(self, passage: Passage) -> Any:
         """What handlers make of an error that the application has answered by itself, if it told of one."""
         told = passage.environ.get(EXCEPTION) or passage.given_error
-        if passage.passed or not (self._policy.statuses or told):
+        if passage.passed:
             return passage
         if isinstance(told, Exception):
             return self._reported(passage, told)
+        return self._by_status(passage) if self._policy.statuses else passage
+
+    def _by_status(self, passage: Passage) -> Any:
+        """What the handler for its code makes of the application's response."""
         code = int(passage.status[:3])
-        if code not in ERRORS or not self._policy.statuses:
+        if code not in ERRORS:
             return passage
         error = ERRORS[code](response=self._view(passage))
         handler = passage.plan.handler(error, (code,))
@@ -225,11 +229,6 @@ class Dispatcher:
 def _by(passage: Passage, handler: Callable[[Exception], Any], error: Exception) -> Any:
     passage.author = handler
     return handler(error)
-
-
-def _as_it_is(environ: Environ, body: object) -> bool:
-    """Whether a body is handed on as the same object: nobody runs any code of the application to get it."""
-    return isinstance(body, (list, tuple)) or is_file(environ, body)
 
 
 def _accepted(hook: Callable[..., Any], result: Any) -> Response:

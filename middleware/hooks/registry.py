@@ -13,6 +13,7 @@ class of the error's MRO.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from middleware.hooks.awaited import called
@@ -119,12 +120,17 @@ class Registry:
 
     def _made(self, scopes: Sequence[Scope]) -> Plan:
         inward = tuple(reversed(scopes))
+        step = -1 if self._reverse else 1
         return Plan(
-            tuple(hook for scope in scopes for hook in scope.before),
-            tuple(hook for scope in inward for hook in (scope.after[::-1] if self._reverse else scope.after)),
-            tuple(hook for scope in inward for hook in reversed(scope.teardown)),
+            _each(scope.before for scope in scopes),
+            _each(scope.after[::step] for scope in inward),
+            _each(scope.teardown[::-1] for scope in inward),
             tuple(scope.handlers for scope in inward if scope.handlers),
         )
+
+
+def _each(lists: Iterable[list[Hook]]) -> tuple[Hook, ...]:
+    return tuple(chain.from_iterable(lists))
 
 
 def named(function: object) -> str:

@@ -66,14 +66,17 @@ class Response(ResponseFields, _WebOb):
         self.headers.extend(headers or ())
         self.status = 200 if status is None else status
         self.direct_passthrough = direct_passthrough
+        self._type(mimetype, content_type)
+        if isinstance(response, (str, bytes, bytearray)):
+            self.set_data(response)
+        else:
+            self.response = () if response is None else response
+
+    def _type(self, mimetype: str | None, content_type: str | None) -> None:
         if content_type is not None:
             self.content_type = content_type
         elif mimetype is not None or "Content-Type" not in self.headers:
-            self.mimetype = "text/html" if mimetype is None else mimetype
-        if response is None or isinstance(response, (str, bytes, bytearray)):
-            self.set_data(bytes(response) if isinstance(response, bytearray) else response or b"")
-        else:
-            self.response = response
+            self.mimetype = mimetype or "text/html"
 
     @classmethod
     def of(cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool) -> Response:
@@ -158,7 +161,7 @@ class Response(ResponseFields, _WebOb):
         data = b"".join(self._app_iter)
         return data.decode(self.charset or "utf-8", "replace") if as_text else data
 
-    def set_data(self, data: bytes | str) -> None:
+    def set_data(self, data: bytes | bytearray | str) -> None:
         """Replace the body, and say its length."""
         encoded = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._app_iter = [encoded]

@@ -58,11 +58,9 @@ def _store(headers: ResponseHeaders, name: str, value: str) -> None:
 class ResponseFields:
     """Attributes over `headers` and the body."""
 
-    if TYPE_CHECKING:
-        headers: ResponseHeaders
-
-        def get_data(self, as_text: bool = ...) -> Any: ...  # noqa: D102, FBT001
-        def set_data(self, data: bytes | str) -> None: ...  # noqa: D102
+    headers: ResponseHeaders
+    get_data: Callable[..., Any]
+    set_data: Callable[..., None]
 
     content_type = _field("Content-Type", about="The whole Content-Type, verbatim, or None.")
     content_length = _field("Content-Length", int, int)

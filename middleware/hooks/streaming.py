@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from middleware.hooks.context import CURRENT, bound
 from middleware.wsgi.body import is_file
+from middleware.wsgi.held import close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.hooks.context import Context
+    from middleware.wsgi.types import Environ
 
     Closers = Sequence[Callable[[], object]]
 
@@ -97,11 +100,15 @@ def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
 def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Iterable[bytes]:
     """What the server gets: the same object, if it is sized or the server's own file, and nothing waits for its end."""
     source = context.body
-    if source is not None and body is not source and hasattr(source, "close"):
-        closers = (source.close, *closers)
+    if body is not source and hasattr(source, "close"):
+        closers = (partial(close, source), *closers)
     if isinstance(body, Stream):
-        return body.closing(closers) if closers else body
-    sized = isinstance(body, (list, tuple))
-    if not closers and (sized or is_file(context.environ, body)):
+        return body.closing(closers)
+    if not closers and as_it_is(context.environ, body):
         return body
-    return Sized(body, closers) if sized else Stream(context, body, closers)
+    return Sized(body, closers) if isinstance(body, (list, tuple)) else Stream(context, body, closers)
+
+
+def as_it_is(environ: Environ, body: object) -> bool:
+    """Whether a body is handed on as the same object: nobody runs any code of the application to get it."""
+    return isinstance(body, (list, tuple)) or is_file(environ, body)
