@@ -79,9 +79,10 @@ def answered(app: Application) -> Response:
         return converted(app.get_response(), "abort was given")
     if isinstance(app, webob.Response) and not isinstance(app, exc.WSGIHTTPException):
         return Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
+    location = app.location if isinstance(app, webob.Response) else None
     response = _called(app)
-    if isinstance(app, webob.Response):
-        response.location = app.location  # called, it makes Location absolute
+    if location is not None:
+        response.location = location  # called, WebOb's makes it absolute
     return response
 
 

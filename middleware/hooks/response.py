@@ -141,7 +141,7 @@ class Response(ResponseFields, _WebOb):
         if not isinstance(body, Iterable):
             raise TypeError(f"a body is an iterable, not {type(body).__name__}")
         self.headers.remove("Content-Length")
-        self._app_iter = [*_encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
+        self._app_iter = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
 
     app_iter = response
 
@@ -180,7 +180,7 @@ class Response(ResponseFields, _WebOb):
             raise RuntimeError("this body is not to be read: direct_passthrough is set, as on files that are sent")
         stream = self._app_iter
         try:
-            self._app_iter = list(_encoded(stream))
+            self._app_iter = list(encoded(stream))
         finally:
             if hasattr(stream, "close"):
                 stream.close()
@@ -191,11 +191,11 @@ class Response(ResponseFields, _WebOb):
 
     def iter_encoded(self) -> Iterator[bytes]:
         """The body as bytes, chunk by chunk."""
-        return _encoded(self._app_iter)
+        return encoded(self._app_iter)
 
     def calculate_content_length(self) -> int | None:
         """The length of the body; None if it is streamed."""
-        return sum(map(len, _encoded(self._app_iter))) if self.is_sequence else None
+        return sum(map(len, encoded(self._app_iter))) if self.is_sequence else None
 
     def call_on_close(self, function: Callable[[], Any]) -> Callable[[], Any]:
         """Have `function` called when the body is closed, after it. Returns it unchanged."""
@@ -257,5 +257,6 @@ def _status_line(value: int | str) -> str:
     return f"{code} {phrase or _PHRASES.get(code, 'UNKNOWN')}"
 
 
-def _encoded(body: Iterable[bytes] | Iterable[str]) -> Iterator[bytes]:
+def encoded(body: Iterable[bytes] | Iterable[str]) -> Iterator[bytes]:
+    """The chunks as bytes, one by one."""
     return (chunk.encode() if isinstance(chunk, str) else chunk for chunk in body)

@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from middleware.hooks.context import CURRENT, bound
+from middleware.hooks.response import encoded
 from middleware.wsgi.body import is_file
-from middleware.wsgi.held import close
+from middleware.wsgi.held import Begun, close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -106,7 +107,9 @@ def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Itera
         return body.closing(closers)
     if not closers and as_it_is(context.environ, body):
         return body
-    return Sized(body, closers) if isinstance(body, (list, tuple)) else Stream(context, body, closers)
+    if isinstance(body, (list, tuple)):
+        return Sized(body, closers)
+    return Stream(context, Begun(encoded(body), body), closers)
 
 
 def as_it_is(environ: Environ, body: object) -> bool:
