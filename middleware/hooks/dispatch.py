@@ -56,7 +56,13 @@ class Passage(Context):
     """A request on its way."""
 
     owner: Dispatcher
+    view: Response | None = None  # of the application's response, while hooks look at it
     closers: tuple[Callable[[], object], ...] = ()  # of a response whose head went out before its body was there
+
+    def replaced(self) -> None:
+        """Have a hook that is reading the body go on with the head that came out of it."""
+        if self.view is not None:
+            self.view.become(self.status, self.lines)
 
     def settle(self) -> Settled:
         """Show the hooks a head whose body is out of their reach."""
@@ -199,7 +205,8 @@ class Dispatcher:
         """The application's response as hooks see it."""
         body = Gone() if gone or passage.body is None else passage.body
         passthrough = gone or is_file(passage.environ, body)
-        return Response.of(passage.status, passage.lines, body, passthrough=passthrough)
+        passage.view = Response.of(passage.status, passage.lines, body, passthrough=passthrough)
+        return passage.view
 
     def settled(self, passage: Passage) -> Settled:
         """What becomes of a head whose body is out of reach."""
@@ -215,6 +222,7 @@ class Dispatcher:
 
     def _sent(self, passage: Passage, reply: Response | Passage) -> Iterable[bytes]:
         """The body for the server, which has the head."""
+        passage.view = None
         if isinstance(reply, Response):
             if reply.conditional_response:
                 reply.make_conditional(passage.environ)

@@ -87,6 +87,10 @@ class Response(ResponseFields, _WebOb):
         )
         return self
 
+    def become(self, status: str, lines: list[tuple[str, str]]) -> None:
+        """Have another head, given by the application."""
+        self._status, self.headers.lines[:], self.headers.folded = status, lines, None
+
     def copy(self) -> Response:
         """The same again; reads a body that is streamed."""
         self.make_sequence()

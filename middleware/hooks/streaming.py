@@ -69,7 +69,10 @@ class Stream:
             return
         self._closed = True
         with bound(self._context):
-            _close_all((getattr(self._body, "close", None), *self._closers))
+            try:
+                _close_all((getattr(self._body, "close", None), *self._closers))
+            finally:
+                self._context.body = None  # which is this stream
 
 
 class Sized(list[bytes]):

@@ -54,6 +54,9 @@ class Held:
         """Decide about a head whose body cannot be had: it goes out by write(), or is iterated already."""
         return Settled(self.status, self.lines, None)
 
+    def replaced(self) -> None:
+        """Note that there is another head, before the server has got one."""
+
     def call(self, app: Application) -> None:
         """Call the application, and take as much of its body as it takes to get a head."""
         self.body = body = app(self.environ, self.start_response)
@@ -74,7 +77,8 @@ class Held:
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
         """Take a head from the application (PEP 3333, the start_response callable)."""
-        if self.status:
+        again = self.status != ""
+        if again:
             self._replace(exc_info)
         self.status = status
         self.lines = [*headers]  # a copy: PEP 3333 lets the application keep its own
@@ -82,6 +86,8 @@ class Held:
             self.given_error, self._exc_info = exc_info[1], exc_info
         if self.passed:
             self.pass_on(self.settle())
+        elif again:
+            self.replaced()
         return self.write
 
     def _replace(self, exc_info: ExcInfo | None) -> None:
