@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from middleware.hooks.awaited import called
 from middleware.hooks.request import Request
 from middleware.wsgi.held import Held
 
@@ -169,7 +170,7 @@ def after_this_request(function: F) -> F:
     context = current("after_this_request")
     if isinstance(context.after_this, tuple):
         context.after_this = []
-    context.after_this.append(function)
+    context.after_this.append(called(function))
     return function
 
 
