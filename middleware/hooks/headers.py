@@ -24,7 +24,7 @@ class ResponseHeaders(Fields):
     def __setitem__(self, name: str, value: object) -> None:
         """Have one line of the name."""
         folded = sendable_name(name)
-        line = name, sendable_value(name, value if type(value) is str else _text(value))
+        line = name, sendable_value(name, value if type(value) is str else str(value))
         names = self.folded or self.names()
         if folded in names:
             self._put(folded, line)
@@ -91,15 +91,16 @@ class ResponseHeaders(Fields):
 
     def extend(self, *given: Pairs, **more: object) -> None:
         """Add lines."""
-        for name, value in _pairs(given, more):
-            self.add(name, value)
+        for source in _sources(given, more):
+            for name, value in source:
+                for each in _several(value):
+                    self.add(name, each)
 
     def update(self, *given: Pairs, **more: object) -> None:
         """Have these lines, and no others of their names."""
-        pairs = list(_pairs(given, more))
-        for name, _ in pairs:
-            del self[name]
-        self.extend(pairs)
+        for source in _sources(given, more):
+            for name, value in source:
+                self.setlist(name, _several(value))
 
     def clear(self) -> None:
         """Drop all lines."""
@@ -125,23 +126,20 @@ class ResponseHeaders(Fields):
         return ResponseHeaders(self.lines)
 
 
-def _pairs(given: Iterable[Pairs], more: Mapping[str, object]) -> Iterable[tuple[str, object]]:
-    """Names and values; of a name with several, each."""
+def _sources(given: Iterable[Pairs], more: Mapping[str, object]) -> Iterable[Iterable[tuple[str, object]]]:
+    """Pairs of names and values."""
     for source in (*given, {name.replace("_", "-"): value for name, value in more.items()}):
-        pairs = source.items() if isinstance(source, (Mapping, ResponseHeaders)) else source
-        for name, value in pairs:
-            for each in value if isinstance(value, (list, tuple, set)) else (value,):
-                yield name, each
+        yield source.items() if isinstance(source, (Mapping, ResponseHeaders)) else source
 
 
-def _text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+def _several(value: object) -> Iterable[object]:
+    return value if isinstance(value, (list, tuple, set)) else (value,)
 
 
 def _with(value: object, parameters: Mapping[str, object]) -> str:
     """The value and its parameters (RFC 9110 5.6.6)."""
-    given = {name.strip("_").replace("_", "-"): _text(text) for name, text in parameters.items() if text is not None}
-    return "; ".join((_text(value), *(f"{name}={_quoted(text)}" for name, text in given.items())))
+    given = {name.strip("_").replace("_", "-"): str(text) for name, text in parameters.items() if text is not None}
+    return "; ".join((str(value), *(f"{name}={_quoted(text)}" for name, text in given.items())))
 
 
 def _quoted(text: str) -> str:

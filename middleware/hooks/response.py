@@ -198,8 +198,8 @@ class Response(ResponseFields, _WebOb):
         return encoded(self._app_iter)
 
     def calculate_content_length(self) -> int | None:
-        """The length of the body; None if it is streamed."""
-        return sum(map(len, encoded(self._app_iter))) if self.is_sequence else None
+        """The length of the body, which is read if it is streamed; None for one that is not to be read."""
+        return None if self.direct_passthrough else len(self.get_data())
 
     def call_on_close(self, function: Callable[[], Any]) -> Callable[[], Any]:
         """Have `function` called when the body is closed, after it. Returns it unchanged."""

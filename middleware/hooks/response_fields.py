@@ -69,7 +69,6 @@ class ResponseFields:
         lambda value: timedelta(seconds=int(value)),
         lambda value: int(value.total_seconds() if isinstance(value, timedelta) else value),
     )
-    access_control_allow_credentials = _field("Access-Control-Allow-Credentials", bool, lambda _: "true")
     access_control_allow_origin = _field("Access-Control-Allow-Origin")
     access_control_max_age = _field("Access-Control-Max-Age", int)
     access_control_allow_headers = _members("Access-Control-Allow-Headers")
@@ -79,13 +78,22 @@ class ResponseFields:
     content_language = _members("Content-Language")
     vary = _members("Vary")
 
+    @property
+    def access_control_allow_credentials(self) -> bool:
+        """Whether Access-Control-Allow-Credentials is there."""
+        return "Access-Control-Allow-Credentials" in self.headers
+
+    @access_control_allow_credentials.setter
+    def access_control_allow_credentials(self, value: bool) -> None:
+        _store(self.headers, "Access-Control-Allow-Credentials", "true" if value else "")
+
     # -- media type ----------------------------------------------------------------------------------------------
 
     @property
     def mimetype(self) -> str | None:
-        """The media type without parameters, in lower case. Set, text gets charset=utf-8."""
+        """The media type without parameters. Set, text gets charset=utf-8."""
         value = self.content_type
-        return None if value is None else value.partition(";")[0].strip().lower()
+        return None if value is None else value.partition(";")[0].strip()
 
     @mimetype.setter
     def mimetype(self, value: str) -> None:
@@ -160,6 +168,8 @@ class ResponseFields:
     def json(self, value: Any) -> None:
         self.set_data(dumps(value, separators=(",", ":")))
         self.content_type = "application/json"
+
+    json_body = json  # WebOb's name
 
     # -- cookies -------------------------------------------------------------------------------------------------
 
