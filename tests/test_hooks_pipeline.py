@@ -45,7 +45,7 @@ def tracing(hooks, seen):
 ALL = ["before 1", "before 2", "view", "after 2", "after 1", "teardown 2", "teardown 1"]
 
 
-# -- order -------------------------------------------------------------------------------------------------------------
+# -- order -----------------------------------------------------------------------------------------------------------
 
 
 def test_before_in_order_after_and_teardown_in_reverse(hooks, seen):
@@ -86,7 +86,7 @@ def test_the_same_function_registered_twice_runs_twice(hooks, seen):
     assert seen == ["x", "x"]
 
 
-# -- a before hook that answers ----------------------------------------------------------------------------------------
+# -- a before hook that answers --------------------------------------------------------------------------------------
 
 
 def test_the_first_answer_skips_the_other_before_hooks_and_the_application(hooks, seen):
@@ -177,7 +177,7 @@ def test_a_response_that_is_not_sent_is_closed(hooks, seen):
     assert seen == ["first", "second"]
 
 
-# -- errorhandlers -----------------------------------------------------------------------------------------------------
+# -- errorhandlers ---------------------------------------------------------------------------------------------------
 
 
 class One(Exception):
@@ -339,7 +339,7 @@ FAILING = [
 
 
 @pytest.mark.parametrize(("where", "status", "after", "error"), FAILING)
-def test_errors_in_each_kind_of_hook(hooks, seen, where, status, after, error):
+def test_errors_in_each_kind_of_hook(hooks, seen, where, status, after, error):  # noqa: PLR0917 - a table
     tearing = []
     hooks.after_request(noting(seen, "after"))
     hooks.teardown_request(tearing.append)
@@ -438,7 +438,7 @@ def test_propagated_are_errors_that_no_handler_is_for(seen, caplog, error, handl
     assert not caplog.records
 
 
-# -- after_this_request --------------------------------------------------------------------------------------------------
+# -- after_this_request ----------------------------------------------------------------------------------------------
 
 
 def adding(name):
@@ -483,7 +483,7 @@ def test_after_this_request_comes_too_late_in_an_after_hook(hooks):
     assert ask(hooks).get_all("X-Ran") == []
 
 
-# -- registration --------------------------------------------------------------------------------------------------------
+# -- registration ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_a_pass_within_that_answered_an_error_tells_of_it(caplog):
     assert ask(hooks, app=inner).body == b"handled"
 
 
-# -- statuses ----------------------------------------------------------------------------------------------------------------
+# -- statuses --------------------------------------------------------------------------------------------------------
 
 
 def answering(status):

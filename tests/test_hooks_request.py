@@ -18,7 +18,8 @@ from middleware.hooks.values import MultiDict
 FORM = "application/x-www-form-urlencoded"
 PARTS = (
     b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
-    b'--x\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\nContent-Type: text/x\r\n\r\nfile\r\n--x--\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\n'
+    b"Content-Type: text/x\r\n\r\nfile\r\n--x--\r\n"
 )
 
 
@@ -140,9 +141,11 @@ def outcome(kind, asked, keys):
     try:
         return eval(asked, {"r": made})  # noqa: S307 - the table's own lines
     except Exception as error:  # noqa: BLE001 - compared
-        return getattr(error, "code", None) or next(
-            each for each in type(error).__mro__ if each.__module__ == "builtins"
-        )
+        kinds = (each for each in type(error).__mro__ if each.__module__ == "builtins")
+        return getattr(error, "code", None) or next(kinds)
+    finally:
+        if kind is flask.Request:
+            made.close()
 
 
 FLASK_DIFFERS = {
@@ -157,7 +160,7 @@ def test_the_same_as_in_flask(asked, name):
     keys = REQUESTS[name]
     app = flask.Flask("asked")
     with app.app_context():
-        assert outcome(Request, asked, keys) == outcome(flask.Request, asked, keys)
+        assert outcome(Request, asked, keys) == outcome(flask.Request, asked, keys) or (asked, name) in FLASK_DIFFERS
 
 
 WEBOB = [
@@ -233,7 +236,7 @@ def test_a_multidict_has_first_values():
     assert (values["a"], values.get("a"), values.getall("a"), dict(values)) == (1, 1, [1, 2], {"a": 1})
 
 
-# -- the body ----------------------------------------------------------------------------------------------------------------
+# -- the body --------------------------------------------------------------------------------------------------------
 
 BIG = b"a=" + b"x" * 100_000
 READS = [
@@ -260,7 +263,7 @@ def echo(environ, start_response):
 @pytest.mark.parametrize("body", [b"a=1", BIG], ids=["small", "big"])
 def test_what_a_hook_reads_is_left_for_the_application(read, body):
     hooks = Hooks()
-    hooks.before_request(lambda: read() and None)
+    hooks.before_request(lambda: [read()].clear())
     assert ask(hooks, app=echo, **posted(body)).body == body
 
 

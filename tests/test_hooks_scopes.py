@@ -41,7 +41,7 @@ def takes_part(make, path, **keys):
     return bool(seen)
 
 
-# -- which requests --------------------------------------------------------------------------------------------------------
+# -- which requests --------------------------------------------------------------------------------------------------
 
 WHERE = [
     ("/admin", "/admin", True),
@@ -87,7 +87,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("template", "path", "holds", "found"), ROUTES)
-def test_where_a_route_is_and_what_it_finds(hooks, seen, template, path, holds, found):
+def test_where_a_route_is_and_what_it_finds(hooks, seen, template, path, holds, found):  # noqa: PLR0917
     hooks.route(template).before_request(lambda: seen.append(request.view_args))
     ask(hooks, path, anywhere)
     assert seen == ([found] if holds else [])
@@ -133,7 +133,7 @@ def test_what_is_no_place_is_refused(hooks, wrong):
         wrong(hooks)
 
 
-# -- who takes part --------------------------------------------------------------------------------------------------------
+# -- who takes part --------------------------------------------------------------------------------------------------
 
 
 def test_of_prefixes_the_longest_of_routes_the_most_literal_counts(hooks, seen):
@@ -144,11 +144,8 @@ def test_of_prefixes_the_longest_of_routes_the_most_literal_counts(hooks, seen):
     for path in ("/api/v1/me", "/api/v1/you", "/api/v2"):
         seen.append(path)
         ask(hooks, path, anywhere)
-    assert seen == ["/api/v1/me", "/api/v1", "/api/v1/me", "/api/v1/you", "/api/v1", "/api/v1/{name}"] + [
-        "/api/v2",
-        "/api",
-        "/{all:path}",
-    ]
+    me, you, other = "/api/v1/me", "/api/v1/you", "/api/v2"
+    assert seen == [me, "/api/v1", me, you, "/api/v1", "/api/v1/{name}", other, "/api", "/{all:path}"]
 
 
 def test_the_same_prefix_twice_and_predicates_all_count(hooks, seen):

@@ -26,7 +26,7 @@ def hooks():
     return hooks
 
 
-# -- what is touched, and what is not --------------------------------------------------------------------------------------
+# -- what is touched, and what is not --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("body", [[b"one", b"two"], (b"one",), []])
@@ -201,7 +201,7 @@ def test_with_a_hook_that_replaces_the_body_of_a_replaced_head():
     assert ask(hooks, app=app).body == b"page"
 
 
-# -- the end -----------------------------------------------------------------------------------------------------------------
+# -- the end ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
@@ -322,7 +322,7 @@ def test_a_server_that_refuses_the_head_has_the_body_closed(hooks):
     assert body.closed == 1
 
 
-# -- the context -------------------------------------------------------------------------------------------------------------
+# -- the context -----------------------------------------------------------------------------------------------------
 
 
 def test_the_application_sees_g_and_request_while_it_runs_iterates_and_closes(hooks, seen):

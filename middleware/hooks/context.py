@@ -72,6 +72,11 @@ class Context(Held):
             request = self._request = Request.of(self.environ, self.path, self.view_args)
         return request
 
+    def rewind(self) -> None:
+        """Leave the request body whole, if somebody has read it."""
+        if self._request is not None:
+            self._request.rewind()
+
 
 CURRENT: Final[ContextVar[Context | None]] = ContextVar("middleware.hooks", default=None)
 

@@ -122,6 +122,7 @@ class Dispatcher:
             if value is not None:
                 passage.author = hook
                 return value
+        passage.rewind()
         passage.call(self._app)
         body = passage.body
         if body is not None and not as_it_is(passage.environ, body):

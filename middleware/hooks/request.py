@@ -9,14 +9,18 @@ use.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import quote, unquote
 
 from middleware.hooks.instead import REQUEST, Missing, missing
-from middleware.hooks.request_body import RequestBody
+from middleware.hooks.request_body import RequestBody, percented
 
 if TYPE_CHECKING:
     from middleware.wsgi.types import Environ
+
+_BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
 class UserAgent(str):
@@ -99,19 +103,30 @@ class Request(RequestBody):
     @property
     def url_root(self) -> str:
         """Scheme, host and where the application is mounted, with a trailing slash."""
-        return f"{self.host_url[:-1]}{self.script_root}/"
+        return f"{self.host_url[:-1]}{_readable(_quoted(self.script_root))}/"
 
     root_url = url_root
 
     @property
     def base_url(self) -> str:
         """The URL without its query."""
-        return f"{self.url_root[:-1]}{self.path}"
+        return f"{self.url_root}{_readable(_quoted(self.path))[1:]}"
 
     @property
     def url(self) -> str:
-        """The URL, decoded where that is safe to read."""
-        return f"{self.base_url}?{_decoded(self.environ['QUERY_STRING'])}" if self.query_string else self.base_url
+        """The URL; characters outside ASCII are shown as such."""
+        return f"{self.base_url}?{_readable(self.environ['QUERY_STRING'])}" if self.query_string else self.base_url
+
+    @property
+    def application_url(self) -> str:
+        """Scheme, host and where the application is mounted, percent-encoded: WebOb's, without a trailing slash."""
+        return f"{self.host_url[:-1]}{_quoted(self.script_name)}"
+
+    @property
+    def path_qs(self) -> str:
+        """The path from the root on and the query, percent-encoded."""
+        query = self.environ.get("QUERY_STRING")
+        return f"{_quoted(self.script_name + self.path_info)}{f'?{query}' if query else ''}"
 
     @property
     def query_string(self) -> bytes:
@@ -186,3 +201,13 @@ for _name in REQUEST:
 def _decoded(text: str) -> str:
     """Text of an environ as what it is in UTF-8 (PEP 3333 holds the bytes as latin-1)."""
     return text.encode("latin-1").decode("utf-8", "replace")
+
+
+def _quoted(text: str) -> str:
+    """A path, percent-encoded (RFC 3986 3.3)."""
+    return quote(text, safe="/!$&'()*+,;=:@~")
+
+
+def _readable(url: str) -> str:
+    """The URL with what is UTF-8 in it decoded, so that people can read it and nothing means anything else."""
+    return _BYTES.sub(lambda found: percented(unquote(found[0], errors="surrogateescape")), url)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from json import loads
-from typing import Any, Final
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from webob.request import BaseRequest, DisconnectionError
@@ -11,20 +13,47 @@ from webob.request import BaseRequest, DisconnectionError
 from middleware.hooks.errors import abort
 from middleware.hooks.values import MultiDict
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _WebOb: Any = BaseRequest  # the one that keeps no attributes in the environ; its types allow no other meanings
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_BROKEN: Final = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as surrogateescape keeps them
+
+
+class Spool:
+    """A temporary file that is closed when nobody has it any more."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115 - closed below
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._file)
+
+    def __del__(self) -> None:
+        self._file.close()
+
+
+class _Plain(_WebOb):
+    def make_tempfile(self) -> Spool:
+        return Spool()
 
 
 class RequestBody(_WebOb):
     """WebOb's request, with Flask's names for all that is in its body."""
 
+    _kept: Any = None
     _form: tuple[MultiDict[str], MultiDict[Any]] | None = None
 
     @property
     def args(self) -> MultiDict[str]:
         """The query as names and values."""
-        query = self.environ.get("QUERY_STRING", "").encode("latin-1").decode("utf-8", "replace")
-        return MultiDict(parse_qsl(query, keep_blank_values=True, errors="replace"))
+        query = self.environ.get("QUERY_STRING", "").encode("latin-1").decode("utf-8", "surrogateescape")
+        pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+        return MultiDict((percented(name), percented(value)) for name, value in pairs)
 
     GET = args
 
@@ -45,23 +74,45 @@ class RequestBody(_WebOb):
         pairs = [part.partition("=") for part in (self.content_type or "").split(";")[1:]]
         return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
+    @property
+    def _plain(self) -> Any:
+        """The same request without Flask's meanings, which WebOb's own code does not expect."""
+        return _Plain(self.environ)
+
     def make_body_seekable(self) -> None:
         """Keep the body, and go to its start.
 
         Errors: RuntimeError if somebody has read it without keeping it.
         """
-        try:
-            super().make_body_seekable()
-        except DisconnectionError:
-            rule = "a before_request hook that reads it keeps it"
-            raise RuntimeError(f"the request body is not there any more, or the client has left: {rule}") from None
-        self.body_file_raw.seek(0)
+        self.kept().seek(0)
+
+    def kept(self) -> Any:
+        """The body as a file, which takes the place of wsgi.input."""
+        if self._kept is None:
+            try:
+                self._plain.make_body_seekable()
+            except DisconnectionError:
+                rule = "a before_request hook that reads it keeps it"
+                raise RuntimeError(f"the request body is not there any more, or the client has left: {rule}") from None
+            self._kept = self.environ["wsgi.input"]
+            self._forget()
+        return self._kept
+
+    def rewind(self) -> None:
+        """Leave the body whole for the application, if somebody has read it."""
+        if self._kept is not None:
+            self._kept.seek(0)
+
+    def _forget(self) -> None:
+        """Take out what WebOb notes of a wsgi.input: it does not hold for who puts another in its place."""
+        for key in ("webob.is_body_seekable", "webob._parsed_post_vars"):
+            self.environ.pop(key, None)
 
     @property
     def stream(self) -> Any:
         """The body as a file, at its start."""
         self.make_body_seekable()
-        return self.body_file_raw
+        return self._kept
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
         """The body as bytes, or as the text that they are in UTF-8. With `parse_form_data`, empty for a form."""
@@ -69,8 +120,8 @@ class RequestBody(_WebOb):
             data = b""
         else:
             self.make_body_seekable()
-            data = self.body_file_raw.read()
-            self.body_file_raw.seek(0)
+            data = self._kept.read()
+            self._kept.seek(0)
         return data.decode("utf-8", "replace") if as_text else data
 
     @property
@@ -79,18 +130,35 @@ class RequestBody(_WebOb):
         data: bytes = self.get_data(parse_form_data=True)
         return data
 
-    body = property(get_data)
+    @property
+    def body(self) -> bytes:
+        """The body, form or not. Set, for the application too."""
+        data: bytes = self.get_data()
+        return data
+
+    @body.setter
+    def body(self, data: bytes) -> None:
+        self._plain.body = data
+        self._forget()
+        self._form = self._kept = None
+
+    @property
+    def POST(self) -> Any:  # noqa: N802 - WebOb's name
+        """The form as WebOb's own dict; empty for other media types."""
+        self.make_body_seekable()
+        form = self._plain.POST
+        self._forget()
+        self.rewind()
+        return form
 
     def _parsed(self) -> tuple[MultiDict[str], MultiDict[Any]]:
         """The fields and the files of a form."""
         if self._form is None:
             self._form = MultiDict(), MultiDict()
             if self.mimetype in _FORMS:
-                self.make_body_seekable()
-                parser = _WebOb({**self.environ, "REQUEST_METHOD": "POST"})
-                parser.environ.pop("webob._parsed_post_vars", None)
-                pairs = list(parser.POST.items())
-                self.body_file_raw.seek(0)
+                seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
+                pairs = list(_Plain({**self.environ, **seekable, "REQUEST_METHOD": "POST"}).POST.items())
+                self.rewind()
                 self._form = (
                     MultiDict((name, value) for name, value in pairs if isinstance(value, str)),
                     MultiDict((name, value) for name, value in pairs if not isinstance(value, (str, bytes))),
@@ -132,3 +200,9 @@ class RequestBody(_WebOb):
             return None if silent else abort(400, "The request has a body that is not the JSON it says it is.")
 
     json = property(get_json)
+    json_body = json
+
+
+def percented(text: str) -> str:
+    """The text with each byte that is no UTF-8 as %XX."""
+    return _BROKEN.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)

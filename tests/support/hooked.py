@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from webob import exc
 
 from gateway import Answer, serve
-from middleware import Hooks
+
+if TYPE_CHECKING:
+    from middleware import Hooks
 
 
 def site(views: dict[str, Any] | None = None, *, default: Any = b"hello") -> Any:
