@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from uuid import UUID
 
+import flask
 import pytest
 from webob import exc
 
@@ -577,6 +582,42 @@ def test_a_stack_lets_hooks_answer_what_stands_inside_raises(seen, caplog):
     answer = serve(Stack(Headers(set={"X-Out": "1"}), hooks, Headers(set={"X-In": "1"})).wrap(site({"/": boom})))
     assert (answer.status, answer.body, answer.get("X-Out")) == ("418 I'M A TEAPOT", b"handled", "1")
     assert not caplog.records
+
+
+@dataclass
+class Point:
+    x: int
+
+
+class Markup:
+    def __html__(self):
+        return "<b>"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        date(2026, 11, 20),
+        datetime(2026, 11, 20, 12, 30, tzinfo=timezone(timedelta(hours=2))),
+        datetime(2026, 11, 20, 12, 30),  # noqa: DTZ001
+        Decimal("1.50"),
+        UUID(int=5),
+        Point(1),
+        Markup(),
+        {"b": 1, "a": "\u00e9"},
+    ],
+)
+def test_jsonify_has_flasks_forms(value):
+    app = flask.Flask("json")
+    with app.app_context():
+        assert jsonify(value).get_data() == flask.jsonify(value).get_data()
+
+
+def test_an_error_is_an_application_too():
+    with pytest.raises(exc.HTTPGone) as caught:
+        abort(410, "away")
+    answer = serve(caught.value)
+    assert (answer.status, b"<p>away</p>" in answer.body) == ("410 GONE", True)
 
 
 def test_make_response_and_jsonify():

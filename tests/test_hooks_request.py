@@ -174,6 +174,7 @@ WEBOB = [
     ("r.POST['b']", "2"),
     ("r.text", "b=2"),
     ("r.domain", "127.0.0.1"),
+    ("r.path_qs", "/root/x?a=1"),
     ("r.accept.acceptable_offers(['text/html'])", [("text/html", 1.0)]),
     ("r.form.getall('b')", ["2"]),
     ("str(r.user_agent)", "x"),
@@ -265,6 +266,27 @@ def test_what_a_hook_reads_is_left_for_the_application(read, body):
     hooks = Hooks()
     hooks.before_request(lambda: [read()].clear())
     assert ask(hooks, app=echo, **posted(body)).body == body
+
+
+def test_a_body_that_a_hook_sets_is_what_the_application_gets():
+    hooks = Hooks()
+
+    @hooks.before_request
+    def replace():
+        assert request.form["a"] == "1"
+        request.body = b"a=two"
+        assert request.form["a"] == "two"
+
+    assert ask(hooks, app=echo, **posted(b"a=1")).body == b"a=two"
+
+
+def test_a_big_body_is_kept_as_a_file_with_lines():
+    hooks = Hooks()
+    hooks.before_request(lambda: g.setdefault("lines", len(list(request.stream))) and None)
+    hooks.after_request(lambda response: response.headers.set("X-Lines", g.lines) or response)
+    body = b"line\n" * 9000
+    answer = ask(hooks, app=echo, **posted(body, "text/plain"))
+    assert (answer.body, answer.get("X-Lines")) == (body, "9000")
 
 
 def test_a_file_that_a_hook_reads_is_left_too():

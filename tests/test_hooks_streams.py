@@ -138,6 +138,33 @@ def test_a_stream_may_be_wrapped(hooks):
     assert (answer.chunks, body.closed) == ([b"ONE", b"TWO"], 1)
 
 
+def test_a_stream_that_is_wrapped_is_closed_once_however_often_it_is_told(hooks):
+    app, body = returning(Body([b"one"]))
+
+    @hooks.after_request
+    def wrap(response):
+        inner = response.response
+        response.response = Body(inner)
+        response.call_on_close(inner.close)
+        return response
+
+    assert (ask(hooks, app=app).body, body.closed) == (b"one", 1)
+
+
+def test_what_is_on_its_way_already_cannot_be_read(hooks):
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))(b"x")
+        return []
+
+    @hooks.after_request
+    def look(response):
+        with pytest.raises(RuntimeError, match="on its way out"):
+            list(response.response)
+        return response
+
+    assert ask(hooks, app=app).body == b"x"
+
+
 def test_the_head_of_a_write_goes_out_with_it_and_later_errors_are_the_servers(hooks, seen):
     hooks.errorhandler(Failure)(lambda error: "never")
     hooks.teardown_request(seen.append)

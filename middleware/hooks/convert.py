@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from decimal import Decimal
-from email.utils import format_datetime
 from itertools import chain
 from json import dumps
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import webob
 from webob import exc
 
 from middleware.hooks.context import current
+from middleware.hooks.cookies import http_date
 from middleware.hooks.errors import HTTPException
 from middleware.hooks.response import Response
 from middleware.wsgi.held import Begun, Held
@@ -111,7 +111,7 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 def _plain(value: object) -> object:
     """What stands in JSON for a value that it has no form of."""
     if isinstance(value, date):
-        return format_datetime(datetime(*value.timetuple()[:6], tzinfo=timezone.utc), usegmt=True)
+        return http_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

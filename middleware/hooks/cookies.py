@@ -37,7 +37,7 @@ def dumped(
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
-        ("Expires", expires, _date),
+        ("Expires", expires, http_date),
         ("Max-Age", max_age, _seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
@@ -61,8 +61,8 @@ def _path(value: str) -> str:
     return quote(value, safe="%!$&'()*+,/:=@")
 
 
-def _date(value: str | datetime | float) -> str:
-    """The time as HTTP writes it (RFC 9110 5.6.7)."""
+def http_date(value: str | datetime | float) -> str:
+    """The time as HTTP writes it (RFC 9110 5.6.7); one without a zone is UTC, a str is taken as it is."""
     if isinstance(value, str):
         return value
     if isinstance(value, datetime):

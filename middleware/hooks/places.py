@@ -8,7 +8,7 @@ within a scope with a prefix, a pattern or a template, from where that ends.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from middleware.http.fields import is_token
 from middleware.http.paths import resolved, segments
@@ -34,17 +34,13 @@ class Match(NamedTuple):
     found: dict[str, Any]
 
 
-class Place:
-    """All requests. Of several places of a kind, some kinds count only where `rank` is highest."""
+class Place(Protocol):
+    """Where a scope is. Of several places of a kind, some kinds count only where `rank` is highest."""
 
     rank: int = 0
 
-    def match(self, environ: Environ, path: str) -> Match | None:  # noqa: ARG002 - what a place looks at is its own
+    def match(self, environ: Environ, path: str) -> Match | None:
         """Whether a request is there, and what follows."""
-        return Match(path, {})
-
-
-EVERYWHERE: Final = Place()
 
 
 class Prefix(Place):
@@ -69,6 +65,9 @@ class Asked(Place):
     def match(self, environ: Environ, path: str) -> Match | None:
         """As said above."""
         return Match(path, {}) if self.predicate(environ) else None
+
+
+EVERYWHERE: Final = Asked(lambda _: True)
 
 
 class Pattern(Asked):

@@ -145,25 +145,26 @@ class RequestBody(_WebOb):
     @property
     def POST(self) -> Any:  # noqa: N802 - WebOb's name
         """The form as WebOb's own dict; empty for other media types."""
-        self.make_body_seekable()
-        form = self._plain.POST
-        self._forget()
-        self.rewind()
-        return form
+        return self._webobs(self.method)
 
     def _parsed(self) -> tuple[MultiDict[str], MultiDict[Any]]:
         """The fields and the files of a form."""
         if self._form is None:
             self._form = MultiDict(), MultiDict()
             if self.mimetype in _FORMS:
-                seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
-                pairs = list(_Plain({**self.environ, **seekable, "REQUEST_METHOD": "POST"}).POST.items())
-                self.rewind()
+                pairs = list(self._webobs("POST").items())
                 self._form = (
                     MultiDict((name, value) for name, value in pairs if isinstance(value, str)),
                     MultiDict((name, value) for name, value in pairs if not isinstance(value, (str, bytes))),
                 )
         return self._form
+
+    def _webobs(self, method: str) -> Any:
+        """The form as WebOb parses it. The environ that WebOb takes notes in is a copy."""
+        seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
+        form = _Plain({**self.environ, **seekable, "REQUEST_METHOD": method}).POST
+        self.rewind()
+        return form
 
     @property
     def form(self) -> MultiDict[str]:

@@ -28,9 +28,7 @@ def passages_of(environ: Environ) -> dict[object, Context]:
 
 def tear_down(owner: object, environ: Environ, error: BaseException | None) -> None:
     """End the request of this hooked application."""
-    context = passages_of(environ).pop(owner, None)
-    if context is not None:
-        end(context, error)
+    end(passages_of(environ).pop(owner), error)
 
 
 def end(context: Context, error: BaseException | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from middleware.wsgi.middleware import Middleware
@@ -19,9 +20,9 @@ class Splitting(Middleware):
 
     answers_errors: ClassVar[bool] = False
 
+    @abstractmethod
     def around(self, app: Application) -> Application:
         """Return `app` inside this layer."""
-        raise NotImplementedError
 
     def _bind(self) -> None:
         super()._bind()
