@@ -16,7 +16,16 @@ from webob import exc
 from gateway import serve
 from hooked import ask, boom, site
 from middleware import ConfigError, Headers, Hooks, OrderError, Stack
-from middleware.hooks import Response, abort, after_this_request, g, jsonify, make_response, request
+from middleware.hooks import (
+    InternalServerError,
+    Response,
+    abort,
+    after_this_request,
+    g,
+    jsonify,
+    make_response,
+    request,
+)
 
 
 @pytest.fixture
@@ -219,6 +228,7 @@ HANDLED = [  # handlers, what is raised, the answer
     ([403, Teapot], exc.HTTPForbidden(), "403 HTTPForbidden"),
     ([403], Teapot(), "403 Teapot"),
     ([500], KeyError(), "500 InternalServerError"),
+    ([InternalServerError], exc.HTTPInternalServerError(), "InternalServerError HTTPInternalServerError"),
     ([500, Exception], KeyError(), "Exception KeyError"),
     ([exc.HTTPException], KeyError(), "HTTPException InternalServerError"),
     ([exc.HTTPServerError], KeyError(), "HTTPServerError InternalServerError"),

@@ -268,6 +268,11 @@ def test_what_a_hook_reads_is_left_for_the_application(read, body):
     assert ask(hooks, app=echo, **posted(body)).body == body
 
 
+def test_a_request_of_ones_own_leaves_the_body_at_its_start():
+    given = environ(**{key: value for key, value in posted(b"a=1").items() if key != "method"})
+    assert (Request(given).form["a"], given["wsgi.input"].read()) == ("1", b"a=1")
+
+
 def test_a_body_that_a_hook_sets_is_what_the_application_gets():
     hooks = Hooks()
 

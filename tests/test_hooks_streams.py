@@ -210,6 +210,33 @@ def test_a_replaced_head_has_the_hooks_run_on_it_once_more():
     assert (type(answer.exc_info), after) == (Failure, [1])
 
 
+@pytest.mark.parametrize("written", [True, False])
+def test_a_head_that_comes_too_late_is_not_shown_to_hooks(hooks, seen, written):
+    hooks.after_request(lambda response: seen.append(response.status) or response)
+    error = Failure()
+
+    def app(environ, start_response):
+        write = start_response("200 OK", list(TEXT))
+        if written:
+            write(b"one")
+        else:
+            yield b"one"
+        start_response("503 Busy", list(TEXT), (Failure, error, None))
+
+    answer = ask(hooks, app=app)
+    assert (answer.body, answer.error, seen) == (b"one", error, ["200 OK"])
+
+
+def test_what_an_application_does_to_its_list_of_headers_later_is_its_own_business(hooks):
+    def app(environ, start_response):
+        headers = list(TEXT)
+        start_response("200 OK", headers)
+        headers.append(("X-Late", "1"))
+        return [b"x"]
+
+    assert ask(hooks, app=app).get("X-Late") is None
+
+
 def test_with_a_hook_that_replaces_the_body_of_a_replaced_head():
     hooks = Hooks()
 
@@ -276,12 +303,12 @@ def test_all_teardown_hooks_run_and_the_first_error_is_raised(moment, seen, capl
     @hooks.teardown_request
     def first(error):
         seen.append(error)
-        raise LookupError("first")
+        raise ValueError("first")
 
     app, body = returning(Body([b"x"]))
     answer = ask(hooks, app=app)
     assert (seen, body.closed) == ([None, None], 1)
-    assert isinstance(answer.error, LookupError)
+    assert isinstance(answer.error, ValueError)
     assert ("first failed" in caplog.text, "last failed" in caplog.text) == (True, True)
 
 
@@ -323,6 +350,21 @@ def test_what_waits_for_the_end_of_a_response_is_called_once_after_the_body(mome
     seen.clear()
     answer = ask(hooks, app=site())
     assert (answer.body, seen) == (b"hello", [("first", 1), "second"])
+
+
+def test_what_waits_for_the_end_of_a_written_response_is_called(seen):
+    hooks = Hooks()
+
+    @hooks.after_request
+    def wait(response):
+        response.call_on_close(lambda: seen.append("called"))
+        return response
+
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))(b"x")
+        return []
+
+    assert (ask(hooks, app=app).body, seen) == (b"x", ["called"])
 
 
 def test_an_error_of_one_that_waits_does_not_keep_the_others(seen):

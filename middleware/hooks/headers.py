@@ -39,9 +39,6 @@ class ResponseHeaders(Fields):
         for place in reversed(places[1:]):
             del self.lines[place]
 
-    def _drop(self, folded: str) -> None:
-        self.lines[:] = [line for line in self.lines if line[0].lower() != folded]
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ResponseHeaders) and other.lines == self.lines
 
