@@ -16,7 +16,10 @@ What follows from what:
   raised.
 
 Deviations from Flask: an after_request hook that returns no response is a TypeError that names it, and so a 500; of
-teardown hooks all run, whatever they raise, and the first error is raised; a response that is not sent is closed.
+teardown hooks all run, whatever they raise, and the first error is raised; a response that is not sent is closed; `g`
+and `request` are bound while the body is iterated; around an application that answers errors by itself, handlers and
+teardown get those that it tells of, by environ["middleware.exception"] or by exc_info, and where no handler is for one
+its own page is sent.
 """
 
 from __future__ import annotations
@@ -163,7 +166,7 @@ class Dispatcher:
         if handler is not None:
             passage.environ.pop(EXCEPTION, None)
             return _by(passage, handler, told)
-        passage.error = passage.environ[EXCEPTION] = told
+        self._note(passage, told)
         error = InternalServerError(response=self._view(passage), original_exception=told)
         handler = passage.plan.handler(error)
         return passage if handler is None else _by(passage, handler, error)
@@ -185,7 +188,7 @@ class Dispatcher:
 
     def _failed(self, passage: Passage, error: Exception) -> Response | Passage:
         """A 500 for what nobody has handled."""
-        passage.error = passage.environ[EXCEPTION] = error
+        self._note(passage, error)
         if passage.passed or self._policy.propagate:
             raise error
         environ = passage.environ
@@ -199,6 +202,12 @@ class Dispatcher:
         except Exception:
             logger.exception("An after_request hook failed on the response to an error, which goes out as it was")
             return response
+
+    def _note(self, passage: Passage, error: Exception) -> None:
+        """Keep an error that nobody has handled: for teardown, if there is any, and for layers further out."""
+        passage.environ[EXCEPTION] = error
+        if self.keeps:
+            passage.error = error
 
     # -- the server ----------------------------------------------------------------------------------------------
 

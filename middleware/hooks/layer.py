@@ -37,6 +37,10 @@ class Hooks(Registering, Splitting):
     what stands inside are answered here: layers in there do not see those responses. Does nothing to a body that no
     hook touches.
 
+    An application that turns errors into responses hides them from errorhandlers. It can raise them instead (Flask:
+    PROPAGATE_EXCEPTIONS, Django: DEBUG_PROPAGATE_EXCEPTIONS, Bottle: catchall=False), or put the exception into
+    environ["middleware.exception"] while it answers.
+
     Options:
         after_order: "reverse": of the after_request hooks of a scope the last registered runs first, as in Flask.
             "registration": the first registered runs first. Default "reverse".

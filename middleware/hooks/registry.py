@@ -4,6 +4,9 @@ Scopes of a request, outermost first: the root, then, at each depth, the prefix 
 pattern and predicate scopes that match, in the order in which they were made, each followed by what lies within it; a
 route comes after its sister scopes, and of several the one with the most literal segments.
 
+Scopes are known before the application runs, so that they take part under their prefix where it has no route as well;
+blueprints in Flask do not.
+
 before: outermost scope first, in the order of registration. after and teardown: innermost scope first, the last
 registered first (`after_order="registration"`: within a scope, the first registered first). errorhandlers: a handler
 for the code of the error comes before one for its class; within that, the innermost scope; within that, the nearest

@@ -108,7 +108,7 @@ class Held:
         """Give the server the head that was settled."""
         self.passed = True
         self.instead = settled.body
-        exc_info, self._exc_info = self._exc_info, None
+        exc_info, self._exc_info, self.given_error = self._exc_info, None, None
         try:
             head = settled.status, settled.lines
             self._write = self._server(*head, exc_info) if exc_info else self._server(*head)
