@@ -39,10 +39,8 @@ class ResponseHeaders(Fields):
         for place in reversed(places[1:]):
             del self.lines[place]
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> bool:  # noqa: PLW1641 - what can be edited has no hash
         return isinstance(other, ResponseHeaders) and other.lines == self.lines
-
-    __hash__ = None  # type: ignore[assignment]
 
     def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002
         """The first value, made something of by `type`; `default` if there is none, or `type` raises ValueError."""
