@@ -11,7 +11,7 @@ Pairs: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]]"
 _MISSING: Final = object()
 
 
-class ResponseHeaders(Fields):
+class ResponseHeaders(Fields):  # noqa: PLW1641 - what can be edited has no hash
     """Header lines by Werkzeug's names and rules, kept as a list of (name, value).
 
     The first of several lines of a name is the one that is got; setting a name leaves one line, in the place of the
@@ -39,7 +39,7 @@ class ResponseHeaders(Fields):
         for place in reversed(places[1:]):
             del self.lines[place]
 
-    def __eq__(self, other: object) -> bool:  # noqa: PLW1641 - what can be edited has no hash
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, ResponseHeaders) and other.lines == self.lines
 
     def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002
