@@ -41,6 +41,8 @@ GATES = (
     Gate("four layers, not encoding", 1.6, "x by hand", lambda results: results.ratio("ours/four", "limit/four")),
     Gate("one more Headers", 0.4, "µs", lambda results: results.step("ours/headers-")),
     Gate("one more custom layer", 0.4, "µs", lambda results: results.step("ours/custom-")),
+    Gate("first after_request hook", 12, "µs", lambda results: results.over("ours/hooks-1")),
+    Gate("one more after_request hook", 0.6, "µs", lambda results: results.step("ours/hooks-")),
     Gate("20 Headers", 4, "x 4 Headers", lambda results: results.ratio("ours/headers-20", "ours/headers-4")),
     Gate("20 custom layers", 4, "x 4 custom", lambda results: results.ratio("ours/custom-20", "ours/custom-4")),
     Gate("import middleware", 15, "ms", lambda results: results.imports["import middleware"]),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.case import Case, fields, names
 from benchmarks.limit import FOUR, SECURITY, SMALL
-from middleware import CORS, Gzip, Headers, Middleware, Response, SecurityHeaders, Stack, Timing
+from middleware import CORS, Gzip, Headers, Hooks, Middleware, Response, SecurityHeaders, Stack, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,23 @@ def several_custom(count: int) -> Callable[[Application], Application]:
     return lambda app: Stack(*(Custom(field=name, value=value) for name, value in fields(count))).wrap(app)
 
 
+def several_hooks(count: int) -> Callable[[Application], Application]:
+    """So many after_request hooks, as they are written for Flask."""
+
+    def make(app: Application) -> Application:
+        hooks = Hooks()
+        for name, value in fields(count):
+            hooks.after_request(lambda response, name=name, value=value: _with(response, name, value))
+        return hooks.wrap(app)
+
+    return make
+
+
+def _with(response: Any, name: str, value: str) -> Any:
+    response.headers[name] = value
+    return response
+
+
 CASES = (
     Case("ours/empty", "Stack()", empty),
     Case("ours/alone", "Headers(app, set=...)", alone, sends=names(1), limit="limit/headers"),
@@ -106,4 +123,8 @@ CASES = (
     Case("ours/custom-1", "1 x custom", several_custom(1), sends=names(1), limit="limit/headers"),
     Case("ours/custom-4", "4 x custom", several_custom(4), sends=names(4)),
     Case("ours/custom-20", "20 x custom", several_custom(20), sends=names(20)),
+    Case("ours/hooks-0", "Hooks, no hook", several_hooks(0)),
+    Case("ours/hooks-1", "Hooks, 1 after_request", several_hooks(1), sends=names(1)),
+    Case("ours/hooks-4", "Hooks, 4 after_request", several_hooks(4), sends=names(4)),
+    Case("ours/hooks-20", "Hooks, 20 after_request", several_hooks(20), sends=names(20)),
 )

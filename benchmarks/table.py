@@ -24,6 +24,7 @@ CASES: Final = tuple(case for cases in GROUPS.values() for case in cases)
 FAMILIES: Final = {
     "Headers": "ours/headers-",
     "custom layer": "ours/custom-",
+    "Hooks after_request": "ours/hooks-",
     "nested closure": "tight/",
     "nested class": "naive/",
     "Flask after_request": "flask/",

@@ -14,6 +14,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from middleware import match as match
+    from middleware.hooks.layer import Hooks as Hooks
     from middleware.http.csp import NONCE as NONCE
     from middleware.http.fields import Fields as Fields
     from middleware.layers.compression import Compress as Compress
@@ -49,6 +50,7 @@ _HOMES = {
     "Gzip": "layers.compression",
     "HSTS": "layers.policies",
     "Headers": "layers.headers",
+    "Hooks": "hooks.layer",
     "Measurement": "layers.recorder",
     "Middleware": "wsgi.middleware",
     "NONCE": "http.csp",

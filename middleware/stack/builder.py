@@ -12,6 +12,7 @@ from middleware.stack.rules import RULES, Finding
 from middleware.wsgi.errors import ConfigError
 from middleware.wsgi.middleware import Middleware
 from middleware.wsgi.pipeline import pipeline
+from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -249,11 +250,13 @@ def _waived(waive: Iterable[str]) -> frozenset[str]:
 
 
 def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) -> Application:
-    """One pass for the layers between two externals; where errors are answered, also where there are none."""
+    """One pass for the layers between two that split; where errors are answered, also where there are none."""
     inside: list[Middleware] = []
-    for layer in reversed(layers):
-        if isinstance(layer, External):
-            app = layer.around(_pass(app, inside, respond=respond))
+    for place in reversed(range(len(layers))):
+        layer = layers[place]
+        if isinstance(layer, Splitting):
+            further_out = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
+            app = layer.around(_pass(app, inside, respond=respond and not further_out))
             inside = []
         else:
             inside.insert(0, layer)

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import ConfigError
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from typing_extensions import Self
 
     from middleware.wsgi.types import Application
 
@@ -38,7 +36,7 @@ KNOWN: Final[dict[str, Effects]] = {
 }
 
 
-class External(Middleware):
+class External(Splitting):
     """Puts a WSGI middleware of another library into a stack.
 
     `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. It splits the stack
@@ -94,13 +92,3 @@ class External(Middleware):
         args, options = self._arguments
         shown = [getattr(self.factory, "__qualname__", repr(self.factory)), *map(repr, args)]
         return [*shown, *(f"{name}={value!r}" for name, value in options.items())]
-
-    def wrap(self, app: Application) -> Self:
-        """Return a copy that is bound to `app` and so is a WSGI application."""
-        return self._changed(app=app)
-
-    def _bind(self) -> None:
-        if self.app is None:
-            super()._bind()
-        else:
-            self.__dict__["_run"] = self.around(self.app)

@@ -127,16 +127,16 @@ def _late(exchange: Exchange, body: Iterable[bytes]) -> Body:
 def _untouched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     """Hand on a stream as the same object, so that the server's file_wrapper works, unless it has to be watched."""
     plan = exchange.plan
-    is_file = _is_file(exchange.environ, body)
-    if plan.closers and is_file:
+    from_server = is_file(exchange.environ, body)
+    if plan.closers and from_server:
         return _watched(exchange, body)
-    if plan.closers or (plan.respond and not is_file):
+    if plan.closers or (plan.respond and not from_server):
         return Body(exchange, body)
     exchange.transforms = exchange.body = exchange.source = None
     return body
 
 
-def _is_file(environ: Environ, body: object) -> bool:
+def is_file(environ: Environ, body: object) -> bool:
     """Whether it came from the server's file wrapper (PEP 3333 "Optional Platform-Specific File Handling")."""
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type):

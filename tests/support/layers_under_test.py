@@ -11,12 +11,15 @@ from middleware import (
     External,
     Gzip,
     Headers,
+    Hooks,
     Middleware,
     SecurityHeaders,
     Stack,
     Timing,
     match,
 )
+from middleware.hooks import g
+from middleware.hooks import request as hooked_request
 
 
 class Upper(Middleware):
@@ -70,6 +73,21 @@ class Sees(Middleware):
         response.headers.get("Content-Type")
 
 
+def hooked(*, torn_down=False, **options) -> Hooks:
+    """Hooks that use `g` and `request`, and leave errors to others."""
+    hooks = Hooks(propagate_exceptions=True, **options)
+    hooks.before_request(lambda: setattr(g, "path", hooked_request.path))
+
+    @hooks.after_request
+    def stamp(response):
+        response.headers["X-Path"] = g.path
+        return response
+
+    if torn_down:
+        hooks.teardown_request(lambda error: g.path)
+    return hooks
+
+
 def plain(app, environ=None):
     def run(environ, start_response):
         return app(environ, start_response)
@@ -101,6 +119,11 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "zstd": ([Compress(codings="zstd")], bytes),
     "compress-conditional": ([Compress(etag="weak").when(match.path("/"))], bytes),
     "compress-rewritten": ([Compress(), Upper()], bytes.upper),
+    "hooks": ([Hooks(propagate_exceptions=True)], bytes),
+    "hooks-header": ([hooked()], bytes),
+    "hooks-teardown": ([hooked(torn_down=True)], bytes),
+    "hooks-flask": ([hooked(torn_down=True, teardown="flask")], bytes),
+    "hooks-between": ([Headers(set={"X-Set": "1"}), hooked(torn_down=True), Headers(set={"X-In": "1"})], bytes),
     "witness": ([Witness(seen=[])], bytes),
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),

@@ -1,0 +1,94 @@
+"""Cookies: one Set-Cookie value, by Flask's arguments (RFC 6265 4.1)."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime, formatdate
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
+_ESCAPED: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
+_SAME_SITE: Final = ("Strict", "Lax", "None")
+
+
+def dumped(
+    key: str,
+    value: str = "",
+    *,
+    max_age: timedelta | float | None = None,
+    expires: str | datetime | float | None = None,
+    path: str | None = "/",
+    domain: str | None = None,
+    secure: bool = False,
+    httponly: bool = False,
+    samesite: str | None = None,
+    partitioned: bool = False,
+) -> str:
+    """The value of a Set-Cookie line.
+
+    Errors: TypeError for a value that is no str; ValueError for a `samesite` that browsers do not know.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"the value of a cookie is a str, not {value!r}")
+    attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
+        ("Domain", domain or None, _domain),
+        ("Expires", expires, http_date),
+        ("Max-Age", max_age, _seconds),
+        ("Secure", _flag(secure or partitioned), str),
+        ("HttpOnly", _flag(httponly), str),
+        ("Path", path or None, _path),
+        ("SameSite", samesite or None, _same_site),
+        ("Partitioned", _flag(partitioned), str),
+    )
+    given = [f"{name}={written(text)}".removesuffix("=") for name, text, written in attributes if text is not None]
+    return "; ".join((f"{key}={_quoted(value)}", *given))
+
+
+def _flag(given: object) -> str | None:
+    return "" if given else None
+
+
+def _domain(value: str) -> str:
+    return value.partition(":")[0].lstrip(".").encode("idna").decode("ascii")
+
+
+def _path(value: str) -> str:
+    return quote(value, safe="%!$&'()*+,/:=@")
+
+
+def http_date(value: str | datetime | float) -> str:
+    """The time as HTTP writes it (RFC 9110 5.6.7); one without a zone is UTC, a str is taken as it is."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
+    return formatdate(value, usegmt=True)
+
+
+def _seconds(value: timedelta | float) -> int:
+    return int(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+def _same_site(value: str) -> str:
+    if value.title() not in _SAME_SITE:
+        raise ValueError(f"samesite: one of {', '.join(_SAME_SITE)}; got {value!r}")
+    return value.title()
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + "".join(map(_character, value.encode())) + '"'
+
+
+def _character(byte: int) -> str:
+    """One byte within quotes; what may not stand there as three octal digits, as http.cookies reads it."""
+    if byte in _ESCAPED:
+        return _ESCAPED[byte]
+    return f"\\{byte:03o}" if byte < 0x20 or byte >= 0x7F or byte in b",;" else chr(byte)

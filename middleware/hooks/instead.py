@@ -1,0 +1,94 @@
+"""Instead: names of Flask's or of WebOb's that hooks do not have, and what to use instead of each.
+
+A name whose two meanings cannot both be had is missing on purpose: a value of another type than a function expects is
+found out later, and elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+_HEADER: Final = "use response.headers[{!r}]"
+_OWN: Final = "use webob.Request(request.environ).{}, whose type is WebOb's"
+_ROUTED: Final = "the application has routed the request by itself; use request.path, or a scope or route of Hooks"
+_FORM: Final = "forms are parsed by WebOb"
+
+REQUEST: Final = {
+    "accept_charsets": _OWN.format("accept_charset"),
+    "accept_encodings": _OWN.format("accept_encoding"),
+    "accept_languages": _OWN.format("accept_language"),
+    "accept_mimetypes": _OWN.format("accept"),
+    "application": "use Hooks(app) to wrap an application",
+    "blueprint": _ROUTED,
+    "blueprints": _ROUTED,
+    "cache_control": _OWN.format("cache_control"),
+    "close": "the request needs no closing",
+    "content_encoding": "use request.headers.get('Content-Encoding')",
+    "content_md5": "use request.headers.get('Content-MD5')",
+    "endpoint": _ROUTED,
+    "form_data_parser_class": _FORM,
+    "from_values": "use Request.blank(path)",
+    "if_match": _OWN.format("if_match"),
+    "if_none_match": _OWN.format("if_none_match"),
+    "if_range": _OWN.format("if_range"),
+    "input_stream": "use request.stream",
+    "is_multiprocess": "use request.environ['wsgi.multiprocess']",
+    "is_multithread": "use request.environ['wsgi.multithread']",
+    "is_run_once": "use request.environ['wsgi.run_once']",
+    "make_form_data_parser": _FORM,
+    "max_content_length": "compare request.content_length in a before_request hook and abort(413)",
+    "max_form_memory_size": "compare request.content_length in a before_request hook and abort(413)",
+    "max_form_parts": "compare request.content_length in a before_request hook and abort(413)",
+    "on_json_loading_failed": "use request.get_json(silent=True)",
+    "pragma": "use request.headers.get('Pragma')",
+    "range": _OWN.format("range"),
+    "routing_exception": _ROUTED,
+    "server": "use request.environ['SERVER_NAME'] and request.environ['SERVER_PORT']",
+    "shallow": "a request reads nothing until it is asked to",
+    "trusted_hosts": "use middleware.match.host in a scope, or abort(400)",
+    "url_rule": _ROUTED,
+    "want_form_data_parsed": "use request.form",
+}
+RESPONSE: Final = {
+    "autocorrect_location_header": "Location is sent as it is",
+    "automatically_set_content_length": "Content-Length is set with the data",
+    "content_range": _HEADER.format("Content-Range"),
+    "content_security_policy": _HEADER.format("Content-Security-Policy"),
+    "content_security_policy_report_only": _HEADER.format("Content-Security-Policy-Report-Only"),
+    "cross_origin_embedder_policy": _HEADER.format("Cross-Origin-Embedder-Policy"),
+    "cross_origin_opener_policy": _HEADER.format("Cross-Origin-Opener-Policy"),
+    "default_mimetype": "it is text/html; give make_response what has another",
+    "default_status": "it is 200; set response.status_code",
+    "force_type": "use make_response(value)",
+    "from_app": "use make_response(application)",
+    "get_app_iter": "use response.response",
+    "get_wsgi_headers": "use response.headers.to_wsgi_list()",
+    "get_wsgi_response": "use response.status, response.headers and response.response",
+    "implicit_sequence_conversion": "a streamed body is read by get_data()",
+    "json_module": "the json of Python is used",
+    "max_cookie_size": "browsers take about 4 KiB",
+    "stream": "use response.response",
+    "www_authenticate": _HEADER.format("WWW-Authenticate"),
+}
+
+
+def missing(kind: str, name: str) -> str:
+    """What to say of a name that is not there."""
+    table = REQUEST if kind == "request" else RESPONSE
+    instead = table.get(name, "put what is your own on g" if kind == "request" else "put fields of your own in headers")
+    return f"a {kind} has no {name!r}: {instead}"
+
+
+class Missing:
+    """An attribute that is missing on purpose."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self._said = missing(kind, name)
+
+    def __get__(self, instance: object, owner: type) -> Missing:
+        if instance is None:
+            return self
+        raise AttributeError(self._said)
+
+    def __set__(self, instance: object, value: object) -> NoReturn:
+        raise AttributeError(self._said)

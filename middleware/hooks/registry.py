@@ -1,0 +1,158 @@
+"""Registry: which functions there are, in which scopes; which of them take part in a request, and in which order.
+
+Scopes of a request, outermost first: the root, then, at each depth, the prefix scope with the longest prefix, the
+pattern and predicate scopes that match, in the order in which they were made, each followed by what lies within it; a
+route comes after its sister scopes, and of several the one with the most literal segments.
+
+Scopes are known before the application runs, so that they take part under their prefix where it has no route as well;
+blueprints in Flask do not.
+
+before: outermost scope first, in the order of registration. after and teardown: innermost scope first, the last
+registered first (`after_order="registration"`: within a scope, the first registered first). errorhandlers: a handler
+for the code of the error comes before one for its class; within that, the innermost scope; within that, the nearest
+class of the error's MRO.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+
+from middleware.hooks.awaited import called
+from middleware.hooks.errors import code_of, lineage, slot_of
+from middleware.hooks.places import EVERYWHERE, Asked, Prefix, Route
+from middleware.http.paths import resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from middleware.hooks.context import Context
+    from middleware.hooks.places import Match, Place
+    from middleware.wsgi.types import Environ
+
+    Hook: TypeAlias = Callable[..., Any]
+    Handlers: TypeAlias = dict[int | None, dict[type, Hook]]
+
+
+class Scope:
+    """The hooks of one place: all requests, or those that a prefix, a pattern, a predicate or a route takes in."""
+
+    def __init__(self, place: Place = EVERYWHERE) -> None:
+        self.place = place
+        self.before: list[Hook] = []
+        self.after: list[Hook] = []
+        self.teardown: list[Hook] = []
+        self.handlers: Handlers = {}
+        self.within: list[Scope] = []
+
+    def handle(self, key: object, function: Hook) -> None:
+        """Register a handler; one for the same code and class takes the place of that before."""
+        code, kind = slot_of(key)
+        self.handlers.setdefault(code, {})[kind] = called(function)
+
+
+class Plan(NamedTuple):
+    """The hooks of one request, in the order in which they run."""
+
+    before: tuple[Hook, ...]
+    after: tuple[Hook, ...]
+    teardown: tuple[Hook, ...]
+    handlers: tuple[Handlers, ...]  # innermost scope first
+
+    def handler(self, error: BaseException, codes: Iterable[int | None] | None = None) -> Hook | None:
+        """The errorhandler for this error, or None. `codes`: look under these codes only."""
+        code = code_of(error)
+        for slot in codes or ((None,) if code is None else (code, None)):
+            for handlers in self.handlers:
+                found = _nearest(handlers.get(slot), type(error))
+                if found is not None:
+                    return found
+        return None
+
+
+def _nearest(handlers: dict[type, Hook] | None, kind: type) -> Hook | None:
+    if not handlers:
+        return None
+    return next((handlers[base] for base in lineage(kind) if base in handlers), None)
+
+
+class Registry:
+    """The scopes of one Hooks object, which all of its copies share."""
+
+    def __init__(self, *, reverse: bool) -> None:
+        self.root = Scope()
+        self._scopes = [self.root]
+        self._reverse = reverse
+        self._common: Plan | None = None
+        self._plan = lru_cache(maxsize=256)(self._made)
+
+    def add(self, scope: Scope, to: Scope) -> None:
+        """Have a scope within another."""
+        to.within.append(scope)
+        self._scopes.append(scope)
+
+    def open_for(self, what: str) -> None:
+        """Refuse what comes too late: AssertionError, as in Flask."""
+        if self._common is not None:
+            raise AssertionError(
+                f"{what} was called after the first request: not every request would see it alike; register before that"
+            )
+
+    def close(self) -> None:
+        """Take no more: a request is there."""
+        self._common = self._common or self._made((self.root,))
+
+    @property
+    def tears_down(self) -> bool:
+        """Whether there is a teardown hook anywhere."""
+        return any(scope.teardown for scope in self._scopes)
+
+    def count(self, kind: str) -> int:
+        """How many hooks of a kind there are."""
+        return sum(len(getattr(scope, kind)) for scope in self._scopes)
+
+    def plan_for(self, context: Context) -> Plan:
+        """The hooks for a request; what scopes find in its path goes to `view_args`."""
+        plan = context.plan = cast("Plan", self._common)
+        if len(self._scopes) == 1:
+            return plan
+        context.view_args = {}
+        path = resolved(context.path[1].encode("latin-1", "replace").decode("utf-8", "replace"))
+        return self._plan((self.root, *_matching(self.root, context.environ, path, context.view_args)))
+
+    def _made(self, scopes: Sequence[Scope]) -> Plan:
+        inward = tuple(reversed(scopes))
+        step = -1 if self._reverse else 1
+        return Plan(
+            _each(scope.before for scope in scopes),
+            _each(scope.after[::step] for scope in inward),
+            _each(scope.teardown[::-1] for scope in inward),
+            tuple(scope.handlers for scope in inward if scope.handlers),
+        )
+
+
+def _each(lists: Iterable[list[Hook]]) -> tuple[Hook, ...]:
+    return tuple(chain.from_iterable(lists))
+
+
+def named(function: object) -> str:
+    """A function as people find it."""
+    return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"
+
+
+def _matching(scope: Scope, environ: Environ, path: str, view_args: dict[str, Any]) -> Iterator[Scope]:
+    """The scopes within this one that take part, outermost first."""
+    found = [(inner, match) for inner in scope.within if (match := inner.place.match(environ, path)) is not None]
+    for inner, match in _chosen(found):
+        view_args.update(match.found)
+        yield inner
+        yield from _matching(inner, environ, match.rest, view_args)
+
+
+def _chosen(found: Sequence[tuple[Scope, Match]]) -> Iterator[tuple[Scope, Match]]:
+    """Of prefixes the longest, of routes the most literal, of everything else all."""
+    for kind in (Prefix, Asked, Route):
+        alike = [each for each in found if isinstance(each[0].place, kind)]
+        best = max((scope.place.rank for scope, _ in alike), default=0)
+        yield from (each for each in alike if each[0].place.rank == best)

@@ -1,0 +1,218 @@
+"""ResponseFields: the attributes of a response that are header fields, where Flask's differ from WebOb's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha1
+from json import dumps, loads
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.hooks.cookies import dumped
+from middleware.hooks.header_values import CacheControl, HeaderSet
+from middleware.http.vary import members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.hooks.headers import ResponseHeaders
+
+_TEXTUAL: Final = ("application/ecmascript", "application/javascript", "application/sql", "application/xml")
+
+
+def _field(name: str, read: Callable[[str], Any] = str, written: Callable[[Any], object] = str, about: str = "") -> Any:
+    """An attribute that is one field: None if it is not there; None takes it away."""
+
+    def get(self: ResponseFields) -> Any:
+        value = self.headers.get(name)
+        return None if value is None else read(value)
+
+    def set_to(self: ResponseFields, value: Any) -> None:
+        if value is None:
+            del self.headers[name]
+        else:
+            self.headers[name] = written(value)
+
+    return property(get, set_to, lambda self: self.headers.remove(name), about or f"{name}, or None.")
+
+
+def _members(name: str) -> Any:
+    """An attribute that is a list in one field, to be edited in place."""
+
+    def get(self: ResponseFields) -> HeaderSet:
+        return HeaderSet(members(self.headers.get_all(name)), partial(_store, self.headers, name))
+
+    def set_to(self: ResponseFields, value: str | Iterable[str] | None) -> None:
+        _store(self.headers, name, value if isinstance(value, str) else ", ".join(value or ()))
+
+    return property(get, set_to, lambda self: self.headers.remove(name), f"The members of {name}.")
+
+
+def _store(headers: ResponseHeaders, name: str, value: str) -> None:
+    if value:
+        headers[name] = value
+    else:
+        del headers[name]
+
+
+class ResponseFields:
+    """Attributes over `headers` and the body."""
+
+    headers: ResponseHeaders
+    get_data: Callable[..., Any]
+    set_data: Callable[..., None]
+
+    content_type = _field("Content-Type", about="The whole Content-Type, verbatim, or None.")
+    content_length = _field("Content-Length", int, int)
+    age = _field(
+        "Age",
+        lambda value: timedelta(seconds=int(value)),
+        lambda value: int(value.total_seconds() if isinstance(value, timedelta) else value),
+    )
+    access_control_allow_origin = _field("Access-Control-Allow-Origin")
+    access_control_max_age = _field("Access-Control-Max-Age", int)
+    access_control_allow_headers = _members("Access-Control-Allow-Headers")
+    access_control_allow_methods = _members("Access-Control-Allow-Methods")
+    access_control_expose_headers = _members("Access-Control-Expose-Headers")
+    allow = _members("Allow")
+    content_language = _members("Content-Language")
+    vary = _members("Vary")
+
+    @property
+    def access_control_allow_credentials(self) -> bool:
+        """Whether Access-Control-Allow-Credentials is there."""
+        return "Access-Control-Allow-Credentials" in self.headers
+
+    @access_control_allow_credentials.setter
+    def access_control_allow_credentials(self, value: bool) -> None:
+        _store(self.headers, "Access-Control-Allow-Credentials", "true" if value else "")
+
+    # -- media type ----------------------------------------------------------------------------------------------
+
+    @property
+    def mimetype(self) -> str | None:
+        """The media type without parameters. Set, text gets charset=utf-8."""
+        value = self.content_type
+        return None if value is None else value.partition(";")[0].strip()
+
+    @mimetype.setter
+    def mimetype(self, value: str) -> None:
+        textual = value.startswith("text/") or value in _TEXTUAL or value.endswith("+xml")
+        self.content_type = f"{value}; charset=utf-8" if textual and "charset" not in value else value
+
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        """The parameters of the media type; to change them, set `content_type`."""
+        pairs = [part.partition("=") for part in (self.content_type or "").split(";")[1:]]
+        return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+
+    # -- caching -------------------------------------------------------------------------------------------------
+
+    @property
+    def cache_control(self) -> CacheControl:
+        """The directives of Cache-Control, to be edited in place."""
+        text = ", ".join(self.headers.get_all("Cache-Control"))
+        return CacheControl(text, partial(_store, self.headers, "Cache-Control"))
+
+    @cache_control.setter
+    def cache_control(self, value: str | CacheControl) -> None:
+        _store(self.headers, "Cache-Control", str(value))
+
+    def set_etag(self, etag: str, weak: bool = False) -> None:  # noqa: FBT001, FBT002 - Flask's signature
+        """Set the ETag, without its quotes (RFC 9110 8.8.3). ValueError for one with quotes."""
+        if '"' in etag:
+            raise ValueError(f"an entity tag has no quotes in it; got {etag!r}")
+        self.headers["ETag"] = f'W/"{etag}"' if weak else f'"{etag}"'
+
+    def get_etag(self) -> tuple[str, bool] | tuple[None, None]:
+        """The ETag without its quotes, and whether it is weak; (None, None) if there is none."""
+        value = self.headers.get("ETag")
+        if value is None:
+            return None, None
+        weak = value[:2] in ("W/", "w/")
+        return (value[2:] if weak else value).strip('"'), weak
+
+    def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Set an ETag made of the data, unless there is one. Reads a body that is streamed."""
+        if overwrite or "ETag" not in self.headers:
+            self.set_etag(sha1(self.get_data(), usedforsecurity=False).hexdigest(), weak)
+
+    # -- JSON ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the media type is that of JSON."""
+        mimetype = self.mimetype or ""
+        return mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))
+
+    def get_json(self, force: bool = False, silent: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """The data as JSON says it. None if the media type is another, unless `force`.
+
+        Errors: ValueError for data that is no JSON, unless `silent`.
+        """
+        if not (force or self.is_json):
+            return None
+        try:
+            return loads(self.get_data())
+        except ValueError:
+            if silent:
+                return None
+            raise
+
+    @property
+    def json(self) -> Any:
+        """`get_json()`. Set, the data and the media type."""
+        return self.get_json()
+
+    @json.setter
+    def json(self, value: Any) -> None:
+        self.set_data(dumps(value, separators=(",", ":")))
+        self.content_type = "application/json"
+
+    json_body = json  # WebOb's name
+
+    # -- cookies -------------------------------------------------------------------------------------------------
+
+    def set_cookie(  # noqa: PLR0917 - Flask's signature
+        self,
+        key: str,
+        value: str = "",
+        max_age: timedelta | float | None = None,
+        expires: str | datetime | float | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,  # noqa: FBT001, FBT002
+        httponly: bool = False,  # noqa: FBT001, FBT002
+        samesite: str | None = None,
+        partitioned: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Set a cookie; those that are set already stay.
+
+        Errors: TypeError for a value that is no str; ValueError for a `samesite` that browsers do not know.
+        """
+        cookie = dumped(
+            key,
+            value,
+            max_age=max_age,
+            expires=expires,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+        )
+        self.headers.add("Set-Cookie", cookie)
+
+    def delete_cookie(  # noqa: PLR0917
+        self,
+        key: str,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = False,  # noqa: FBT001, FBT002
+        httponly: bool = False,  # noqa: FBT001, FBT002
+        samesite: str | None = None,
+        partitioned: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Have the browser forget a cookie, by the path and domain with which it was set."""
+        self.set_cookie(key, "", 0, 0, path, domain, secure, httponly, samesite, partitioned)

@@ -1,0 +1,73 @@
+"""Teardown: the end of a request, once, whoever brings it about."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from middleware.hooks.context import bound
+from middleware.hooks.registry import named
+from middleware.wsgi.held import close
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.hooks.context import Context
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+_KEY: Final = "middleware.hooks"
+logger = logging.getLogger("middleware.hooks")
+
+
+def passages_of(environ: Environ) -> dict[object, Context]:
+    """The contexts whose end is still to come, by the hooked applications that the request is in."""
+    passages: dict[object, Context] = environ.setdefault(_KEY, {})
+    return passages
+
+
+def tear_down(owner: object, environ: Environ, error: BaseException | None) -> None:
+    """End the request of this hooked application."""
+    end(passages_of(environ).pop(owner), error)
+
+
+def end(context: Context, error: BaseException | None) -> None:
+    """Call every teardown_request hook with the error that nobody took; log what they raise, raise the first of it."""
+    told, context.error = context.error or error, None
+    with bound(context):
+        failures = [failure for hook in context.plan.teardown if (failure := _failure(hook, told)) is not None]
+    if failures:
+        try:
+            raise failures[0]
+        finally:
+            failures.clear()  # they lead back to this frame
+            told = error = None
+
+
+def _failure(hook: Callable[..., object], told: BaseException | None) -> BaseException | None:
+    try:
+        hook(told)
+    except BaseException as failure:
+        logger.exception("The teardown_request hook %s failed", named(hook))
+        return failure
+    return None
+
+
+def early(app: Application, owner: object) -> Application:
+    """The application with its teardown before the body is iterated, which is Flask's moment."""
+
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            body = app(environ, start_response)
+        except BaseException as error:
+            with suppress(BaseException):  # logged; the first error is the one to be raised
+                tear_down(owner, environ, error)
+            raise
+        try:
+            tear_down(owner, environ, None)
+        except BaseException:
+            close(body)
+            raise
+        return body
+
+    return run

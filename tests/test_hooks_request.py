@@ -1,0 +1,347 @@
+"""Request: what works as in Flask, compared with Flask itself; the body, that is left whole; and what neither has."""
+
+from __future__ import annotations
+
+import io
+
+import flask
+import pytest
+from webob import BaseRequest
+
+from gateway import environ, serve
+from hooked import ask
+from middleware import Hooks
+from middleware.hooks import Request, g, request
+from middleware.hooks.instead import REQUEST
+from middleware.hooks.values import MultiDict
+
+FORM = "application/x-www-form-urlencoded"
+PARTS = (
+    b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="f"; filename="f.txt"\r\n'
+    b"Content-Type: text/x\r\n\r\nfile\r\n--x--\r\n"
+)
+
+
+def posted(body, kind=FORM, method="POST", **more):
+    return {
+        "method": method,
+        "CONTENT_TYPE": kind,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+        **more,
+    }
+
+
+REQUESTS = {
+    "plain": {},
+    "query": {"path": "/p\xc3\xa9/x", "QUERY_STRING": "a=1&a=2&b=&c=%C3%A9&d", "SCRIPT_NAME": "/root"},
+    "broken": {"path": "/\xff", "QUERY_STRING": "a=%FF"},
+    "https": {"wsgi.url_scheme": "https", "HTTP_HOST": "a.example:8443"},
+    "head": {
+        "HTTP_USER_AGENT": "Agent/1",
+        "HTTP_REFERER": "http://x/",
+        "HTTP_ORIGIN": "http://o",
+        "HTTP_COOKIE": "a=1; b=2",
+        "HTTP_X_FORWARDED_FOR": "1.1.1.1, 2.2.2.2",
+        "HTTP_DATE": "Fri, 20 Nov 2026 12:00:00 GMT",
+        "HTTP_IF_MODIFIED_SINCE": "Fri, 20 Nov 2026 12:00:00 GMT",
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT",
+        "REMOTE_ADDR": "3.3.3.3",
+        "REMOTE_USER": "me",
+    },
+    "basic": {"HTTP_AUTHORIZATION": "Basic bWU6cGE6c3M="},
+    "bearer": {"HTTP_AUTHORIZATION": "Bearer abc"},
+    "bad-basic": {"HTTP_AUTHORIZATION": "Basic !"},
+    "form": posted(b"a=1&a=2&b=%C3%A9", QUERY_STRING="a=0"),
+    "form-by-get": posted(b"a=1", method="GET", QUERY_STRING="q=1"),
+    "parts": posted(PARTS, "multipart/form-data; boundary=x"),
+    "json": posted(b'{"a": [1]}', "application/json"),
+    "json-suffix": posted(b"[1]", "Application/Problem+JSON; charset=utf-8"),
+    "bad-json": posted(b"{", "application/json"),
+    "text": posted(b"\xc3\xa9", "text/plain; charset=utf-8; x=y"),
+}
+ASKED = """
+r.method
+r.path
+r.full_path
+r.script_root
+r.root_path
+r.url
+r.base_url
+r.url_root
+r.root_url
+r.host
+r.host_url
+r.scheme
+r.is_secure
+r.query_string
+r.remote_addr
+r.remote_user
+r.referrer
+r.content_type
+r.content_length
+r.mimetype
+r.mimetype_params
+r.user_agent.string
+r.origin
+r.access_control_request_method
+r.access_route
+dict(r.cookies)
+r.cookies.get("a")
+r.date
+r.if_modified_since
+r.headers.get("User-Agent")
+r.headers.get("X-None")
+r.args["a"]
+r.args["none"]
+r.args.get("a")
+r.args.get("none", 5)
+r.args.get("a", type=int)
+r.args.get("c", 7, type=int)
+r.args.getlist("a")
+r.args.getlist("c", type=int)
+"a" in r.args
+sorted(r.args)
+len(r.args)
+list(r.args.items())
+list(r.args.items(multi=True))
+[(k, list(v)) for k, v in r.args.lists()]
+r.args.to_dict()
+r.args.to_dict(flat=False)
+sorted(r.form.items(multi=True))
+r.form["a"]
+r.form.getlist("a")
+[(k, v.filename) for k, v in r.files.items()]
+r.values.getlist("a")
+sorted(r.values)
+r.data
+r.get_data()
+r.get_data(as_text=True)
+r.get_data(parse_form_data=True)
+r.stream.read()
+r.is_json
+r.json
+r.get_json(silent=True)
+r.get_json(force=True)
+r.authorization.type
+r.authorization.username
+r.authorization.password
+r.authorization.token
+r.view_args or None
+r.foo
+"""
+
+
+def outcome(kind, asked, keys):
+    keys = dict(keys)
+    if "wsgi.input" in keys:
+        keys["wsgi.input"] = io.BytesIO(keys["wsgi.input"].getvalue())
+    made = kind(environ(keys.pop("path", "/"), keys.pop("method", "GET"), **keys))
+    try:
+        return eval(asked, {"r": made})  # noqa: S307 - the table's own lines
+    except Exception as error:  # noqa: BLE001 - compared
+        kinds = (each for each in type(error).__mro__ if each.__module__ == "builtins")
+        return getattr(error, "code", None) or next(kinds)
+    finally:
+        if kind is flask.Request:
+            made.close()
+
+
+FLASK_DIFFERS = {
+    ("r.get_json(force=True)", "form"),  # Flask has parsed the body away, we have not
+    ("r.authorization.token", "basic"),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.strip().splitlines())
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_same_as_in_flask(asked, name):
+    keys = REQUESTS[name]
+    app = flask.Flask("asked")
+    with app.app_context():
+        assert outcome(Request, asked, keys) == outcome(flask.Request, asked, keys) or (asked, name) in FLASK_DIFFERS
+
+
+WEBOB = [
+    ("r.GET['a']", "1"),
+    ("r.path_info", "/x"),
+    ("r.script_name", "/root"),
+    ("r.path_url", "http://127.0.0.1/root/x"),
+    ("r.application_url", "http://127.0.0.1/root"),
+    ("r.body", b"b=2"),
+    ("r.body_file.read()", b"b=2"),
+    ("r.POST['b']", "2"),
+    ("r.text", "b=2"),
+    ("r.domain", "127.0.0.1"),
+    ("r.path_qs", "/root/x?a=1"),
+    ("r.accept.acceptable_offers(['text/html'])", [("text/html", 1.0)]),
+    ("r.form.getall('b')", ["2"]),
+    ("str(r.user_agent)", "x"),
+    ("repr(r.args)", "MultiDict([('a', '1')])"),
+    ("r.stream.read() + r.get_data()", b"b=2b=2"),
+    ("r.access_control_request_headers", ["X-A", "X-B"]),
+]
+
+
+@pytest.mark.parametrize(("asked", "result"), WEBOB)
+def test_webobs_names_work_too(asked, result):
+    keys = posted(
+        b"b=2",
+        path="/x",
+        SCRIPT_NAME="/root",
+        QUERY_STRING="a=1",
+        HTTP_USER_AGENT="x",
+        HTTP_ACCEPT="text/html",
+        HTTP_ACCESS_CONTROL_REQUEST_HEADERS="X-A, X-B",
+    )
+    assert outcome(Request, asked, keys) == result
+
+
+@pytest.mark.parametrize("name", [*REQUEST, "minetype", "user"])
+def test_what_neither_has_says_what_to_use(name):
+    made = Request(environ())
+    for use in (lambda: getattr(made, name), lambda: setattr(made, name, "x")):
+        with pytest.raises(AttributeError, match=f"a request has no '{name}': "):
+            use()
+
+
+def test_a_path_that_is_set_reaches_the_application():
+    hooks = Hooks()
+
+    @hooks.before_request
+    def rewrite():
+        request.path_info, request.script_name = "/n\u00e9w", "/r"
+        assert (request.path, request.script_root) == ("/n\u00e9w", "/r")
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [(environ["SCRIPT_NAME"] + environ["PATH_INFO"]).encode("latin-1")]
+
+    assert ask(hooks, "/old", app).body.decode() == "/r/n\u00e9w"
+
+
+def test_a_name_that_is_missing_is_a_400():
+    hooks = Hooks()
+    hooks.before_request(lambda: request.args["none"])
+    assert ask(hooks).status == "400 BAD REQUEST"
+    hooks = Hooks()
+    hooks.before_request(lambda: request.args["none"])
+    hooks.errorhandler(KeyError)(lambda error: "never: the code goes before the class")
+    hooks.errorhandler(400)(lambda error: f"missing {error.code}")
+    assert ask(hooks).body == b"missing 400"
+
+
+def test_a_multidict_has_first_values():
+    values = MultiDict([("a", 1), ("a", 2)])
+    assert (values["a"], values.get("a"), values.getall("a"), dict(values)) == (1, 1, [1, 2], {"a": 1})
+
+
+# -- the body --------------------------------------------------------------------------------------------------------
+
+BIG = b"a=" + b"x" * 100_000
+READS = [
+    lambda: request.form["a"],
+    lambda: request.get_data(),
+    lambda: request.data,
+    lambda: request.values["a"],
+    lambda: request.get_json(force=True, silent=True),
+    lambda: request.stream.read(1),
+    lambda: request.files.get("f"),
+    lambda: request.body,
+    lambda: request.text,
+    lambda: request.POST,
+    lambda: [request.form, request.get_data(), request.form],
+]
+
+
+def echo(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))]
+
+
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("body", [b"a=1", BIG], ids=["small", "big"])
+def test_what_a_hook_reads_is_left_for_the_application(read, body):
+    hooks = Hooks()
+    hooks.before_request(lambda: [read()].clear())
+    assert ask(hooks, app=echo, **posted(body)).body == body
+
+
+def test_a_request_of_ones_own_leaves_the_body_at_its_start():
+    given = environ(**{key: value for key, value in posted(b"a=1").items() if key != "method"})
+    assert (Request(given).form["a"], given["wsgi.input"].read()) == ("1", b"a=1")
+
+
+def test_a_body_that_a_hook_sets_is_what_the_application_gets():
+    hooks = Hooks()
+
+    @hooks.before_request
+    def replace():
+        assert request.form["a"] == "1"
+        request.body = b"a=two"
+        assert request.form["a"] == "two"
+
+    assert ask(hooks, app=echo, **posted(b"a=1")).body == b"a=two"
+
+
+def test_a_big_body_is_kept_as_a_file_with_lines():
+    hooks = Hooks()
+    hooks.before_request(lambda: g.setdefault("lines", len(list(request.stream))) and None)
+    hooks.after_request(lambda response: response.headers.set("X-Lines", g.lines) or response)
+    body = b"line\n" * 9000
+    answer = ask(hooks, app=echo, **posted(body, "text/plain"))
+    assert (answer.body, answer.get("X-Lines")) == (body, "9000")
+
+
+def test_a_file_that_a_hook_reads_is_left_too():
+    hooks = Hooks()
+
+    @hooks.before_request
+    def look():
+        g.file = request.files["f"].file.read()
+
+    hooks.after_request(lambda response: response.headers.set("X-File", g.file.decode()) or response)
+    answer = ask(hooks, app=echo, **posted(PARTS, "multipart/form-data; boundary=x"))
+    assert (answer.body, answer.get("X-File")) == (PARTS, "file")
+
+
+def test_a_body_without_a_length_is_left_too():
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [environ["wsgi.input"].read()]
+
+    hooks = Hooks()
+    hooks.before_request(lambda: g.setdefault("data", request.get_data()) and None)
+    hooks.after_request(lambda response: response.headers.set("X-Data", g.data.decode()) or response)
+    keys = {"wsgi.input_terminated": True, "wsgi.input": io.BytesIO(b"chunked"), "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = serve(hooks.wrap(app), method="POST", lint=False, **keys)
+    assert (answer.body, answer.get("X-Data")) == (b"chunked", "chunked")
+
+
+def test_what_the_application_has_read_is_there_for_who_read_it_before():
+    hooks = Hooks()
+    hooks.before_request(lambda: request.get_data() and None)
+    hooks.after_request(lambda response: response.headers.set("X-A", request.form["a"]) or response)
+    assert ask(hooks, app=echo, **posted(b"a=1")).get("X-A") == "1"
+
+
+def test_what_the_application_has_read_is_gone_for_others(caplog):
+    hooks = Hooks()
+    hooks.after_request(lambda response: response.headers.set("X-A", request.form["a"]) or response)
+    assert ask(hooks, app=echo, **posted(b"a=1")).status == "500 INTERNAL SERVER ERROR"
+    assert "a before_request hook that reads it keeps it" in caplog.text
+
+
+def test_a_hook_that_reads_nothing_leaves_the_input_alone():
+    hooks, seen = Hooks(), []
+    hooks.before_request(lambda: seen.append((request.path, request.args, request.content_length)))
+    given = io.BytesIO(b"a=1")
+    answer = ask(hooks, app=echo, **posted(b"a=1", **{"wsgi.input": given}), lint=False)
+    assert answer.environ["wsgi.input"] is given
+    assert answer.environ.keys() <= {*environ(**posted(b"")).keys(), "REQUEST_METHOD", "PATH_INFO"}
+
+
+def test_a_request_is_webobs():
+    assert isinstance(Request(environ()), BaseRequest)
+    assert Request.blank("/x?a=1").args["a"] == "1"
