@@ -8,7 +8,7 @@ import platform
 import sys
 from pathlib import Path
 
-from benchmarks import clock, imports
+from benchmarks import clock, encoding, imports
 from benchmarks.gates import GATES
 from benchmarks.results import Results
 from benchmarks.table import CASES, lines
@@ -19,7 +19,7 @@ def main() -> int:
     options = _options()
     print(f"Python {platform.python_version()}, {options.rounds} batches of {clock.BATCH * 1000} ms each", flush=True)
     fastest = clock.fastest([case for case in CASES if not case.missing], options.rounds)
-    results = Results(fastest, imports.milliseconds(options.imports))
+    results = Results(fastest, imports.milliseconds(options.imports), encoding.measured())
     print(*lines(results), sep="\n")
     held = {gate.what: gate.holds(results) for gate in GATES}
     if options.json is not None:

@@ -28,6 +28,20 @@ class Gate:
         return self.figure(results) <= self.most
 
 
+def _over_codec(results: Results, kib: int) -> float:
+    """The whole request in units of the codec that needs no package."""
+    row = results.encoding.row("gzip zlib", kib)
+    return 1 / row.efficiency if row is not None else 0.0
+
+
+def _isal(results: Results) -> tuple[float, float]:
+    """Time and size of isal, in units of zlib at 6; nothing where it is not installed."""
+    row = results.encoding.row("gzip isal", 100)
+    if row is None:
+        return 0.0, 0.0
+    return row.raw / results.encoding.zlib6, row.sent / results.encoding.zlib6_bytes
+
+
 GATES = (
     Gate("an empty stack, other than the application", 0, "objects", lambda _: float(empty(page) is not page)),
     Gate("Headers + Timing", 1.6, "x by hand", lambda results: results.ratio("ours/both", "limit/both")),
@@ -45,5 +59,13 @@ GATES = (
     Gate("one more after_request hook", 0.6, "µs", lambda results: results.step("ours/hooks-")),
     Gate("20 Headers", 4, "x 4 Headers", lambda results: results.ratio("ours/headers-20", "ours/headers-4")),
     Gate("20 custom layers", 4, "x 4 custom", lambda results: results.ratio("ours/custom-20", "ours/custom-4")),
+    Gate("gzip of 1 KiB, the whole request", 1 / 0.72, "x codec", lambda results: _over_codec(results, 1)),
+    Gate("gzip of 10 KiB, the whole request", 1 / 0.92, "x codec", lambda results: _over_codec(results, 10)),
+    Gate("gzip of 100 KiB, the whole request", 1 / 0.97, "x codec", lambda results: _over_codec(results, 100)),
+    Gate("gzip by isal, 100 KiB: time", 0.2, "x zlib at 6", lambda results: _isal(results)[0]),
+    Gate("gzip by isal, 100 KiB: size", 1.12, "x zlib at 6", lambda results: _isal(results)[1]),
+    Gate("256 MiB streamed through gzip: growth", 1024, "KiB", lambda results: results.encoding.streamed.growth),
+    Gate("memory of one stream", 400, "KiB", lambda results: results.encoding.streamed.heap),
+    Gate("a chunk of a stream is decodable after", 5, "ms", lambda results: results.encoding.streamed.slowest),
     Gate("import middleware", 15, "ms", lambda results: results.imports["import middleware"]),
 )

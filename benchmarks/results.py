@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.encoding import Encoding
 
 
 @dataclass(frozen=True)
 class Results:
-    """Microseconds a request by the key of the case, milliseconds by what is imported."""
+    """Microseconds a request by the key of the case, milliseconds by what is imported, and what encoding takes."""
 
     microseconds: dict[str, float]
     imports: dict[str, float]
+    encoding: Encoding
 
     def has(self, *keys: str) -> bool:
         """Whether all of these cases were measured."""
@@ -32,4 +36,9 @@ class Results:
     def plain(self) -> dict[str, Any]:
         """The same for JSON."""
         over = {key: self.over(key) for key in self.microseconds}
-        return {"microseconds": self.microseconds, "over": over, "imports": self.imports}
+        return {
+            "microseconds": self.microseconds,
+            "over": over,
+            "imports": self.imports,
+            "encoding": self.encoding.plain(),
+        }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import limit, ours, peers
+from benchmarks import encoding, limit, ours, peers
 from benchmarks.case import Case
 from benchmarks.gates import GATES
 
@@ -45,6 +45,7 @@ def lines(results: Results) -> Iterator[str]:
             yield f"  {name:40}{results.step(family):9.3f}{ratio:12.2f} x"
     yield from ("", f"{'import, beyond a bare interpreter':42}{'ms':>9}")
     yield from (f"  {name:46}{took:5.1f}" for name, took in results.imports.items())
+    yield from ("", *encoding.lines(results.encoding))
     yield from ("", f"{'gate':42}{'measured':>9}{'at most':>14}")
     for gate in GATES:
         word = "pass" if gate.holds(results) else "FAIL"

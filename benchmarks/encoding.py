@@ -1,0 +1,253 @@
+"""Encoding: what the four layers add to the codec, and what a stream through it takes.
+
+Each row has a process of its own; the codec alone and the whole request take turns in it, and the fastest batch counts.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import zlib
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.case import ENVIRON
+from benchmarks.limit import SECURITY
+from middleware import CORS, Compress, SecurityHeaders, Stack, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+SIZES: Final = (1, 10, 100)  # KiB
+BATCHES: Final = 60
+BATCH: Final = 0.003  # seconds, about
+STREAMED: Final = 256  # MiB
+OPEN: Final = 64  # streams at a time, to see what one keeps
+# name -> coding, backend, the package and what calls it directly
+CODECS: Final = {
+    "gzip zlib": ("gzip", "zlib", "zlib", lambda module: partial(module.compress, level=5)),
+    "gzip isal": ("gzip", "isal", "isal", lambda _: partial(import_module("isal.isal_zlib").compress, level=3)),
+    "gzip zlib-ng": (
+        "gzip",
+        "zlib-ng",
+        "zlib_ng",
+        lambda _: partial(import_module("zlib_ng.zlib_ng").compress, level=5),
+    ),
+    "br": ("br", "auto", "brotli", lambda module: partial(module.compress, quality=4)),
+    "zstd": ("zstd", "auto", "zstandard", lambda module: module.ZstdCompressor(level=3).compress),
+}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One coding and size: microseconds of the codec alone and of the whole request, and the bytes that come out."""
+
+    codec: str
+    kib: int
+    raw: float
+    request: float
+    sent: int
+
+    @property
+    def efficiency(self) -> float:
+        """How much of the time the codec has."""
+        return self.raw / self.request
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A long stream through gzip: growth of the process and memory per open stream in KiB, the slowest chunk in ms."""
+
+    growth: float
+    heap: float
+    slowest: float
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """All of it, and zlib at level 6 on the largest body, which others are compared with."""
+
+    rows: tuple[Encoded, ...]
+    zlib6: float
+    zlib6_bytes: int
+    streamed: Streamed
+
+    def row(self, codec: str, kib: int) -> Encoded | None:
+        """The row of a codec and a size, if its package is installed."""
+        return next((row for row in self.rows if (row.codec, row.kib) == (codec, kib)), None)
+
+    def plain(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return asdict(self)
+
+
+def measured() -> Encoding:
+    """Run all rows, one process after the other."""
+    installed = [name for name, (_, _, package, _) in CODECS.items() if find_spec(package)]
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        rows = pool.starmap(_row, [(name, kib) for name in installed for kib in SIZES], chunksize=1)
+        [(zlib6, size)] = pool.map(_zlib6, [SIZES[-1]])
+        [streamed] = pool.map(_stream, [STREAMED])
+    return Encoding(tuple(rows), zlib6, size, streamed)
+
+
+def lines(found: Encoding) -> Iterator[str]:
+    """The table."""
+    yield f"{'encoding, four layers':32}{'codec µs':>10}{'request µs':>12}{'efficiency':>12}{'smaller':>9}"
+    for row in found.rows:
+        name = f"  {row.codec}, {row.kib} KiB of JSON"
+        yield f"{name:32}{row.raw:10.1f}{row.request:12.1f}{row.efficiency:12.3f}{row.kib * 1024 / row.sent:8.2f}x"
+    yield f"  zlib at 6, {SIZES[-1]} KiB{found.zlib6:21.1f}{SIZES[-1] * 1024 / found.zlib6_bytes:32.2f}x"
+    told = found.streamed
+    yield f"  {STREAMED} MiB streamed: grows by {told.growth:.0f} KiB; {told.heap:.0f} KiB for each open stream;"
+    yield f"  the slowest of its chunks was decodable {told.slowest:.2f} ms after it was yielded"
+
+
+def document(size: int) -> bytes:
+    """JSON of records, as an interface sends it: zlib makes it about 2.8 times smaller."""
+    chance = random.Random(1)  # noqa: S311 - the same document each time
+    names = (
+        "Ada",
+        "Bea",
+        "Cyd",
+        "Dov",
+        "Eva",
+        "Fay",
+        "Gil",
+        "Hal",
+        "Ida",
+        "Jon",
+        "Kay",
+        "Lev",
+        "Mia",
+        "Ned",
+        "Ola",
+        "Pia",
+    )
+    records: list[str] = []
+    while sum(map(len, records)) < size:
+        record = {
+            "id": chance.getrandbits(40),
+            "name": f"{chance.choice(names)} {chance.choice(names)}son",
+            "token": f"{chance.getrandbits(192):048x}",
+            "balance": round(chance.random() * 10_000, 2),
+            "active": chance.random() < 0.8,
+            "tags": chance.sample(("new", "paid", "late", "vip", "eu", "us"), 2),
+        }
+        records.append(json.dumps(record))
+    return ("[" + ",".join(records))[:size].encode()
+
+
+def _row(name: str, kib: int) -> Encoded:
+    coding, backend, package, make = CODECS[name]
+    data = document(kib * 1024)
+    raw: Callable[[bytes], bytes] = make(import_module(package))
+    app = _stack(Compress(codings=coding, backend=backend)).wrap(_answering([data]))
+    environ = {**ENVIRON, "HTTP_ACCEPT_ENCODING": coding}
+    fastest = _fastest(lambda: raw(data), lambda: app(environ.copy(), _start_response))
+    return Encoded(name, kib, *fastest, len(b"".join(app(environ.copy(), _start_response))))
+
+
+def _zlib6(kib: int) -> tuple[float, int]:
+    data = document(kib * 1024)
+    return _fastest(lambda: zlib.compress(data, 6))[0], len(zlib.compress(data, 6))
+
+
+def _fastest(*calls: Callable[[], object]) -> list[float]:
+    """Microseconds of each call, which take turns."""
+    gc.disable()
+    best = [float("inf")] * len(calls)
+    counts = [max(int(BATCH / _seconds(call, 3)), 1) for call in calls]
+    for _ in range(BATCHES):
+        for place, (call, count) in enumerate(zip(calls, counts, strict=True)):
+            best[place] = min(best[place], _seconds(call, count) * 1e6)
+    return best
+
+
+def _seconds(call: Callable[[], object], count: int) -> float:
+    begun = perf_counter()
+    for _ in range(count):
+        call()
+    return (perf_counter() - begun) / count
+
+
+def _stream(mib: int) -> Streamed:
+    """Send so much in chunks of 64 KiB; before and after, open many streams at a time."""
+    chunk = document(1 << 16)
+    slow: list[float] = []
+    _drain(chunk, 64, slow)
+    before = _resident()
+    _drain(chunk, mib * 16, slow)
+    growth = _resident() - before
+    streams = [_open(chunk) for _ in range(OPEN)]
+    heap = (_resident() - before - growth) / OPEN
+    assert len(streams) == OPEN
+    return Streamed(growth, heap, max(slow) * 1000)
+
+
+def _drain(chunk: bytes, chunks: int, slow: list[float]) -> None:
+    yielded = 0.0
+
+    def body() -> Iterator[bytes]:
+        nonlocal yielded
+        for _ in range(chunks):
+            yielded = perf_counter()
+            yield chunk
+
+    decoder = zlib.decompressobj(31)
+    for part in _open_with(body()):
+        decoded = len(decoder.decompress(part))
+        slow.append(perf_counter() - yielded)
+        assert decoded in (0, len(chunk))
+
+
+def _open(chunk: bytes) -> Iterator[bytes]:
+    stream = iter(_open_with(iter([chunk] * 3)))
+    next(stream)
+    return stream
+
+
+def _open_with(body: Iterable[bytes]) -> Iterable[bytes]:
+    app = _stack(Compress(codings="gzip")).wrap(_answering(body, sized=False))
+    return app({**ENVIRON, "HTTP_ACCEPT_ENCODING": "gzip"}, _start_response)
+
+
+def _resident() -> float:
+    """KiB of memory that the process has."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4.0
+
+
+def _stack(encodes: Compress) -> Stack:
+    only = dict.fromkeys(("hsts", "permissions_policy", "coep", "corp"))
+    policy = dict(SECURITY)
+    layer = SecurityHeaders(
+        frame_options=policy["X-Frame-Options"],
+        referrer_policy=policy["Referrer-Policy"],
+        csp=policy["Content-Security-Policy"],
+        **only,
+    )
+    return Stack(Timing(), layer, CORS(allow_origins="https://app.example"), encodes)
+
+
+def _answering(body: Any, *, sized: bool = True) -> Any:
+    fields = [("Content-Type", "application/json")]
+    fields += [("Content-Length", str(sum(map(len, body))))] if sized else []
+
+    def app(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        start_response("200 OK", fields)
+        return body
+
+    return app
+
+
+def _start_response(_status: str, _lines: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
+    return len
