@@ -154,6 +154,16 @@ def test_only_false_is_an_opt_out(value):
     assert get(Gzip(answering(**{"middleware.compress": value}))).get("Content-Encoding") == "gzip"
 
 
+@pytest.mark.parametrize("way", ["alone", "stack"])
+def test_an_application_may_opt_out_until_it_returns(way):
+    def app(environ, start_response):
+        start_response("200 OK", [PLAIN, ("Content-Length", "5200")])
+        environ["middleware.compress"] = False
+        return [TEXT]
+
+    assert get(WAYS[way](app)).get("Content-Encoding") is None
+
+
 @pytest.mark.parametrize("accept", [None, "", "identity", "br", "gzip;q=0", "x", "deflate", "identity;q=0", "*;q=0"])
 @pytest.mark.parametrize("body", [[TEXT], Body([TEXT])], ids=["sized", "stream"])
 def test_who_takes_none_gets_the_content_as_it_is(accept, body):

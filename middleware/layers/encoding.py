@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http.cache_control import has_directive
 from middleware.http.edits import varying
@@ -15,9 +15,8 @@ from middleware.layers.revalidation import Revalidation, revalidating, suffix_kn
 from middleware.wsgi.response import LATER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-    from middleware.http.fields import Line
     from middleware.layers.codecs.codec import Codec
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -94,7 +93,7 @@ class Encoding:
     def _unusual(self, environ: Environ, response: Response, fields: Known, noted: Any) -> Transform | None:
         """What was judged already, has no content, or a request that was changed or has never come here."""
         request, judged = noted if isinstance(noted, tuple) else (noted, None)
-        if judged is response.lines:  # no other head has come since
+        if judged is response.lines and environ.get(OPT_OUT) is not False:  # and no other head has come since
             return self._encode(environ, response, fields, request)
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
@@ -155,51 +154,60 @@ class Encoding:
 
     def _encode(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
         """Encode the body, which is there."""
-        coding = cast("str", request.coding)
-        sized = response.body if isinstance(response.body, (list, tuple)) else None
+        body = response.body
+        sized = isinstance(body, (list, tuple))
         if environ.get("REQUEST_METHOD") == "HEAD":
-            self._encode_head(response, fields, request, sized or ())
+            self._encode_head(response, fields, request, body if sized else ())
             return None
-        if sized is not None:
-            self._encode_whole(response, fields, request, sized)
+        if sized:
+            self._encode_whole(response, fields, request, body)
             return None
-        size = content_length(fields.get("content-length", ""))
+        coding, size = request.coding or "", content_length(fields.get("content-length", ""))
         self._relabel(response, fields, coding, _STREAMED)
         return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
 
-    def _encode_whole(self, response: Response, fields: Known, request: Choice, body: Sequence[bytes]) -> None:
+    def _encode_whole(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
         """Encode a sized body, if that makes it smaller."""
         encoded = self._smaller(body[0] if len(body) == 1 else b"".join(body), request)
         if encoded is None:
             _vary(None, response)
             return
         response.body = [encoded]
-        length = "Content-Length", str(len(encoded))
-        self._relabel(response, fields, cast("str", request.coding), _RELABELLED, length)
+        self._relabel(response, fields, request.coding or "", _RELABELLED, str(len(encoded)))
 
-    def _encode_head(self, response: Response, fields: Known, request: Choice, body: Sequence[bytes]) -> None:
+    def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         data = b"".join(body)
         if data and self._smaller(data, request) is None:
             _vary(None, response)
             return
         response.body = ()
-        self._relabel(response, fields, cast("str", request.coding), _RELABELLED)
+        self._relabel(response, fields, request.coding or "", _RELABELLED)
 
     def _smaller(self, data: bytes, request: Choice) -> bytes | None:
         """The content encoded, if that makes it smaller, or the client takes nothing else."""
         if len(data) < self.minimum and request.identity:
             return None
-        encoded = self.codecs[cast("str", request.coding)].encode(data)
+        encoded = self.codecs[request.coding or ""].encode(data)
         return encoded if len(encoded) < len(data) or not request.identity else None
 
-    def _relabel(self, response: Response, fields: Known, coding: str, dropped: frozenset[str], *length: Line) -> None:
-        """Say what the content is now, and no longer what it was."""
+    def _relabel(
+        self, response: Response, fields: Known, coding: str, dropped: frozenset[str], length: str | None = None
+    ) -> None:
+        """Say what the content is now, and no longer what it was; `fields` are kept right."""
         tag = fields.get("etag", "")
-        _drop(response, dropped)
-        response.lines += [("Content-Encoding", coding), *length]
+        gone = dropped.intersection(fields)
+        if gone:
+            response.lines = [line for line in response.lines if line[0].lower() not in gone]
+            for name in gone:
+                del fields[name]
+        response.lines.append(("Content-Encoding", coding))
+        fields["content-encoding"] = coding
+        if length is not None:
+            response.lines.append(("Content-Length", length))
+            fields["content-length"] = length
         if tag and (known := self._encoded_tag(response, tag, coding)):
-            response.lines.append(("ETag", known))
+            response["ETag"] = known
         _vary(None, response)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:

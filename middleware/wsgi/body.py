@@ -114,7 +114,8 @@ def _nothing(exchange: Exchange) -> Iterable[bytes]:
 
 
 def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
-    replaced = body is not exchange.source and hasattr(exchange.source, "close")
+    source = exchange.source
+    replaced = body is not source and type(source) is not list and hasattr(source, "close")
     return SizedBody(exchange, body) if replaced or exchange.plan.closers else body
 
 

@@ -212,9 +212,13 @@ class Exchange(Response):
     def _pass_on(self) -> Write:
         """Give the head to the server (RFC 9110 6.4.1 and 8.6 say what goes without content)."""
         status = self.status
-        if status not in ORDINARY and (fault := status_fault(status)) is not None:
+        method = self.environ.get("REQUEST_METHOD", "")
+        if status in ORDINARY:
+            self.mute = method == "HEAD"
+        elif (fault := status_fault(status)) is not None:
             raise ValueError(fault)
-        self.mute = without_content(self.environ.get("REQUEST_METHOD", ""), status)
+        else:
+            self.mute = without_content(method, status)
         if self.mute:
             self._content_length()
         self.phase = PASSED
