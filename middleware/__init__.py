@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.effects import Effects as Effects
     from middleware.wsgi.errors import ConfigError as ConfigError
     from middleware.wsgi.middleware import Middleware as Middleware
+    from middleware.wsgi.response import LATER as LATER
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
 
@@ -51,6 +52,7 @@ _HOMES = {
     "HSTS": "layers.policies",
     "Headers": "layers.headers",
     "Hooks": "hooks.layer",
+    "LATER": "wsgi.response",
     "Measurement": "layers.recorder",
     "Middleware": "wsgi.middleware",
     "NONCE": "http.csp",
