@@ -143,13 +143,12 @@ def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]
                 if answer is not None:
                     answering, exchange.plan = answer, plans[on_request]
                     break
-            on_request = None
             body = answering(environ, exchange.start)
             if exchange.phase == PLAIN and type(body) is list:
                 return body  # by far the most responses: nothing to change, nothing to watch
             return _delivered(exchange, body)
         except BaseException as error:  # noqa: BLE001 - answer_error raises it
-            exchange.plan = plans.get(on_request, exchange.plan)
+            exchange.plan = plans.get(on_request, plan)  # an error is shown to all, also to those not met
             answer_error(exchange, error)
         return deliver(exchange)
 
