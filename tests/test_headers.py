@@ -71,8 +71,9 @@ def test_twenty_layers_see_what_those_further_in_have_sent():
     ]
 
 
-def test_an_appended_line_is_known_to_the_layers_further_out():
-    layers = [Headers(set={"X-A": "2"}), Headers(append={"X-A": "1"}), Headers(set={"X": "1"}), Headers(set={"Y": "1"})]
+@pytest.mark.parametrize("appended", [{"X-A": "1"}, [("X-A", "1"), ("X-B", "1"), ("X-A", "1")]], ids=["one", "several"])
+def test_an_appended_line_is_known_to_the_layers_further_out(appended):
+    layers = [Headers(set={"X-A": "2"}), Headers(append=appended), Headers(set={"X": "1"}), Headers(set={"Y": "1"})]
     assert serve(Stack(*layers).wrap(returning([b"x"])[0])).get_all("X-A") == ["2"]
 
 

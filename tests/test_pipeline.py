@@ -735,3 +735,11 @@ def test_a_head_that_is_replaced_takes_its_transforms_with_it(unsent):
         assert (answer.status, answer.body, answer.error) == ("503 Busy", b"<busy>.", None)
     else:
         assert (answer.status, answer.body, type(answer.error)) == ("200 OK", b"<sent>", Failure)
+
+
+def test_a_request_without_a_method_is_answered_as_any_other():
+    """Against PEP 3333, but in tests of applications it happens."""
+    heads = []
+    app = Stack(Timing(), Headers(set={"X": "1"})).wrap(app_of([b"x"]))
+    assert app({}, lambda status, headers, exc_info=None: heads.append(dict(headers)["X"])) == [b"x"]
+    assert heads == ["1"]

@@ -171,9 +171,8 @@ class Exchange(Response):
     def _hold(self, transform: Transform, on_response: OnResponse) -> Write:
         """Let a head wait that a layer wants to transform the body of, or to see together with it."""
         self.prepare()
-        for met in self.left:  # go past those that have seen the head
-            if met is on_response:
-                break
+        while next(self.left) is not on_response:  # go past those that have seen the head
+            pass
         if transform is LATER:
             self.left = chain((on_response,), self.left)
         else:
