@@ -184,7 +184,7 @@ def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
                 if name.lower() in watched:
                     merge(response, block)
                     return
-        elif not watched.isdisjoint(folded or response.names()):
+        elif not (folded or response.names()).keys().isdisjoint(watched):
             merge(response, block)
             return
         response.folded = False  # as `setting` does: the next to ask folds the names, and mostly there is none

@@ -93,7 +93,7 @@ def _merge(response: Response, decision: Decision) -> None:
         return
     if decision.varies:
         _vary(None, response)  # first, as the Vary that there may be is mostly the last line
-    if _WATCHED.isdisjoint(names):
+    if names.keys().isdisjoint(_WATCHED):
         response.lines += decision.lines
         names.update(decision.folded)
         return
