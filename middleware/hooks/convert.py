@@ -38,7 +38,7 @@ def make_response(*args: Any) -> Response:
 
 def converted(value: Any, source: str) -> Response:
     """The response that a value stands for. `source`: who gave it, for the message of the TypeError."""
-    value, status, headers = _parts(value, source) if isinstance(value, tuple) else (value, None, None)
+    value, status, headers = parts(value, source) if isinstance(value, tuple) else (value, None, None)
     response = _whole(value, status, source)
     if status is not None:
         response.status = status
@@ -47,7 +47,7 @@ def converted(value: Any, source: str) -> Response:
     return response
 
 
-def _parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
+def parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
     """Body, status and headers of a tuple."""
     if len(value) == 3:
         return value

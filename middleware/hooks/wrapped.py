@@ -1,0 +1,90 @@
+"""Wrapped: a response whose body may still be an object, so that hooks can decide what becomes of it.
+
+The object is `response.response`: a dict, a str, whatever `make_response` makes a response of. What is no bytes when the
+last hook has seen it, or when one asks for the data, is made so by those rules: of a dict or a list JSON, of a str text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from middleware.hooks.convert import converted, parts
+from middleware.hooks.response import Response
+
+_OBJECTS: Final = (dict, str, bytes, bytearray)  # what else can be iterated is a body
+_JSON: Final = (dict, list)
+
+
+class Wrapped(Response):
+    """A response, as ContextHooks get it."""
+
+    _source: str = "response.response is"
+
+    @property
+    def response(self) -> Any:
+        """The body: an object, a list or tuple of chunks, or a stream that may be iterated once."""
+        return self._app_iter
+
+    @response.setter
+    def response(self, body: object) -> None:
+        """Have another body, or an object that becomes one."""
+        if isinstance(body, _OBJECTS):
+            self.hold(body, self._source)
+        else:
+            Response.response.__set__(self, body)
+
+    app_iter = response
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether the body is a list or tuple, which may be looked at without reading a stream."""
+        return not self._held and isinstance(self._app_iter, (list, tuple))
+
+    _held: bool = False
+
+    def hold(self, value: Any, source: str) -> Wrapped:
+        """Have an object as the body. `source`: who gave it, for messages."""
+        del self.headers["Content-Length"]
+        self._app_iter, self._held, self._source = value, True, source
+        return self
+
+    def set_data(self, data: bytes | bytearray | str) -> None:
+        """Replace the body, and say its length."""
+        self._held = False
+        super().set_data(data)
+
+    data = body = property(Response.get_data, set_data)
+
+    def make_sequence(self) -> None:
+        """Read a body that is streamed, and close it; make one of an object."""
+        self.settle()
+        super().make_sequence()
+
+    def settle(self) -> Wrapped:
+        """Make bytes of an object. TypeError for what cannot be made a response."""
+        if self._held:
+            value = self._app_iter
+            made = converted(value, self._source)
+            self._held, self._app_iter = False, made.response
+            for name in ("Content-Type", "Content-Length"):
+                self._adopt(name, made, replace=isinstance(value, _JSON))
+            self.closers += made.closers
+        return self
+
+    def _adopt(self, name: str, made: Response, *, replace: bool) -> None:
+        if name in made.headers and (replace or name not in self.headers):
+            self.headers[name] = made.headers[name]
+
+
+def wrapped(value: Any, source: str, response: Wrapped | None = None) -> Response:
+    """The response that a value stands for, not yet made bytes. `response`: whose head it has, for a value without."""
+    body, status, headers = parts(value, source) if isinstance(value, tuple) else (value, None, None)
+    if response is None and not isinstance(body, (*_OBJECTS, list)):
+        return converted(value, source)
+    whole = Wrapped() if response is None else response
+    whole.hold(body, source)
+    if status is not None:
+        whole.status = status
+    whole.headers.update(headers or ())
+    return whole
