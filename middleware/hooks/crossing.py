@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.response import Response
@@ -33,7 +33,7 @@ class Policy(NamedTuple):
 class Passage(Context):
     """A request on its way."""
 
-    owner: Crossing
+    owner: Crossing[Any]
     view: Response | None = None  # of the application's response, while hooks look at it
     closers: tuple[Callable[[], object], ...] = ()  # of a response whose head went out before its body was there
 
@@ -47,7 +47,10 @@ class Passage(Context):
         return self.owner.settled(self)
 
 
-class Crossing(ABC):
+P = TypeVar("P", bound=Passage)
+
+
+class Crossing(ABC, Generic[P]):
     """One application inside one set of hooks.
 
     Attributes:
@@ -55,7 +58,7 @@ class Crossing(ABC):
         keeps: bool. Whether a request is kept for its teardown.
     """
 
-    kind: ClassVar[type[Response]] = Response
+    kind: ClassVar[type[Response]] = Response  # as which hooks see that of the application
 
     def __init__(self, app: Application, registry: Registry, policy: Policy) -> None:
         self.registry = registry
@@ -65,7 +68,7 @@ class Crossing(ABC):
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run one request (PEP 3333)."""
-        passage = Passage(environ, start_response)
+        passage = self._passage(environ, start_response)
         passage.owner, passage.registry = self, self.registry
         if self.keeps:
             passages_of(environ)[self] = passage
@@ -82,20 +85,24 @@ class Crossing(ABC):
     # -- what a dialect says -------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _reply(self, passage: Passage) -> Response | Passage:
+    def _passage(self, environ: Environ, start_response: StartResponse) -> P:
+        """A request on its way."""
+
+    @abstractmethod
+    def _reply(self, passage: P) -> Response | P:
         """What is sent. The passage itself stands for the application's own response, which nobody looked at."""
 
     @abstractmethod
-    def _finalized(self, passage: Passage, value: object, *, gone: bool = False) -> Response | Passage:
-        """The response, once hooks have seen it. `gone`: the body of the application is out of their reach."""
+    def _gone(self, passage: P) -> Response | P:
+        """The same, of a response whose body is out of the hooks' reach."""
 
     @abstractmethod
-    def _failed(self, passage: Passage, error: Exception) -> Response | Passage:
+    def _failed(self, passage: P, error: Exception) -> Response | P:
         """The response to what nobody has handled."""
 
     # -- the application -----------------------------------------------------------------------------------------
 
-    def _call(self, passage: Passage) -> None:
+    def _call(self, passage: P) -> None:
         """Call the application; its body is iterated in the context of the request."""
         passage.rewind()
         passage.call(self._app)
@@ -103,7 +110,7 @@ class Crossing(ABC):
         if body is not None and not as_it_is(passage.environ, body):
             passage.body = Stream(passage, body)
 
-    def _note(self, passage: Passage, error: Exception) -> None:
+    def _note(self, passage: P, error: Exception) -> None:
         """Keep an error that nobody has handled: for teardown, if there is any, and for layers further out."""
         passage.environ[EXCEPTION] = error
         if self.keeps:
@@ -111,17 +118,17 @@ class Crossing(ABC):
 
     # -- the server ----------------------------------------------------------------------------------------------
 
-    def _view(self, passage: Passage, *, gone: bool = False) -> Response:
+    def _view(self, passage: P, *, gone: bool = False) -> Response:
         """The application's response as hooks see it."""
         body = Gone() if gone or passage.body is None else passage.body
         passthrough = gone or is_file(passage.environ, body)
         passage.view = self.kind.of(passage.status, passage.lines, body, passthrough=passthrough)
         return passage.view
 
-    def settled(self, passage: Passage) -> Settled:
+    def settled(self, passage: P) -> Settled:
         """What becomes of a head whose body is out of reach."""
         try:
-            reply = self._finalized(passage, passage, gone=True)
+            reply = self._gone(passage)
         except Exception as error:  # noqa: BLE001
             reply = self._failed(passage, error)
         if isinstance(reply, Passage):
@@ -130,7 +137,7 @@ class Crossing(ABC):
         body = reply.response
         return Settled(reply.status, reply.headers.lines, None if isinstance(body, Gone) else body)
 
-    def _sent(self, passage: Passage, reply: Response | Passage) -> Iterable[bytes]:
+    def _sent(self, passage: P, reply: Response | P) -> Iterable[bytes]:
         """The body for the server, which has the head."""
         passage.view = None
         if isinstance(reply, Response):

@@ -37,9 +37,14 @@ from middleware.wsgi.ending import EXCEPTION
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from middleware.wsgi.types import Environ, StartResponse
 
-class Dispatcher(Crossing):
+
+class Dispatcher(Crossing[Passage]):
     """One application inside hooks of Flask's."""
+
+    def _passage(self, environ: Environ, start_response: StartResponse) -> Passage:
+        return Passage(environ, start_response)
 
     # -- the pipeline --------------------------------------------------------------------------------------------
 
@@ -113,6 +118,9 @@ class Dispatcher(Crossing):
             return passage
         response = self._view(passage, gone=gone) if own else converted(value, f"{named(passage.author)} returned")
         return self._after(passage, response)
+
+    def _gone(self, passage: Passage) -> Response | Passage:
+        return self._finalized(passage, passage, gone=True)
 
     def _after(self, passage: Passage, response: Response) -> Response:
         for hook in chain(passage.after_this, passage.plan.after):  # after_this may grow on the way

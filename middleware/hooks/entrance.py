@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from middleware.hooks.context import CURRENT
 from middleware.hooks.crossing import logger
@@ -34,7 +34,7 @@ class Hooked(Splitting):
     _registry: Registry
 
     @abstractmethod
-    def dispatcher(self, app: Application) -> Crossing:
+    def dispatcher(self, app: Application) -> Crossing[Any]:
         """What runs the hooks around `app`."""
 
     def around(self, app: Application) -> Application:
@@ -58,7 +58,7 @@ class Hooked(Splitting):
 class Entrance:
     """The hooked application, whose insides are made at the first request: until then hooks are registered."""
 
-    def __init__(self, app: Application, dispatcher: Crossing, condition: Predicate | None, *, late: bool) -> None:
+    def __init__(self, app: Application, dispatcher: Crossing[Any], condition: Predicate | None, *, late: bool) -> None:
         self._app = app
         self._dispatcher = dispatcher
         self._condition = condition

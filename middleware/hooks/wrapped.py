@@ -1,12 +1,11 @@
 """Wrapped: a response whose body may still be an object, so that hooks can decide what becomes of it.
 
-The object is `response.response`: a dict, a str, whatever `make_response` makes a response of. What is no bytes when the
-last hook has seen it, or when one asks for the data, is made so by those rules: of a dict or a list JSON, of a str text.
+The object is `response.response`: a dict, a str, whatever `make_response` makes a response of. By the same rules bytes
+are made of it when the last hook has seen it, or when one asks for the data: of a dict or a list JSON, of a str text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from middleware.hooks.convert import converted, parts
@@ -19,33 +18,27 @@ _JSON: Final = (dict, list)
 class Wrapped(Response):
     """A response, as ContextHooks get it."""
 
-    _source: str = "response.response is"
+    _held: bool = False  # the body is an object yet
+    _source: str = "response.response was set to"
 
-    @property
-    def response(self) -> Any:
-        """The body: an object, a list or tuple of chunks, or a stream that may be iterated once."""
-        return self._app_iter
-
-    @response.setter
-    def response(self, body: object) -> None:
+    def _replace(self, body: Any) -> None:
         """Have another body, or an object that becomes one."""
         if isinstance(body, _OBJECTS):
             self.hold(body, self._source)
         else:
-            Response.response.__set__(self, body)
-
-    app_iter = response
+            self._held = False
+            super()._replace(body)
 
     @property
     def is_sequence(self) -> bool:
         """Whether the body is a list or tuple, which may be looked at without reading a stream."""
         return not self._held and isinstance(self._app_iter, (list, tuple))
 
-    _held: bool = False
-
     def hold(self, value: Any, source: str) -> Wrapped:
         """Have an object as the body. `source`: who gave it, for messages."""
         del self.headers["Content-Length"]
+        if isinstance(value, _JSON) and not self.is_json:
+            self.content_type = "application/json"
         self._app_iter, self._held, self._source = value, True, source
         return self
 
@@ -64,17 +57,13 @@ class Wrapped(Response):
     def settle(self) -> Wrapped:
         """Make bytes of an object. TypeError for what cannot be made a response."""
         if self._held:
-            value = self._app_iter
-            made = converted(value, self._source)
+            made = converted(self._app_iter, self._source)
             self._held, self._app_iter = False, made.response
-            for name in ("Content-Type", "Content-Length"):
-                self._adopt(name, made, replace=isinstance(value, _JSON))
             self.closers += made.closers
+            for name in ("Content-Type", "Content-Length"):
+                if name in made.headers:
+                    self.headers.setdefault(name, made.headers[name])
         return self
-
-    def _adopt(self, name: str, made: Response, *, replace: bool) -> None:
-        if name in made.headers and (replace or name not in self.headers):
-            self.headers[name] = made.headers[name]
 
 
 def wrapped(value: Any, source: str, response: Wrapped | None = None) -> Response:
