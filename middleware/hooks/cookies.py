@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -35,6 +36,8 @@ def dumped(
     """
     if not isinstance(value, str):
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
+    if expires is None and max_age is not None:
+        expires = time() + _seconds(max_age)  # for clients that do not know Max-Age
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
         ("Expires", expires, http_date),

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from middleware.hooks.context import CURRENT, Context
+from middleware.hooks.finishing import finish
 from middleware.hooks.response import Response
 from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
 from middleware.hooks.teardown import passages_of
@@ -143,6 +144,8 @@ class Crossing(ABC, Generic[P]):
         if isinstance(reply, Response):
             if reply.conditional_response:
                 reply.make_conditional(passage.environ)
+            if reply.response is not passage.body or reply.status != passage.status:
+                finish(reply, passage.environ.get("REQUEST_METHOD"))
             passage.pass_on(Settled(reply.status, reply.headers.lines, None))
             return outgoing(passage, reply.response, reply.closers)
         if not passage.passed:
