@@ -36,11 +36,9 @@ def dumped(
     """
     if not isinstance(value, str):
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
-    if expires is None and max_age is not None:
-        expires = time() + _seconds(max_age)  # for clients that do not know Max-Age
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
-        ("Expires", expires, http_date),
+        ("Expires", _expiry(max_age) if expires is None else expires, http_date),
         ("Max-Age", max_age, _seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
@@ -72,6 +70,11 @@ def http_date(value: str | datetime | float) -> str:
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
     return formatdate(value, usegmt=True)
+
+
+def _expiry(max_age: timedelta | float | None) -> float | None:
+    """When a cookie of that age is too old, for clients that do not know Max-Age."""
+    return None if max_age is None else time() + _seconds(max_age)
 
 
 def _seconds(value: timedelta | float) -> int:
