@@ -38,7 +38,7 @@ def dumped(
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
-        ("Expires", _expiry(max_age) if expires is None else expires, http_date),
+        ("Expires", _expiry(expires, max_age), http_date),
         ("Max-Age", max_age, _seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
@@ -72,9 +72,9 @@ def http_date(value: str | datetime | float) -> str:
     return formatdate(value, usegmt=True)
 
 
-def _expiry(max_age: timedelta | float | None) -> float | None:
+def _expiry(expires: Any, max_age: timedelta | float | None) -> Any:
     """When a cookie of that age is too old, for clients that do not know Max-Age."""
-    return None if max_age is None else time() + _seconds(max_age)
+    return expires if expires is not None or max_age is None else time() + _seconds(max_age)
 
 
 def _seconds(value: timedelta | float) -> int:

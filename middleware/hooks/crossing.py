@@ -145,7 +145,7 @@ class Crossing(ABC, Generic[P]):
             if reply.conditional_response:
                 reply.make_conditional(passage.environ)
             if reply.response is not passage.body or reply.status != passage.status:
-                finish(reply, passage.environ.get("REQUEST_METHOD"))
+                finish(reply)
             passage.pass_on(Settled(reply.status, reply.headers.lines, None))
             return outgoing(passage, reply.response, reply.closers)
         if not passage.passed:
