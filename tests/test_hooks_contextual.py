@@ -90,8 +90,8 @@ def test_a_404_of_the_application_is_a_response_that_hooks_see(hooks, seen):
 
 def test_add_hook_is_the_same_by_name(hooks, seen):
     pre, post = noting(seen, "pre"), noting(seen, "post")
-    assert hooks.add_hook("pre", pre) is pre
     assert hooks.scope("/").add_hook("post", post) is post
+    assert hooks.scope("/").add_hook("pre", pre) is pre
     ask(hooks)
     assert seen == ["pre", "post"]
     with pytest.raises(ConfigError, match=r'ContextHooks.add_hook: kind: "pre" or "post"; got \'before\''):
@@ -258,6 +258,21 @@ def test_what_a_hook_returns_becomes_a_response_after_the_last_hook(hooks, retur
     assert (passed.closed, closed) == (1, [1])
 
 
+def test_what_waits_for_the_end_of_a_response_is_called_once_whatever_hooks_return(hooks, seen):
+    hooks.after_request(lambda ctx, response: response.call_on_close(lambda: seen.append("old")) and response)
+    hooks.after_request(lambda ctx, response: {"a": 1})
+    hooks.after_request(lambda ctx, response: response)
+    ask(hooks)
+    assert seen == ["old"]
+
+
+def test_what_waits_for_the_end_of_an_object_is_called(hooks, seen):
+    whole = Response("whole")
+    whole.call_on_close(lambda: seen.append("closed"))
+    assert ask(hooks, app=result_of(whole)).body == b"whole"
+    assert seen == ["closed"]
+
+
 def test_an_object_that_a_hook_returned_is_what_the_next_one_sees(hooks, seen):
     hooks.after_request(lambda ctx, response: {"a": 1})
     hooks.after_request(lambda ctx, response: seen.append(response.response) or response.response.update(b=2))
@@ -311,13 +326,14 @@ HANDED = [
 
 @pytest.mark.parametrize(("value", "status", "kind", "body"), HANDED)
 @pytest.mark.parametrize("looks", [True, False])
-def test_an_object_that_is_left_becomes_the_body(hooks, value, status, kind, body, looks):  # noqa: PLR0917
+def test_an_object_that_is_left_becomes_the_body(hooks, caplog, value, status, kind, body, looks):  # noqa: PLR0917
     if looks:
         hooks.after_request(lambda ctx, response: None)
     answer = ask(hooks, app=result_of(value))
     assert (answer.status, answer.get("Content-Type")) == (status, kind)
     assert body is None or answer.body == body
     assert answer.get("Content-Length") in (None, str(len(answer.body)))
+    assert [record.message for record in caplog.records] == ["The application failed on / [GET]"] * (status > "5")
 
 
 def test_an_iterator_that_is_handed_on_is_streamed(hooks):
@@ -341,10 +357,12 @@ def test_an_object_may_be_read_replaced_and_turned_into_a_stream(hooks, seen):
         response.response = "text"
         seen.append(response.get_data(as_text=True))
         response.response = {"c": 3}
+        response.response = [b"chunks"]
+        seen.append(response.get_data())
         response.response = iter([b"str", b"eam"])
 
     answer = ask(hooks, app=app)
-    assert seen == [(False, False, b'{"a":1}\n', True), {"b": 2}, "text"]
+    assert seen == [(False, False, b'{"a":1}\n', True), {"b": 2}, "text", b"chunks"]
     assert (answer.chunks, answer.get("Content-Length")) == ([b"str", b"eam"], None)
     assert answer.result is not None
 
@@ -442,6 +460,7 @@ def test_an_error_that_the_application_answers_is_a_response_unless_it_tells_of_
     hooks.after_request(noting(seen, "post"))
     answer = ask(hooks, app=app)
     assert (answer.status, answer.body, seen) == ("500 Oh No", b"own page", ["post"] * (how == "not at all"))
+    assert ("middleware.exception" in answer.environ) == (how != "not at all")
 
 
 def test_an_error_while_a_written_body_is_out_is_the_servers(hooks):
@@ -468,6 +487,22 @@ def test_a_hook_that_fails_on_a_written_body_makes_it_a_500(hooks):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit()])
 def test_what_is_no_exception_is_nobodys_response(hooks, error):
     assert ask(hooks, app=site({"/": error})).error is error
+
+
+def test_what_is_no_exception_closes_the_body(hooks):
+    body = Body([b"x"])
+
+    @hooks.after_request
+    def stop(ctx, response):
+        raise KeyboardInterrupt
+
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        return body
+
+    answer = ask(hooks, app=app)
+    assert (type(answer.error), body.closed) == (KeyboardInterrupt, 1)
+    assert "middleware.context" not in answer.environ
 
 
 # -- streams ---------------------------------------------------------------------------------------------------------

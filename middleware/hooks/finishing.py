@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from middleware.hooks.response import Response
 
-_OF_CONTENT: Final = (
+_OF_CONTENT: Final = (  # RFC 9110 15.4.5
     "Allow",
     "Content-Encoding",
     "Content-Language",
@@ -17,13 +17,12 @@ _OF_CONTENT: Final = (
     "Content-Type",
     "Last-Modified",
 )
-_NOT_WITH: Final = {204: ("Content-Length",), 304: _OF_CONTENT}  # RFC 9110 8.6 and 15.4.5
 
 
 def finish(response: Response) -> None:
-    """Take out fields that may not be there; say the length of a body that has one."""
-    barred = _NOT_WITH.get(response.status_code, ())
-    for name in barred:
-        response.headers.remove(name)
-    if not barred and response.is_sequence and "Content-Length" not in response.headers:
+    """Take out of a 304 what tells of content; say the length of a body that has one."""
+    if response.status_code == 304:
+        for name in _OF_CONTENT:
+            response.headers.remove(name)
+    elif response.is_sequence and "Content-Length" not in response.headers:
         response.headers["Content-Length"] = str(sum(map(len, response.response)))

@@ -60,9 +60,7 @@ class Wrapped(Response):
             made = converted(self._app_iter, self._source)
             self._held, self._app_iter = False, made.response
             self.closers += made.closers
-            for name in ("Content-Type", "Content-Length"):
-                if name in made.headers:
-                    self.headers.setdefault(name, made.headers[name])
+            self.content_type = self.content_type or made.content_type
         return self
 
 
