@@ -14,6 +14,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from middleware import match as match
+    from middleware.hooks.context_layer import ContextHooks as ContextHooks
     from middleware.hooks.layer import Hooks as Hooks
     from middleware.http.csp import NONCE as NONCE
     from middleware.http.fields import Fields as Fields
@@ -44,6 +45,7 @@ _HOMES = {
     "CSP": "layers.policies",
     "Compress": "layers.compression",
     "ConfigError": "wsgi.errors",
+    "ContextHooks": "hooks.context_layer",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",

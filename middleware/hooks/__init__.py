@@ -1,4 +1,4 @@
-"""Hooks: Flask's hooks around any WSGI application, on WebOb's request and response.
+"""Hooks: Flask's hooks around any WSGI application, on WebOb's request and response; ContextHooks: those of Kyoukai.
 
     from middleware import Hooks
     from middleware.hooks import abort, after_this_request, g, jsonify, make_response, request
@@ -10,6 +10,8 @@ it is called, and in its body while that is iterated.
 from __future__ import annotations
 
 from middleware.hooks.context import after_this_request, g, has_request_context, request
+from middleware.hooks.context_layer import ContextHooks
+from middleware.hooks.contextual import HTTPRequestContext
 from middleware.hooks.convert import jsonify, make_response
 from middleware.hooks.errors import HTTPException, InternalServerError, abort
 from middleware.hooks.layer import Hooks
@@ -17,7 +19,9 @@ from middleware.hooks.request import Request
 from middleware.hooks.response import Response
 
 __all__ = [
+    "ContextHooks",
     "HTTPException",
+    "HTTPRequestContext",
     "Hooks",
     "InternalServerError",
     "Request",

@@ -38,7 +38,9 @@ def make_response(*args: Any) -> Response:
 
 def converted(value: Any, source: str) -> Response:
     """The response that a value stands for. `source`: who gave it, for the message of the TypeError."""
-    value, status, headers = _parts(value, source) if isinstance(value, tuple) else (value, None, None)
+    value, status, headers = parts(value, source) if isinstance(value, tuple) else (value, None, None)
+    if isinstance(value, (str, bytes, bytearray, Iterator)):
+        return Response(value, status, headers)
     response = _whole(value, status, source)
     if status is not None:
         response.status = status
@@ -47,7 +49,7 @@ def converted(value: Any, source: str) -> Response:
     return response
 
 
-def _parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
+def parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
     """Body, status and headers of a tuple."""
     if len(value) == 3:
         return value
@@ -61,12 +63,8 @@ def _parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
 def _whole(value: Any, status: object, source: str) -> Response:
     if isinstance(value, Response):
         return value
-    if isinstance(value, (str, bytes, bytearray)):
-        return Response(value)
     if isinstance(value, (dict, list)):
         return jsonify(value)
-    if isinstance(value, Iterator):
-        return Response(value)
     if callable(value):
         return answered(value)
     beside = " and a status" if status is not None else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -37,7 +38,7 @@ def dumped(
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
-        ("Expires", expires, http_date),
+        ("Expires", _expiry(expires, max_age), http_date),
         ("Max-Age", max_age, _seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
@@ -69,6 +70,11 @@ def http_date(value: str | datetime | float) -> str:
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
     return formatdate(value, usegmt=True)
+
+
+def _expiry(expires: Any, max_age: timedelta | float | None) -> Any:
+    """When a cookie of that age is too old, for clients that do not know Max-Age."""
+    return expires if expires is not None or max_age is None else time() + _seconds(max_age)
 
 
 def _seconds(value: timedelta | float) -> int:

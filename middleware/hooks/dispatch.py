@@ -24,83 +24,27 @@ its own page is sent.
 
 from __future__ import annotations
 
-import logging
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.convert import answered, converted
+from middleware.hooks.crossing import Crossing, Passage, logger
 from middleware.hooks.errors import ERRORS, InternalServerError, is_response, stands_for_no_error
 from middleware.hooks.registry import named
 from middleware.hooks.response import Response
-from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
-from middleware.hooks.teardown import passages_of
-from middleware.wsgi.body import is_file
 from middleware.wsgi.ending import EXCEPTION
-from middleware.wsgi.held import Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from middleware.hooks.registry import Registry
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-logger = logging.getLogger("middleware.hooks")
+    from middleware.wsgi.types import Environ, StartResponse
 
 
-class Policy(NamedTuple):
-    """The options of Hooks that decide here."""
+class Dispatcher(Crossing[Passage]):
+    """One application inside hooks of Flask's."""
 
-    propagate: bool
-    statuses: bool
-
-
-class Passage(Context):
-    """A request on its way."""
-
-    owner: Dispatcher
-    view: Response | None = None  # of the application's response, while hooks look at it
-    closers: tuple[Callable[[], object], ...] = ()  # of a response whose head went out before its body was there
-
-    def replaced(self) -> None:
-        """Have a hook that is reading the body go on with the head that came out of it."""
-        if self.view is not None:
-            self.view.become(self.status, self.lines)
-
-    def settle(self) -> Settled:
-        """Show the hooks a head whose body is out of their reach."""
-        return self.owner.settled(self)
-
-
-class Dispatcher:
-    """One application inside one set of hooks.
-
-    Attributes:
-        registry: the hooks.
-        keeps: bool. Whether a request is kept for its teardown.
-    """
-
-    def __init__(self, app: Application, registry: Registry, policy: Policy) -> None:
-        self.registry = registry
-        self._app = app
-        self._policy = policy
-        self.keeps = False
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Run one request (PEP 3333)."""
-        passage = Passage(environ, start_response)
-        passage.owner, passage.registry = self, self.registry
-        if self.keeps:
-            passages_of(environ)[self] = passage
-        environ.pop(EXCEPTION, None)
-        token = CURRENT.set(passage)
-        try:
-            return self._sent(passage, self._reply(passage))
-        except BaseException:
-            passage.drop()
-            raise
-        finally:
-            CURRENT.reset(token)
+    def _passage(self, environ: Environ, start_response: StartResponse) -> Passage:
+        return Passage(environ, start_response)
 
     # -- the pipeline --------------------------------------------------------------------------------------------
 
@@ -125,11 +69,7 @@ class Dispatcher:
             if value is not None:
                 passage.author = hook
                 return value
-        passage.rewind()
-        passage.call(self._app)
-        body = passage.body
-        if body is not None and not as_it_is(passage.environ, body):
-            passage.body = Stream(passage, body)
+        self._call(passage)
         return passage
 
     def _handled(self, passage: Passage, error: Exception) -> Any:
@@ -179,6 +119,9 @@ class Dispatcher:
         response = self._view(passage, gone=gone) if own else converted(value, f"{named(passage.author)} returned")
         return self._after(passage, response)
 
+    def _gone(self, passage: Passage) -> Response | Passage:
+        return self._finalized(passage, passage, gone=True)
+
     def _after(self, passage: Passage, response: Response) -> Response:
         for hook in chain(passage.after_this, passage.plan.after):  # after_this may grow on the way
             result = hook(response)
@@ -199,49 +142,9 @@ class Dispatcher:
         response = converted(value, f"{named(passage.author)} returned")
         try:
             return self._after(passage, response)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             logger.exception("An after_request hook failed on the response to an error, which goes out as it was")
             return response
-
-    def _note(self, passage: Passage, error: Exception) -> None:
-        """Keep an error that nobody has handled: for teardown, if there is any, and for layers further out."""
-        passage.environ[EXCEPTION] = error
-        if self.keeps:
-            passage.error = error
-
-    # -- the server ----------------------------------------------------------------------------------------------
-
-    def _view(self, passage: Passage, *, gone: bool = False) -> Response:
-        """The application's response as hooks see it."""
-        body = Gone() if gone or passage.body is None else passage.body
-        passthrough = gone or is_file(passage.environ, body)
-        passage.view = Response.of(passage.status, passage.lines, body, passthrough=passthrough)
-        return passage.view
-
-    def settled(self, passage: Passage) -> Settled:
-        """What becomes of a head whose body is out of reach."""
-        try:
-            reply = self._finalized(passage, passage, gone=True)
-        except Exception as error:  # noqa: BLE001
-            reply = self._failed(passage, error)
-        if isinstance(reply, Passage):
-            return Settled(reply.status, reply.lines, None)
-        passage.closers += reply.closers
-        body = reply.response
-        return Settled(reply.status, reply.headers.lines, None if isinstance(body, Gone) else body)
-
-    def _sent(self, passage: Passage, reply: Response | Passage) -> Iterable[bytes]:
-        """The body for the server, which has the head."""
-        passage.view = None
-        if isinstance(reply, Response):
-            if reply.conditional_response:
-                reply.make_conditional(passage.environ)
-            passage.pass_on(Settled(reply.status, reply.headers.lines, None))
-            return outgoing(passage, reply.response, reply.closers)
-        if not passage.passed:
-            passage.pass_on(Settled(passage.status, passage.lines, None))
-        body = passage.body if passage.instead is None else passage.instead
-        return outgoing(passage, body or (), passage.closers)
 
 
 def _by(passage: Passage, handler: Callable[[Exception], Any], error: Exception) -> Any:

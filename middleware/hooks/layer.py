@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from middleware.hooks.context import CURRENT, bound
-from middleware.hooks.dispatch import Dispatcher, Passage, Policy, logger
+from middleware.hooks.context import bound
+from middleware.hooks.crossing import Passage, Policy
+from middleware.hooks.dispatch import Dispatcher
+from middleware.hooks.entrance import Hooked
 from middleware.hooks.registering import Registering
 from middleware.hooks.registry import Registry
-from middleware.hooks.teardown import early, end, tear_down
-from middleware.wsgi.effects import Effects
+from middleware.hooks.teardown import end
 from middleware.wsgi.errors import Problems
-from middleware.wsgi.pipeline import pipeline
-from middleware.wsgi.plan import Layer
-from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from logging import Logger
+    from collections.abc import Iterator
 
-    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
-
-_KINDS: Final = (("before_request", "before"), ("after_request", "after"), ("teardown_request", "teardown"))
+    from middleware.wsgi.types import Application, Environ
 
 
-class Hooks(Registering, Splitting):
+class Hooks(Registering, Hooked):
     """Runs functions before and after each request, for its errors and at its end, as Flask's hooks do.
 
     Register by `@hooks.before_request`, `@hooks.after_request`, `@hooks.teardown_request`, `@hooks.errorhandler(404)`,
@@ -55,9 +49,7 @@ class Hooks(Registering, Splitting):
     Source: Flask 3.1.
     """
 
-    effects: ClassVar[Effects] = Effects(answers=True)
-    answers_errors: ClassVar[bool] = True
-    logger: ClassVar[Logger] = logger
+    _counted: ClassVar[tuple[str, ...]] = ("before", "after", "teardown")
 
     def __init__(
         self,
@@ -79,12 +71,9 @@ class Hooks(Registering, Splitting):
         problems.done()
         self.after_order, self.teardown = after_order, teardown
         self.propagate_exceptions, self.statuses = propagate_exceptions, statuses
-        self._registry = Registry(reverse=after_order == "reverse")
+        self._registry = Registry(after_order)
+        self._late = teardown == "close"
         self._scope = self._registry.root
-
-    def around(self, app: Application) -> Application:
-        """Return `app` inside the hooks."""
-        return _Entrance(app, self.dispatcher(app), self.condition, late=self.teardown == "close")
 
     def dispatcher(self, app: Application) -> Dispatcher:
         """What runs the hooks around `app`."""
@@ -104,45 +93,3 @@ class Hooks(Registering, Splitting):
             end(passage, error)
             raise
         end(passage, None)
-
-    def declared(self) -> Effects:
-        """One registry is enough in a stack."""
-        return Effects(answers=True, unique=f"hooks {id(self._registry):#x}")
-
-    def describe(self) -> Iterable[tuple[str, str]]:
-        """How many hooks there are."""
-        counts = [(name, self._registry.count(kind)) for name, kind in _KINDS]
-        told = ", ".join(f"{count} {name}" for name, count in counts if count)
-        return [("runs", told or "no hooks yet")]
-
-    def _compared(self) -> tuple[object, ...]:
-        return *super()._compared(), id(self._registry)
-
-
-class _Entrance:
-    """The hooked application, whose insides are made at the first request: until then hooks are registered."""
-
-    def __init__(self, app: Application, dispatcher: Dispatcher, condition: Predicate | None, *, late: bool) -> None:
-        self._app = app
-        self._dispatcher = dispatcher
-        self._condition = condition
-        self._late = late
-        self._run: Application | None = None
-
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Run one request (PEP 3333), unless it is not for these hooks, or is inside of them already."""
-        run = self._run or self._open()
-        around = CURRENT.get()
-        within = around is not None and around.environ is environ and around.registry is self._dispatcher.registry
-        if within or (self._condition is not None and not self._condition(environ)):
-            run = self._app
-        return run(environ, start_response)
-
-    def _open(self) -> Application:
-        dispatcher = self._dispatcher
-        dispatcher.registry.close()
-        dispatcher.keeps = dispatcher.registry.tears_down
-        on_close = partial(tear_down, dispatcher) if dispatcher.keeps and self._late else None
-        run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False)])
-        self._run = early(run, dispatcher) if dispatcher.keeps and not self._late else run
-        return self._run

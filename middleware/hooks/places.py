@@ -110,9 +110,9 @@ class Route(Place):
 Where: TypeAlias = "str | re.Pattern[str] | Predicate"
 
 
-def place(where: Where) -> Place:
+def place(where: Where, dialect: str) -> Place:
     """The place of `hooks.scope(where)`. ConfigError for what is none."""
-    problems = Problems("Hooks.scope")
+    problems = Problems(f"{dialect}.scope")
     if isinstance(where, str):
         rule = "a path as the user sees it decoded, with a leading slash and without a query"
         problems.check(where.startswith("/") and "?" not in where, "where", rule, where)
@@ -128,9 +128,9 @@ def place(where: Where) -> Place:
     return Asked(where)
 
 
-def route(template: str, methods: Iterable[str] | None) -> Route:
+def route(template: str, methods: Iterable[str] | None, dialect: str) -> Route:
     """The place of `hooks.route(template, methods)`. ConfigError for what is none."""
-    problems = Problems("Hooks.route")
+    problems = Problems(f"{dialect}.route")
     listed = methods if methods is None else [methods] if isinstance(methods, str) else list(methods)
     for method in listed or ():
         problems.check(is_token(method), "methods", "tokens such as GET (RFC 9110 9.1)", method)

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from middleware.hooks import places
-from middleware.hooks.awaited import called
-from middleware.hooks.registry import Registry, Scope
+from middleware.hooks.levels import Levels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-    from middleware.hooks.places import Where
+    from middleware.hooks.registry import Registry, Scope
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class Registering:
+class Registering(Levels["HookScope"]):
     """The decorators of Flask; each returns its function unchanged. `async def` functions will do."""
-
-    _registry: Registry
-    _scope: Scope
 
     def before_request(self, function: F) -> F:
         """Call `function()` before the application. If it returns something, that is the response."""
@@ -73,41 +68,8 @@ class Registering:
 
         return decorate
 
-    def scope(self, where: Where) -> HookScope:
-        """A scope within this one, with the same decorators, for some requests.
-
-        Options:
-            where: a prefix ("/admin": that path and all below it), a re.Pattern (which matches the path up to a segment
-                boundary; its named groups are in request.view_args), or a predicate environ -> bool. Within a prefix, a
-                pattern or a route's template, the path goes on from there.
-
-        Errors: ConfigError for anything else.
-        """
-        return self._within("scope", places.place(where))
-
-    def route(self, template: str, *, methods: Iterable[str] | None = None) -> HookScope:
-        """A scope for one route: those paths that a template such as /users/{id} or /files/{name:path} fits.
-
-        Options:
-            template: parameters are {name} for a segment, {name:int} and {name:path}; they are in request.view_args.
-            methods: of requests, GET with HEAD; None for any. Default None.
-
-        Errors: ConfigError for a template without a leading slash, and for methods that are no tokens.
-        """
-        return self._within("route", places.route(template, methods))
-
-    def _within(self, what: str, place: places.Place) -> HookScope:
-        self._registry.open_for(what)
-        scope = Scope(place)
-        self._registry.add(scope, self._scope)
+    def _level(self, scope: Scope) -> HookScope:
         return HookScope(self._registry, scope)
-
-    def _add(self, what: str, hooks: list[Callable[..., Any]], function: F) -> F:
-        self._registry.open_for(what)
-        if not callable(function):
-            raise TypeError(f"{what} takes a function, not {function!r}")
-        hooks.append(called(function))
-        return function
 
 
 class HookScope(Registering):

@@ -8,7 +8,8 @@ Scopes are known before the application runs, so that they take part under their
 blueprints in Flask do not.
 
 before: outermost scope first, in the order of registration. after and teardown: innermost scope first, the last
-registered first (`after_order="registration"`: within a scope, the first registered first). errorhandlers: a handler
+registered first (`after_order="registration"`: within a scope, the first registered first; those of ContextHooks in the
+order of the before hooks). errorhandlers: a handler
 for the code of the error comes before one for its class; within that, the innermost scope; within that, the nearest
 class of the error's MRO.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from middleware.hooks.awaited import called
 from middleware.hooks.errors import code_of, lineage, slot_of
@@ -78,12 +79,12 @@ def _nearest(handlers: dict[type, Hook] | None, kind: type) -> Hook | None:
 
 
 class Registry:
-    """The scopes of one Hooks object, which all of its copies share."""
+    """The scopes of one Hooks or ContextHooks object, which all of its copies share."""
 
-    def __init__(self, *, reverse: bool) -> None:
+    def __init__(self, after_order: str) -> None:
         self.root = Scope()
         self._scopes = [self.root]
-        self._reverse = reverse
+        self._after_order = _AFTER_ORDERS[after_order]
         self._common: Plan | None = None
         self._plan = lru_cache(maxsize=256)(self._made)
 
@@ -123,13 +124,19 @@ class Registry:
 
     def _made(self, scopes: Sequence[Scope]) -> Plan:
         inward = tuple(reversed(scopes))
-        step = -1 if self._reverse else 1
         return Plan(
             _each(scope.before for scope in scopes),
-            _each(scope.after[::step] for scope in inward),
+            _each(self._after_order(scopes)),
             _each(scope.teardown[::-1] for scope in inward),
             tuple(scope.handlers for scope in inward if scope.handlers),
         )
+
+
+_AFTER_ORDERS: Final[dict[str, Callable[[Sequence[Scope]], Iterable[list[Hook]]]]] = {
+    "reverse": lambda scopes: (scope.after[::-1] for scope in reversed(scopes)),
+    "registration": lambda scopes: (scope.after for scope in reversed(scopes)),
+    "outward": lambda scopes: (scope.after for scope in scopes),
+}
 
 
 def _each(lists: Iterable[list[Hook]]) -> tuple[Hook, ...]:

@@ -141,13 +141,17 @@ class Response(ResponseFields, _WebOb):
         return self._app_iter
 
     @response.setter
-    def response(self, body: Iterable[bytes] | Iterable[str]) -> None:
+    def response(self, body: Any) -> None:
+        """Have another body."""
+        self._replace(body)
+
+    app_iter = response
+
+    def _replace(self, body: Iterable[bytes] | Iterable[str]) -> None:
         if not isinstance(body, Iterable):
             raise TypeError(f"a body is an iterable, not {type(body).__name__}")
         self.headers.remove("Content-Length")
         self._app_iter = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
-
-    app_iter = response
 
     @property
     def is_sequence(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from middleware import (
     CORS,
     Compress,
+    ContextHooks,
     Effects,
     External,
     Gzip,
@@ -88,6 +89,14 @@ def hooked(*, torn_down=False, **options) -> Hooks:
     return hooks
 
 
+def contextual() -> ContextHooks:
+    """Hooks that use their context, and leave errors to others."""
+    hooks = ContextHooks(propagate_exceptions=True)
+    hooks.before_request(lambda ctx: setattr(ctx, "path", ctx.request.path))
+    hooks.after_request(lambda ctx, response: response.headers.set("X-Path", ctx.path))
+    return hooks
+
+
 def plain(app, environ=None):
     def run(environ, start_response):
         return app(environ, start_response)
@@ -124,6 +133,8 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "hooks-teardown": ([hooked(torn_down=True)], bytes),
     "hooks-flask": ([hooked(torn_down=True, teardown="flask")], bytes),
     "hooks-between": ([Headers(set={"X-Set": "1"}), hooked(torn_down=True), Headers(set={"X-In": "1"})], bytes),
+    "context-hooks": ([ContextHooks(propagate_exceptions=True)], bytes),
+    "context-hooks-header": ([contextual()], bytes),
     "witness": ([Witness(seen=[])], bytes),
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),

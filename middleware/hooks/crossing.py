@@ -1,0 +1,154 @@
+"""Crossing: one hooked application, whatever dialect its hooks are of: a request in, its response out to the server."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from middleware.hooks.context import CURRENT, Context
+from middleware.hooks.finishing import finish
+from middleware.hooks.response import Response
+from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
+from middleware.hooks.teardown import passages_of
+from middleware.wsgi.body import is_file
+from middleware.wsgi.ending import EXCEPTION
+from middleware.wsgi.held import Settled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.hooks.registry import Registry
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+logger = logging.getLogger("middleware.hooks")
+
+
+class Policy(NamedTuple):
+    """The options of a layer of hooks that decide about a response."""
+
+    propagate: bool
+    statuses: bool = False
+
+
+class Passage(Context):
+    """A request on its way."""
+
+    owner: Crossing[Any]
+    view: Response | None = None  # of the application's response, while hooks look at it
+    closers: tuple[Callable[[], object], ...] = ()  # of a response whose head went out before its body was there
+
+    def replaced(self) -> None:
+        """Have a hook that is reading the body go on with the head that came out of it."""
+        if self.view is not None:
+            self.view.become(self.status, self.lines)
+
+    def settle(self) -> Settled:
+        """Show the hooks a head whose body is out of their reach."""
+        return self.owner.settled(self)
+
+
+P = TypeVar("P", bound=Passage)
+
+
+class Crossing(ABC, Generic[P]):
+    """One application inside one set of hooks.
+
+    Attributes:
+        registry: the hooks.
+        keeps: bool. Whether a request is kept for its teardown.
+    """
+
+    kind: ClassVar[type[Response]] = Response  # as which hooks see that of the application
+
+    def __init__(self, app: Application, registry: Registry, policy: Policy) -> None:
+        self.registry = registry
+        self._app = app
+        self._policy = policy
+        self.keeps = False
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run one request (PEP 3333)."""
+        passage = self._passage(environ, start_response)
+        passage.owner, passage.registry = self, self.registry
+        if self.keeps:
+            passages_of(environ)[self] = passage
+        environ.pop(EXCEPTION, None)
+        token = CURRENT.set(passage)
+        try:
+            return self._sent(passage, self._reply(passage))
+        except BaseException:
+            passage.drop()
+            raise
+        finally:
+            CURRENT.reset(token)
+
+    # -- what a dialect says -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _passage(self, environ: Environ, start_response: StartResponse) -> P:
+        """A request on its way."""
+
+    @abstractmethod
+    def _reply(self, passage: P) -> Response | P:
+        """What is sent. The passage itself stands for the application's own response, which nobody looked at."""
+
+    @abstractmethod
+    def _gone(self, passage: P) -> Response | P:
+        """The same, of a response whose body is out of the hooks' reach."""
+
+    @abstractmethod
+    def _failed(self, passage: P, error: Exception) -> Response | P:
+        """The response to what nobody has handled."""
+
+    # -- the application -----------------------------------------------------------------------------------------
+
+    def _call(self, passage: P) -> None:
+        """Call the application; its body is iterated in the context of the request."""
+        passage.rewind()
+        passage.call(self._app)
+        body = passage.body
+        if body is not None and not as_it_is(passage.environ, body):
+            passage.body = Stream(passage, body)
+
+    def _note(self, passage: P, error: Exception) -> None:
+        """Keep an error that nobody has handled: for teardown, if there is any, and for layers further out."""
+        passage.environ[EXCEPTION] = error
+        if self.keeps:
+            passage.error = error
+
+    # -- the server ----------------------------------------------------------------------------------------------
+
+    def _view(self, passage: P, *, gone: bool = False) -> Response:
+        """The application's response as hooks see it."""
+        body = Gone() if gone or passage.body is None else passage.body
+        passthrough = gone or is_file(passage.environ, body)
+        passage.view = self.kind.of(passage.status, passage.lines, body, passthrough=passthrough)
+        return passage.view
+
+    def settled(self, passage: P) -> Settled:
+        """What becomes of a head whose body is out of reach."""
+        try:
+            reply = self._gone(passage)
+        except Exception as error:  # noqa: BLE001
+            reply = self._failed(passage, error)
+        if isinstance(reply, Passage):
+            return Settled(reply.status, reply.lines, None)
+        passage.closers += reply.closers
+        body = reply.response
+        return Settled(reply.status, reply.headers.lines, None if isinstance(body, Gone) else body)
+
+    def _sent(self, passage: P, reply: Response | P) -> Iterable[bytes]:
+        """The body for the server, which has the head."""
+        passage.view = None
+        if isinstance(reply, Response):
+            if reply.conditional_response:
+                reply.make_conditional(passage.environ)
+            if reply.response is not passage.body or reply.status != passage.status:
+                finish(reply)
+            passage.pass_on(Settled(reply.status, reply.headers.lines, None))
+            return outgoing(passage, reply.response, reply.closers)
+        if not passage.passed:
+            passage.pass_on(Settled(passage.status, passage.lines, None))
+        body = passage.body if passage.instead is None else passage.instead
+        return outgoing(passage, body or (), passage.closers)
