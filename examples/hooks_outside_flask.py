@@ -2,7 +2,8 @@
 
 The hooks stand here as they stand there: `app` is called `hooks`, and the import is another. Some tutorials are wrong
 about what happens; a comment says what does, and so does the response. Each lesson is at /plain/... and /django/...,
-over the same few pages: /, /home, /bare, /public, /admin, /work, /stream and /error.
+over the same few pages: /, /home, /bare, /public, /admin, /work, /result, /stream and /error. The last two lessons are
+on the hooks of Kyoukai, which get a context.
 
 Run it from within examples/, by waitress or by this package:
 
@@ -15,6 +16,7 @@ shows a 500 that has the X-Note and the security headers: after_request hooks ru
 """
 
 import gzip
+import json
 import logging
 import secrets
 import sys
@@ -27,7 +29,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import path
 
-from middleware import Hooks
+from middleware import ContextHooks, Hooks
 from middleware.hooks import g, make_response, request
 
 logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -259,6 +261,49 @@ def exercise(hooks):
         return response
 
 
+# -- Request hooks of Kyoukai ------------------------------------------------------------------------------------------
+
+
+def contexts(hooks):
+    """Hooks for all requests, for a blueprint, which is a scope here, and for a route; async and not."""
+
+    @hooks.before_request
+    async def print_request(ctx):
+        print("Request for", ctx.request.path)
+        return ctx  # can be omitted to leave `ctx` in place
+
+    @hooks.after_request
+    async def jsonify(_ctx, response):
+        # The page has `r` for `response`, which is a NameError, and so a 500: see contexts_failing.
+        if not isinstance(response.response, dict):
+            return response
+        response.set_data(json.dumps(response.response))
+        return response
+
+    for level, where in (("global", hooks), ("scope", hooks.scope("/admin")), ("route", hooks.route("/work"))):
+
+        def say(_ctx, response, level=level):
+            # In the order added, outermost first: not as in Flask.
+            response.headers.add("X-Level", level)
+
+        where.add_hook("post", say)
+
+
+def contexts_failing(hooks):
+    """All hooks must complete: if one does not, it is a 500, and the others are left out."""
+
+    @hooks.after_request
+    async def jsonify(_ctx, response):
+        if not isinstance(response.response, dict):
+            return response
+        r.set_data(json.dumps(response.response))  # noqa: F821 - as the page has it
+        return r  # noqa: F821
+
+    @hooks.after_request
+    def left_out(_ctx, response):
+        response.headers["X-Level"] = "global"
+
+
 # -- two applications that know nothing of hooks -----------------------------------------------------------------------
 
 PAGES = {
@@ -268,6 +313,7 @@ PAGES = {
     "/public": ("text/plain", b"Public page"),
     "/admin": ("text/plain", b"Admin panel"),
     "/work": ("text/plain", b"done"),
+    "/result": ("text/plain", b"what hooks with a context do not look at"),
 }
 
 
@@ -291,6 +337,8 @@ def plain(environ, start_response):
     if where == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
         return pieces()
+    if where == "/result":
+        environ["middleware.result"] = {"a": 1}
     status = "200 OK" if where in PAGES else "404 Not Found"
     content_type, body = PAGES.get(where, ("text/plain", b"There is nothing here\n"))
     start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
@@ -308,6 +356,8 @@ settings.configure(
 
 def page(http_request):
     """Any page, by Django."""
+    if http_request.path_info == "/result":
+        http_request.META["middleware.result"] = {"a": 1}
     content_type, body = PAGES[http_request.path_info]
     return HttpResponse(body, content_type=content_type)
 
@@ -335,19 +385,23 @@ LESSONS = {
     "timing": timing,
     "exercise": exercise,
 }
+CONTEXT_LESSONS = {
+    "contexts": contexts,
+    "contexts-failing": contexts_failing,
+}
 
 
-def taught(lesson, app):
+def taught(hooks, lesson, app):
     """The application inside the hooks of a lesson."""
-    hooks = Hooks()
     lesson(hooks)
     return hooks.wrap(app)
 
 
 applications = {
-    (kind, name): taught(lesson, app)
+    (kind, name): taught(dialect(), lesson, app)
     for kind, app in (("plain", plain), ("django", get_wsgi_application()))
-    for name, lesson in LESSONS.items()
+    for dialect, lessons in ((Hooks, LESSONS), (ContextHooks, CONTEXT_LESSONS))
+    for name, lesson in lessons.items()
 }
 
 

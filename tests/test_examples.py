@@ -227,6 +227,9 @@ LESSONS = [
     ("guard/admin/nowhere", 403, {}, b"Forbidden"),
     ("timing/work", 200, {"X-Timed": "yes"}, b"done"),
     ("exercise/", 200, {"X-Lesson": "request-hooks"}, b"Hello, World!"),
+    ("contexts/result", 200, {"Content-Type": "application/json", "Content-Length": "8"}, b'{"a": 1}'),
+    ("contexts-failing/result", 500, {"X-Level": None}, None),
+    ("contexts-failing/", 200, {"X-Level": "global"}, b"Hello, World!"),
 ]
 
 
@@ -252,6 +255,17 @@ def test_a_page_that_a_hook_has_compressed_can_be_read(served, by, kind):
 @everyone
 @around
 @pytest.mark.parametrize(
+    ("path", "levels"),
+    [("/", ["global"]), ("/admin", ["global", "scope"]), ("/work", ["global", "route"]), ("/result", ["global"])],
+)
+def test_hooks_with_a_context_run_from_the_outermost_level_inwards(served, by, kind, path, levels):
+    answer = ask(served("hooks_outside_flask", by).port, f"/{kind}/contexts{path}")
+    assert answer.headers.get_all("X-Level") == levels
+
+
+@everyone
+@around
+@pytest.mark.parametrize(
     ("where", "line"),
     [
         ("five-minutes/home", "Response status: 200 OK"),
@@ -261,6 +275,7 @@ def test_a_page_that_a_hook_has_compressed_can_be_read(served, by, kind):
         ("each-request/nowhere", "Request failed with status 404"),
         ("each-request/error", "Request failed with status 500"),
         ("both-hooks/", "before_request ran"),
+        ("contexts/public", "Request for /public"),
     ],
 )
 def test_hooks_print_and_log(served, by, kind, where, line):
