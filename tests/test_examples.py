@@ -245,6 +245,12 @@ def test_hooks_do_outside_flask_what_tutorials_show_or_what_flask_really_does(se
 
 
 @everyone
+@pytest.mark.parametrize(("kind", "said"), [("plain", b"There is nothing here\n"), ("django", b"<h1>Not Found</h1>")])
+def test_a_lesson_on_hooks_is_around_two_applications(served, by, kind, said):
+    assert said in ask(served("hooks_outside_flask", by).port, f"/{kind}/exercise/nowhere").body
+
+
+@everyone
 @around
 def test_a_page_that_a_hook_has_compressed_can_be_read(served, by, kind):
     answer = ask(served("hooks_outside_flask", by).port, f"/{kind}/each-request/bare")
