@@ -16,7 +16,15 @@ from serving import Client, Server, ask, script
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 ADDRESS = "127.0.0.1:8080"
-NAMES = ["custom_middleware", "django_app", "flask_app", "plain_wsgi", "third_party"]
+NAMES = [
+    "custom_middleware",
+    "django_app",
+    "errors_from_frameworks",
+    "flask_app",
+    "hooks_outside_flask",
+    "plain_wsgi",
+    "third_party",
+]
 BY = ["waitress-serve", "python"]
 
 everyone = pytest.mark.parametrize("by", BY)
@@ -187,3 +195,142 @@ def test_the_application_inside_proxy_fix_sees_the_client_of_the_proxy(served):
     port = served("third_party", "waitress-serve").port
     assert ask(port, "/", X_Forwarded_For="203.0.113.7", X_Forwarded_Proto="https").body == b"203.0.113.7 by https\n"
     assert ask(port, "/").body == b"127.0.0.1 by http\n"
+
+
+# -- hooks -------------------------------------------------------------------------------------------------------------
+
+around = pytest.mark.parametrize("kind", ["plain", "django"])
+ALIKE = {"X-Custom": "value", "Strict-Transport-Security": "max-age=31536000", "X-Note": "Always runs"}
+
+# lesson and path, status, fields (None: not there), body (None: any)
+LESSONS = [
+    ("deep-dive/", 200, {**ALIKE, "Set-Cookie": "seen=yes; Path=/"}, b"Hello, World!"),
+    ("deep-dive/", 200, {"Content-Security-Policy": "default-src 'self'"}, b"Hello, World!"),
+    ("deep-dive/nowhere", 404, ALIKE, None),
+    ("deep-dive/error", 500, ALIKE, None),
+    ("deep-dive-order/", 200, {"X-Order": "last second first"}, b"Hello, World!"),
+    ("deep-dive-errors/", 200, {"X-Note": None, "X-After": "runs too"}, b"Hello, World!"),
+    ("deep-dive-errors/nowhere", 404, {"X-Note": None, "X-After": "runs too"}, None),
+    ("deep-dive-errors/error", 500, {"X-Note": "Error handled", "X-After": "runs too"}, b"Error occurred"),
+    ("deep-dive-request/", 500, {}, None),
+    ("five-minutes/", 200, {"X-Custom-Header": "MyValue"}, b"Hello, World!"),
+    ("five-minutes/home", 200, {"X-Content-Type-Options": "nosniff"}, b'{"message":"Hello, world!"}\n'),
+    ("five-minutes-forgotten/", 500, {}, None),
+    ("each-request/", 200, {"X-Custom-Header": "Custom Value", "Content-Encoding": None}, b"Hello, World!"),
+    ("each-request/", 200, {"Access-Control-Allow-Origin": "*"}, None),
+    ("each-request/", 200, {"Access-Control-Allow-Methods": "GET, POST, PUT, DELETE"}, None),
+    ("each-request/bare", 200, {"Content-Encoding": "gzip", "Vary": None}, None),
+    ("both-hooks/", 200, {"X-App": "Flask-Demo"}, b"Hello, World!"),
+    ("guard/public", 200, {}, b"Public page"),
+    ("guard/admin", 403, {}, b"Forbidden"),
+    ("guard/admin?key=letmein", 200, {}, b"Admin panel"),
+    ("guard/admin/nowhere", 403, {}, b"Forbidden"),
+    ("timing/work", 200, {"X-Timed": "yes"}, b"done"),
+    ("exercise/", 200, {"X-Lesson": "request-hooks"}, b"Hello, World!"),
+    ("contexts/result", 200, {"Content-Type": "application/json", "Content-Length": "8"}, b'{"a": 1}'),
+    ("contexts-failing/result", 500, {"X-Level": None}, None),
+    ("contexts-failing/", 200, {"X-Level": "global"}, b"Hello, World!"),
+]
+
+
+@everyone
+@around
+def test_hooks_do_outside_flask_what_tutorials_show_or_what_flask_really_does(served, by, kind):
+    with Client(served("hooks_outside_flask", by).port) as client:
+        for where, status, fields, body in LESSONS:
+            answer = client.ask(f"/{kind}/{where}")
+            assert (where, answer.status) == (where, status)
+            assert (where, {name: answer.headers[name] for name in fields}) == (where, fields)
+            assert (where, answer.body) == (where, answer.body if body is None else body)
+
+
+@everyone
+@pytest.mark.parametrize(("kind", "said"), [("plain", b"There is nothing here\n"), ("django", b"<h1>Not Found</h1>")])
+def test_a_lesson_on_hooks_is_around_two_applications(served, by, kind, said):
+    assert said in ask(served("hooks_outside_flask", by).port, f"/{kind}/exercise/nowhere").body
+
+
+@everyone
+@around
+def test_a_page_that_a_hook_has_compressed_can_be_read(served, by, kind):
+    answer = ask(served("hooks_outside_flask", by).port, f"/{kind}/each-request/bare")
+    assert gzip.decompress(answer.body) == b"Hello, World!"
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+
+
+@everyone
+@around
+@pytest.mark.parametrize(
+    ("path", "levels"),
+    [("/", ["global"]), ("/admin", ["global", "scope"]), ("/work", ["global", "route"]), ("/result", ["global"])],
+)
+def test_hooks_with_a_context_run_from_the_outermost_level_inwards(served, by, kind, path, levels):
+    answer = ask(served("hooks_outside_flask", by).port, f"/{kind}/contexts{path}")
+    assert answer.headers.get_all("X-Level") == levels
+
+
+@everyone
+@around
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("five-minutes/home", "Response status: 200 OK"),
+        ("five-minutes-forgotten/", "TypeError: the after_request hook hooks_outside_flask.five_minutes_forgotten"),
+        ("deep-dive-request/", "AttributeError: "),
+        ("each-request/public", "Response Status: 200 OK"),
+        ("each-request/nowhere", "Request failed with status 404"),
+        ("each-request/error", "Request failed with status 500"),
+        ("both-hooks/", "before_request ran"),
+        ("contexts/public", "Request for /public"),
+    ],
+)
+def test_hooks_print_and_log(served, by, kind, where, line):
+    server = served("hooks_outside_flask", by)
+    known = len(server.lines)
+    ask(server.port, f"/{kind}/{where}")
+    server.wait(lambda: any(said.startswith(line) for said in server.lines[known:]))
+
+
+@everyone
+@around
+def test_the_end_of_a_request_comes_after_its_last_chunk(served, by, kind):
+    server, told = served("hooks_outside_flask", by), f"/stream?{kind}"
+    assert ask(server.port, f"/{kind}/timing{told}").body == b"first second"
+    server.wait(lambda: f"{told} is over: None" in server.lines)
+    mine = [line for line in server.lines if line.startswith(told)]
+    assert mine[-3:] == [f"{told} sends first", f"{told} sends second", f"{told} is over: None"]
+
+
+@everyone
+@around
+def test_the_end_of_a_request_that_failed_is_told_of_the_error(served, by, kind):
+    server, told = served("hooks_outside_flask", by), f"/error?{kind}"
+    assert ask(server.port, f"/{kind}/timing{told}").headers["X-Timed"] == "yes"
+    server.wait(lambda: f"{told} is over: RuntimeError('this route always fails')" in server.lines)
+
+
+@everyone
+def test_every_lesson_on_hooks_is_listed(served, by):
+    answer = ask(served("hooks_outside_flask", by).port, "/")
+    listed = set(re.findall(r"^/(?:plain|django)/(.*?)/$", answer.body.decode(), re.MULTILINE))
+    assert (answer.status, listed) == (404, {where.partition("/")[0] for where, *_ in LESSONS})
+
+
+@everyone
+@pytest.mark.parametrize("framework", ["flask", "django"])
+@pytest.mark.parametrize(
+    ("path", "status", "body", "told"),
+    [
+        ("/sold-out", 409, b"Sorry: the last one is gone\n", "None"),
+        ("/error", 500, None, "RuntimeError('this route always fails')"),
+        ("/nowhere", 404, None, "None"),
+    ],
+)
+def test_the_errors_that_a_framework_answers_reach_the_hooks(  # noqa: PLR0917 - a table
+    served, by, framework, path, status, body, told
+):
+    server = served("errors_from_frameworks", by)
+    answer = ask(server.port, f"/{framework}{path}")
+    assert (answer.status, answer.body) == (status, answer.body if body is None else body)
+    assert answer.headers["X-Hooks"] == "seen"
+    server.wait(lambda: f"/{framework}{path}? is over: {told}" in server.lines)
