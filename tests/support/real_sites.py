@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 from waitress.server import create_server
 
 from served import announce
+from serving import script
 from whole import full
 
 
@@ -30,20 +32,18 @@ def git(folder: Path):
 
 
 def mercurial(folder: Path):
-    from mercurial import hg, ui
     from mercurial.hgweb import hgweb
 
-    own = ui.ui.load()
-    for name, value in ((b"push_ssl", b"false"), (b"allow-push", b"*"), (b"allow-archive", b"zip")):
-        own.setconfig(b"web", name, value)
-    hg.repository(own, bytes(folder / "repository"), create=True)
-    return hgweb(bytes(folder / "repository"), baseui=own)
+    place = folder / "repository"
+    subprocess.run([script("hg"), "init", str(place)], check=True)  # noqa: S603 - it is our own
+    (place / ".hg" / "hgrc").write_text("[web]\npush_ssl = false\nallow-push = *\nallow-archive = zip\n")
+    return hgweb(bytes(place))
 
 
 def packages(folder: Path):
     from pypiserver import app
 
-    return app(roots=[folder], authenticate=["."], password_file=".")
+    return app(roots=[folder])
 
 
 def calendar(folder: Path):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -50,7 +52,15 @@ def kept(environ, start):
     return iter(lambda: opened.read(8192), b"") if wrap is None else wrap(opened, 8192)
 
 
-OWN = {made.__name__: made for made in (upload, kept)}
+def seen(environ, start):
+    """What the application knows of the client, and which process says so."""
+    known = {name: environ.get(name) for name in ("wsgi.url_scheme", "REMOTE_ADDR", "HTTP_HOST")}
+    body = json.dumps({**known, "process": os.getpid()}).encode()
+    start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+OWN = {made.__name__: made for made in (upload, kept, seen)}
 ROUTES = {**encoded.ROUTES, **{name: served.ROUTES[name] for name in ("nothing", "unmodified", "redirect")}, **OWN}
 
 
