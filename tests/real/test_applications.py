@@ -160,7 +160,9 @@ def test_pip_downloads_and_installs_from_pypiserver(verdicts):
 
 EVENT = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:a\r\nBEGIN:VEVENT\r\nUID:one\r\nDTSTAMP:20260101T000000Z\r\n"
 EVENT += f"DTSTART:20260102T000000Z\r\nSUMMARY:{'long ' * 400}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
-QUERY = '<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop>'
+QUERY = (
+    '<C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><prop><getetag/><C:calendar-data/></prop>'
+)
 QUERY += '<C:filter><C:comp-filter name="VCALENDAR"/></C:filter></C:calendar-query>'
 
 
@@ -200,7 +202,9 @@ def test_the_admin_of_django_lets_in_who_may_and_adds_what_is_sent(verdicts):
 
     def client(server, served, work):
         with requests.Session() as session:
-            login, add, listed = map(server.url, ("/admin/login/?next=/admin/", "/admin/auth/group/add/", "/admin/auth/group/"))
+            login, add, listed = map(
+                server.url, ("/admin/login/?next=/admin/", "/admin/auth/group/add/", "/admin/auth/group/")
+            )
             form = {"username": "root", "password": "correct horse"}
             steps = [session.post(login, form, timeout=PATIENCE)]  # without the token
             form["csrfmiddlewaretoken"] = token(session.get(login, timeout=PATIENCE))

@@ -116,13 +116,15 @@ def site(tmp_path):
 
 def test_everything_comes_through_nginx_as_it_does_without(site):
     with site.client() as client:
-        converse(client)
+        converse(client.ask)
 
 
 def test_the_application_knows_the_client_and_that_it_came_by_https(site):
     lies = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "lies.example"}
     headers = {"Host": "site.example", **lies}
-    seen = [requests.get(site.url("/seen/1"), headers=headers, verify=site.certificate, timeout=PATIENCE) for _ in range(8)]
+    seen = [
+        requests.get(site.url("/seen/1"), headers=headers, verify=site.certificate, timeout=PATIENCE) for _ in range(8)
+    ]
     for answer in seen:
         known = answer.json()
         assert (known["wsgi.url_scheme"], known["REMOTE_ADDR"]) == ("https", "127.0.0.1")

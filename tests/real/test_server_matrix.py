@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import uuid
 from contextlib import ExitStack, nullcontext
+from functools import partial
 from http.client import IncompleteRead
 from pathlib import Path
 
@@ -28,7 +29,7 @@ COMMANDS = {
     "wsgiref": (*OWN, "wsgiref"),
     "uwsgi": (
         script("uwsgi"),
-        *("--http11-socket=127.0.0.1:0", "--master", "--die-on-term", "--need-app", "--threads=8", f"--module={APP}"),
+        *("--http-socket=127.0.0.1:0", "--master", "--die-on-term", "--need-app", "--threads=8", f"--module={APP}"),
     ),
     "granian": (script("granian"), "--interface=wsgi", "--no-ws", "--blocking-threads=8", "--port=PORT", APP),
 }
@@ -38,6 +39,7 @@ LACKS = {
     "no late head": {"granian"},  # it takes the head before it iterates, against PEP 3333
     "no end of chunks": {"granian"},  # it ends the chunks of a body that failed as if it were whole
     "no empty HEAD": {"waitress"},  # ends the chunks that a HEAD without a length does not have, and the connection
+    "no goodbye": {"uwsgi"},  # closes after each response, and does not say so; --http11-socket ends streams late
     "no chunks": {"wsgiref", "uwsgi"},  # a body without a length ends with the connection
     "no chunked upload": {"wsgiref", "uwsgi"},  # nor Expect; uWSGI has an API of its own for it
 }
@@ -89,10 +91,12 @@ def told(server: Server, path: str, *wanted: str) -> dict[str, str | None]:
 
 # -- one connection ----------------------------------------------------------------------------------------------------
 
+
 @every_server
 def test_a_series_of_mixed_requests_on_one_connection_stays_in_step(servers, name):
-    with Client(servers(name).port) as client:
-        converse(client, {lack for lack, names in LACKS.items() if name in names})
+    port, lacks = servers(name).port, {lack for lack, names in LACKS.items() if name in names}
+    with Client(port) as client:
+        converse(partial(ask, port) if "no goodbye" in lacks else client.ask, lacks)
 
 
 # Who keeps the connection after a body of known length, and after a stream.
@@ -102,12 +106,11 @@ KEEPS = {
     "gunicorn-gthread": (True, True),
     "cheroot": (True, True),
     "wsgiref": (False, False),  # HTTP/1.0
-    "uwsgi": (True, False),
     "granian": (True, True),
 }
 
 
-@every_server
+@on_servers("no goodbye")
 @either_way
 def test_a_connection_is_kept_as_it_is_without_the_layers(servers, name, coding):
     kept = []
@@ -135,7 +138,7 @@ def test_a_preflight_is_granted(servers, name):
     answer = ask(servers(name).port, unique("error"), "OPTIONS", **asked)
     assert (answer.status, answer.body) == (204, b"")
     assert policy(answer) == {**POLICY, "X-App": "missing"}  # CORS answers, which stands outside Headers
-    assert answer.headers["Access-Control-Allow-Methods"] == "PUT"
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, PUT"
 
 
 # -- how it ends -------------------------------------------------------------------------------------------------------

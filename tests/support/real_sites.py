@@ -35,7 +35,7 @@ def mercurial(folder: Path):
     from mercurial.hgweb import hgweb
 
     place = folder / "repository"
-    subprocess.run([script("hg"), "init", str(place)], check=True)  # noqa: S603 - it is our own
+    subprocess.run([script("hg"), "init", str(place)], check=True)
     (place / ".hg" / "hgrc").write_text("[web]\npush_ssl = false\nallow-push = *\nallow-archive = zip\n")
     return hgweb(bytes(place))
 

@@ -41,13 +41,13 @@ def policy(answer) -> dict[str, str | None]:
     return {name: ", ".join(answer.headers.get_all(name, ["missing"])) for name in POLICY}
 
 
-def converse(client, lacks=frozenset()) -> None:
-    """Ask it all on one connection, but for what the server lacks."""
+def converse(ask, lacks=frozenset()) -> None:
+    """Ask it all, but for what the server lacks."""
     for method, route, accept, status, coding, content, needs in SERIES:
         if not lacks.isdisjoint(needs):
             continue
         path, body = f"/{route}/{uuid.uuid4().hex}", b"what was sent" if method == "POST" else None
-        answer = client.ask(path, method, body, Accept_Encoding=accept, Origin=ORIGIN)
+        answer = ask(path, method, body, Accept_Encoding=accept, Origin=ORIGIN)
         case = method, route, accept
         assert (*case, answer.status, answer.headers["Content-Encoding"]) == (*case, status, coding)
         assert (*case, policy(answer)) == (*case, POLICY)

@@ -93,11 +93,10 @@ class Server:
     def _reach(self, port: int) -> None:
         ends = time.monotonic() + PATIENCE
         while not (self.port or self._ended) and time.monotonic() < ends:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
-                self.port = port
-            except ConnectionRefusedError:
-                with self._changed:
+            with socket.socket() as tried, self._changed:
+                if tried.connect_ex(("127.0.0.1", port)) == 0:
+                    self.port = port
+                else:
                     self._changed.wait(TICK)
 
     def _take(self, line: str) -> None:
