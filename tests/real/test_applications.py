@@ -15,6 +15,7 @@ import requests
 
 from serving import Server, script
 
+pytestmark = pytest.mark.real
 SITE = sys.executable, str(Path(__file__).parents[1] / "support" / "real_sites.py")
 PATIENCE = 120  # seconds until a command is given up; none takes as long as that
 HOWS = ["bare", "full"]

@@ -1,4 +1,4 @@
-"""The nginx.conf and the unit of examples/deploy, with two processes of a site: as documented, but for ports and paths."""
+"""The nginx.conf and the unit of examples/deploy, with two processes of a site; only ports and paths differ."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ import requests
 from series import converse
 from serving import PATIENCE, Client, Server, ask, kept_port
 
+pytestmark = pytest.mark.real
 SUPPORT = Path(__file__).parents[1] / "support"
 DEPLOY = Path(__file__).parents[2] / "examples" / "deploy"
 HSTS = "Strict-Transport-Security"

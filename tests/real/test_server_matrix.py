@@ -17,6 +17,7 @@ from series import converse, policy
 from serving import Client, Server, Wire, ask, kept_port, script
 from whole import ORIGIN, POLICY
 
+pytestmark = pytest.mark.real
 SUPPORT = Path(__file__).parents[1] / "support"
 APP = "whole:application"
 OWN = sys.executable, str(SUPPORT / "whole.py")
@@ -143,13 +144,19 @@ def test_a_preflight_is_granted(servers, name):
 
 # -- how it ends -------------------------------------------------------------------------------------------------------
 
-ENDS = [("stream", None, ("close", "complete")), ("error", "RuntimeError", ("complete",))]
+# route, error that is told, who tells
+ENDS = [
+    ("stream", None, ("close", "complete")),
+    ("file", None, ("close", "complete")),
+    ("error", "RuntimeError", ("complete",)),
+]
 
 
 @every_server
 @either_way
-@pytest.mark.parametrize(("route", "error", "wanted"), [*ENDS, ("file", None, ("close", "complete"))])
-def test_the_end_of_a_response_is_told_once(servers, name, coding, route, error, wanted):
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end[0])
+def test_the_end_of_a_response_is_told_once(servers, name, coding, end):
+    route, error, wanted = end
     server, path = servers(name), unique(route)
     ask(server.port, path, Accept_Encoding=coding or "identity")
     assert told(server, path, *wanted)["complete"] == error
