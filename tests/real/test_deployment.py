@@ -72,6 +72,8 @@ def configured(folder: Path, ports: dict[str, int]) -> Path:
         "/run/nginx.pid": str(folder / "nginx.pid"),
         "http {": f"http {{ {kept}",
         "worker_processes auto": "worker_processes 2",
+        # Workers of root give that up, and could not look into a folder of root's.
+        "user www-data;": "user root;" * (os.geteuid() == 0),
     }.items():
         assert old in text
         text = text.replace(old, new)
@@ -108,9 +110,7 @@ def site(tmp_path):
         plain, secure = (ending.enter_context(kept_port()) for _ in range(2))
         certificate = certify(tmp_path)
         ports = {"one": processes[0].port, "two": processes[1].port, "plain": plain, "secure": secure}
-        # Workers of root give that up, and could not look into a folder of root's.
-        given = "daemon off;" + " user root;" * (os.geteuid() == 0)
-        command = program, "-p", str(tmp_path), "-c", str(configured(tmp_path, ports)), "-g", given
+        command = program, "-p", str(tmp_path), "-c", str(configured(tmp_path, ports)), "-g", "daemon off;"
         ending.callback(Server(*command, port=secure).close)
         yield Site(secure, plain, certificate, processes)
 
