@@ -329,6 +329,16 @@ def test_an_error_is_logged_kept_and_answered_with_every_header(caplog):
 SHAPES_BY_NAME = {shape.name: shape.make()[0] for shape in SHAPES if not shape.make()[1]}
 
 
+def test_the_server_gets_the_error_with_a_500_only_if_that_replaces_a_head():
+    """uWSGI drops the body of a first head that comes with exc_info."""
+    first = serve(Stack(Timing()).wrap(SHAPES_BY_NAME["error-before-start"]))
+    waiting = serve(Stack(Upper()).wrap(app_of(Body([b"x"], fails_at=0))))
+    replaced = serve(Stack(Timing()).wrap(app_of(Body([b"x"], fails_at=0))))
+    assert [answer.status[:3] for answer in (first, waiting, replaced)] == ["500"] * 3
+    assert [answer.heads for answer in (first, waiting, replaced)] == [1, 2, 2]
+    assert [type(answer.exc_info) for answer in (first, waiting, replaced)] == [type(None), Failure, Failure]
+
+
 @pytest.mark.parametrize("where", ["request", "response"])
 def test_an_error_in_a_layer_counts_as_the_applications(where, caplog):
     """Also the layers that the request has not reached put their headers on the 500; the one that fails does not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from middleware.wsgi.exchange import SENT, Exchange
+from middleware.wsgi.exchange import PASSED, SENT, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,8 @@ def respond(exchange: Exchange, error: BaseException) -> bool:
     _drop_source(exchange)
     exchange.reset(*_INTERNAL_SERVER_ERROR)
     exchange.transforms = ()
-    exchange.exc_info = (type(error), error, error.__traceback__)
+    if exchange.phase == PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
+        exchange.exc_info = (type(error), error, error.__traceback__)
     unmet = [layer.on_response for layer in exchange.plan.unmet if layer.on_response and _holds(layer, environ)]
     exchange.begin_again((*unmet, *exchange.plan.responders))
     return True

@@ -11,6 +11,8 @@ import struct
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,9 +21,19 @@ import middleware
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+ADDRESS = re.compile(r"(?:http://|TCP address )127\.0\.0\.1:(\d+)")  # the latter by uWSGI
 EVENT = "event "
 PATIENCE = 30  # seconds until a test gives up; nothing waits for as long as that
+TICK = 0.02  # seconds between two attempts to connect to what does not say when it listens
+
+
+@contextmanager
+def kept_port():
+    """A port that nobody else is given meanwhile: whoever listens on it has to set SO_REUSEPORT."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield kept.getsockname()[1]
 
 
 def environment() -> dict[str, str]:
@@ -38,11 +50,15 @@ def script(name: str) -> str:
 
 
 class Server:
-    """A command that serves on a port of its own choice and says so; it may tell events, each a line of JSON."""
+    """A command that serves on a port of its own choice and says so; it may tell events, each a line of JSON.
 
-    def __init__(self, *command: str, cwd: Path | str | None = None) -> None:
+    What does not say so is told its port, as `port`, and is ready when it can be connected to.
+    """
+
+    def __init__(self, *command: str, cwd: Path | str | None = None, port: int = 0) -> None:
         self._changed = threading.Condition()
         self._ended = False
+        self._given = port
         self.port = 0
         self.lines: list[str] = []
         self.events: list[dict[str, Any]] = []
@@ -58,6 +74,8 @@ class Server:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         try:
+            if port:
+                self._reach(port)
             self.wait(lambda: self.port)
         except BaseException:
             self.close()
@@ -72,13 +90,22 @@ class Server:
             self._ended = True
             self._changed.notify_all()
 
+    def _reach(self, port: int) -> None:
+        ends = time.monotonic() + PATIENCE
+        while not (self.port or self._ended) and time.monotonic() < ends:
+            with socket.socket() as tried, self._changed:
+                if tried.connect_ex(("127.0.0.1", port)) == 0:
+                    self.port = port
+                else:
+                    self._changed.wait(TICK)
+
     def _take(self, line: str) -> None:
         if line.startswith(EVENT):
             self.events.append(json.loads(line.removeprefix(EVENT)))
             return
         self.lines.append(line.rstrip("\n"))
         said = ADDRESS.search(line)
-        if said and not self.port:
+        if said and not (self.port or self._given):
             self.port = int(said[1])
 
     def wait(self, happened: Callable[[], object]) -> None:
