@@ -330,7 +330,7 @@ SHAPES_BY_NAME = {shape.name: shape.make()[0] for shape in SHAPES if not shape.m
 
 
 def test_the_server_gets_the_error_with_a_500_only_if_that_replaces_a_head():
-    """uWSGI drops the body of a first head that comes with exc_info."""
+    """The body of a first head that comes with exc_info is dropped by uWSGI."""
     first = serve(Stack(Timing()).wrap(SHAPES_BY_NAME["error-before-start"]))
     waiting = serve(Stack(Upper()).wrap(app_of(Body([b"x"], fails_at=0))))
     replaced = serve(Stack(Timing()).wrap(app_of(Body([b"x"], fails_at=0))))
