@@ -1,0 +1,146 @@
+"""assert_wsgi_transparent: the whole matrix against one middleware, and everything that is wrong in one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.testing.cases import Case, Owed, judge, named, run
+from middleware.testing.laws import LAWS, Breach
+from middleware.testing.probes import PROBES, leaves_no_cycle
+from middleware.testing.report import report
+from middleware.testing.responses import MORE
+from middleware.testing.shapes import SHAPES
+from middleware.testing.watching import Linted
+from middleware.wsgi.errors import Problems
+
+if TYPE_CHECKING:
+    from middleware.testing.gateway import Answer
+    from middleware.testing.shape import Shape
+    from middleware.wsgi.types import Application
+
+    Wrap = Callable[[Application], Application]
+
+MATRIX: Final = tuple(shape for shape in (*SHAPES, *MORE) if shape.lint)
+_VALIDATE: Final = "wsgiref.validate"
+
+
+def assert_wsgi_transparent(
+    middleware: Wrap,
+    *,
+    body: Callable[[bytes], bytes] | None = None,
+    content: Callable[[Answer], bytes] | None = None,
+    statuses: Mapping[str, str] | None = None,
+    answers_errors: bool = False,
+    environ: Mapping[str, Any] | None = None,
+    skip: Mapping[str, str] | None = None,
+) -> None:
+    """Run every shape of WSGI application inside `middleware`, and raise if it gets in the way of any.
+
+    Middleware is transparent where server and application cannot tell that it is there, but for what it does on
+    purpose. Which laws that is, the report says, each with the section of its source.
+
+    Options:
+        middleware: callable application -> application: a class, a function, a Stack's wrap.
+        body: callable bytes -> bytes. What becomes of the content of a response. Default: nothing.
+        content: callable Answer -> bytes. Reads the content, where it is sent encoded. Default: as it is sent.
+        statuses: mapping of the application's status line -> that which the client gets. Default: they stay.
+        answers_errors: bool. Whether an error before any content is answered by a 5xx. Default False: it is raised.
+        environ: mapping. Further keys of every request, such as HTTP_ACCEPT_ENCODING. Default none.
+        skip: mapping of laws ("file-wrapper"), or shapes of application ("late-start") -> the reason why they do not
+            count. Default none.
+
+    Errors: AssertionError with everything that was found; ConfigError for an option that cannot be right.
+    Source: PEP 3333, RFC 9110.
+    """
+    found = breaches(
+        middleware,
+        body=body,
+        content=content,
+        statuses=statuses,
+        answers_errors=answers_errors,
+        environ=environ,
+        skip=skip,
+    )
+    if found:
+        raise AssertionError(report(middleware, found))
+
+
+def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
+    """What `assert_wsgi_transparent` would report, as data. Takes the same options."""
+    skip = options.pop("skip", None) or {}
+    owed = Owed(**{option: value for option, value in options.items() if value is not None})
+    _check(middleware, owed, skip)
+    shapes = [shape for shape in MATRIX if shape.name not in skip]
+    found = [breach for shape in shapes for breach in _of_shape(middleware, shape, owed)]
+    found += [breach for probe in PROBES for breach in probe(middleware, owed)]
+    found += _cycles(middleware, shapes, owed, found)
+    return tuple(dict.fromkeys(breach for breach in found if breach.law not in skip))
+
+
+def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
+    problems = Problems("assert_wsgi_transparent")
+    problems.check(callable(middleware), "middleware", "a callable application -> application", middleware)
+    for option in ("body", "content"):
+        value = getattr(owed, option)
+        problems.check(value is None or callable(value), option, "a callable that returns bytes", value)
+    known = {*LAWS, *(shape.name for shape in MATRIX)}
+    for name, reason in skip.items():
+        problems.check(name in known, "skip", f"names of laws and shapes ({', '.join(sorted(known))})", name)
+        problems.check(isinstance(reason, str) and reason.strip(), f"skip[{name!r}]", "a reason, in words", reason)
+    problems.done()
+
+
+def _of_shape(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
+    """One shape: as it is, linted on either side, and with a client that goes away."""
+    case = run(middleware, shape, owed)
+    yield from judge(case)
+    yield from _linted_outside(run(middleware, shape, owed, lint=True))
+    if not shape.fails:
+        yield from _linted_inside(middleware, shape, owed)
+    yield from _gone(run(middleware, shape, owed, stop_after=1))
+
+
+def _linted_outside(case: Case) -> Iterator[Breach]:
+    error = case.answer.error
+    if isinstance(error, AssertionError) and str(error) not in case.answer.faults and _is_lint(error):
+        yield Breach("lint-outside", named(case), str(error), "nothing to complain of")
+
+
+def _is_lint(error: AssertionError) -> bool:
+    """Whether wsgiref.validate has raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == _VALIDATE
+
+
+def _linted_inside(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
+    linted: list[Linted] = []
+
+    def within(app: Application) -> Application:
+        linted.append(Linted(app))
+        return linted[-1]
+
+    case = run(middleware, shape, owed, within=within)
+    for complaint in linted[-1].complaints:
+        yield Breach("lint-inside", named(case), complaint, "nothing to complain of")
+
+
+def _gone(case: Case) -> Iterator[Breach]:
+    """What is owed to the application when the client goes away after the first chunk."""
+    where = f"{named(case)}; the client goes away after the first chunk"
+    error = case.answer.error
+    if case.body is not None and case.app.calls and case.body.closed != 1:
+        yield Breach("close", where, f"close() was called {case.body.closed} times", "once")
+    if error is not None and not case.shape.fails and not case.answer.faults:
+        yield Breach("raises", where, repr(error), "no error")
+
+
+def _cycles(middleware: Wrap, shapes: list[Shape], owed: Owed, found: list[Breach]) -> Iterator[Breach]:
+    """Where requests succeed: an exception that is kept leads by its traceback to every frame that it passed."""
+    if any(breach.law in ("raises", "head-once", "head-first") for breach in found):
+        return
+    for shape in shapes:
+        if not shape.fails and (count := leaves_no_cycle(middleware, shape, owed)):
+            yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
