@@ -77,10 +77,7 @@ def run(
 
 def judge(case: Case) -> Iterator[Breach]:
     """Every law that the case breaks."""
-    if not case.app.calls:
-        yield Breach("called", named(case), _seen_instead(case.answer), "the application is called")
-        return
-    for check in CHECKS:
+    for check in CHECKS if case.app.calls else (_uncalled,):
         for law, seen, owed in check(case):
             yield Breach(law, named(case), str(seen), str(owed))
 
@@ -99,10 +96,6 @@ def told(error: BaseException | None) -> str:
     return f"{error!r}{where}"
 
 
-def _seen_instead(answer: Answer) -> str:
-    return told(answer.error) if answer.error else f"an answer without it, {answer.status!r}"
-
-
 # -- the checks ------------------------------------------------------------------------------------------------------
 
 _FAULTS: Final = {"content before start_response": "head-first"}
@@ -113,6 +106,14 @@ def _heads(case: Case) -> Found:
         yield _FAULTS.get(fault, "head-once"), fault, "start_response, and then content"
     if case.answer.error is None and not case.answer.heads:
         yield "head-first", "no head at all", "start_response is called"
+
+
+def _uncalled(case: Case) -> Found:
+    answer = case.answer
+    if answer.faults:
+        yield from _heads(case)
+    else:
+        yield "called", told(answer.error) if answer.error else f"an answer without it, {answer.status!r}", "it is called"
 
 
 def _errors(case: Case) -> Found:

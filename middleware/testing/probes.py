@@ -122,17 +122,18 @@ def keeps_nothing(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
         yield Breach("state", "the same request twice", f"fields {names[1]}", f"fields {names[0]}")
 
 
-def leaves_no_cycle(middleware: Wrap, shape: Shape, owed: Owed) -> int:
-    """How many objects of a request the collector finds when it is over."""
+def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
+    """How many objects of a request the collector finds when it is over; 0 where it fails, which others tell of."""
     wrapped = middleware(shape.make()[0])
-    _once(wrapped, shape, owed)  # what is made for the first request only is no matter
     enabled = gc.isenabled()
     gc.disable()
-    gc.collect()
-    gc.freeze()
     try:
+        _once(wrapped, shape, owed)  # what is made for the first request only is no matter
+        gc.freeze()  # what there is already is no matter either
         _once(wrapped, shape, owed)
         return gc.collect()
+    except Exception:  # noqa: BLE001 - an exception leads to every frame that it passed
+        return 0
     finally:
         gc.unfreeze()
         (gc.enable if enabled else gc.disable)()

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.testing.cases import Case, Owed, judge, named, run
 from middleware.testing.laws import LAWS, Breach
-from middleware.testing.probes import PROBES, leaves_no_cycle
+from middleware.testing.probes import PROBES, cycles_of
 from middleware.testing.report import report
 from middleware.testing.responses import MORE
 from middleware.testing.shapes import SHAPES
-from middleware.testing.watching import Linted
+from middleware.testing.watching import Linted, is_complaint
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Wrap = Callable[[Application], Application]
 
 MATRIX: Final = tuple(shape for shape in (*SHAPES, *MORE) if shape.lint)
-_VALIDATE: Final = "wsgiref.validate"
 
 
 def assert_wsgi_transparent(
@@ -74,7 +73,7 @@ def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
     shapes = [shape for shape in MATRIX if shape.name not in skip]
     found = [breach for shape in shapes for breach in _of_shape(middleware, shape, owed)]
     found += [breach for probe in PROBES for breach in probe(middleware, owed)]
-    found += _cycles(middleware, shapes, owed, found)
+    found += [breach for shape in shapes for breach in _cycles(middleware, shape, owed)]
     return tuple(dict.fromkeys(breach for breach in found if breach.law not in skip))
 
 
@@ -103,16 +102,8 @@ def _of_shape(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
 
 def _linted_outside(case: Case) -> Iterator[Breach]:
     error = case.answer.error
-    if isinstance(error, AssertionError) and str(error) not in case.answer.faults and _is_lint(error):
+    if is_complaint(error):
         yield Breach("lint-outside", named(case), str(error), "nothing to complain of")
-
-
-def _is_lint(error: AssertionError) -> bool:
-    """Whether wsgiref.validate has raised it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_globals.get("__name__") == _VALIDATE
 
 
 def _linted_inside(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
@@ -123,6 +114,7 @@ def _linted_inside(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breac
         return linted[-1]
 
     case = run(middleware, shape, owed, within=within)
+    linted[-1].end()
     for complaint in linted[-1].complaints:
         yield Breach("lint-inside", named(case), complaint, "nothing to complain of")
 
@@ -137,10 +129,7 @@ def _gone(case: Case) -> Iterator[Breach]:
         yield Breach("raises", where, repr(error), "no error")
 
 
-def _cycles(middleware: Wrap, shapes: list[Shape], owed: Owed, found: list[Breach]) -> Iterator[Breach]:
+def _cycles(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
     """Where requests succeed: an exception that is kept leads by its traceback to every frame that it passed."""
-    if any(breach.law in ("raises", "head-once", "head-first") for breach in found):
-        return
-    for shape in shapes:
-        if not shape.fails and (count := leaves_no_cycle(middleware, shape, owed)):
-            yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
+    if not shape.fails and (count := cycles_of(middleware, shape, owed)):
+        yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
