@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import warnings
@@ -259,7 +260,7 @@ def takes_exc_info_for_itself(app, environ, start_response):
 def answers_errors_unasked(app, environ, start_response):
     try:
         return app(environ, start_response)
-    except Exception:
+    except Exception:  # noqa: BLE001 - that is the fault
         start_response("500 Oops", [("Content-Type", "text/plain")])
         return [b"oops"]
 
@@ -277,7 +278,7 @@ def ends_quietly(app, environ, start_response):
                 return super().__next__()
             except StopIteration:
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001
                 raise StopIteration from None
 
     return Quiet(app(environ, start_response))
@@ -287,10 +288,8 @@ def ends_quietly(app, environ, start_response):
 def closes_quietly(app, environ, start_response):
     class Quiet(Wrapping):
         def close(self):
-            try:
+            with contextlib.suppress(Exception):
                 super().close()
-            except Exception:  # noqa: S110, BLE001
-                pass
 
     return Quiet(app(environ, start_response))
 
@@ -615,7 +614,7 @@ def test_a_report_names_middleware_law_source_application_seen_and_owed():
         "        seen     '200'",
         "        owed     '201'",
         "",
-        "close: close() of the application's iterable is called, and once. [PEP 3333 \"Specification Details\"]",
+        'close: close() of the application\'s iterable is called, and once. [PEP 3333 "Specification Details"]',
         *["    application  shape-0: does this", "        seen     nothing", "        owed     once"],
         *["    application  shape-1: does this", "        seen     nothing", "        owed     once"],
         *["    application  shape-2: does this", "        seen     nothing", "        owed     once"],

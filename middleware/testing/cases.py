@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from wsgiref.util import FileWrapper
@@ -14,6 +13,8 @@ from middleware.testing.shape import Body, Failure, Shape
 from middleware.testing.watching import Watched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from middleware.wsgi.types import Application
 
 Found: TypeAlias = "Iterator[tuple[str, object, object]]"  # law, seen, owed
@@ -113,7 +114,11 @@ def _uncalled(case: Case) -> Found:
     if answer.faults:
         yield from _heads(case)
     else:
-        yield "called", told(answer.error) if answer.error else f"an answer without it, {answer.status!r}", "it is called"
+        yield (
+            "called",
+            told(answer.error) if answer.error else f"an answer without it, {answer.status!r}",
+            "it is called",
+        )
 
 
 def _errors(case: Case) -> Found:

@@ -119,7 +119,7 @@ def serve(
 
 
 def _run(app: Application, answer: Answer) -> Iterable[bytes]:
-    return app(answer.environ, lambda *head: answer.start(*head))
+    return app(answer.environ, answer.start)
 
 
 def _take(answer: Answer, stop_after: int | None) -> None:
@@ -127,4 +127,3 @@ def _take(answer: Answer, stop_after: int | None) -> None:
         answer.send(chunk)
         if len(answer.chunks) == stop_after:
             break
-

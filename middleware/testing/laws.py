@@ -1,4 +1,4 @@
-"""The laws that a transparent middleware keeps: each in a sentence, with the place that says so. A row is all it takes."""
+"""The laws that a transparent middleware keeps, each in a sentence with its source. A new one is a row here."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ LAWS: Final = {
     "late-error": Law("An error after some content reaches the server, so that the client sees the end.", _ERRORS),
     "close-error": Law("An error in close() reaches the server.", _ERRORS),
     "body": Law("The content stays, whole and in its order.", _DETAILS),
-    "write": Law("What goes through write() goes out, in its order, before what the iterable has.", 
-                 'PEP 3333 "The write() Callable"'),
+    "write": Law(
+        "What goes through write() goes out, in its order, before what the iterable has.",
+        'PEP 3333 "The write() Callable"',
+    ),
     "no-content": Law("A response without content gets none: to HEAD, 1xx, 204, 304.", "RFC 9110 6.4.1"),
     "length": Law("A Content-Length is that of the content, and there is one line of it.", "RFC 9110 8.6"),
     "head-length": Law("The Content-Length of a HEAD is that of GET, or is left out.", "RFC 9110 8.6"),
@@ -57,9 +59,13 @@ LAWS: Final = {
     "close": Law("close() of the application's iterable is called, and once.", _DETAILS),
     "environ": Law("The application gets the server's own environ: what it writes there is seen outside.", _ENVIRON),
     "method": Law("The application sees the method that the client sent.", _ENVIRON),
-    "input": Law("The content of the request is there for the application to read.", 
-                 'PEP 3333 "Input and Error Streams"'),
-    "state": Law("A request leaves nothing behind for the next, nor for one that runs beside it.", 
-                 'PEP 3333 "Thread Support"'),
-    "cycles": Law("What belongs to a request is gone with it: no reference cycle.", "gc, \"Garbage Collector interface\""),
+    "input": Law(
+        "The content of the request is there for the application to read.", 'PEP 3333 "Input and Error Streams"'
+    ),
+    "state": Law(
+        "A request leaves nothing behind for the next, nor for one that runs beside it.", 'PEP 3333 "Thread Support"'
+    ),
+    "cycles": Law(
+        "What belongs to a request is gone with it: no reference cycle.", 'gc, "Garbage Collector interface"'
+    ),
 }

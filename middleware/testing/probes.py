@@ -1,9 +1,10 @@
-"""What one answer does not show: field lines, the request's content, steps, two requests at once, what is left behind."""
+"""What one answer does not show: field lines, the request's content, steps, two requests at once, what is left."""
 
 from __future__ import annotations
 
 import gc
 import io
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.testing.cases import Owed, told
@@ -60,7 +61,7 @@ def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
         return
     if pulls[1]:
         yield Breach("blocks", case, f"{pulls[1]} chunks were pulled before the server asked for one", "none")
-    elif max(after - before for before, after in zip(pulls, pulls[1:], strict=False)) > 1:
+    elif max(after - before for before, after in pairwise(pulls)) > 1:
         yield Breach("blocks", case, f"pulled after each value: {pulls[2:]}", "one chunk for each value at most")
 
 

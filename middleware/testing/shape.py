@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from middleware.wsgi.types import Application, Environ, StartResponse, Write
 
 TEXT: Final = [("Content-Type", "text/plain")]
@@ -20,9 +21,7 @@ class Failure(Exception):  # noqa: N818 - it is what fails, on purpose
 class Body:
     """An iterator with a close() that counts, and if wished an error at a chunk, or in close()."""
 
-    def __init__(
-        self, chunks: Iterable[bytes], *, fails_at: int | None = None, fails_to_close: bool = False
-    ) -> None:
+    def __init__(self, chunks: Iterable[bytes], *, fails_at: int | None = None, fails_to_close: bool = False) -> None:
         self.chunks, self.fails_at, self.fails_to_close = list(chunks), fails_at, fails_to_close
         self.pulled = self.closed = 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.testing.cases import Case, Owed, judge, named, run
@@ -15,6 +14,8 @@ from middleware.testing.watching import Linted, is_complaint
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from middleware.testing.gateway import Answer
     from middleware.testing.shape import Shape
     from middleware.wsgi.types import Application
