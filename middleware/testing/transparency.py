@@ -71,11 +71,17 @@ def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
     skip = options.pop("skip", None) or {}
     owed = Owed(**{option: value for option, value in options.items() if value is not None})
     _check(middleware, owed, skip)
-    shapes = [shape for shape in MATRIX if shape.name not in skip]
-    found = [breach for shape in shapes for breach in _of_shape(middleware, shape, owed)]
-    found += [breach for probe in PROBES for breach in probe(middleware, owed)]
-    found += [breach for shape in shapes for breach in _cycles(middleware, shape, owed)]
-    return tuple(dict.fromkeys(breach for breach in found if breach.law not in skip))
+    found = dict.fromkeys(_found(middleware, [shape for shape in MATRIX if shape.name not in skip], owed))
+    return tuple(breach for breach in found if breach.law not in skip)
+
+
+def _found(middleware: Wrap, shapes: list[Shape], owed: Owed) -> Iterator[Breach]:
+    for shape in shapes:
+        yield from _of_shape(middleware, shape, owed)
+    for probe in PROBES:
+        yield from probe(middleware, owed)
+    for shape in shapes:
+        yield from _cycles(middleware, shape, owed)
 
 
 def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
