@@ -183,7 +183,7 @@ def _length(case: Case) -> Found:
 
 
 def _sized(case: Case) -> Found:
-    if not case.ordinary or not isinstance(case.app.returned, (list, tuple)) or case.answer.written:
+    if not case.ordinary or not isinstance(case.app.returned, (list, tuple)) or case.shape.name == "written":
         return
     kind = type(case.answer.result).__name__
     if not hasattr(case.answer.result, "__len__") and case.answer.get("Content-Length") is None:

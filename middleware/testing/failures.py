@@ -140,8 +140,6 @@ def starts_twice() -> Made:
     """Calls start_response twice, without exc_info."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        begin(start_response)
-        begin(start_response)
-        return [b"one"]
+        return [b"one" for _ in (begin(start_response), begin(start_response))]
 
     return app, None

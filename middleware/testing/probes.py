@@ -53,9 +53,10 @@ def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
     answer = Answer(environ=environ(**owed.environ))
     pulls = [0]
     try:
-        result = middleware(returning(body)[0])(answer.environ, answer.start)
+        answer.result = middleware(returning(body)[0])(answer.environ, answer.start)
         pulls += [body.pulled]
-        pulls += [body.pulled for _ in result]
+        pulls += [body.pulled for _ in answer.result]
+        _close(answer)
     except Exception as error:  # noqa: BLE001 - the server sees everything
         yield Breach("raises", case, told(error), "no error")
         return
@@ -104,7 +105,11 @@ def _alternate(wrapped: Application, answers: list[Answer]) -> None:
     while running:
         running = [(answer, iterator) for answer, iterator in running if _step(answer, iterator)]
     for answer in answers:
-        getattr(answer.result, "close", int)()
+        _close(answer)
+
+
+def _close(answer: Answer) -> None:
+    getattr(answer.result, "close", int)()
 
 
 def _step(answer: Answer, iterator: Iterator[bytes]) -> bool:
