@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import itertools
 import warnings
 
 import pytest
@@ -29,7 +30,7 @@ WATCHES = {"same-body": "it tells of the end of the response, and has to see it"
 HOOKED = {
     **WATCHES,
     "sized": "inside a stack that answers errors, a teardown makes a stream of a list",
-    "cycles": "a head that was replaced is kept with its error",
+    "replaced-head": "the error that a head was replaced for stays with the request, in a cycle",
 }
 SKIPPED = {"timing-complete": WATCHES, "witness": WATCHES, **dict.fromkeys((n for n in LAYERS if "hooks" in n), HOOKED)}
 
@@ -218,6 +219,18 @@ def makes_a_dict_of_lines(status, headers, *exc_info):
     return status, list(dict(headers).items()), *exc_info
 
 
+@breaks("fields")
+@starting
+def sorts_the_lines(status, headers, *exc_info):
+    return status, sorted(headers), *exc_info
+
+
+@breaks("fields")
+@starting
+def sends_every_line_twice(status, headers, *exc_info):
+    return status, [line for line in headers for _ in range(2)], *exc_info
+
+
 @breaks("header-list")
 @starting
 def adds_to_the_applications_list(status, headers, *exc_info):
@@ -358,6 +371,16 @@ def reads_all_at_once(app, environ, start_response):
 
 
 @breaks("blocks")
+def looks_at_the_first_chunk(app, environ, start_response):
+    class Peeked(Wrapping):
+        def __init__(self, body):
+            super().__init__(body)
+            self.chunks = itertools.chain([next(self.chunks, b"")], self.chunks)
+
+    return Peeked(app(environ, start_response))
+
+
+@breaks("blocks")
 def waits_for_what_is_worth_sending(app, environ, start_response):
     class Waiting(Wrapping):
         def __next__(self):
@@ -403,6 +426,19 @@ def closes_at_the_end_only(app, environ, start_response):
 
         def close(self):
             pass
+
+    return Ends(app(environ, start_response))
+
+
+@breaks("close")
+def closes_at_the_end_and_when_asked(app, environ, start_response):
+    class Ends(Wrapping):
+        def __next__(self):
+            try:
+                return super().__next__()
+            except StopIteration:
+                self.close()
+                raise
 
     return Ends(app(environ, start_response))
 
