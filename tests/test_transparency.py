@@ -443,6 +443,22 @@ def closes_at_the_end_and_when_asked(app, environ, start_response):
     return Ends(app(environ, start_response))
 
 
+@breaks("close")
+def closes_unless_the_client_goes_away(app, environ, start_response):
+    class Ends(Wrapping):
+        def __next__(self):
+            try:
+                return super().__next__()
+            except BaseException:
+                super().close()
+                raise
+
+        def close(self):
+            pass
+
+    return Ends(app(environ, start_response))
+
+
 @breaks("environ")
 def copies_the_environ(app, environ, start_response):
     return app(dict(environ), start_response)

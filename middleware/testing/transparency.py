@@ -71,7 +71,7 @@ def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
     skip = options.pop("skip", None) or {}
     owed = Owed(**{option: value for option, value in options.items() if value is not None})
     _check(middleware, owed, skip)
-    found = dict.fromkeys(_found(middleware, [shape for shape in MATRIX if shape.name not in skip], owed))
+    found = _found(middleware, [shape for shape in MATRIX if shape.name not in skip], owed)
     return tuple(breach for breach in found if breach.law not in skip)
 
 
