@@ -32,7 +32,17 @@ HOOKED = {
     "sized": "inside a stack that answers errors, a teardown makes a stream of a list",
     "replaced-head": "the error that a head was replaced for stays with the request, in a cycle",
 }
-SKIPPED = {"timing-complete": WATCHES, "witness": WATCHES, **dict.fromkeys((n for n in LAYERS if "hooks" in n), HOOKED)}
+# Unless its random padding is some: then there is something to send with the first chunk.
+UNFLUSHED = dict.fromkeys(
+    ("head-replaced-too-late", "error-mid-body", "error-after-write"),
+    "it keeps the first chunk back, so that it is not too late for another head",
+)
+SKIPPED = {
+    "timing-complete": WATCHES,
+    "witness": WATCHES,
+    "br-unflushed": UNFLUSHED,
+    **dict.fromkeys((n for n in LAYERS if "hooks" in n), HOOKED),
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
