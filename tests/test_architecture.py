@@ -116,13 +116,15 @@ MAY_IMPORT = {
     "middleware.layers": ("middleware.wsgi", "middleware.http"),
     "middleware.hooks": ("middleware.wsgi", "middleware.http"),
     "middleware.stack": ("middleware.wsgi", "middleware.http"),
+    "middleware.testing": ("middleware.wsgi", "middleware.http", "middleware.stack"),
+    "middleware.paste": ("middleware.wsgi", "middleware.layers"),
     "middleware.cli": ("middleware",),
     "middleware.match": ("middleware.stack.match",),
     "middleware.__main__": ("middleware.cli",),
     "middleware": ("middleware",),  # as types only, which has a test of its own
 }
 # Third-party packages that one part alone imports.
-ONLY_IN = {"waitress": "middleware.cli", "webob": "middleware.hooks"}
+ONLY_IN = {"pytest": "middleware.testing", "waitress": "middleware.cli", "webob": "middleware.hooks"}
 
 
 def imports(*, of: str = "") -> Iterator[tuple[Module, Import, str]]:

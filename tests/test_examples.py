@@ -22,6 +22,7 @@ NAMES = [
     "errors_from_frameworks",
     "flask_app",
     "hooks_outside_flask",
+    "paste_app",
     "plain_wsgi",
     "third_party",
 ]
@@ -195,6 +196,18 @@ def test_the_application_inside_proxy_fix_sees_the_client_of_the_proxy(served):
     port = served("third_party", "waitress-serve").port
     assert ask(port, "/", X_Forwarded_For="203.0.113.7", X_Forwarded_Proto="https").body == b"203.0.113.7 by https\n"
     assert ask(port, "/").body == b"127.0.0.1 by http\n"
+
+
+@everyone
+def test_a_chain_that_is_written_in_an_ini_is_served(served, by):
+    answer = ask(served("paste_app", by).port, "/", Accept_Encoding="gzip", Origin="https://toys.shop.example")
+    assert (answer.status, gzip.decompress(answer.body)) == (200, b"Hello from paste.ini\n" * 10)
+    assert answer.headers["X-App"] == "demo"
+    assert len(answer.headers.get_all("Link")) == 2
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://toys.shop.example"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'self'; frame-ancestors 'none'"
+    assert answer.headers["Permissions-Policy"] == "camera=(), fullscreen=(self)"
+    assert answer.headers["Server-Timing"] == f"total;dur={answer.headers['X-Response-Time']}"
 
 
 # -- hooks -------------------------------------------------------------------------------------------------------------

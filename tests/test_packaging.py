@@ -114,6 +114,21 @@ def test_the_installed_version_is_that_of_the_checkout():
     assert importlib.metadata.version(NAME) == checkout["metadata"]["version"]
 
 
+def test_the_installed_entry_points_are_those_of_the_checkout():
+    """If not, install the checkout again: an editable installation does not follow them."""
+    checkout = configparser.ConfigParser()
+    checkout.read(ROOT / "setup.cfg", encoding="utf-8")
+    wanted = {
+        (group, *line.split(" = "))
+        for group, lines in checkout["options.entry_points"].items()
+        for line in lines.split("\n")
+        if line
+    }
+    found = importlib.metadata.distribution(NAME).entry_points
+    assert {(point.group, point.name, point.value) for point in found} == wanted
+    assert all(callable(point.load()) or point.group == "pytest11" for point in found)
+
+
 def test_the_package_says_that_it_is_typed():
     assert Path(middleware.__file__).with_name("py.typed").is_file()
 

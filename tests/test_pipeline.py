@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import sys
 import threading
@@ -11,7 +10,7 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from gateway import environ, serve
-from layers_under_test import LAYERS, Sees, Undeclared, Upper, Uppercase, Witness, stack
+from layers_under_test import Sees, Undeclared, Upper, Uppercase, Witness
 from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
 from middleware.wsgi.response import LATER
 from shapes import SHAPES, TEXT, Body, Failure, returning
@@ -533,36 +532,6 @@ def test_the_bytes_that_went_out_are_counted():
     for app in (app_of([b"one", b"two"]), app_of(Body([b"one"])), writing, app_of(FileWrapper(io.BytesIO(b"x")))):
         serve(Stack(Counts()).wrap(app), lint=False)
     assert counted == [6, 3, 8, None]
-
-
-# Not those that fail: an exception that is kept leads by its traceback to the frames, the server's too, that hold it.
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("shape", [shape for shape in SHAPES if not shape.fails], ids=lambda shape: shape.name)
-@pytest.mark.filterwarnings("ignore::middleware.OrderWarning")
-def test_nothing_holds_a_reference_cycle(name, shape):
-    """What belongs to a request is gone when the request is: no work for the collector."""
-    wrapped = stack(name).wrap(shape.make()[0])
-    request = environ(method=shape.method)
-
-    def once():
-        result = wrapped(request, lambda status, headers, exc_info=None: lambda data: None)
-        for _ in result:
-            pass
-        if hasattr(result, "close"):
-            result.close()
-
-    once()
-    request = environ(method=shape.method)
-    gc.disable()
-    gc.freeze()
-    try:
-        once()
-        request = None
-        found = gc.collect()
-    finally:
-        gc.unfreeze()
-        gc.enable()
-    assert found == 0
 
 
 def test_threads_share_a_stack_and_nothing_else():

@@ -1,0 +1,157 @@
+"""What one answer does not show: field lines, the request's content, steps, two requests at once, what is left."""
+
+from __future__ import annotations
+
+import gc
+import io
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.testing.cases import Owed, told
+from middleware.testing.gateway import Answer, environ, serve
+from middleware.testing.laws import Breach
+from middleware.testing.shape import TEXT, Body, Shape, begin, returning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+    Wrap = Callable[[Application], Application]
+
+LINES: Final = [("X-First", "1"), ("Set-Cookie", "a=1"), ("X-Between", "1"), ("Set-Cookie", "b=2")]
+
+
+def keeps_fields(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
+    """Every line of the application stays, in its order."""
+    app, _ = returning([b"onetwo"], headers=[*TEXT, *LINES])
+    answer = serve(middleware(app), lint=False, **owed.environ)
+    seen = [line for line in answer.headers if line in LINES]
+    if seen != LINES:
+        yield Breach("fields", "fields: sends two Set-Cookie among other lines", repr(seen), repr(LINES))
+
+
+def keeps_input(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
+    """The application can read what the client sent."""
+    found: list[bytes] = []
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        found.append(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        begin(start_response)
+        return [b"onetwo"]
+
+    sent = {"wsgi.input": io.BytesIO(b"a=1"), "CONTENT_LENGTH": "3", "CONTENT_TYPE": "text/plain"}
+    serve(middleware(app), method="POST", lint=False, **{**owed.environ, **sent})
+    if found not in ([], [b"a=1"]):
+        yield Breach("input", "reading: reads the content of a POST", repr(found[0]), "b'a=1'")
+
+
+def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
+    """Each step of the server is at most one step of the application."""
+    case = "stream: returns an iterator of four chunks"
+    body = Body([b"one", b"", b"two", b"three"])
+    answer = Answer(environ=environ(**owed.environ))
+    pulls = [0]
+    try:
+        answer.result = middleware(returning(body)[0])(answer.environ, answer.start)
+        pulls += [body.pulled]
+        pulls += [body.pulled for _ in answer.result]
+        _close(answer)
+    except Exception as error:  # noqa: BLE001 - the server sees everything
+        yield Breach("raises", case, told(error), "no error")
+        return
+    if pulls[1]:
+        yield Breach("blocks", case, f"{pulls[1]} chunks were pulled before the server asked for one", "none")
+    elif max(after - before for before, after in pairwise(pulls)) > 1:
+        yield Breach("blocks", case, f"pulled after each value: {pulls[2:]}", "one chunk for each value at most")
+
+
+def _echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    own: str = environ["PATH_INFO"]
+    start_response("200 OK", [*TEXT, ("X-Own", own)])
+    return Body([own.encode(), b"-", own.encode()])
+
+
+def _late_echo(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+    yield from _echo(environ, start_response)
+
+
+def keeps_apart(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
+    """Two requests to one application, step by step in turn, get each its own; so does the next after them."""
+    for app, says in ((_echo, "starts at once"), (_late_echo, "is a generator")):
+        wrapped = middleware(app)
+        for seen, right in zip(_in_turn(wrapped, owed), ("/one", "/two"), strict=True):
+            if seen != (wanted := _its_own(right, owed)):
+                yield Breach("state", f"two requests in turn: an application that {says}", repr(seen), repr(wanted))
+
+
+def _its_own(path: str, owed: Owed) -> tuple[str | None, bytes]:
+    return path, owed.whole(f"{path}-{path}".encode())
+
+
+def _in_turn(wrapped: Application, owed: Owed) -> list[tuple[Any, Any]]:
+    answers = [Answer(environ=environ(path, **owed.environ)) for path in ("/one", "/two")]
+    try:
+        _alternate(wrapped, answers)
+        return [(answer.get("X-Own"), owed.content(answer)) for answer in answers]
+    except Exception as error:  # noqa: BLE001 - whatever it is, it comes of the other request
+        return [(answer.get("X-Own"), told(error)) for answer in answers]
+
+
+def _alternate(wrapped: Application, answers: list[Answer]) -> None:
+    for answer in answers:
+        answer.result = wrapped(answer.environ, answer.start)
+    running = [(answer, iter(answer.result)) for answer in answers]
+    while running:
+        running = [(answer, iterator) for answer, iterator in running if _step(answer, iterator)]
+    for answer in answers:
+        _close(answer)
+
+
+def _close(answer: Answer) -> None:
+    getattr(answer.result, "close", int)()
+
+
+def _step(answer: Answer, iterator: Iterator[bytes]) -> bool:
+    chunk = next(iterator, None)
+    if chunk is not None:
+        answer.send(chunk)
+    return chunk is not None
+
+
+def keeps_nothing(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
+    """The second answer has the same lines as the first."""
+    wrapped = middleware(_echo)
+    first, second = (serve(wrapped, "/one", lint=False, **owed.environ) for _ in range(2))
+    names = [[name for name, _ in answer.headers] for answer in (first, second)]
+    if names[0] != names[1]:
+        yield Breach("state", "the same request twice", f"fields {names[1]}", f"fields {names[0]}")
+
+
+def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
+    """How many objects of a request the collector finds when it is over; 0 where it fails, which others tell of."""
+    wrapped = middleware(shape.make()[0])
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        _once(wrapped, shape, owed)  # what is made for the first request only is no matter
+        gc.freeze()  # what there is already is no matter either
+        _once(wrapped, shape, owed)
+        return gc.collect()
+    except Exception:  # noqa: BLE001 - an exception leads to every frame that it passed
+        return 0
+    finally:
+        gc.unfreeze()
+        (gc.enable if enabled else gc.disable)()
+
+
+def _once(wrapped: Application, shape: Shape, owed: Owed) -> None:
+    """A request of which nothing is kept."""
+    request = environ(method=shape.method, **owed.environ)
+    result = wrapped(request, lambda _status, _headers, _exc_info=None: len)
+    for _ in result:
+        pass
+    getattr(result, "close", int)()
+
+
+PROBES: Final = (keeps_fields, keeps_input, keeps_blocks, keeps_apart, keeps_nothing)

@@ -1,0 +1,10 @@
+"""Applications of every shape that PEP 3333 allows, and of some that it does not (`lint` is False)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from middleware.testing.failures import FAILURES
+from middleware.testing.responses import RESPONSES
+
+SHAPES: Final = (*RESPONSES, *FAILURES)

@@ -1,0 +1,314 @@
+"""PasteDeploy: every layer by its entry point, what the strings of an .ini mean, and how a wrong one is told."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+from paste.deploy import loadapp, loadfilter
+
+from gateway import serve
+from middleware import CORS, HSTS, Compress, ConfigError, Gzip, Headers, SecurityHeaders, Timing, paste
+from middleware.testing import assert_wsgi_transparent
+from shapes import returning
+
+APP = returning([b"x" * 2000], headers=[("Content-Type", "text/plain")])[0]
+EGG = "egg:wsgi-middleware-stack"
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a section of a filter, after other sections; return the address of the file."""
+
+    def write(kind, section="one", before="", **keys):
+        lines = [before, f"[filter:{section}]", f"use = {EGG}#{kind}"]
+        lines += [f"{key} = {value}" for key, value in keys.items()]
+        (tmp_path / "app.ini").write_text("\n".join(lines), encoding="utf-8")
+        return f"config:{tmp_path / 'app.ini'}"
+
+    return write
+
+
+def made(address, section="one"):
+    return loadfilter(address, name=section)(APP)
+
+
+SECURE = {"wsgi.url_scheme": "https"}
+ASKING = {"HTTP_ACCEPT_ENCODING": "gzip"}
+FROM = {"HTTP_ORIGIN": "https://app.example"}
+
+# kind, keys as they are written, the same layer in Python, what a request has
+LAYERS = [
+    ("headers", {}, Headers(), {}),
+    (
+        "headers",
+        {"set.X-App": "demo", "default.Cache-Control": "no-cache", "remove": "Server, X-Old\n  X-Older"},
+        Headers(set={"X-App": "demo"}, default={"Cache-Control": "no-cache"}, remove=["Server", "X-Old", "X-Older"]),
+        {},
+    ),
+    (
+        "headers",
+        {"append.Link": "\n  </a>\n  </b>", "append.X-Long": "one"},
+        Headers(append=[("Link", "</a>"), ("Link", "</b>"), ("X-Long", "one")]),
+        {},
+    ),
+    ("headers", {"set.X-Two-Lines": "1\n  2"}, Headers(set={"X-Two-Lines": "1 2"}), {}),
+    (
+        "timing",
+        {
+            "metric": "app",
+            "description": "all of it",
+            "header": "X-Timing",
+            "response_time_header": "X-Time",
+            "expose": "yes",
+            "layers": "on",
+            "precision": "1",
+        },
+        Timing(
+            metric="app",
+            description="all of it",
+            header="X-Timing",
+            response_time_header="X-Time",
+            expose=True,
+            layers=True,
+            precision=1,
+        ),
+        {},
+    ),
+    ("timing", {"description": "none", "expose": "0"}, Timing(expose=False), {}),
+    (
+        "security-headers",
+        {
+            "preset": "strict",
+            "csp": "\n  default-src 'self';\n  img-src *",
+            "csp_report_only": "img-src 'self'",
+            "hsts": "max-age=31536000; includeSubDomains; preload",
+            "frame_options": "deny",
+            "nosniff": "false",
+            "referrer_policy": "no-referrer, origin",
+            "permissions_policy.camera": "",
+            "coop": "none",
+            "permissions_policy.fullscreen": "self https://a.example",
+            "coep": "off",
+            "corp": "cross-origin",
+            "reporting_endpoints.default": "https://r.example/",
+            "permitted_cross_domain_policies": "none",
+            "remove": "X-Powered-By Server",
+        },
+        SecurityHeaders(
+            preset="strict",
+            csp="default-src 'self'; img-src *",
+            csp_report_only="img-src 'self'",
+            hsts=HSTS(31536000, preload=True),
+            frame_options="deny",
+            nosniff=False,
+            referrer_policy="no-referrer, origin",
+            permissions_policy={"camera": (), "fullscreen": ["self", "https://a.example"]},
+            coop=None,
+            coep=None,
+            corp="cross-origin",
+            reporting_endpoints={"default": "https://r.example/"},
+            permitted_cross_domain_policies="none",
+            remove=["X-Powered-By", "Server"],
+        ),
+        SECURE,
+    ),
+    ("security-headers", {"hsts": "MAX-AGE=5"}, SecurityHeaders(hsts=HSTS(5, include_subdomains=False)), SECURE),
+    ("security-headers", {"hsts": "no", "csp": "none"}, SecurityHeaders(hsts=None, csp=None), SECURE),
+    (
+        "cors",
+        {
+            "allow_origins": "https://app.example https://*.shop.example",
+            "expose_headers": "X-One,X-Two",
+            "allow_credentials": "true",
+            "timing_origins": "*",
+        },
+        CORS(
+            allow_origins=["https://app.example", "https://*.shop.example"],
+            expose_headers=["X-One", "X-Two"],
+            allow_credentials=True,
+            timing_origins=["*"],
+        ),
+        FROM,
+    ),
+    (
+        "cors",
+        {
+            "allow_origins": "*",
+            "allow_methods": "GET\n  PUT",
+            "allow_headers": "*",
+            "max_age": "60",
+            "allow_private_network": "1",
+            "preflight_status": "200",
+        },
+        CORS(
+            allow_origins="*",
+            allow_methods=["GET", "PUT"],
+            allow_headers="*",
+            max_age=60,
+            allow_private_network=True,
+            preflight_status=200,
+        ),
+        {
+            **FROM,
+            "REQUEST_METHOD": "OPTIONS",
+            "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT",
+            "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "x-a",
+            "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK": "true",
+        },
+    ),
+    (
+        "cors",
+        {"allow_origins": "*", "max_age": "none"},
+        CORS(allow_origins="*", max_age=None),
+        {**FROM, "REQUEST_METHOD": "OPTIONS", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"},
+    ),
+    ("gzip", {"level": "9", "minimum_size": "5000"}, Gzip(level=9, minimum_size=5000), ASKING),
+    ("gzip", {"level": "none", "content_types": "text/plain", "etag": "weak"}, Gzip(etag="weak"), ASKING),
+    (
+        "compress",
+        {"codings": "gzip", "levels.gzip": "1", "flush": "never", "backend": "zlib", "not_acceptable": "406"},
+        Compress(codings="gzip", levels={"gzip": 1}, flush="never", backend="zlib", not_acceptable="406"),
+        ASKING,
+    ),
+    ("compress", {"codings": "gzip, br", "breach_padding": "0", "content_types": "text/*"}, Compress(), ASKING),
+    (
+        "compress",
+        {"codings": "gzip", "content_types": "image/svg+xml"},
+        Compress(content_types=["image/svg+xml"]),
+        ASKING,
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "keys", "layer", "asked"), LAYERS)
+def test_a_section_is_the_layer_that_one_would_write(written, kind, keys, layer, asked):
+    """The same class with the same options, and the same answer of it."""
+    loaded = made(written(kind, **keys))
+    assert type(loaded) is type(layer)
+    method = asked.get("REQUEST_METHOD", "GET")
+    seen, owed = (serve(app, method=method, **asked) for app in (loaded, layer.wrap(APP)))
+    assert (seen.status, seen.body, seen.error) == (owed.status, owed.body, None)
+    assert [name for name, _ in seen.headers] == [name for name, _ in owed.headers]
+    if not isinstance(layer, Timing):
+        assert seen.headers == owed.headers
+
+
+@pytest.mark.parametrize("name", paste.KINDS)
+def test_every_option_of_a_layer_is_in_its_table(name):
+    kind = paste.KINDS[name]
+    options = [parameter for parameter in inspect.signature(kind.layer).parameters if parameter != "app"]
+    assert sorted([*kind.options, *kind.functions]) == sorted(options)
+
+
+@pytest.mark.parametrize("name", paste.KINDS)
+def test_every_layer_that_a_filter_makes_is_transparent(name):
+    factory = getattr(paste, name.replace("-", "_"))
+    assert_wsgi_transparent(lambda app: factory(app, {}))
+
+
+# kind, key, value, the rule
+WRONG = [
+    ("timing", "expose", "maybe", "true or false (yes and no, on and off, 1 and 0 are the same)"),
+    ("timing", "precision", "1.5", "a whole number"),
+    ("timing", "precision", "", "a whole number"),
+    ("timing", "precison", "1", "one of the options metric, header, description, response_time_header, expose"),
+    ("timing", "clock", "time:time", "takes a function, which no .ini can say: put the layer into a Stack, in Python"),
+    ("security-headers", "clear_site_data", "cookies", "takes a function, which no .ini can say"),
+    ("security-headers", "hsts", "31536000", "as it is sent: max-age=31536000; includeSubDomains; preload"),
+    ("security-headers", "hsts", "max-age=1; preload", "takes a year and the subdomains"),
+    ("headers", "set", "X-App: demo", "one of the options set.*, default.*, append.*, remove"),
+    ("headers", "set.", "demo", "one of the options set.*, default.*, append.*, remove"),
+    ("headers", "remove.X", "demo", "one of the options set.*, default.*, append.*, remove"),
+    ("gzip", "codings", "br", "one of the options level, minimum_size"),
+    ("cors", "max_age", "an hour", "a whole number"),
+]
+
+
+@pytest.mark.parametrize(("kind", "key", "value", "rule"), WRONG)
+def test_a_string_that_means_nothing_is_told_with_section_key_rule_and_value(written, kind, key, value, rule):
+    address = written(kind, before=f"[filter:other]\nuse = {EGG}#{kind}\n", **{key: value})
+    with pytest.raises(ConfigError) as caught:
+        made(address)
+    said = str(caught.value)
+    assert said.startswith(f"[filter:one] in {address.removeprefix('config:')}: {key}: ")
+    assert rule in said
+    assert said.endswith(f"; got {value!r}")
+
+
+def test_every_wrong_key_of_a_section_is_told_at_once(written):
+    with pytest.raises(ConfigError, match=r"2 options are wrong:\n  - precision: .*\n  - expose: "):
+        made(written("timing", precision="x", expose="x"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "said"),
+    [
+        ("headers", "set.Content-Length", "1", "Headers: set: the server frames the response by it"),
+        ("timing", "precision", "11", "Timing: precision: an int from 0 to 9; got 11"),
+        ("cors", "allow_origins", "https://App.example", 'write "https://app.example"'),
+    ],
+)
+def test_what_a_layer_refuses_is_told_with_the_section(written, kind, key, value, said):
+    with pytest.raises(ConfigError) as caught:
+        made(written(kind, **{key: value}))
+    assert str(caught.value).startswith("[filter:one] in ")
+    assert said in str(caught.value)
+
+
+SECTIONS = f"""
+[DEFAULT]
+debug = true
+
+[app:main]
+precision = x
+
+[filter:same]
+use = {EGG}#timing
+set debug = false
+precision = 2
+
+[filter:more]
+use = {EGG}#timing
+precision = 2
+expose = true
+"""
+
+
+def test_sections_that_the_keys_cannot_tell_apart_are_both_named(written):
+    with pytest.raises(ConfigError, match=r"^\[filter:same\] or \[filter:one\] in "):
+        made(written("timing", before=SECTIONS, precision="x"))
+
+
+@pytest.mark.parametrize("global_conf", [None, {}, {"__file__": "/no/such/file.ini"}])
+def test_a_factory_that_is_told_no_file_names_the_layer(global_conf):
+    with pytest.raises(ConfigError, match=r"^security-headers: nosniff: true or false"):
+        paste.security_headers(APP, global_conf, nosniff="x")
+
+
+def test_a_section_that_is_in_no_file_is_named_for_its_layer(tmp_path):
+    """As when it was made by another file than the one that PasteDeploy names."""
+    (tmp_path / "empty.ini").write_bytes(b"[filter:\xff]\n")
+    with pytest.raises(ConfigError, match=r"^gzip in .*empty\.ini: level: a whole number"):
+        paste.gzip(APP, {"__file__": str(tmp_path / "empty.ini")}, level="x")
+
+
+def test_a_pipeline_runs_outermost_first(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "named_in_an_ini.py").write_text(
+        "def application(global_conf):\n"
+        "    def app(environ, start_response):\n"
+        "        start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "        return [b'hello']\n"
+        "    return app\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "app.ini").write_text(
+        f"[pipeline:main]\npipeline = outer inner app\n"
+        f"[filter:outer]\nuse = {EGG}#headers\nset.X-Who = outer\n"
+        f"[filter:inner]\nuse = {EGG}#headers\nset.X-Who = inner\nset.X-Percent = 100%%\n"
+        f"[app:app]\npaste.app_factory = named_in_an_ini:application\n",
+        encoding="utf-8",
+    )
+    answer = serve(loadapp(f"config:{tmp_path / 'app.ini'}"))
+    assert (answer.get_all("X-Who"), answer.get("X-Percent"), answer.body) == (["outer"], "100%", b"hello")

@@ -1,0 +1,711 @@
+"""assert_wsgi_transparent: ours pass, and for each law there is a middleware that breaks it and is caught."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import itertools
+import warnings
+
+import pytest
+
+from content_of import content
+from layers_under_test import LAYERS, request, stack
+from middleware import ConfigError
+from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches
+from middleware.testing.laws import LAWS
+from middleware.testing.report import report
+from middleware.testing.transparency import MATRIX
+
+
+@pytest.fixture(autouse=True)
+def _silent(caplog):
+    caplog.set_level("CRITICAL", logger="middleware")
+
+
+# -- what is transparent ---------------------------------------------------------------------------------------------
+
+WATCHES = {"same-body": "it tells of the end of the response, and has to see it"}
+HOOKED = {
+    **WATCHES,
+    "sized": "inside a stack that answers errors, a teardown makes a stream of a list",
+    "replaced-head": "the error that a head was replaced for stays with the request, in a cycle",
+}
+# Unless its random padding is some: then there is something to send with the first chunk.
+UNFLUSHED = dict.fromkeys(
+    ("head-replaced-too-late", "error-mid-body", "error-after-write"),
+    "it keeps the first chunk back, so that it is not too late for another head",
+)
+SKIPPED = {
+    "timing-complete": WATCHES,
+    "witness": WATCHES,
+    "gzip-unflushed": UNFLUSHED,
+    **dict.fromkeys((n for n in LAYERS if "hooks" in n), HOOKED),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("on_error", ["respond", "raise"])
+def test_every_layer_is_transparent_but_for_what_it_does(name, on_error):
+    wrap = functools.partial(stack(name).wrap, waive=("measure-outermost", "set-inside-read"), on_error=on_error)
+    body = LAYERS[name][1]
+    assert_wsgi_transparent(
+        wrap,
+        body=None if body is bytes else body,
+        content=content if request(name) else None,
+        answers_errors=on_error == "respond",
+        environ=request(name),
+        skip=SKIPPED.get(name),
+    )
+
+
+def test_no_middleware_at_all_is_transparent():
+    assert_wsgi_transparent(lambda app: app)
+
+
+def passing(app):
+    """A generator, as middleware often is written: it starts late, and closes what it was given."""
+
+    def run(environ, start_response):
+        result = app(environ, start_response)
+        try:
+            yield from (chunk for chunk in result)
+        finally:
+            getattr(result, "close", int)()
+
+    return run
+
+
+def test_a_generator_that_closes_what_it_was_given_costs_the_server_what_it_knows_of_the_body():
+    assert {breach.law for breach in breaches(passing)} == {"sized", "same-body", "file-wrapper"}
+
+
+# -- the zoo: each breaks one law ------------------------------------------------------------------------------------
+
+ZOO = []
+
+
+def breaks(law, **options):
+    """Register a middleware, (app, environ, start_response) -> iterable, under the law that it breaks."""
+
+    def register(run):
+        def middleware(app):
+            return lambda environ, start_response: run(app, environ, start_response)
+
+        ZOO.append(pytest.param(law, middleware, options, id=f"{law}-{run.__name__}"))
+        return run
+
+    return register
+
+
+def starting(edit):
+    """A start_response that passes on what `edit` makes of its arguments."""
+
+    def around(app, environ, start_response):
+        return app(environ, lambda *head: start_response(*edit(*head)))
+
+    around.__name__ = edit.__name__
+    return around
+
+
+class Wrapping:
+    """A body around a body."""
+
+    def __init__(self, body):
+        self.body, self.chunks = body, iter(body)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.chunks)
+
+    def close(self):
+        getattr(self.body, "close", int)()
+
+
+@breaks("called")
+def answers_by_itself(app, environ, start_response):
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b"nothing here"]
+
+
+@breaks("called")
+def fails_at_once(app, environ, start_response):
+    raise KeyError("no.such.key")
+
+
+@breaks("called")
+def asks_twice(app, environ, start_response):
+    getattr(app(environ, lambda *head: len), "close", int)()
+    return app(environ, start_response)
+
+
+@breaks("raises")
+def fails_after_the_application(app, environ, start_response):
+    app(environ, start_response)
+    raise KeyError("no.such.key")
+
+
+@breaks("raises")
+def asks_a_list_for_what_it_has_not(app, environ, start_response):
+    result = app(environ, start_response)
+    result.read()
+    return result
+
+
+@breaks("raises")
+def fails_when_it_is_closed_early(app, environ, start_response):
+    class Impatient(Wrapping):
+        over = False
+
+        def __next__(self):
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                self.over = True
+                raise StopIteration
+            return chunk
+
+        def close(self):
+            super().close()
+            if not self.over:
+                raise RuntimeError("not all was sent")
+
+    return Impatient(app(environ, start_response))
+
+
+@breaks("lint-outside")
+@starting
+def passes_the_lines_in_a_tuple(status, headers, *exc_info):
+    return status, tuple(headers), *exc_info
+
+
+@breaks("lint-inside")
+def takes_the_server_from_the_environ(app, environ, start_response):
+    del environ["SERVER_NAME"]
+    return app(environ, start_response)
+
+
+@breaks("head-once")
+def starts_twice(app, environ, start_response):
+    def start(status, headers, *exc_info):
+        start_response(status, headers, *exc_info)
+        return start_response(status, headers, *exc_info)
+
+    return app(environ, start)
+
+
+@breaks("head-once")
+@starting
+def drops_exc_info(status, headers, *exc_info):
+    return status, headers
+
+
+@breaks("head-first")
+def sends_before_the_head(app, environ, start_response):
+    yield b"<"
+    yield from app(environ, start_response)
+
+
+@breaks("head-first")
+def keeps_the_head_of_an_empty_body(app, environ, start_response):
+    heads = []
+    for chunk in app(environ, lambda *head: heads.append(head) or len):
+        if heads:
+            start_response(*heads.pop())
+        yield chunk
+
+
+@breaks("status")
+@starting
+def makes_all_200(status, headers, *exc_info):
+    return "200 OK", headers, *exc_info
+
+
+@breaks("fields")
+@starting
+def makes_a_dict_of_lines(status, headers, *exc_info):
+    return status, list(dict(headers).items()), *exc_info
+
+
+@breaks("fields")
+@starting
+def sorts_the_lines(status, headers, *exc_info):
+    return status, sorted(headers), *exc_info
+
+
+@breaks("fields")
+@starting
+def sends_every_line_twice(status, headers, *exc_info):
+    return status, [line for line in headers for _ in range(2)], *exc_info
+
+
+@breaks("header-list")
+@starting
+def adds_to_the_applications_list(status, headers, *exc_info):
+    headers.append(("X-Mine", "1"))
+    return status, headers, *exc_info
+
+
+@breaks("replaced-head")
+def keeps_to_the_first_head(app, environ, start_response):
+    writes = []
+
+    def start(status, headers, *exc_info):
+        if not writes:
+            writes.append(start_response(status, headers))
+        return writes[0]
+
+    return app(environ, start)
+
+
+@breaks("replaced-head")
+def adds_the_lines_of_both_heads(app, environ, start_response):
+    lines = []
+
+    def start(status, headers, *exc_info):
+        lines.extend(headers)
+        return start_response(status, list(lines), *exc_info)
+
+    return app(environ, start)
+
+
+@breaks("exc-info")
+def takes_exc_info_for_itself(app, environ, start_response):
+    def start(status, headers, exc_info=None):
+        return len if exc_info else start_response(status, headers)
+
+    return app(environ, start)
+
+
+@breaks("error")
+def answers_errors_unasked(app, environ, start_response):
+    try:
+        return app(environ, start_response)
+    except Exception:  # noqa: BLE001 - that is the fault
+        start_response("500 Oops", [("Content-Type", "text/plain")])
+        return [b"oops"]
+
+
+@breaks("error", answers_errors=True)
+def leaves_errors_to_others(app, environ, start_response):
+    return app(environ, start_response)
+
+
+@breaks("late-error")
+def ends_quietly(app, environ, start_response):
+    class Quiet(Wrapping):
+        def __next__(self):
+            try:
+                return super().__next__()
+            except StopIteration:
+                raise
+            except Exception:  # noqa: BLE001
+                raise StopIteration from None
+
+    return Quiet(app(environ, start_response))
+
+
+@breaks("close-error")
+def closes_quietly(app, environ, start_response):
+    class Quiet(Wrapping):
+        def close(self):
+            with contextlib.suppress(Exception):
+                super().close()
+
+    return Quiet(app(environ, start_response))
+
+
+@breaks("body")
+def sends_all_twice(app, environ, start_response):
+    return [chunk * 2 for chunk in app(environ, start_response)]
+
+
+@breaks("body", body=bytes.upper)
+def does_not_do_what_is_said_of_it(app, environ, start_response):
+    return app(environ, start_response)
+
+
+@breaks("body", content=lambda answer: bytes.fromhex(answer.body.decode()))
+def does_not_encode_as_is_said_of_it(app, environ, start_response):
+    return app(environ, start_response)
+
+
+@breaks("write")
+def swallows_write(app, environ, start_response):
+    return app(environ, lambda *head: start_response(*head) and len)
+
+
+@breaks("write")
+def sends_what_was_written_last(app, environ, start_response):
+    written = []
+    yield from app(environ, lambda *head: start_response(*head) and written.append)
+    yield from written
+
+
+@breaks("no-content")
+def signs_every_response(app, environ, start_response):
+    return [*app(environ, start_response), b"signed"]
+
+
+@breaks("length")
+def appends_and_leaves_the_length(app, environ, start_response):
+    return [*app(environ, start_response), b"!"]
+
+
+@breaks("head-length")
+def measures_a_body_that_is_not_there(app, environ, start_response):
+    heads = []
+    body = list(app(environ, lambda *head: heads.append(head) or len))
+    lines = [line for line in heads[-1][1] if line[0] != "Content-Length"]
+    start_response(heads[-1][0], [*lines, ("Content-Length", str(sum(map(len, body))))], *heads[-1][2:])
+    return body
+
+
+@breaks("sized")
+@breaks("file-wrapper")
+def makes_an_iterator_of_all(app, environ, start_response):
+    return Wrapping(app(environ, start_response))
+
+
+@breaks("same-body")
+def copies_lists(app, environ, start_response):
+    result = app(environ, start_response)
+    return list(result) if isinstance(result, (list, tuple)) else result
+
+
+@breaks("blocks")
+def reads_all_at_once(app, environ, start_response):
+    return [b"".join(app(environ, start_response))]
+
+
+@breaks("blocks")
+def looks_at_the_first_chunk(app, environ, start_response):
+    class Peeked(Wrapping):
+        def __init__(self, body):
+            super().__init__(body)
+            self.chunks = itertools.chain([next(self.chunks, b"")], self.chunks)
+
+    return Peeked(app(environ, start_response))
+
+
+@breaks("blocks")
+def waits_for_what_is_worth_sending(app, environ, start_response):
+    class Waiting(Wrapping):
+        def __next__(self):
+            return next(filter(None, self.chunks))
+
+    return Waiting(app(environ, start_response))
+
+
+@breaks("blocks")
+def waits_for_two(app, environ, start_response):
+    class Pairs(Wrapping):
+        def __next__(self):
+            return next(self.chunks) + next(self.chunks, b"")
+
+    return Pairs(app(environ, start_response))
+
+
+@breaks("close")
+def drops_close(app, environ, start_response):
+    return (chunk for chunk in app(environ, start_response))
+
+
+class Twice(Wrapping):
+    def close(self):
+        super().close()
+        super().close()
+
+
+@breaks("close")
+def closes_twice(app, environ, start_response):
+    return Twice(app(environ, start_response))
+
+
+@breaks("close")
+def closes_at_the_end_only(app, environ, start_response):
+    class Ends(Wrapping):
+        def __next__(self):
+            try:
+                return super().__next__()
+            except StopIteration:
+                super().close()
+                raise
+
+        def close(self):
+            pass
+
+    return Ends(app(environ, start_response))
+
+
+@breaks("close")
+def closes_at_the_end_and_when_asked(app, environ, start_response):
+    class Ends(Wrapping):
+        def __next__(self):
+            try:
+                return super().__next__()
+            except StopIteration:
+                self.close()
+                raise
+
+    return Ends(app(environ, start_response))
+
+
+@breaks("close")
+def closes_unless_the_client_goes_away(app, environ, start_response):
+    class Ends(Wrapping):
+        def __next__(self):
+            try:
+                return super().__next__()
+            except BaseException:
+                super().close()
+                raise
+
+        def close(self):
+            pass
+
+    return Ends(app(environ, start_response))
+
+
+@breaks("environ")
+def copies_the_environ(app, environ, start_response):
+    return app(dict(environ), start_response)
+
+
+@breaks("method")
+def makes_get_of_head(app, environ, start_response):
+    environ["REQUEST_METHOD"] = "GET"
+    return app(environ, start_response)
+
+
+@breaks("input")
+def reads_the_request(app, environ, start_response):
+    environ["wsgi.input"].read(100)
+    return app(environ, start_response)
+
+
+@breaks("cycles")
+def keeps_itself(app, environ, start_response):
+    kept = [environ]
+    kept.append(kept)
+    return app(environ, start_response)
+
+
+class KeepsTheServer:
+    """One start_response for all requests."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        self.start_response = start_response
+        return self.app(environ, lambda *head: self.start_response(*head))
+
+
+class KeepsTheBody:
+    """One body for all requests, which the second finds at its end."""
+
+    def __init__(self, app):
+        self.app, self.body = app, None
+
+    def __call__(self, environ, start_response):
+        self.body = self.app(environ, start_response)
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.chunks = getattr(self, "chunks", None) or iter(self.body)
+        return next(self.chunks)
+
+    def close(self):
+        getattr(self.body, "close", int)()
+
+
+class KeepsLines:
+    """One list of lines, to which each request adds."""
+
+    def __init__(self, app):
+        self.app, self.lines = app, []
+
+    def __call__(self, environ, start_response):
+        self.lines.append(("X-Seen", "1"))
+        return self.app(environ, lambda status, headers, *exc: start_response(status, headers + self.lines, *exc))
+
+
+class KeepsCount:
+    """Fails for the second request that runs."""
+
+    def __init__(self, app):
+        self.app, self.running = app, 0
+
+    def __call__(self, environ, start_response):
+        self.running += 1
+        if self.running > 1:
+            raise RuntimeError("one at a time")
+        return self.app(environ, start_response)
+
+
+ZOO += [
+    pytest.param("state", kind, {}, id=kind.__name__) for kind in (KeepsTheServer, KeepsTheBody, KeepsLines, KeepsCount)
+]
+
+
+@pytest.mark.parametrize(("law", "middleware", "options"), ZOO)
+def test_a_middleware_that_breaks_a_law_is_caught_with_its_sentence(law, middleware, options):
+    with pytest.raises(AssertionError) as caught:
+        assert_wsgi_transparent(middleware, **options)
+    assert f"\n{law}: {LAWS[law].sentence} [{LAWS[law].source}]\n    application  " in str(caught.value)
+
+
+def test_every_law_has_one_that_breaks_it():
+    assert {param.values[0] for param in ZOO} == set(LAWS)
+
+
+@pytest.mark.parametrize(
+    ("middleware", "laws"),
+    [
+        (drops_close, {"sized", "same-body", "file-wrapper", "close", "close-error"}),
+        (copies_lists, {"same-body"}),
+        (drops_exc_info, {"head-once", "exc-info"}),
+        (adds_to_the_applications_list, {"header-list"}),
+        (copies_the_environ, {"environ"}),
+        (makes_get_of_head, {"method"}),
+        (makes_a_dict_of_lines, {"fields"}),
+        (swallows_write, {"write"}),
+        (reads_the_request, {"input"}),
+        (keeps_itself, {"cycles"}),
+        (closes_twice, {"close", "sized", "same-body", "file-wrapper"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_breaks_little_is_blamed_for_little(middleware, laws):
+    """So that a report leads to the fault, and to nothing that follows from it."""
+    found = breaches(lambda app: lambda environ, start_response: middleware(app, environ, start_response))
+    assert {breach.law for breach in found} == laws
+
+
+# -- options ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_status_may_be_changed_on_purpose():
+    def teapot(app):
+        def run(environ, start_response):
+            return app(environ, lambda status, *rest: start_response(status.replace("503 Busy", "418 Teapot"), *rest))
+
+        return run
+
+    assert_wsgi_transparent(teapot, statuses={"503 Busy": "418 Teapot"})
+    assert {breach.law for breach in breaches(teapot)} == {"replaced-head"}
+
+
+def test_a_law_or_a_shape_is_skipped_with_a_reason():
+    def copies(app):
+        return lambda environ, start_response: copies_lists(app, environ, start_response)
+
+    assert_wsgi_transparent(copies, skip={"same-body": "it looks into them"})
+    assert {breach.case.partition(":")[0] for breach in breaches(copies, skip={"sized-list": "just so"})} == {
+        "one-item-tuple",
+        "list-with-length",
+        "empty-list",
+        "replaced-head",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"skip": {"file-wraper": "typo"}}, "skip: names of laws and shapes (blocks, body, called"),
+        ({"skip": {"close": " "}}, "skip['close']: a reason, in words; got ' '"),
+        ({"skip": {"close": 1}}, "skip['close']: a reason, in words; got 1"),
+        ({"body": "upper"}, "body: a callable that returns bytes; got 'upper'"),
+        ({"content": 1}, "content: a callable that returns bytes; got 1"),
+        ({"middleware": None}, "middleware: a callable application -> application; got None"),
+    ],
+)
+def test_a_wrong_option_is_an_error(options, said):
+    with pytest.raises(ConfigError) as caught:
+        assert_wsgi_transparent(**{"middleware": lambda app: app, **options})
+    assert said in str(caught.value)
+
+
+def test_the_environ_of_a_request_has_what_it_is_given():
+    seen = set()
+
+    def spying(app):
+        def run(environ, start_response):
+            seen.add(environ.get("HTTP_X"))
+            return app(environ, start_response)
+
+        return run
+
+    assert_wsgi_transparent(spying, environ={"HTTP_X": "1"})
+    assert seen == {"1"}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_is_left_as_it_was(enabled):
+    (gc.enable if enabled else gc.disable)()
+    try:
+        assert_wsgi_transparent(lambda app: app)
+        assert gc.isenabled() == enabled
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
+
+
+# -- the report ------------------------------------------------------------------------------------------------------
+
+
+def test_a_report_names_middleware_law_source_application_seen_and_owed():
+    class Careless:
+        def __init__(self, app):
+            self.app = app
+
+    found = [Breach("close", f"shape-{number}: does this", "nothing", "once") for number in range(5)]
+    found.append(Breach("status", "shape-9: does that", "'200'", "'201'"))
+    name = Careless.__qualname__
+    assert report(Careless, found).splitlines() == [
+        f"{name} is not transparent: it breaks 2 laws",
+        "",
+        'status: The status stays. [PEP 3333 "The start_response() Callable"]',
+        "    application  shape-9: does that",
+        "        seen     '200'",
+        "        owed     '201'",
+        "",
+        'close: close() of the application\'s iterable is called, and once. [PEP 3333 "Specification Details"]',
+        *["    application  shape-0: does this", "        seen     nothing", "        owed     once"],
+        *["    application  shape-1: does this", "        seen     nothing", "        owed     once"],
+        *["    application  shape-2: does this", "        seen     nothing", "        owed     once"],
+        "    and so with  shape-3, shape-4",
+    ]
+
+
+def test_a_report_names_an_object_by_its_repr_and_counts_one_law():
+    first = report(functools.partial(int), [Breach("status", "a: b", "c", "d")]).splitlines()[0]
+    assert first == "functools.partial(<class 'int'>) is not transparent: it breaks 1 law"
+
+
+def test_an_unexpected_error_is_told_with_the_line_that_raised_it():
+    [breach, *_] = breaches(lambda app: lambda environ, start_response: fails_at_once(app, environ, start_response))
+    assert breach.seen.startswith("KeyError('no.such.key') (")
+    assert __file__ in breach.seen
+
+
+def test_every_shape_says_what_it_does_and_is_there_once():
+    assert all(shape.says for shape in MATRIX)
+    assert len({shape.name for shape in MATRIX}) == len(MATRIX) > 30
+
+
+def test_an_answer_has_its_fields_by_name_in_any_case():
+    answer = Answer(headers=[("X-One", "1"), ("x-one", "2")])
+    assert (answer.get("X-ONE"), answer.get_all("x-One"), answer.get("X-Two")) == ("1", ["1", "2"], None)
+
+
+def test_nothing_warns():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert_wsgi_transparent(lambda app: app)
