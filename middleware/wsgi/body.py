@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from middleware.wsgi.ending import close, respond
@@ -93,12 +94,19 @@ class SizedBody(Body):
         return self._length
 
 
+def begun(exchange: Exchange, iterable: Iterable[bytes]) -> Body:
+    """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
+    iterator = iter(iterable)
+    first = exchange.begin_with(next(iterator, None))
+    return Body(exchange, iterator if first is None else chain((first,), iterator))
+
+
 def deliver(exchange: Exchange) -> Iterable[bytes]:
     """Choose what the server gets, once the application has returned."""
     body = exchange.body
     if body is None or isinstance(body, (bytes, str)):
         raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
-    if exchange.phase < PASSED:
+    if exchange.phase == NEW:
         return _late(exchange, body)
     if exchange.mute:
         return _nothing(exchange)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from middleware.wsgi.body import deliver
+from middleware.wsgi.body import begun, deliver
 from middleware.wsgi.ending import EXCEPTION, answer_error
 from middleware.wsgi.exchange import NEW, PLAIN, STARTED, Exchange
 from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
@@ -115,6 +115,8 @@ def _delivered(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     exchange.body = exchange.source = body
     if exchange.phase == STARTED:
         exchange.begin()
+        if exchange.phase == STARTED:
+            return begun(exchange, body)
     return deliver(exchange)
 
 

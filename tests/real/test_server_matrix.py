@@ -37,7 +37,6 @@ COMMANDS = {
 # What a server does wrong by itself, with any application; docs/servers.md has the table.
 LACKS = {
     "no write()": {"granian"},  # its start_response returns None
-    "no late head": {"granian"},  # it takes the head before it iterates, against PEP 3333
     "no end of chunks": {"granian"},  # it ends the chunks of a body that failed as if it were whole
     "no empty HEAD": {"waitress"},  # ends the chunks that a HEAD without a length does not have, and the connection
     "no goodbye": {"uwsgi"},  # closes after each response, and does not say so; --http11-socket ends streams late
@@ -216,13 +215,6 @@ def test_an_upload_arrives_whole_and_a_client_that_waits_is_told_to_go_on(server
 
 
 # -- what the servers lack ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", sorted(LACKS["no late head"]))
-def test_a_server_that_takes_no_late_head_still_takes_none(servers, name):
-    """Once it does, the entries of LACKS go."""
-    answer = ask(servers(name).port, unique("document"), Accept_Encoding="br")
-    assert (answer.headers["Content-Encoding"], answer.headers["X-App"]) == (None, None)
 
 
 @pytest.mark.parametrize("name", sorted(LACKS["no write()"]))
