@@ -901,3 +901,8 @@ def test_listen_is_a_context_that_closes_its_socket():
         assert url(listener).startswith("http://127.0.0.1:")
     with pytest.raises(CommandError, match=r"cannot listen on nowhere\.invalid:80: "):
         listen("nowhere.invalid:80")
+
+
+def test_the_module_of_the_command_runs_nothing_when_it_is_imported():
+    """As it is by processes that are spawned."""
+    assert importlib.import_module("middleware.__main__").main is main
