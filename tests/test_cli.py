@@ -903,6 +903,7 @@ def test_listen_is_a_context_that_closes_its_socket():
         listen("nowhere.invalid:80")
 
 
-def test_the_module_of_the_command_runs_nothing_when_it_is_imported():
+def test_the_module_of_the_command_runs_nothing_when_it_is_imported(monkeypatch):
     """As it is by processes that are spawned."""
+    monkeypatch.delitem(sys.modules, "middleware.__main__", raising=False)
     assert importlib.import_module("middleware.__main__").main is main
