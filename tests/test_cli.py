@@ -903,7 +903,9 @@ def test_listen_is_a_context_that_closes_its_socket():
         listen("nowhere.invalid:80")
 
 
-def test_the_module_of_the_command_runs_nothing_when_it_is_imported(monkeypatch):
+def test_the_module_of_the_command_runs_nothing_when_it_is_imported(here):
     """As it is by processes that are spawned."""
-    monkeypatch.delitem(sys.modules, "middleware.__main__", raising=False)
-    assert importlib.import_module("middleware.__main__").main is main
+    done = subprocess.run(
+        [sys.executable, "-c", "import middleware.__main__"], capture_output=True, cwd=here, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
