@@ -114,15 +114,14 @@ def _setting_one(block: Block, merge_in: Callable[[Fields, Block], None]) -> Edi
     length = len(folded)
 
     def edit(_: object, fields: Fields) -> None:
-        known = fields.folded
-        if known is None:
+        if fields.folded is None:
             fields.folded = False
             for name, _ in fields.lines:
                 if len(name) == length and name.lower() == folded:
                     merge_in(fields, block)
                     return
         else:
-            known = known or fields.names()
+            known = fields.folded or fields.names()
             if folded in known:
                 merge_in(fields, block)
                 return

@@ -123,25 +123,25 @@ class Timing(Middleware):
         """Both as closures: what they look at every time is at hand, which is a fifth of their time."""
         clock, elaborate, prepare, report = self.clock, self._elaborate, self._open, self._report
         header, template = self.header, self._template
-        make = recorders(clock)
+        make, key, said = recorders(clock), KEY, SAID
 
         def on_request(environ: Environ) -> None:
             recorder = make()
             recorder.metrics = None
-            if elaborate or KEY in environ:
-                prepare(recorder, environ.get(KEY), environ)
-            environ[KEY] = recorder
+            if elaborate or key in environ:
+                prepare(recorder, environ.get(key), environ)
+            environ[key] = recorder
             recorder.start = clock()
 
         def on_response(environ: Environ, response: Response) -> None:
             try:
-                recorder = environ[KEY]
+                recorder = environ[key]
             except KeyError:
                 return  # an error further out: the request never came here
             if recorder.metrics is not None:
                 report(recorder, environ, response)
                 return
-            recorder.metrics = SAID
+            recorder.metrics = said
             response.lines.append((header, template % ((clock() - recorder.start) * 1000.0)))
             if response.folded:
                 response.folded = False  # rarely anybody stands further out
