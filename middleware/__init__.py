@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.effects import Effects as Effects
     from middleware.wsgi.errors import ConfigError as ConfigError
     from middleware.wsgi.middleware import Middleware as Middleware
-    from middleware.wsgi.response import LATER as LATER
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
 
@@ -54,7 +53,6 @@ _HOMES = {
     "HSTS": "layers.policies",
     "Headers": "layers.headers",
     "Hooks": "hooks.layer",
-    "LATER": "wsgi.response",
     "Measurement": "layers.recorder",
     "Middleware": "wsgi.middleware",
     "NONCE": "http.csp",

@@ -1079,19 +1079,3 @@ def test_a_subclass_has_its_say():
     for path, coding in [("/", "gzip"), ("/no", None)]:
         answer = get(Own(answering()), path=path)
         assert (answer.get("X-Own"), answer.get("Content-Encoding"), content(answer)) == ("1", coding, TEXT)
-
-
-@pytest.mark.parametrize(("content_type", "at_once"), [("image/png", True), ("text/plain", False)])
-def test_only_a_head_that_may_change_waits_for_the_body(content_type, at_once):
-    heads, seen = [], []
-
-    def app(environ, start_response):
-        start_response("200 OK", [("Content-Type", content_type)])
-        seen.append(len(heads))
-        return [TEXT]
-
-    def start_response(status, headers, exc_info=None):
-        heads.append(status)
-
-    Gzip(app)(gateway.environ(HTTP_ACCEPT_ENCODING="gzip"), start_response)
-    assert (seen, heads) == ([at_once], ["200 OK"])

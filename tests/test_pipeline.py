@@ -12,7 +12,6 @@ import pytest
 from gateway import environ, serve
 from layers_under_test import Sees, Undeclared, Upper, Uppercase, Witness
 from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
-from middleware.wsgi.response import LATER
 from shapes import SHAPES, TEXT, Body, Failure, returning
 
 
@@ -564,11 +563,13 @@ def test_threads_share_a_stack_and_nothing_else():
     }
 
 
-# -- LATER: a head that is looked at again when the body is there ----------------------------------------------------
+# -- a head that is kept until the body is there ---------------------------------------------------------------------
 
 
-class Later(Middleware):
-    """Waits for the body, and tells what it saw each time."""
+class Waits(Middleware):
+    """Wants to see the body, and tells what it saw."""
+
+    effects = Effects(rewrites_body=True)
 
     def __init__(self, seen, transform=None):
         super().__init__()
@@ -576,9 +577,7 @@ class Later(Middleware):
 
     def on_response(self, environ, response):
         self.seen.append((response.status[:3], response.body))
-        if response.body is None:
-            return LATER
-        response.headers["X-Later"] = "1"
+        response.headers["X-Waits"] = "1"
         return self.transform() if self.transform else None
 
 
@@ -615,65 +614,71 @@ def failing(environ, start_response):
     raise Failure
 
 
-BODY, FIRST, STREAM, ERROR = [b"onetwo"], ("200", None), "stream", [b"Internal Server Error\n"]
-QUICK, WAITING, OUTSIDE = (Sees(), Headers(set={"X": "1"})), (Witness(seen=[]),), (Undeclared(),)
+BODY, STREAM, ERROR = [b"onetwo"], "stream", [b"Internal Server Error\n"]
+QUICK, CAREFUL, HELD = (Sees(), Headers(set={"X": "1"})), (Witness(seen=[]),), (Undeclared(),)
 
 
 @pytest.mark.parametrize("transform", [None, Uppercase], ids=["looks", "transforms"])
 @pytest.mark.parametrize(
     "row",
     [
-        (app_of(BODY), "GET", [FIRST, ("200", BODY)], [("200", BODY)]),
-        (streaming, "GET", [FIRST, ("200", STREAM)], [("200", STREAM)]),
-        (app_of(BODY), "HEAD", [("200", BODY)], [("200", BODY)]),
-        (writing, "GET", [FIRST, ("200", STREAM)], [("200", STREAM)]),
-        (late_app, "GET", [("200", STREAM)], [("200", STREAM)]),
-        (replacing, "GET", [FIRST, ("503", BODY)], [("503", BODY)]),
-        (failing, "GET", [FIRST, ("500", ERROR)], [("500", ERROR)]),
-        (app_of(BODY, "404 Not Found"), "GET", [("404", None), ("404", BODY)], [("404", BODY)]),
+        (app_of(BODY), "GET", ("200", BODY)),
+        (app_of(tuple(BODY)), "GET", ("200", BODY)),
+        (streaming, "GET", ("200", STREAM)),
+        (app_of(BODY), "HEAD", ("200", BODY)),
+        (writing, "GET", ("200", STREAM)),
+        (late_app, "GET", ("200", STREAM)),
+        (replacing, "GET", ("503", BODY)),
+        (failing, "GET", ("500", ERROR)),
+        (app_of(BODY, "404 Not Found"), "GET", ("404", BODY)),
+        (app_of(BODY, "299 Of Its Own"), "GET", ("299", BODY)),
     ],
-    ids=["sized", "stream", "head", "written", "late", "replaced", "failed", "404"],
+    ids=["sized", "tuple", "stream", "head", "written", "late", "replaced", "failed", "404", "299"],
 )
-@pytest.mark.parametrize("outside", [QUICK, WAITING, OUTSIDE], ids=["quick", "careful", "held-outside"])
-def test_a_layer_that_asks_for_the_body_sees_the_head_once_more(row, outside, transform):
-    """Only where it was not there at first; layers inside are not asked again, those outside see what it did."""
-    app, method, quick, careful = row
+@pytest.mark.parametrize("outside", [QUICK, CAREFUL, HELD], ids=["quick", "careful", "held-outside"])
+def test_a_layer_that_waits_sees_the_head_once_and_with_the_body(row, outside, transform):
+    """Layers inside have seen it before, those outside see what it did."""
+    app, method, expected = row
     seen, inside, after = [], [], []
 
     class After(Middleware):
         def on_response(self, environ, response):
-            after.append(response.headers.get("X-Later"))
+            after.append(response.headers.get("X-Waits"))
 
     class Inside(Middleware):
         def on_response(self, environ, response):
             inside.append(response.status[:3])
 
-    answer = serve(Stack(*outside, After(), Later(seen, transform), Inside()).wrap(app), method=method, lint=False)
-    sized = [(status, body if body is None or isinstance(body, list) else STREAM) for status, body in seen]
-    assert sized == (careful if outside is WAITING else quick)
-    heads = list(dict.fromkeys(status for status, _ in seen))
-    assert (set(after), inside) == ({"1"}, heads)
+    answer = serve(Stack(*outside, After(), Waits(seen, transform), Inside()).wrap(app), method=method, lint=False)
+    [(status, body)] = seen
+    assert (status, [*body] if isinstance(body, (list, tuple)) else STREAM) == expected
+    assert (after, inside) == (["1"], [status])
     content = b"" if method == "HEAD" else b"".join(ERROR) if app is failing else b"onetwo"
-    assert answer.body == (content.upper() if transform or outside is OUTSIDE else content)
-    assert (answer.get_all("X-Later"), answer.get("X-Old")) == (["1"], None)
+    assert answer.body == (content.upper() if transform or outside is HELD else content)
+    assert (answer.get_all("X-Waits"), answer.get("X-Old")) == (["1"], None)
 
 
-def test_a_layer_that_never_stops_asking_changes_nothing():
-    class Again(Middleware):
+def test_a_head_that_is_kept_reaches_the_server_once_and_with_it_the_layers():
+    """A list, the most common body, is handed on as it is; of two layers that wait both see it."""
+    one, two, body = [], [], [b"onetwo"]
+    app = Stack(Waits(one), Headers(set={"X": "1"}), Waits(two)).wrap(app_of(body))
+    result, heads = call(app)
+    assert result is body
+    assert (one, two) == ([("200", body)], [("200", body)])
+    assert [(status, dict(lines)["X"]) for status, lines in heads] == [("200 OK", "1")]
+
+
+def test_what_a_layer_that_waits_puts_in_place_of_a_list_is_transformed_further_out():
+    """By one that has not said that it would."""
+
+    class Replaces(Waits):
         def on_response(self, environ, response):
-            return LATER
+            super().on_response(environ, response)
+            response.body = [b"three"]
+            response.headers["Content-Length"] = "5"
 
-    for body in ([b"one", b"two"], Body([b"one", b"two"])):
-        answer = serve(Stack(Headers(set={"X": "1"}), Again(), Sees()).wrap(app_of(body)))
-        assert (answer.status, answer.body, answer.get("X")) == ("200 OK", b"onetwo", "1")
-
-
-def test_two_layers_that_ask_are_both_asked_again():
-    one, two = [], []
-    answer = serve(Stack(Later(one, Uppercase), Headers(set={"X": "1"}), Later(two)).wrap(app_of([b"onetwo"])))
-    assert (answer.body, answer.get("X")) == (b"ONETWO", "1")
-    assert two == [("200", None), ("200", [b"onetwo"])]
-    assert one == [("200", [b"onetwo"])]
+    answer = serve(Stack(Undeclared(), Replaces([])).wrap(app_of([b"onetwo"])))
+    assert (answer.body, answer.get("Content-Length")) == (b"THREE", "5")
 
 
 class Marking:

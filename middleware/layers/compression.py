@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http.content_types import DEFAULT, content_types, matches
+from middleware.http.fields import content_length
 from middleware.http.negotiation import choices
+from middleware.http.remembered import Remembered
 from middleware.http.words import listed
 from middleware.layers.codecs.codec import AUTO, CodecError
 from middleware.layers.codecs.registry import CODECS, available, codec
@@ -117,6 +120,7 @@ class Compress(Middleware):
             choices=choices(self.codings),
             matches=matches(self.content_types),
             codecs=codecs,
+            short=Remembered(partial(_is_short, minimum_size)),
             minimum=minimum_size,
             flush=_FLUSH[flush],
             suffix=etag == "suffix" and not breach_padding,
@@ -154,12 +158,12 @@ class Compress(Middleware):
         return self._encoding.on_response(environ, response)
 
     def layer(self) -> Layer:
-        """The hooks themselves; they ask for the body where they need it."""
+        """The hooks themselves: a call less on every request and response."""
         layer = super().layer()
         if type(self) not in (Compress, Gzip):
             return layer
         encoding = self._encoding
-        return layer._replace(on_request=encoding.on_request, on_response=encoding.on_response, waits=False)
+        return layer._replace(on_request=encoding.on_request, on_response=encoding.on_response)
 
     def declared(self) -> Effects:
         """It answers if it may answer 406."""
@@ -230,6 +234,12 @@ def _codings(problems: Problems, given: object, levels: object) -> tuple[str, ..
     right = all(coding in CODINGS for coding in codings)
     rule = f"names each of its codings once, of {', '.join(map(repr, CODINGS))}"
     return cast("tuple[str, ...]", codings) if problems.check(once and right, "codings", rule, given) else ()
+
+
+def _is_short(minimum: int, said: str) -> bool:
+    """Whether a Content-Length is one, and less than that (RFC 9110 8.6)."""
+    length = content_length(said)
+    return length is not None and length < minimum
 
 
 def _installed(named: Container[object]) -> tuple[str, ...]:

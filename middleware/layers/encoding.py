@@ -12,11 +12,11 @@ from middleware.http.fields import content_length
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
-from middleware.wsgi.response import LATER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from middleware.http.fields import Line
     from middleware.layers.codecs.codec import Codec
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -34,12 +34,13 @@ _OF_A_200: Final = ("206", "304")
 _PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of what holds the parts
 # What has content for sure, as frameworks spell it
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
+# Where one of these is there, somebody may forbid it
+_HINDERING: Final = frozenset(("content-encoding", "content-range", "signature-input", "cache-control"))
 # What is told of the content as it is: RFC 9110 8.6 and 14.3; RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 _OF_IDENTITY: Final = frozenset(
     ("content-length", "accept-ranges", "content-md5", "content-digest", "repr-digest", "digest")
 )
-_RELABELLED: Final = _OF_IDENTITY | {"etag"}
-_STREAMED: Final = _RELABELLED - {"content-length"}  # which is dropped, or kept right, by who sends the stream
+_TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 Known: TypeAlias = dict[str, str]
 
 
@@ -52,6 +53,7 @@ class Encoding:
         choices: Accept-Encoding -> what the client gets.
         matches: Content-Type -> whether it is worth it.
         codecs: coding -> what encodes it.
+        short: Content-Length -> whether that is known to be less than the minimum.
         minimum: bytes of content from which on it is worth it.
         flush: whether streams are decodable chunk by chunk; None: those of unknown length.
         suffix: whether a strong tag gets a suffix; otherwise it is made weak.
@@ -62,6 +64,7 @@ class Encoding:
     choices: Mapping[str, Choice]
     matches: Mapping[str, bool]
     codecs: Mapping[str, Codec]
+    short: Mapping[str, bool]
     minimum: int
     flush: bool | None
     suffix: bool
@@ -84,43 +87,41 @@ class Encoding:
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
-        fields = response.names()
+        fields = response.folded or response.names()
         request = environ.pop(self.key, None)
-        if type(request) is Choice and response.status in _WHOLE:
-            return self._judge(environ, response, fields, request)
-        return self._unusual(environ, response, fields, request)
+        if type(request) is not Choice or response.status not in _WHOLE:
+            return self._unusual(environ, response, fields, request)
+        if not _HINDERING.isdisjoint(fields) or OPT_OUT in environ:
+            return self._hindered(environ, response, fields, request)
+        return self._judge(environ, response, fields, request)
 
-    def _unusual(self, environ: Environ, response: Response, fields: Known, noted: Any) -> Transform | None:
-        """What was judged already, has no content, or a request that was changed or has never come here."""
-        request, judged = noted if isinstance(noted, tuple) else (noted, None)
-        if judged is response.lines and environ.get(OPT_OUT) is not False:  # and no other head has come since
-            return self._encode(environ, response, fields, request)
+    def _unusual(self, environ: Environ, response: Response, fields: Known, request: Choice | None) -> Transform | None:
+        """What may have no content, or answers a request that was changed or has never come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
             return None
-        return self._judge(environ, response, fields, request)
+        return self._hindered(environ, response, fields, request)
+
+    def _hindered(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+        """The same where somebody may forbid it."""
+        if _may_change(environ, fields):
+            return self._judge(environ, response, fields, request)
+        if fields.get("content-encoding", "").strip().lower() == "identity":
+            del response["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
+        return None
 
     def _judge(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
-        """Encode what may be encoded and is worth it."""
-        if not (self.matches[fields.get("content-type", "")] and _may_change(environ, fields)):
-            _drop_identity(response, fields)
-        elif self._declines(fields, request):
+        """Encode what is worth it and not known to be too small."""
+        if not self.matches[fields.get("content-type", "")]:
+            return None
+        if request.coding is None or (request.identity and self.short[fields.get("content-length", "")]):
             _vary(None, response)
-        elif response.body is not None:
-            return self._encode(environ, response, fields, request)
-        else:
-            environ[self.key] = request, response.lines
-            return LATER
-        return None
+            return None
+        return self._encode(environ, response, fields, request)
 
     def _declines(self, fields: Known, request: Choice) -> bool:
         """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
-        if request.coding is None:
-            return True
-        if "content-length" not in fields or not request.identity:
-            return False
-        length = content_length(fields["content-length"])
-        return length is not None and length < self.minimum
+        return request.coding is None or (request.identity and self.short[fields.get("content-length", "")])
 
     def _settled(self, environ: Environ, response: Response, fields: Known, request: Choice) -> bool:
         """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
@@ -158,13 +159,11 @@ class Encoding:
         sized = isinstance(body, (list, tuple))
         if environ.get("REQUEST_METHOD") == "HEAD":
             self._encode_head(response, fields, request, body if sized else ())
-            return None
-        if sized:
+        elif sized:
             self._encode_whole(response, fields, request, body)
-            return None
-        coding, size = request.coding or "", content_length(fields.get("content-length", ""))
-        self._relabel(response, fields, coding, _STREAMED)
-        return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+        else:
+            return self._encode_stream(response, fields, request.coding or "")
+        return None
 
     def _encode_whole(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
         """Encode a sized body, if that makes it smaller."""
@@ -173,7 +172,7 @@ class Encoding:
             _vary(None, response)
             return
         response.body = [encoded]
-        self._relabel(response, fields, request.coding or "", _RELABELLED, str(len(encoded)))
+        self._relabel(response, fields, request.coding or "", str(len(encoded)))
 
     def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
@@ -182,7 +181,14 @@ class Encoding:
             _vary(None, response)
             return
         response.body = ()
-        self._relabel(response, fields, request.coding or "", _RELABELLED)
+        self._relabel(response, fields, request.coding or "")
+
+    def _encode_stream(self, response: Response, fields: Known, coding: str) -> Transform:
+        """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
+        length = fields.get("content-length")
+        size = content_length(length or "")
+        self._relabel(response, fields, coding, length)
+        return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
 
     def _smaller(self, data: bytes, request: Choice) -> bytes | None:
         """The content encoded, if that makes it smaller, or the client takes nothing else."""
@@ -191,24 +197,26 @@ class Encoding:
         encoded = self.codecs[request.coding or ""].encode(data)
         return encoded if len(encoded) < len(data) or not request.identity else None
 
-    def _relabel(
-        self, response: Response, fields: Known, coding: str, dropped: frozenset[str], length: str | None = None
-    ) -> None:
+    def _relabel(self, response: Response, fields: Known, coding: str, length: str | None = None) -> None:
         """Say what the content is now, and no longer what it was; `fields` are kept right."""
-        tag = fields.get("etag", "")
-        gone = dropped.intersection(fields)
-        if gone:
-            response.lines = [line for line in response.lines if line[0].lower() not in gone]
-            for name in gone:
-                del fields[name]
-        response.lines.append(("Content-Encoding", coding))
+        if "content-length" in fields:
+            _drop_length(response.lines, fields.pop("content-length"))
+        lines = response.lines
+        lines.append(("Content-Encoding", coding))
         fields["content-encoding"] = coding
         if length is not None:
-            response.lines.append(("Content-Length", length))
+            lines.append(("Content-Length", length))
             fields["content-length"] = length
+        if not _TOLD.isdisjoint(fields):
+            self._retell(response, fields, coding)
+        _vary(None, response)
+
+    def _retell(self, response: Response, fields: Known, coding: str) -> None:
+        """Take out what was told of the content as it was, and give it an entity tag of its own."""
+        tag = fields.get("etag", "")
+        _drop(response, _TOLD)
         if tag and (known := self._encoded_tag(response, tag, coding)):
             response["ETag"] = known
-        _vary(None, response)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
@@ -240,10 +248,12 @@ def _may_change(environ: Environ, fields: Known) -> bool:
     return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
-def _drop_identity(response: Response, fields: Known) -> None:
-    """Take out a Content-Encoding that says nothing: identity is for Accept-Encoding alone (RFC 9110 12.5.3)."""
-    if fields.get("content-encoding", "").strip().lower() == "identity":
-        del response["Content-Encoding"]
+def _drop_length(lines: list[Line], said: str) -> None:
+    """Take out Content-Length: the one line of it, as most spell it, or all that there are."""
+    try:
+        lines.remove(("Content-Length", said))
+    except ValueError:
+        lines[:] = [line for line in lines if line[0].lower() != "content-length"]
 
 
 def _drop(response: Response, names: frozenset[str]) -> None:

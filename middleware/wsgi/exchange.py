@@ -2,19 +2,18 @@
 
 A head is shown to the layers, innermost first, and passed on to the server once. It waits for the body where a layer
 wants to see that. Phases: NEW (no head yet), STARTED (the application gave one), PASSED (the server has it, but has
-sent nothing as far as we know), SENT (content has gone out: too late for another head); PLAIN is PASSED on the shortest
-way.
+sent nothing as far as we know), SENT (content has gone out: too late for another head); on the shortest way KEPT is
+STARTED, and PLAIN is PASSED.
 """
 
 from __future__ import annotations
 
 import logging
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from middleware.http.fields import content_length
 from middleware.http.status import ORDINARY, status_fault, without_content
-from middleware.wsgi.response import LATER, Response, Transform
+from middleware.wsgi.response import Response, Transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.plan import OnResponse, Plan
     from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
 
-NEW, STARTED, PASSED, SENT, PLAIN = range(5)
+KEPT, NEW, STARTED, PASSED, SENT, PLAIN = range(-1, 5)
 _STREAM: Final = iter(())  # the body of a response whose content goes through write(), or of which nothing is known
 logger = logging.getLogger("middleware")
 
@@ -63,7 +62,7 @@ class Exchange(Response):
         """Make ready for whatever may happen."""
         if hasattr(self, "mute"):
             return
-        self.phase = min(self.phase, PASSED)
+        self.phase = STARTED if self.phase == KEPT else min(self.phase, PASSED)
         self.mute = False  # no content goes out
         self.sent: int | None = 0  # bytes of content, as far as they pass through here
         self.body = None
@@ -78,35 +77,34 @@ class Exchange(Response):
     # -- called by the application -------------------------------------------------------------------------------
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
-        """Be start_response for layers that look at heads only (PEP 3333 "The start_response() Callable").
-
-        The shortest way: an ordinary head goes through the layers and on to the server at once.
-        """
+        """Be start_response (PEP 3333 "The start_response() Callable"): keep the head until there is a body."""
         if self.phase or exc_info is not None:
             return self._restart(status, headers, exc_info)
-        self.phase = STARTED
+        self.phase = KEPT
         self.status = status
         self.lines = [*headers]  # a copy: PEP 3333 lets the application keep its own
+        return self.write
+
+    def resume(self, body: list[bytes]) -> Iterable[bytes]:
+        """Go on with a head that was kept, now that there is a body, and it is a list. PLAIN, if that was all."""
+        self.phase = STARTED
+        self.body = body
         environ = self.environ
         for on_response in self.plan.responders:
             transform = on_response(environ, self)
             if transform is not None:
-                return self._hold(transform, on_response)
+                sized = self.body
+                self._hold(transform, on_response)
+                return sized
+        sized = self.body
         if self.status in ORDINARY:
             self.phase = PLAIN
             server = self.server  # called by a local name, which is quicker than by an attribute
-            return server(self.status, self.lines)
-        self.prepare()
-        return self._pass_on()
-
-    def start_waiting(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
-        """Be start_response where the head has to wait for the body."""
-        if self.phase or exc_info is not None:
-            return self._restart(status, headers, exc_info)
-        self.phase = STARTED
-        self.reset(status, headers, self.body)  # there is one if the application starts no earlier than in its body
-        self.left = iter(self.plan.responders)  # the plan is the one for who has met the request
-        return self.write
+            server(self.status, self.lines)
+        else:
+            self.prepare()
+            self.left = iter(())
+        return sized
 
     def _restart(self, status: str, headers: Iterable[tuple[str, str]], exc_info: ExcInfo | None) -> Write:
         """Replace a head that has not gone out; re-raise if it has (PEP 3333 "Error Handling")."""
@@ -128,6 +126,7 @@ class Exchange(Response):
 
     def write(self, data: bytes) -> None:
         """Send this before what the iterable has (PEP 3333, the write callable)."""
+        self.prepare()
         if self.phase < PASSED:
             self.body = _STREAM
             self.begin()
@@ -168,16 +167,12 @@ class Exchange(Response):
         self._pass_on()
         return chunk
 
-    def _hold(self, transform: Transform, on_response: OnResponse) -> Write:
-        """Let a head wait that a layer wants to transform the body of, or to see together with it."""
+    def _hold(self, transform: Transform, on_response: OnResponse) -> None:
+        """Let a head wait that a layer wants to transform the body of."""
         self.prepare()
         while next(self.left) is not on_response:  # go past those that have seen the head
             pass
-        if transform is LATER:
-            self.left = chain((on_response,), self.left)
-        else:
-            self.held = transform
-        return self.write
+        self.held = transform
 
     def begin_again(self, responders: Sequence[OnResponse]) -> None:
         """Show a head that stands for an error to the layers; one that fails on it is left out, so that it goes out."""
@@ -261,3 +256,29 @@ class Exchange(Response):
         for transform in self.transforms or ():
             tail = (transform.feed(tail) if tail else b"") + transform.finish()
         return tail
+
+
+class HeadExchange(Exchange):
+    """The same for layers that look at heads only: nothing waits for a body."""
+
+    __slots__ = ()
+
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
+        """The shortest way: an ordinary head goes through the layers and on to the server at once."""
+        if self.phase or exc_info is not None:
+            return self._restart(status, headers, exc_info)
+        self.phase = STARTED
+        self.status = status
+        self.lines = [*headers]
+        environ = self.environ
+        for on_response in self.plan.responders:
+            transform = on_response(environ, self)
+            if transform is not None:
+                self._hold(transform, on_response)
+                return self.write
+        if self.status in ORDINARY:
+            self.phase = PLAIN
+            server = self.server
+            return server(self.status, self.lines)
+        self.prepare()
+        return self._pass_on()

@@ -79,7 +79,6 @@ class Middleware(metaclass=_Sealed):
         """Edit the head of the response, innermost layer first. Return None, or a Transform of its body.
 
         `response.body` is only sure to be there for a layer whose effects say that it rewrites or encodes the body.
-        Others may return LATER for a response whose body they want to see: they are asked again when it is there.
         Called once for a response; again, on a fresh head, if the head is replaced because of an error.
         """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from middleware.wsgi.body import begun, deliver
 from middleware.wsgi.ending import EXCEPTION, answer_error
-from middleware.wsgi.exchange import NEW, PLAIN, STARTED, Exchange
+from middleware.wsgi.exchange import KEPT, NEW, PLAIN, STARTED, Exchange, HeadExchange
 from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False
         return _careful(_choosing(app, layers, respond=respond), plan)
     steps = _steps(layers, respond=respond)
     careful = _careful(_meeting(app, plan, steps), plan)
-    waits = any(layer.waits for layer in layers)
-    return careful if waits or plan.closers else _quick(app, plan, steps, careful)
+    kind = Exchange if plan.waits else HeadExchange
+    return careful if plan.closers else _quick(app, plan, steps, careful, kind)
 
 
 def _steps(layers: Sequence[Layer], *, respond: bool) -> list[tuple[OnRequest, Plan]]:
@@ -91,10 +91,9 @@ def _careful(meet: Meet, plan: Plan) -> Application:
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = _exchange(environ, start_response, plan)
-        exchange.prepare()
         environ.pop(EXCEPTION, None)  # of an earlier request: an environ may be used again
         try:
-            return _delivered(exchange, meet(exchange)(environ, exchange.start_waiting))
+            return _delivered(exchange, meet(exchange)(environ, exchange.start))
         except BaseException as error:  # noqa: BLE001 - answer_error raises it
             answer_error(exchange, error)
         return deliver(exchange)
@@ -120,19 +119,21 @@ def _delivered(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     return deliver(exchange)
 
 
-def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]], careful: Application) -> Application:
-    """The way of an ordinary request through layers that look at heads only: nothing waits, little is remembered."""
+def _quick(  # noqa: C901 - what is counted is the function in it, and one
+    app: Application,
+    plan: Plan,
+    steps: Sequence[tuple[OnRequest, Plan]],
+    careful: Application,
+    kind: type[Exchange],
+) -> Application:
+    """The way of an ordinary request: its body is a list, nobody watches that, and little is remembered."""
     plans: dict[OnRequest | None, Plan] = dict(steps)
     hooks = tuple(on_request for on_request, _ in steps)
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            head = environ["REQUEST_METHOD"] == "HEAD"
-        except KeyError:  # against PEP 3333, so that nobody pays for asking first
-            head = False
-        if head:
+        if environ.get("REQUEST_METHOD") == "HEAD":
             return careful(environ, start_response)
-        exchange: Exchange = Exchange()  # and what _exchange does, without the call
+        exchange: Exchange = kind()  # and what _exchange does, without the call
         exchange.environ = environ
         exchange.server = start_response
         exchange.plan = plan
@@ -146,8 +147,11 @@ def _quick(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]
                     answering, exchange.plan = answer, plans[on_request]
                     break
             body = answering(environ, exchange.start)
-            if exchange.phase == PLAIN and type(body) is list:
-                return body  # by far the most responses: nothing to change, nothing to watch
+            if type(body) is list:
+                if exchange.phase == KEPT:
+                    body = exchange.resume(body)
+                if exchange.phase == PLAIN:
+                    return body  # by far the most responses: nothing to change, nothing to watch
             return _delivered(exchange, body)
         except BaseException as error:  # noqa: BLE001 - answer_error raises it
             exchange.plan = plans.get(on_request, plan)  # an error is shown to all, also to those not met

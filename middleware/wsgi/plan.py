@@ -33,6 +33,7 @@ class Plan:
     responders: tuple[OnResponse, ...]
     closers: tuple[OnClose, ...]
     unmet: tuple[Layer, ...]  # the request has not reached them
+    waits: bool  # for the body: one of them wants to see it
     respond: bool  # to errors of the application
 
 
@@ -42,5 +43,6 @@ def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) ->
         tuple(layer.on_response for layer in reversed(met) if layer.on_response is not None),
         tuple(layer.on_close for layer in reversed(met) if layer.on_close is not None),
         tuple(reversed(beyond)),
+        any(layer.waits for layer in met),
         respond,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from middleware.http.fields import Fields
 from middleware.http.status import status_line
@@ -25,22 +25,6 @@ class Transform(Protocol):
         """Return what is left, once, after the last chunk. Not called when the body failed."""
 
 
-class _Later:
-    """No transform at all."""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Change nothing."""
-        return chunk
-
-    def finish(self) -> bytes:
-        """Add nothing."""
-        return b""
-
-
-# What on_response returns to be asked again, once it is known what `response.body` is. Then it is not None.
-LATER: Final[Transform] = _Later()
-
-
 class Response(Fields):
     """The head of a response while the layers look at it, and its body as far as it is known.
 
@@ -50,9 +34,9 @@ class Response(Fields):
     Attributes:
         status: str, "200 OK". May be assigned.
         body: the iterable that the application returned, or None while there is none yet: the head waits for it only
-            where a layer declares that it rewrites or encodes the body, or returns LATER. A list or a tuple is a sized
-            body: it may be looked at, and replaced together with Content-Length. Anything else is a stream, which only
-            a Transform may touch; so is what goes through write().
+            where a layer declares that it rewrites or encodes the body. A list or a tuple is a sized body: it may be
+            looked at, and replaced together with Content-Length. Anything else is a stream, which only a Transform may
+            touch; so is what goes through write().
     """
 
     __slots__ = ("body", "status")

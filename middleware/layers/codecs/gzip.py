@@ -1,4 +1,4 @@
-"""gzip: deflate by the fastest library there is, in one member whose header is the same from all (RFC 1951, 1952)."""
+"""gzip: deflate by the fastest library there is, in one member without name and time (RFC 1951, 1952)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ _TRAILER: Final = Struct("<LL")
 _WRAP: Final = 0xFFFFFFFF  # the size is told modulo 2**32
 _METHOD: Final = 8
 _LARGEST: Final = 15  # the window of deflate, 32 KiB
-_GZIP: Final = _LARGEST + 16
-_RAW: Final = -_LARGEST  # without header and trailer, which are written here
+_GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
 
 
 class Gzip(Codec):
@@ -38,28 +37,23 @@ class Gzip(Codec):
     def __init__(self, level: int | None = None, padding: int = 0, backend: str = "auto") -> None:
         super().__init__(level, padding, backend)
         self._isal = self.backend == "isal"
-        self._deflate = (_whole if self._isal else _fitted)(self._module, self.level)
-        self._crc = self._module.crc32
-        # Its header is the one that is written here, and it is quicker when it writes all.
-        self._member = (
-            None if padding or not self._isal else partial(self._module.compress, level=self.level, wbits=_GZIP)
-        )
+        self._member = (_at_once if self._isal else _fitted)(self._module, self.level)
+        self._own_header = padding > 0 or not self._isal
 
     def encode(self, data: bytes) -> bytes:
         """One member: header, deflated data, CRC and size."""
-        if self._member is not None:
-            return bytes(self._member(data))
-        trailer = _TRAILER.pack(self._crc(data), len(data) & _WRAP)
-        return b"".join((self._header(), self._deflate(data), trailer))
+        member = self._member(data)
+        return self._header() + member[len(_HEADER) :] if self._own_header else member
 
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
         """One member; a sync flush ends with an empty stored block (RFC 1951 3.2.4)."""
         # At 5 instead of 8, isal keeps 290 KiB instead of 420, and is no slower.
-        memory = (_LARGEST, 5) if self._isal else _memory(size)
-        return _Member(_stream(self._module, self.level, *memory), self._module, self._header(), flush=flush)
+        bits, memory = (_LARGEST, 5) if self._isal else _memory(size)
+        stream = self._module.compressobj(self.level, _METHOD, -bits, memory)
+        return _Member(stream, self._module, self._header(), flush=flush)
 
     def _header(self) -> bytes:
-        filler = self._filler()
+        filler = self._filler() if self.padding else 0
         return _NAMED + b"x" * (filler - 1) + b"\0" if filler else _HEADER
 
 
@@ -95,21 +89,18 @@ def _memory(size: int | None) -> tuple[int, int]:
     return bits, min(bits - 6, 8)
 
 
-def _stream(module: Any, level: int, bits: int, memory: int) -> Any:
-    return module.compressobj(level, _METHOD, -bits, memory)
-
-
-def _whole(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """In one call, which isal has the memory for at once."""
-    compress = module.compress
-    return lambda data: bytes(compress(data, level, _RAW))
+def _at_once(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """In one call, which isal has the memory for already."""
+    return partial(module.compress, level=level, wbits=_LARGEST + _GZIP)
 
 
 def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
     """With memory for no more than the data: the usual 256 KiB may take longer to get than 1 KiB to deflate."""
+    compressobj = module.compressobj
 
-    def deflate(data: bytes) -> bytes:
-        stream = _stream(module, level, *_memory(len(data)))
-        return bytes(stream.compress(data) + stream.flush())
+    def member(data: bytes) -> bytes:
+        bits, memory = _memory(len(data))
+        stream = compressobj(level, _METHOD, bits + _GZIP, memory)
+        return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
 
-    return deflate
+    return member
