@@ -62,15 +62,18 @@ def varying(names: tuple[str, ...]) -> Edit:
 
     def vary(_: object, fields: Fields) -> None:
         folded = fields.folded or fields.names()
-        line = alone
-        if "vary" in folded:
-            said = folded["vary"]
-            line = beside[said]
-            last = fields.lines.pop()
-            if last[1] is not said or last[0] != "Vary":  # mostly the layer before has put it there
-                fields.lines = [each for each in (*fields.lines, last) if each[0].lower() != "vary"]
+        if "vary" not in folded:
+            fields.lines.append(alone)
+            folded["vary"] = alone[1]
+            return
+        said = folded["vary"]
+        line = beside[said]
+        lines = fields.lines
+        if lines[-1][1] is said and lines[-1][0] == "Vary":  # mostly the layer before has put it there
+            lines[-1] = line
+        else:
+            fields.lines = [*(each for each in lines if each[0].lower() != "vary"), line]
         folded["vary"] = line[1]
-        fields.lines.append(line)
 
     return vary
 

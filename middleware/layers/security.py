@@ -169,7 +169,7 @@ def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
     """Remove some fields and add those that are not there; an ordinary response is looked through once."""
     secure, plain = Block(lines), Block(line for line in lines if line[0] != _HSTS)
     gone = frozenset(name.lower() for name in removed)
-    watched = secure.names | gone
+    watched, over_https = secure.names | gone, secure.lines != plain.lines
     remove, adds = removing(gone), {block: setting(block, default=True) for block in (secure, plain)}
 
     def merge(response: Response, block: Block) -> None:
@@ -178,13 +178,13 @@ def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
 
     def edit(environ: Environ, response: Response) -> None:
         folded = response.folded
-        block = secure if environ.get("wsgi.url_scheme") == "https" else plain
+        block = secure if over_https and environ.get("wsgi.url_scheme") == "https" else plain
         if folded is None:
             for name, _ in response.lines:
                 if name.lower() in watched:
                     merge(response, block)
                     return
-        elif not (folded or response.names()).keys().isdisjoint(watched):
+        elif not watched.isdisjoint(folded or response.names()):
             merge(response, block)
             return
         response.folded = False  # as `setting` does: the next to ask folds the names, and mostly there is none

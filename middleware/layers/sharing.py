@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from middleware.http.edits import Edit
-    from middleware.http.fields import Line
+    from middleware.http.fields import Fields, Line
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Environ
 
@@ -55,17 +55,30 @@ def finishing(
 
     `nobody`: the decision for a request without Origin. `known`: that for an origin; `ask`: asked instead.
     """
-    glance = _glancing()
+    glance, vary = _glancing(), _vary if nobody.varies else _leave
 
     def finish(environ: Environ, response: Response) -> None:
         decision = nobody
         if "HTTP_ORIGIN" in environ:
             origin = environ["HTTP_ORIGIN"]
             decision = known[origin] if ask is None else ask(origin, environ)
-        if response.folded is not None or not glance(response, decision):
-            _merge(response, decision)
+        if response.folded is None and glance(response, decision):
+            return
+        names = response.folded or response.names()
+        if names.get("vary") is PREFLIGHT[1]:
+            return  # one that answers a preflight has all it gets
+        vary(None, response)  # first, as the Vary that there may be is mostly the last line
+        if _WATCHED.isdisjoint(names):
+            response.lines += decision.lines
+            names |= decision.folded
+        else:
+            _merge(response, decision, names)
 
     return finish
+
+
+def _leave(_: object, response: Fields) -> None:
+    """Change nothing: to everybody the response is the same."""
 
 
 def _glancing() -> Callable[[Response, Decision], bool]:
@@ -86,17 +99,8 @@ def _glancing() -> Callable[[Response, Decision], bool]:
     return glance
 
 
-def _merge(response: Response, decision: Decision) -> None:
-    """Add the lines to a response that may have several of them; one that answers a preflight has all it gets."""
-    names = response.folded or response.names()
-    if "vary" in names and names["vary"] is PREFLIGHT[1]:
-        return
-    if decision.varies:
-        _vary(None, response)  # first, as the Vary that there may be is mostly the last line
-    if names.keys().isdisjoint(_WATCHED):
-        response.lines += decision.lines
-        names.update(decision.folded)
-        return
+def _merge(response: Response, decision: Decision, names: Mapping[str, str]) -> None:
+    """Add the lines to a response that has some of them already."""
     if decision.origin and _ALLOW_ORIGIN not in names:
         del response[cors.ALLOW_CREDENTIALS]  # of the application: without an origin it says nothing
         decision.granted(None, response)

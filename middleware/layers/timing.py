@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
-from middleware.http.server_timing import metric
+from middleware.http.server_timing import MetricLines, metric
 from middleware.layers.recorder import SAID, Measurement, Recorder, recorders, running
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
@@ -80,7 +80,7 @@ class Timing(Middleware):
         self._check()
         plain = expose is True and clock in _NEVER_BACKWARDS
         self._elaborate = not plain or layers or bool(response_time_header or on_complete)
-        self._template = _template(metric, description, precision)
+        self._lines = MetricLines(header, metric, description, precision)
         self._names: tuple[str, ...] = (_NO_TOKEN.sub("-", self.name),) if layers else ()
 
     def _check(self) -> None:
@@ -122,7 +122,7 @@ class Timing(Middleware):
     def _hooks(self) -> tuple[Callable[[Environ], None], Callable[[Environ, Response], None]]:
         """Both as closures: what they look at every time is at hand, which is a fifth of their time."""
         clock, elaborate, prepare, report = self.clock, self._elaborate, self._open, self._report
-        header, template = self.header, self._template
+        lines, ticks = self._lines, self._lines.ticks
         make, key, said = recorders(clock), KEY, SAID
 
         def on_request(environ: Environ) -> None:
@@ -142,9 +142,8 @@ class Timing(Middleware):
                 report(recorder, environ, response)
                 return
             recorder.metrics = said
-            response.lines.append((header, template % ((clock() - recorder.start) * 1000.0)))
-            if response.folded:
-                response.folded = False  # rarely anybody stands further out
+            response.lines.append(lines[int((clock() - recorder.start) * ticks + 0.5)])
+            response.folded = False  # rarely anybody stands further out
 
         return on_request, on_response
 
@@ -237,9 +236,3 @@ def _probed(layers: Sequence[Middleware], key: str, clock: Callable[[], float]) 
             yield _Probe(key, next(places), clock)
         yield layer
     yield _Probe(key, next(places), clock)
-
-
-def _template(name: str, description: str | None, precision: int) -> str:
-    """The metric of the whole, ready for its one number."""
-    text = metric(name, 0.0, description, 0).removesuffix("0")
-    return text.replace("%", "%%") + f"%.{precision}f"
