@@ -23,7 +23,9 @@ TOLD_WITH = {
 }
 BRIEF = {"HookScope", "ContextScope"}  # the same members as another
 # What looks like code in a sentence, and is shown as such.
-CODE = re.compile(r"`[^`]*`|environ\[\"[a-z_.]+\"\]|(?<!\w)\"[^\" ]+\"|'[^' ]+'(?=[ ,.;:)])|\b[\w./]*\*(?=[\s,.;]|$)")
+CODE = re.compile(
+    r"`[^`]*`|W/\"[^\"]*\"|environ\[\"[a-z_.]+\"\]|(?<!\w)\"[^\" ]+\"|'[^' ]+'(?=[ ,.;:)])|\b[\w./]*\*(?=[\s,.;]|$)"
+)
 
 
 def told(text: str) -> str:
@@ -84,12 +86,12 @@ def _wrapped(entry: Entry) -> str:
     if len(entry.signature) <= WIDTH:
         return entry.signature
     lines = [f"    {each}," for each in (entry.parameters or [])]
-    return "\n".join([f"{entry.name}(", *lines, ")"]).replace("*, ", "*,\n    ")
+    return "\n".join([f"{entry.name}(", *lines, ")"]).replace("*, ", "*,\n    ").replace(", /", ",\n    /")
 
 
 def _doc(doc: Doc, entry: Entry) -> Iterator[str]:
     yield from (_paragraph(text) for text in doc.paragraphs)
-    yield from map(told, doc.notes)
+    yield from (told(note[0].upper() + note[1:]) for note in doc.notes)
     if doc.options:
         yield table(("option", "type", "default", "meaning"), [_option(each, entry) for each in doc.options])
     if doc.attributes:

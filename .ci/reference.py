@@ -89,6 +89,22 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
 }
 
 
+# Where a page of the reference is told of in words.
+WORDS = {
+    "stack": "how-to/order.md",
+    "order-rules": "explanation/order.md",
+    "security-headers": "explanation/security-headers.md",
+    "cors": "explanation/cors.md",
+    "compress": "explanation/compression.md",
+    "timing": "how-to/measure.md",
+    "hooks": "explanation/flask-hooks.md",
+    "middleware": "how-to/write-a-middleware.md",
+    "testing": "how-to/testing.md",
+    "command-line": "how-to/deployment.md",
+    "paste": "how-to/paste.md",
+}
+
+
 def entries(page: str) -> list[tuple[str, Entry]]:
     """The names on a page, each with the module from which one imports it."""
     found = []
@@ -102,11 +118,15 @@ def _page(page: str) -> Iterator[str]:
     title, text, _ = PAGES[page]
     yield f"# {title}"
     yield NOTE
-    yield text
+    yield text + (f" In words: [{_title(WORDS[page])}](../{WORDS[page]})." if page in WORDS else "")
     for module, each in entries(page):
         yield from whole(each, module)
     if page in EXTRAS:
         yield from EXTRAS[page]()
+
+
+def _title(page: str) -> str:
+    return (FOLDER.parent / page).read_text("utf-8").partition("\n")[0].removeprefix("# ")
 
 
 def _index() -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 from argparse import SUPPRESS, Action, ArgumentParser
 from typing import TYPE_CHECKING, Any, Final
 
-from markdown_of import cell, table
+from markdown_of import WIDTH, cell, table
 
 from middleware import CORS, Compress, Headers, SecurityHeaders, Stack, Timing
 from middleware.cli import command
@@ -143,7 +143,8 @@ def _usage(name: str, parser: ArgumentParser) -> str:
     shown = [action for action in parser._actions if action.help != SUPPRESS and action.dest != "help"]  # noqa: SLF001
     words = [_written(action) if action.option_strings else str(action.metavar) for action in shown]
     needed = [word for word, action in zip(words, shown, strict=True) if not action.option_strings]
-    return " ".join([f"{command.PROGRAM} {name}", *needed, *(f"[{word}]" for word in words if word not in needed)])
+    whole = " ".join([f"{command.PROGRAM} {name}", *needed, *(f"[{word}]" for word in words if word not in needed)])
+    return whole if len(whole) <= WIDTH else whole.replace(" [", "\n    [")
 
 
 def _written(action: Action) -> str:

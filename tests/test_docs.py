@@ -103,6 +103,12 @@ def test_what_a_page_says_to_write_and_to_type_works_as_it_is_printed(page, term
     walk(page, terminal)
 
 
+def test_what_the_first_page_says_to_type_works(terminal):
+    for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")):
+        for each in typed(block) if block.language == "sh" else ():
+            follow(each, terminal, f"README.md:{each.line}")
+
+
 @pytest.mark.distribution
 def test_the_tutorial_works_from_nothing(tmp_path):
     """With an environment and an installation of its own, which takes a package index."""
