@@ -49,6 +49,7 @@ NOT_TYPED = {
     "nginx": "as above, with another configuration",
     "/srv/site": "is made by a command that is left out",
     "tox": "is what runs these tests",
+    "python -m benchmarks": "measures for minutes",
 }
 # Blocks that are neither a file nor to be run, by language: where they may stand, and why.
 SHOWN = {
@@ -97,6 +98,8 @@ def terminal(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
+# Pyramid imports pkg_resources, which warns of itself and of what it finds.
+@pytest.mark.filterwarnings("ignore:Deprecated call to `pkg_resources.declare_namespace:DeprecationWarning")
 @pytest.mark.parametrize("page", PAGES)
 def test_what_a_page_says_to_write_and_to_type_works_as_it_is_printed(page, terminal):
     """Blocks of Python share their names; `app` is any WSGI application, and wsgi.py serves one."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pages import Typed
 
 ADDRESS = "127.0.0.1:8080"
+ANY_ADDRESS = re.compile(r"127\.0\.0\.1:80[0-9]{2}\b")  # on which a page lets something listen
 SERVES = re.compile(r"(?:waitress-serve|python -m middleware (?:serve|demo))\b")
 # What differs from run to run, and what stands for it in the comparison.
 VOLATILE = (
@@ -67,7 +68,7 @@ class Terminal:
 
     def _serve(self, command: str) -> str:
         self.close()
-        words = shlex.split(command.replace(ADDRESS, "127.0.0.1:0"), comments=True)
+        words = shlex.split(ANY_ADDRESS.sub("127.0.0.1:0", command), comments=True)
         if words[0] == "python" and "--listen" not in words:
             words += ["--listen", "127.0.0.1:0"]  # 8080 is the default
         self.server = Server(*words, cwd=self.here, env=self.env)
