@@ -262,6 +262,7 @@ def _parameters(given: ast.arguments, text: str) -> list[Parameter]:
 
 def _written(value: ast.expr | None, text: str) -> str | None:
     """A default as the source has it; a constant whose name nobody knows is left to the docstring."""
-    if isinstance(value, ast.Name) and value.id.isupper() and value.id != "DEFAULT":
+    unknown = isinstance(value, ast.Name) and value.id.isupper() and value.id != "DEFAULT"
+    if unknown or (isinstance(value, ast.Call) and ast.unparse(value.func) == "field"):
         return "..."
     return None if value is None else ast.get_source_segment(text, value)

@@ -14,7 +14,9 @@ WIDTH = 100
 # The interface between a layer and the pipeline, which is told of with Middleware alone.
 INTERFACE = {"on_request", "on_response", "on_close", "on_build", "declared", "describe"}
 # What is called from within the package alone, or said above.
-WITHIN = {"layer", "around", "dispatcher", "of", "become", "taking_over", "kept", "rewind", "make_body_seekable"}
+WITHIN = {"layer", "around", "dispatcher", "of", "become", "taking_over", "kept", "rewind", "make_body_seekable"} | {
+    *("more", "own", "layers", "running")  # of a Recorder
+}
 COMPARING = {"excludes", "implied_by"}
 TOLD_WITH = {
     **dict.fromkeys(INTERFACE, "Middleware"),
@@ -24,7 +26,9 @@ TOLD_WITH = {
 BRIEF = {"HookScope", "ContextScope"}  # the same members as another
 # What looks like code in a sentence, and is shown as such.
 CODE = re.compile(
-    r"`[^`]*`|W/\"[^\"]*\"|environ\[\"[a-z_.]+\"\]|(?<!\w)\"[^\" ]+\"|'[^' ]+'(?=[ ,.;:)])|\b[\w./]*\*(?=[\s,.;]|$)"
+    r"""`[^`]*` | W/"[^"]*" | \w+="[^" ]+" | environ\["[a-z_.]+"\] | (?<!\w)'[^']*"[^']*'(?!\w) | (?<!\w)"[^" ]+" """
+    r"""| '[^' ]+'(?=[ ,.;:)]) | \b[\w./]*\*(?=[\s,.;]|$)""",
+    re.VERBOSE,
 )
 
 

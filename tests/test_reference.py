@@ -166,6 +166,8 @@ def test_an_option_is_read_in_its_parts(reference, text, kind, default, meaning)
     [
         ('a "word" and "two words"', 'a `"word"` and "two words"'),
         ("`code *` stays", "`code *` stays"),
+        ("such as 'a; b=\"c\"' is", "such as `'a; b=\"c\"'` is"),
+        ('W/"x" and NAME="value"', '`W/"x"` and `NAME="value"`'),
         ("callable(*args)", r"callable(\*args)"),
         ("list[str]", r"list\[str\]"),
         ('environ["middleware.timing"] is', '`environ["middleware.timing"]` is'),
