@@ -20,8 +20,8 @@ FOLDER = Path(__file__).parent / "conformance"
 CASES = json.loads((FOLDER / "cors.json").read_text(encoding="utf-8"))["cases"]
 CLIENT = json.loads((FOLDER / "fetch_client.json").read_text(encoding="utf-8"))["cases"]
 
-# Where peers differ: True where we do as in the case, else what we do instead (docs/cors.md says why). A dict is the
-# status and the fields that we send, ConfigError what the configuration is.
+# Where peers differ: True where we do as in the case, else what we do instead (docs/explanation/cors.md says why). A
+# dict is the status and the fields that we send, ConfigError what the configuration is.
 REFUSED = {"status": 403, "access-control-allow-origin": None}
 CHOICES = {
     "policy:option-name": True,

@@ -15,7 +15,8 @@ from middleware import CSP, HSTS, ConfigError, Headers, SecurityHeaders, Stack
 
 FILE = Path(__file__).parent / "conformance" / "security.json"
 CASES = json.loads(FILE.read_text(encoding="utf-8"))["cases"]
-# Where peers differ: True where we do as in the case, else what we do instead. docs/security-headers.md says why.
+# Where peers differ: True where we do as in the case, else what we do instead. docs/explanation/security-headers.md
+# says why.
 CHOICES = {
     "policy:normalise-case": True,
     "policy:csp-keyword-lint": True,

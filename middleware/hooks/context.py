@@ -161,7 +161,9 @@ class _Proxy:
         return repr(self._get_current_object()) if self else f"<{self._name}, unbound>"
 
 
+# What hooks and application hand each other in one request: any attribute, and `get`, `pop`, `setdefault`, `in`.
 g: Any = _Proxy("g", lambda context: context.names)
+# The request that is being answered.
 request: Request = cast("Request", _Proxy("request", lambda context: context.request))
 
 

@@ -41,7 +41,10 @@ class ContextRegistering(Levels["ContextScope"]):
 
 
 class ContextScope(ContextRegistering):
-    """Hooks for the requests of one scope or route, and of the scopes within it."""
+    """Hooks for the requests of one scope or route, and of the scopes within it.
+
+    What `scope` and `route` return. It has the decorators of `ContextHooks`, and `scope` and `route` itself.
+    """
 
     def __init__(self, registry: Registry, scope: Scope) -> None:
         self._registry = registry

@@ -39,6 +39,10 @@ _HTTPInternalServerError: Any = exc.HTTPInternalServerError  # whose types allow
 class HTTPException(Exception):  # noqa: N818 - the name that everybody knows
     """An error that is a response: what `abort` raises, under Flask's names.
 
+    Options:
+        description: str or None. What the page says, in place of the usual words. Default None.
+        response: a response, or None. What is sent in place of the page. Default None.
+
     Attributes:
         code: int, or None where `abort` was given a response.
         name: the reason phrase.
@@ -82,6 +86,10 @@ class HTTPException(Exception):  # noqa: N818 - the name that everybody knows
 class InternalServerError(HTTPException, _HTTPInternalServerError):
     """What handlers of the code 500 get for an exception that no handler is for.
 
+    Options:
+        description, response: those of HTTPException. What the client gets. Default None.
+        original_exception: exception, or None. What it stands for. Default None.
+
     Attributes:
         original_exception: that exception, or None.
     """
@@ -112,6 +120,11 @@ ERRORS[500] = InternalServerError
 
 def abort(code: int | Application, description: str | None = None, response: Any = None) -> NoReturn:
     """Raise the error of this status; given a response instead, end the request with that.
+
+    Options:
+        code: int, 400 to 599, or a response. What the client gets. Required.
+        description: str or None. What the page says, in place of the usual words. Default None.
+        response: a response, or None. What is sent in place of the page. Default None.
 
     Errors: LookupError for a code that is no error's.
     """

@@ -36,10 +36,10 @@ class Hooks(Registering, Hooked):
     environ["middleware.exception"] while it answers.
 
     Options:
-        after_order: "reverse": of the after_request hooks of a scope the last registered runs first, as in Flask.
-            "registration": the first registered runs first. Default "reverse".
-        teardown: "close": teardown_request hooks run when the body is closed, and are told how that went. "flask": they
-            run before the body is iterated. Default "close".
+        after_order: "reverse" or "registration". Which of the after_request hooks of a scope runs first: the last
+            registered, as in Flask, or the first. Default "reverse".
+        teardown: "close" or "flask". When teardown_request hooks run: when the body is closed, and they are told how
+            that went, or before the body is iterated. Default "close".
         propagate_exceptions: bool. Whether an exception that no errorhandler is for is raised instead of becoming a
             500. Default False.
         statuses: bool. Whether errorhandlers for codes also get responses of the application with these. Default

@@ -34,9 +34,9 @@ class Levels(Generic[Level]):
         """A scope within this one, with the same decorators, for some requests.
 
         Options:
-            where: a prefix ("/admin": that path and all below it), a re.Pattern (which matches the path up to a segment
-                boundary; its named groups are in request.view_args), or a predicate environ -> bool. Within a prefix, a
-                pattern or a route's template, the path goes on from there.
+            where: str, re.Pattern, or predicate environ -> bool. A prefix, "/admin", is that path and all below it. A
+                pattern matches the path up to a segment boundary; its named groups are in request.view_args. Within a
+                prefix, a pattern or a route's template, the path goes on from there. Required.
 
         Errors: ConfigError for anything else.
         """
@@ -46,8 +46,9 @@ class Levels(Generic[Level]):
         """A scope for one route: those paths that a template such as /users/{id} or /files/{name:path} fits.
 
         Options:
-            template: parameters are {name} for a segment, {name:int} and {name:path}; they are in request.view_args.
-            methods: of requests, GET with HEAD; None for any. Default None.
+            template: str. A path whose parameters are {name} for a segment, {name:int} and {name:path}; they are in
+                request.view_args. Required.
+            methods: iterable of str, or None. Methods, GET with HEAD; None is any. Default None.
 
         Errors: ConfigError for a template without a leading slash, and for methods that are no tokens.
         """

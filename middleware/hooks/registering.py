@@ -73,7 +73,10 @@ class Registering(Levels["HookScope"]):
 
 
 class HookScope(Registering):
-    """Hooks for the requests of one scope, and of the scopes within it: what a blueprint is in Flask."""
+    """Hooks for the requests of one scope, and of the scopes within it: what a blueprint is in Flask.
+
+    What `scope` and `route` return. It has the decorators of `Hooks`, and `scope` and `route` itself.
+    """
 
     def __init__(self, registry: Registry, scope: Scope) -> None:
         self._registry = registry

@@ -34,15 +34,15 @@ class Response(ResponseFields, _WebOb):
     """A response, as hooks get and make it.
 
     Options:
-        response: the body: str, bytes, or an iterable of them, which is streamed unless it is a list or a tuple.
-        status: int, HTTPStatus, "404" or "404 Not Found". Default 200.
-        headers: ResponseHeaders, a mapping, or pairs.
-        mimetype: the media type; text gets charset=utf-8. Default text/html.
-        content_type: the Content-Type as it is to be sent; goes before mimetype.
-        direct_passthrough: bool. The body is not to be looked at.
+        response: str, bytes, or an iterable of them. The body; an iterable is streamed unless it is a list or a tuple.
+            Default none.
+        status: int, HTTPStatus, "404" or "404 Not Found". The status. Default 200.
+        headers: ResponseHeaders, a mapping, or pairs. The fields. Default none.
+        mimetype: str. The media type; text gets charset=utf-8. Default text/html.
+        content_type: str. The Content-Type as it is to be sent; goes before mimetype. Default None.
+        direct_passthrough: bool. Whether the body is not to be looked at. Default False.
 
     Attributes:
-        closers: what waits for the body to be closed.
         conditional_response: bool. Whether it becomes 304, 206 or 416, if the request asks for that. Default False.
     """
 

@@ -14,6 +14,7 @@ from middleware.http import words
 from middleware.http.compressible import TYPES
 from middleware.http.remembered import Remembered
 
+# What Compress encodes unless it is told otherwise: types, ranges and suffixes, as a frozenset.
 DEFAULT: Final[frozenset[str]] = TYPES
 _NAME: Final = r"[a-z0-9][a-z0-9!#$&^_.+\-]{0,126}"  # RFC 6838 4.2
 _MEDIA_TYPE: Final = re.compile(rf"(?P<type>{_NAME})/{_NAME}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Sources: TypeAlias = "str | Iterable[str] | bool | None"
 Directives: TypeAlias = "Mapping[str, tuple[str, ...]]"
 
-# The place of a nonce among the sources: what is sent has the nonce between the hyphen and the quote.
+# A source of CSP: the place of a nonce. What is sent has the nonce of the response between the hyphen and the quote.
 NONCE: Final = "'nonce-'"
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # CSP3 2.2.1: a directive value is VCHAR and whitespace without ";" and ",", which end a directive and a policy.

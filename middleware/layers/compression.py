@@ -60,23 +60,25 @@ class Compress(Middleware):
     for a client that has it encoded, with Content-Length: they are about other bytes.
 
     Options:
-        codings: iterable of "zstd", "br", "gzip", the server's order of preference among what the client wants equally.
+        codings: iterable of "zstd", "br", "gzip". The server's order of preference among what the client wants equally.
             Default: those that are installed, in this order.
-        levels: mapping coding -> int. Default: for each the one that suits responses made for each request.
-        minimum_size: int, bytes of content, from which on it is worth it. Default 1024.
-        content_types: iterable of "text/html", "text/*", "+json" and the like. Default: those that mime-db knows to be
-            compressible, and few more. Parameters and case do not count.
-        flush: "auto": streams of unknown length give out each chunk at once, decodable, those with a Content-Length
-            do not; "always"; "never". Default "auto".
-        etag: "suffix": a strong "x" is "x-gzip" on the encoded response, and the application finds "x" again in
-            If-None-Match and If-Match, so that 304 and 412 work; "weak": it is W/"x", which If-Match never matches.
-            Default "suffix". An If-Range with a suffix, or with a date where a coding is negotiated, makes the request
-            a full one: an encoded response has no ranges.
-        backend: "auto", or what encodes gzip: "isal", "zlib-ng", "zlib". Default "auto", the first that is installed.
-        not_acceptable: what a client gets that refuses identity and every coding: "identity" all the same, or a "406",
-            before the application runs. Default "identity".
-        breach_padding: int, 0 to 512. A random number of bytes, up to that, on every encoded response, against guessing
-            secrets by its length (BREACH). As no two are alike, their tags are weak. Default 0.
+        levels: mapping coding -> int. How hard each tries. Default: for each the one that suits responses made for each
+            request.
+        minimum_size: int, bytes. From how much content on it is worth it. Default 1024.
+        content_types: iterable of types, "text/html", ranges, "text/*", and suffixes, "+json". What is encoded;
+            parameters and case do not count. Default: those that mime-db knows to be compressible, and few more.
+        flush: "auto", "always" or "never". Whether streams give out each chunk at once, decodable; with "auto" those of
+            unknown length do, and those with a Content-Length do not. Default "auto".
+        etag: "suffix" or "weak". By "suffix" a strong "x" is "x-gzip" on the encoded response, and the application
+            finds "x" again in If-None-Match and If-Match, so that 304 and 412 work; by "weak" it is W/"x", which
+            If-Match never matches. An If-Range with a suffix, or with a date where a coding is negotiated, makes the
+            request a full one: an encoded response has no ranges. Default "suffix".
+        backend: "auto", "isal", "zlib-ng" or "zlib". What encodes gzip; "auto" is the first that is installed. Default
+            "auto".
+        not_acceptable: "identity" or "406". What a client gets that refuses identity and every coding: identity all the
+            same, or a 406 before the application runs. Default "identity".
+        breach_padding: int, bytes, 0 to 512. A random number of bytes, up to that, on every encoded response, against
+            guessing secrets by its length (BREACH). As no two are alike, their tags are weak. Default 0.
 
     Errors: ConfigError, also for a coding asked for by name whose package is not installed: it says what to install.
     Source: RFC 9110 8.4, 8.8.3.3, 12.5.3, 13.1, 15.4.5; RFC 9111 5.2.2.6; RFC 9530 2 and 3; RFC 9421 2; RFC 9659 3.
@@ -182,8 +184,9 @@ class Gzip(Compress):
 
     Stands innermost, as Compress, and leaves alone what that leaves alone.
 
-    Options: those of Compress, without `codings` and `levels`.
-        level: int, or None for the backend's own choice for responses made for each request. Default None.
+    Options: the others are those of Compress, without `codings` and `levels`.
+        level: int or None. How hard it tries; None is the backend's own choice for responses made for each request.
+            Default None.
 
     Errors: ConfigError, also for a backend that is not installed, or has not that level.
     Source: RFC 1952, and those of Compress.

@@ -50,21 +50,22 @@ class CORS(Middleware):
     further in, has set Access-Control-Allow-Origin itself, its CORS headers stay as they are.
 
     Options: those that take several values take any iterable of them, or a single value.
-        allow_origins: "*" (every origin, no credentials); an origin as browsers send it, "https://app.example";
-            "https://*.app.example" for one or more labels; a re.Pattern, which has to match all of it; a callable
-            (origin, environ) -> bool, of which only True grants, and which refuses if it raises (logged); "null" for
-            pages without an origin, sandboxed frames among them, which no pattern and no callable grants. Default ().
-        allow_methods: methods, whose case counts; "*" for any. Default GET, HEAD and POST.
-        allow_headers: names of request headers, Content-Type and Authorization too; "*" for any. Accept,
-            Accept-Language and Content-Language always are allowed. Default ().
+        allow_origins: origins, patterns, callables, or "*". Who may read: "*" is every origin, without credentials; an
+            origin is written as browsers send it, "https://app.example"; "https://*.app.example" is one or more labels;
+            a re.Pattern has to match all of it; of a callable (origin, environ) -> bool only True grants, and it
+            refuses if it raises (logged); "null" is for pages without an origin, sandboxed frames among them, which no
+            pattern and no callable grants. Default ().
+        allow_methods: methods, whose case counts, or "*". What they may ask by; "*" is any. Default GET, HEAD and POST.
+        allow_headers: names of request headers, or "*". What they may send, Content-Type and Authorization too; "*" is
+            any. Accept, Accept-Language and Content-Language always are allowed. Default ().
         allow_credentials: bool. Whether cookies and HTTP authentication may go along. Default False.
-        expose_headers: names of response headers that pages may read; "*" for all. Default ().
-        max_age: int of seconds, timedelta, or None to leave it to the browser. How long a browser may remember a
-            preflight. Default 600.
+        expose_headers: names of response headers, or "*". What pages may read; "*" is all. Default ().
+        max_age: int of seconds, timedelta, or None. How long a browser may remember a preflight; None leaves it to the
+            browser. Default 600.
         allow_private_network: bool. Whether pages of the public web may ask a server in a private network. Default
             False.
-        preflight_status: int, 200 to 299, of a granted preflight. Default 204.
-        timing_origins: "*", origins, or "null": whose pages may read Server-Timing. Default ().
+        preflight_status: int, 200 to 299. The status of a granted preflight. Default 204.
+        timing_origins: origins, "null", or "*". Whose pages may read Server-Timing. Default ().
 
     Errors: ConfigError for another spelling of an origin (it shows the right one), for "*" beside other origins, for
         "*" with credentials among origins and exposed headers (a callable grants all of them), and for exposing

@@ -31,10 +31,12 @@ class Headers(Middleware):
     the body. Within one layer: remove, then set, then default, then append.
 
     Options:
-        set: mapping name -> value. Replaces every line of the name.
-        default: mapping name -> value. Yields to a line that the application, or a layer further in, has sent.
+        set: mapping name -> value. Replaces every line of the name. Default none.
+        default: mapping name -> value. Yields to a line that the application, or a layer further in, has sent. Default
+            none.
         append: mapping name -> value, or pairs. Adds a line and leaves the others alone (two Set-Cookie stay two).
-        remove: iterable of names. Drops every line of the name.
+            Default none.
+        remove: iterable of names. Drops every line of the name. Default none.
         A value is a str, or a callable (environ, response) -> str or None; None leaves the field as it is.
 
     Errors: ConfigError for a name that is no token, a hop-by-hop name, Content-Length and Transfer-Encoding (the server

@@ -25,7 +25,7 @@ class HSTS:
     Sent over https alone (`wsgi.url_scheme`), because browsers must not believe it otherwise.
 
     Options:
-        max_age: int, seconds. How long a browser keeps to it; 0 makes it forget.
+        max_age: int, seconds. How long a browser keeps to it; 0 makes it forget. Required.
         include_subdomains: bool. Whether it holds for every subdomain too. Default True.
         preload: bool. Consents to be built into browsers, which takes months to undo. Default False.
 
@@ -100,8 +100,9 @@ class CSP(_Named):
     `CSP("default-src 'self'")` are the ways to write one. It is immutable, and compares by what it says.
 
     Options:
-        policy: mapping of directive -> sources, or the whole policy as one str. Directives in kebab or snake case.
-        directives: the same as keywords.
+        policy: mapping directive -> sources, or str. Directives in kebab or snake case; a str is the whole policy.
+            Default None.
+        directives: sources. The same as keywords. Default none.
         Sources are a str, which spaces divide, or an iterable of str. An empty one, or True, is a directive without a
         value (upgrade-insecure-requests); None or False leaves the directive out.
 
@@ -145,8 +146,8 @@ class PermissionsPolicy(_Named):
     `PermissionsPolicy(camera=(), display_capture="self")`. It is immutable, and compares by what it says.
 
     Options:
-        policy: mapping of feature -> allowlist. Features in kebab or snake case.
-        features: the same as keywords.
+        policy: mapping feature -> allowlist. Features in kebab or snake case. Default None.
+        features: allowlists. The same as keywords. Default none.
         An allowlist is a str or an iterable of them: "self", "src", origins in lower case; "*" alone for everybody;
         () for nobody. None leaves the feature out.
 

@@ -44,24 +44,30 @@ class SecurityHeaders(Middleware):
     response whose nonce was read, or may still be read because its body is a stream of unknown length, names it in the
     policy and is `Cache-Control: private` unless it has a Cache-Control. A 304 has no such policy.
 
-    Options: None or False leaves a header out; what is not given is what the preset says.
-        preset: "basic" (breaks next to nothing), "balanced", "strict" (inline scripts need the nonce) or "api" (no
-            pages at all). Default "balanced".
-        csp, csp_report_only: CSP, or what CSP takes: a mapping directive -> sources, or a str. The second is reported
-            only, and may stand beside the first; no preset has one.
-        hsts: HSTS. Sent over https only.
-        frame_options: "DENY" or "SAMEORIGIN", in any case.
-        referrer_policy: one of the eight policies, or several in the order of fallback.
-        permissions_policy: PermissionsPolicy, or a mapping feature -> allowlist.
-        coop, coep: a policy, if wished with a report: 'same-origin; report-to="endpoint"'.
-        corp: "same-origin", "same-site" or "cross-origin".
+    Options: None or False leaves a header out.
+        preset: "basic", "balanced", "strict" or "api". "basic" breaks next to nothing, with "strict" inline scripts
+            need the nonce, "api" is for what has no pages at all. Default "balanced".
+        csp: CSP, or what CSP takes. Content-Security-Policy. Default what the preset says.
+        csp_report_only: CSP, or what CSP takes. A policy that is reported only, and may stand beside the first. Default
+            None.
+        hsts: HSTS. Strict-Transport-Security, sent over https only. Default what the preset says.
+        frame_options: "DENY" or "SAMEORIGIN", in any case. X-Frame-Options. Default what the preset says.
+        referrer_policy: one of the eight policies, or several in the order of fallback. Referrer-Policy. Default what
+            the preset says.
+        permissions_policy: PermissionsPolicy, or a mapping feature -> allowlist. Permissions-Policy. Default what the
+            preset says.
+        coop: str, a policy, if wished with a report. Cross-Origin-Opener-Policy, such as
+            'same-origin; report-to="endpoint"'. Default what the preset says.
+        coep: str, as coop. Cross-Origin-Embedder-Policy. Default what the preset says.
+        corp: "same-origin", "same-site" or "cross-origin". Cross-Origin-Resource-Policy. Default what the preset says.
         nosniff: bool. X-Content-Type-Options. Default True.
-        reporting_endpoints: mapping name -> URL. Default None.
-        permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all", for Acrobat. Default None.
-        clear_site_data: callable (environ, response) -> what the browser shall forget ("cookies", "storage", "cache",
-            "*", ...), or None for nothing. Default None.
-        remove: iterable of field names that the application's response loses, before ours are added. Default
-            X-Powered-By. A field that is removed and sent is replaced.
+        reporting_endpoints: mapping name -> URL. Reporting-Endpoints. Default None.
+        permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all". For Acrobat:
+            X-Permitted-Cross-Domain-Policies. Default None.
+        clear_site_data: callable (environ, response) -> what the browser shall forget, or None for nothing.
+            Clear-Site-Data: "cookies", "storage", "cache", "*", or several of them. Default None.
+        remove: iterable of field names. The application's response loses them before ours are added; a field that is
+            removed and sent is replaced. Default X-Powered-By.
 
     Errors: ConfigError. A clear_site_data that raises, or returns another word, is an error of the request.
     Source: OWASP Secure Headers; CSP3; RFC 6797; Fetch; HTML 7; Permissions Policy; RFC 9651; Clear Site Data.

@@ -35,23 +35,26 @@ class Timing(Middleware):
     Stands outermost: it sees what stands inside it. Does nothing to the body, and does not wait for it: what the body
     takes is told to `on_complete`. Lines of the application stay; the application adds metrics to the line with
     `environ["middleware.timing"]`, by `measure(name, description)` (a context manager) and
-    `add(name, seconds, description)`.
+    `add(name, seconds, description)`. The header tells everybody how long things take, so `expose` is for those who
+    mind; pages of other origins read it only with Timing-Allow-Origin.
 
     Options:
         metric: str, a token. The name of the whole. Default "total".
         description: str or None. Its `desc`. Default None.
-        header: str, a field name. Default "Server-Timing".
-        response_time_header: str or None. A field for the milliseconds alone, say "X-Response-Time". Default None.
+        header: str, a field name. Where it is said. Default "Server-Timing".
+        response_time_header: str, a field name, or None. A field for the milliseconds alone, say "X-Response-Time".
+            Default None.
         expose: bool, or predicate of the environ. Whether the header is sent. Default True.
         layers: bool. Also one metric for each layer of the stack from here inwards: its own time, without what lies
             inside it, named after the layer. Default False.
         precision: int, 0 to 9. Digits after the point, of milliseconds. Default 3.
-        clock: callable -> float, seconds that never run backwards. Default time.perf_counter.
+        clock: callable -> float, seconds. What it measures by; it must never run backwards. Default
+            time.perf_counter.
         on_complete: callable(Measurement) or None. Called once, when the body is closed. What it raises is logged.
+            Default None.
 
     Errors: ConfigError. In the application, `add` and `measure` raise ValueError for a bad name or time.
-    Source: W3C Server Timing. Other origins read it only with Timing-Allow-Origin; it tells everybody how long things
-    take, so `expose` is for those who mind.
+    Source: W3C Server Timing.
     """
 
     effects: ClassVar[Effects] = Effects(

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 class Wrapped(Protocol):
-    """A WSGI application made by a stack."""
+    """A WSGI application made by a stack: what `Stack.wrap` returns.
+
+    Attributes:
+        app: the application inside.
+        stack: the stack around it.
+    """
 
     app: Application
     stack: Stack
@@ -37,7 +42,11 @@ class Stack:
     """An immutable chain of middleware, outermost first: the order written is the order in which a request meets them.
 
     Every edit returns a new stack. A stack within a stack counts as its layers; a callable `app -> app` as External of
-    it. Two of the same name become `Headers` and `Headers-2`.
+    it. Two of the same name become `Headers` and `Headers-2`. A layer is looked up by its name or its class:
+    `stack["CORS"]`, `CORS in stack`. `len`, iteration and `==` work as on a tuple, and `print(stack)` shows the chain.
+
+    Attributes:
+        names: tuple of str, outermost first.
 
     Errors: TypeError for what is neither; ConfigError for a middleware that already wraps an application; LookupError,
     with the names there are, for a name or class that is not there or not there once; OrderError and OrderWarning, see
@@ -137,11 +146,11 @@ class Stack:
         """Return `app` inside the stack, with `.app` and `.stack`. An empty stack returns `app` itself.
 
         Options:
-            on_error: "respond": an Exception before the head of the response is out is logged (logger "middleware"),
-                kept as environ["middleware.exception"] and answered by a plain 500 that passes through every layer;
-                later it is raised, so that the client sees the truncation. "raise": it is raised at once. Default
-                "respond".
-            waive: ids of rules that are broken knowingly. Default none.
+            on_error: "respond" or "raise". By "respond" an Exception before the head of the response is out is logged
+                (logger "middleware"), kept as environ["middleware.exception"] and answered by a plain 500 that passes
+                through every layer; later it is raised, so that the client sees the truncation. By "raise" it is raised
+                at once. Default "respond".
+            waive: iterable of ids of rules, or one. Rules that are broken knowingly. Default none.
 
         Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each warning; ConfigError for a bad
         option; TypeError for an application that is not callable.

@@ -39,13 +39,14 @@ KNOWN: Final[dict[str, Effects]] = {
 class External(Splitting):
     """Puts a WSGI middleware of another library into a stack.
 
-    `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. It splits the stack
-    into two passes, one outside and one inside of it.
+    `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. Does nothing by
+    itself, but that it splits the stack into two passes, one outside and one inside of it.
 
     Options:
-        factory: callable (app, *args, **options) -> WSGI application. It names the layer.
-        args, options: handed to it.
-        effects: Effects, or None: those of a well-known middleware, or nothing known. Default None.
+        factory: callable (app, *args, **options) -> WSGI application. It names the layer. Required.
+        args, options: whatever it takes. Handed to it. Default none.
+        effects: Effects or None. What the order rules need to know; None stands for what is known of a well-known
+            middleware, or else for nothing. Default None.
 
     Errors: ConfigError for a factory that is not callable; TypeError, when wrapped, if what it returns is not.
     Source: PEP 3333 "Middleware: Components that Play Both Sides".

@@ -154,7 +154,9 @@ class path(Predicate):  # noqa: N801 - used like a function
     """Whether the path is one of these or lies below one: `path("/api")` holds for /api and /api/x, not for /apix.
 
     The path is SCRIPT_NAME and PATH_INFO as the server decoded them, dot segments resolved first (RFC 3986 5.2.4), so
-    that /public/../api is what the application may make of it. ConfigError for a prefix without a leading slash.
+    that /public/../api is what the application may make of it.
+    Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
+    Errors: ConfigError for a prefix without a leading slash, or with a query.
     """
 
     def __init__(self, *prefixes: str) -> None:
@@ -191,7 +193,11 @@ class path(Predicate):  # noqa: N801 - used like a function
 
 
 class method(Predicate):  # noqa: N801 - used like a function
-    """Whether the method is one of these; methods are case-sensitive (RFC 9110 9.1). ConfigError if one is no token."""
+    """Whether the method is one of these.
+
+    Options: names: str, one or more. Methods, whose case counts (RFC 9110 9.1). Required.
+    Errors: ConfigError for what is no token.
+    """
 
     def __init__(self, *names: str) -> None:
         problems = Problems("match.method")
@@ -220,8 +226,9 @@ class method(Predicate):  # noqa: N801 - used like a function
 class host(Predicate):  # noqa: N801 - used like a function
     """Whether the host, without its port, is one of these; "*.example.com" stands for one or more labels before it.
 
-    Case does not matter (RFC 9110 4.2.3). The host is the request's Host, or SERVER_NAME without one; it is what the
-    client says. ConfigError for anything but a host name.
+    The host is the request's Host, or SERVER_NAME without one; it is what the client says.
+    Options: names: str, one or more. Host names, whose case does not count (RFC 9110 4.2.3). Required.
+    Errors: ConfigError for anything but a host name, with a port too.
     """
 
     def __init__(self, *names: str) -> None:
@@ -257,7 +264,13 @@ def _covered(name: str, pattern: str) -> bool:
 
 
 class header(Predicate):  # noqa: N801 - used like a function
-    """Whether the request has this field, or has it with exactly this value. ConfigError if the name is no token."""
+    """Whether the request has this field, or has it with exactly this value.
+
+    Options:
+        name: str, a token. The field, in any case. Required.
+        value: str or None. What it has to be, case and all; None takes any. Default None.
+    Errors: ConfigError for a name that is no token, and for a value that is no str.
+    """
 
     def __init__(self, name: str, value: str | None = None) -> None:
         problems = Problems("match.header")

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class OrderError(ValueError):
-    """An order that would go wrong for clients. Has every finding in its message, and as `findings`."""
+    """An order that would go wrong for clients. Its message has every finding.
+
+    Attributes:
+        findings: tuple of Finding.
+    """
 
     def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(message)

@@ -20,7 +20,15 @@ Test: TypeAlias = "Callable[[Effects, Effects], str]"
 
 
 class Finding(NamedTuple):
-    """A rule that a stack breaks: what would go wrong for a client, and the edit that mends it."""
+    """A rule that a stack breaks.
+
+    Attributes:
+        rule: str. The id, as `waive` takes it.
+        severity: "error" or "warning".
+        layers: tuple of two names. The layer that stands further out comes first.
+        message: str. What would go wrong for a client.
+        fix: str. The edit that mends it, as Python.
+    """
 
     rule: str
     severity: Severity

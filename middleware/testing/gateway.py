@@ -101,8 +101,12 @@ def serve(
     """Run one request; further keys of the environ by keyword.
 
     Options:
+        app: WSGI application. What is asked. Required.
+        path: str. PATH_INFO. Default "/".
+        method: str. REQUEST_METHOD. Default "GET".
         stop_after: int or None. The client goes away after so many chunks. Default None.
         lint: bool. Whether wsgiref.validate stands between. Default True.
+        extra: str. Further keys, HTTP_ORIGIN="https://app.example" for a field of the request. Default none.
     """
     answer = Answer(environ=environ(path, method, **extra))
     try:

@@ -13,7 +13,14 @@ class Law(NamedTuple):
 
 
 class Breach(NamedTuple):
-    """A law that was broken: with which application, what was seen, and what was owed."""
+    """A law that was broken.
+
+    Attributes:
+        law: str. Its name, as `skip` takes it.
+        case: str. The shape of application that shows it.
+        seen: str. What happened.
+        owed: str. What should have.
+    """
 
     law: str
     case: str

@@ -16,8 +16,9 @@ def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = (
     """Raise unless the layers of `stack` are these, outermost first, and no order rule is broken.
 
     Options:
-        names: the names of the layers, as `stack.names` has them.
-        waive: ids of rules that are broken knowingly. Default none.
+        stack: Stack. What is looked at. Required.
+        names: iterable of str. The names of the layers, as `stack.names` has them. Required.
+        waive: iterable of ids of rules, or one. Rules that are broken knowingly. Default none.
 
     Errors: AssertionError that shows both orders, and every finding with the edit that mends it.
     """

@@ -7,4 +7,5 @@ from typing import Final
 from middleware.testing.failures import FAILURES
 from middleware.testing.responses import RESPONSES
 
+# Every shape of application, those that do not fail first.
 SHAPES: Final = (*RESPONSES, *FAILURES)

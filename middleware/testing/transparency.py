@@ -41,14 +41,15 @@ def assert_wsgi_transparent(
     purpose. Which laws that is, the report says, each with the section of its source.
 
     Options:
-        middleware: callable application -> application: a class, a function, a Stack's wrap.
+        middleware: callable application -> application. A class, a function, a Stack's wrap. Required.
         body: callable bytes -> bytes. What becomes of the content of a response. Default: nothing.
         content: callable Answer -> bytes. Reads the content, where it is sent encoded. Default: as it is sent.
-        statuses: mapping of the application's status line -> that which the client gets. Default: they stay.
+        statuses: mapping str -> str. Status lines of the application, and those that the client gets. Default: they
+            stay.
         answers_errors: bool. Whether an error before any content is answered by a 5xx. Default False: it is raised.
-        environ: mapping. Further keys of every request, such as HTTP_ACCEPT_ENCODING. Default none.
-        skip: mapping of laws ("file-wrapper"), or shapes of application ("late-start") -> the reason why they do not
-            count. Default none.
+        environ: mapping str -> value. Further keys of every request, such as HTTP_ACCEPT_ENCODING. Default none.
+        skip: mapping str -> str. Laws ("file-wrapper"), or shapes of application ("late-start"), and the reason why
+            they do not count. Default none.
 
     Errors: AssertionError with everything that was found; ConfigError for an option that cannot be right.
     Source: PEP 3333, RFC 9110.
@@ -67,7 +68,7 @@ def assert_wsgi_transparent(
 
 
 def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
-    """What `assert_wsgi_transparent` would report, as data. Takes the same options."""
+    """What `assert_wsgi_transparent` would report, as a tuple of Breach. Takes the same options."""
     skip = options.pop("skip", None) or {}
     owed = Owed(**{option: value for option, value in options.items() if value is not None})
     _check(middleware, owed, skip)

@@ -18,14 +18,15 @@ class Effects:
     """Facts about a layer, for the order rules. All default to "no"; a layer that declares nothing is never moved.
 
     Options:
-        answers: bool. It may answer a request without the application (a preflight, a static file, a refusal).
-        every_response: bool. What it adds belongs on every response, whoever answers.
-        measures: bool. It measures what stands inside it.
-        rewrites_body: bool. It changes the bytes of the representation (not its coding).
-        encodes_body: bool. It applies a content coding (RFC 9110 8.4).
-        sets, reads: iterables of response field names that it sets, and that it decides by.
-        provides, requires: iterables of environ keys that it puts there, and that it needs.
-        unique: bool, or a str that names the kind. One of a kind is enough (True: the class is the kind).
+        answers: bool. It may answer a request without the application (a preflight, a static file, a refusal). Default
+            False.
+        every_response: bool. What it adds belongs on every response, whoever answers. Default False.
+        measures: bool. It measures what stands inside it. Default False.
+        rewrites_body: bool. It changes the bytes of the representation (not its coding). Default False.
+        encodes_body: bool. It applies a content coding (RFC 9110 8.4). Default False.
+        sets, reads: iterables of response field names. Those that it sets, and those that it decides by. Default none.
+        provides, requires: iterables of environ keys. Those that it puts there, and those that it needs. Default none.
+        unique: bool, or str. One of a kind is enough; a str names the kind, True stands for the class. Default False.
 
     Errors: ConfigError for a value of another type.
     """

@@ -6,7 +6,10 @@ from typing import Literal
 
 
 class ConfigError(ValueError):
-    """An option that cannot be right. Names the middleware, the option, the rule and the value."""
+    """An option that cannot be right: a ValueError.
+
+    The message names the middleware, the option, the rule and the value; of several wrong options all are in it.
+    """
 
 
 class Problems:

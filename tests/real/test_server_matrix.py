@@ -34,7 +34,7 @@ COMMANDS = {
     ),
     "granian": (script("granian"), "--interface=wsgi", "--no-ws", "--blocking-threads=8", "--port=PORT", APP),
 }
-# What a server does wrong by itself, with any application; docs/servers.md has the table.
+# What a server does wrong by itself, with any application; docs/reference/servers.md has the table.
 LACKS = {
     "no write()": {"granian"},  # its start_response returns None
     "no end of chunks": {"granian"},  # it ends the chunks of a body that failed as if it were whole

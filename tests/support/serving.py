@@ -55,7 +55,9 @@ class Server:
     What does not say so is told its port, as `port`, and is ready when it can be connected to.
     """
 
-    def __init__(self, *command: str, cwd: Path | str | None = None, port: int = 0) -> None:
+    def __init__(
+        self, *command: str, cwd: Path | str | None = None, port: int = 0, env: dict[str, str] | None = None
+    ) -> None:
         self._changed = threading.Condition()
         self._ended = False
         self._given = port
@@ -65,7 +67,7 @@ class Server:
         self.process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=environment(),
+            env=environment() if env is None else env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
