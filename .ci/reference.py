@@ -65,7 +65,7 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "middleware": (
         "Layers of your own",
         "What a layer is made of.",
-        ["Middleware", "Effects", "Response", "Fields", "Transform", "LATER", "ConfigError"],
+        ["Middleware", "Effects", "Response", "Fields", "Transform", "ConfigError"],
     ),
     "match": (
         "middleware.match",
