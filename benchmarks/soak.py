@@ -2,8 +2,9 @@
 
 The server is waitress, in a process of its own, with all layers and the application of soak_site.py; what is asked, and
 what has to come back, is in soak_kinds.py. Threads ask on connections that they keep; after a warm-up, for some
-seconds or so many requests. Whatever is wrong is counted, and is exit status 1; memory is only shown, because what the
-allocator of C keeps is luck.
+seconds or so many requests. Whatever is wrong is counted, and is exit status 1. How the process grows is shown, and is
+no fault: what the allocator of C keeps is luck, and `--site benchmarks.soak_site:bare` shows how much of it the server
+has by itself. Blocks of memory that grow with the requests are one.
 """
 
 from __future__ import annotations
@@ -27,17 +28,24 @@ from http.client import HTTPConnection, IncompleteRead
 from benchmarks.soak_kinds import KINDS, faults
 from benchmarks.soak_site import ORIGIN
 
-TARGET = "benchmarks.soak_site:application"
+SITE = "benchmarks.soak_site:application"
 PATIENCE = 30  # seconds until a step gives up; nothing waits for as long as that
 SHOWN = 10  # faults
-TICK, TICKS = 0.05, 400  # how often, and how often at most, it is looked whether the server is through
+TICK, TICKS = 0.05, 200  # how often, and how often at most, it is looked whether the server is through
+SLACK, PER_REQUEST = 1500, 0.1  # blocks that may be more: what is made once, and what the server keeps
+MEMORY = {
+    "resident": "KiB that the process has",
+    "given out": "KiB that malloc has given out",
+    "blocks": "blocks that Python has allocated",
+    "objects": "objects that the collector knows",
+}
 ROWS = [(kind, site) for kind in KINDS for site in kind.sites]
 
 
 @contextmanager
-def started(threads):
+def started(site, threads):
     """The port of the server, which ends with the block."""
-    command = sys.executable, "-m", "middleware", "serve", TARGET, "--listen", "127.0.0.1:0", "--threads", str(threads)
+    command = sys.executable, "-m", "middleware", "serve", site, "--listen", "127.0.0.1:0", "--threads", str(threads)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield next(int(found[1]) for line in process.stdout if (found := re.match(r"Serving on .*:(\d+)$", line)))
@@ -166,7 +174,7 @@ def expected(asked):
     return dict(sorted(ends.items())), torn_down
 
 
-def failures(load, before, after):
+def failures(load, before, after, measured):
     """What must not be, each with how much of it there was."""
     ends, torn_down = expected(load.asked)
     counts = after["counts"]
@@ -178,6 +186,7 @@ def failures(load, before, after):
     yield "teardowns missed", torn_down - counts.get("torn down", 0)
     yield "uncollectable objects", after["uncollectable"]
     yield "threads more than before", after["threads"] - before["threads"]
+    yield "blocks too many", max(int(after["blocks"] - before["blocks"] - SLACK - measured * PER_REQUEST), 0)
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -186,34 +195,38 @@ def failures(load, before, after):
 def main():
     """Ask, and print what came of it."""
     options = _options()
-    with started(options.threads) as port:
+    with started(options.site, options.threads) as port:
         load = Load(port, options.threads)
         load.run(options.warm)
         before, warm = settled(port, load.asked), load.asked.total()
         took = load.run(options.requests, None if options.requests else options.seconds)
         after = settled(port, load.asked)
-    print(*_lines(load, before, after, load.asked.total() - warm, took), sep="\n")
-    return 1 if any(count for _, count in failures(load, before, after)) else 0
+    measured = load.asked.total() - warm
+    found = [*failures(load, before, after, measured)]
+    print(*_asked(load), *_figures(load, before, after, measured, took), sep="\n")
+    print(*(f"{count:9}  {what}" for what, count in [*found, *load.wrong.most_common(SHOWN)]), sep="\n")
+    return 1 if any(count for _, count in found) else 0
 
 
-def _lines(load, before, after, measured, took):
-    """The report."""
+def _asked(load):
+    """Requests by kind."""
     for kind in KINDS:
         yield f"{sum(load.asked[kind, site] for site in kind.sites):9}  {kind.name}"
+
+
+def _figures(load, before, after, measured, took):
+    """What was measured."""
     left = sum(count for (kind, _), count in load.asked.items() if kind.leaves)
     total = load.asked.total()
     yield f"{total:9}  requests, {total - measured} of them before it is measured"
     yield f"{total - left:9}  responses read to their end; {left} clients went away"
     yield f"{measured / took:9.0f}  requests/s, both sides on {os.cpu_count()} cores"
-    for what in ("resident", "objects"):
+    for what, unit in MEMORY.items():
         grown = after[what] - before[what]
-        unit = "KiB of memory" if what == "resident" else "objects of the collector"
         yield f"{grown:+9}  {unit}, from {before[what]}: {grown / measured * 1000:+.1f} in 1000 requests"
     yield f"{sum(after['ends'].values()):9}  ends reported: {_told(after['ends'])}"
     yield f"{after['counts'].get('torn down', 0):9}  teardowns of hooks"
     yield f"{after['threads']:9}  threads, {before['threads']} before"
-    yield from (f"{count:9}  {what}" for what, count in failures(load, before, after))
-    yield from (f"{count:9}  {what}" for what, count in load.wrong.most_common(SHOWN))
 
 
 def _told(ends):
@@ -225,6 +238,7 @@ def _options():
     parser.add_argument("--seconds", type=float, default=60, help="how long (default: 60)")
     parser.add_argument("--requests", type=int, help="so many requests instead")
     parser.add_argument("--warm", type=int, default=5000, help="requests before it is measured (default: 5000)")
+    parser.add_argument("--site", default=SITE, metavar="MODULE:APP", help=f"what is served (default: {SITE})")
     parser.add_argument("--threads", type=int, default=8, help="of the server, and who ask (default: 8)")
     return parser.parse_args()
 

@@ -127,7 +127,7 @@ def encoded(coding):
         "file": {},
         "broken": {"says": beginning, "breaks": True, "ends": "RuntimeError"},
         "long": {"leaves": True, "ends": "GeneratorExit"},
-        "replaced": {"status": 503, "fields": {"X-Old": None}, "hooked": "RuntimeError"},
+        "replaced": {"status": 503, "fields": {"X-Old": None}, "hooked": "ValueError"},
     }
     for route, row in rows.items():
         yield Kind(f"{route}, {coding or 'identity'}", route, coding=coding, **{"asks": accepted, **row})
@@ -160,9 +160,7 @@ KINDS = (
     Kind("upload in chunks", "upload", "POST", sends=LARGE, says=sent_large, chunked=True),
     Kind("preflight granted", "error", "OPTIONS", preflight("PUT"), status=204, says=silence, answers=False),
     Kind("preflight refused", "error", "OPTIONS", preflight("DELETE"), status=403, says=None, answers=False),
-    Kind(
-        "an origin that is refused", "sized", asks={"Origin": REFUSED}, fields={"Access-Control-Allow-Origin": None}
-    ),
+    Kind("an origin that is refused", "sized", asks={"Origin": REFUSED}, fields={"Access-Control-Allow-Origin": None}),
 )
 # What every response has.
 POLICY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "SAMEORIGIN", "Access-Control-Allow-Origin": ORIGIN}

@@ -1,11 +1,12 @@
 """The site that soak.py asks: every kind of response, behind every layer of a site, and what became of them.
 
 `/plain/ROUTE/ID` is without hooks, `/hooked/ROUTE/ID` with them; both say their own path, so that no answer can be
-taken for another. `/figures`, outside of all layers, says what the process holds.
+taken for another. `/figures`, outside of all layers, says what the process holds. `bare` is the same without any layer.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import io
 import json
@@ -87,12 +88,35 @@ class File(io.BytesIO):
         super().close()
 
 
+class Mallinfo(ctypes.Structure):
+    """What glibc knows of its heap (mallinfo2)."""
+
+    _before, _between, _after = (
+        ("arena", "ordblks", "smblks", "hblks"),
+        ("usmblks", "fsmblks"),
+        ("fordblks", "keepcost"),
+    )
+    _fields_ = tuple((name, ctypes.c_size_t) for name in (*_before, "hblkhd", *_between, "uordblks", *_after))
+
+
+def given_out():
+    """KiB that malloc has given out and not got back; 0 where only glibc could tell."""
+    asked = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if asked is None:
+        return 0
+    asked.restype = Mallinfo
+    found = asked()
+    return (found.uordblks + found.hblkhd) // 1024
+
+
 def figures(_environ, start_response):
     """What the process holds, when nothing that can be collected is left."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     found = {
         "resident": pages * os.sysconf("SC_PAGE_SIZE") // 1024,
+        "given out": given_out(),
+        "blocks": sys.getallocatedblocks(),
         "objects": len(gc.get_objects()),
         "uncollectable": len(gc.garbage),
         "threads": threading.active_count(),
@@ -161,13 +185,13 @@ def octets(environ, start):
     return file(environ, start, OCTETS)
 
 
-def long(environ, start):
+def long(_environ, start):
     """More than any buffer holds, of which half is left when it is encoded."""
     start("200 OK", [PLAIN])
     return Body(os.urandom(1 << 15).hex().encode() for _ in range(1024))
 
 
-def error(environ, start):
+def error(_environ, _start):
     raise RuntimeError("before the head")
 
 
@@ -181,7 +205,7 @@ def broken(environ, start):
     return Body(breaking(environ))
 
 
-def soon(environ, start):
+def soon(_environ, start):
     """Fails before its first chunk, when its head is given already."""
     start("200 OK", [PLAIN])
     return Body(1 // 0 for _ in range(1))
@@ -191,13 +215,13 @@ def replaced(environ, start):
     """Another head in place of the first, which has not gone out."""
     start("200 OK", [PLAIN, ("X-Old", "1")])
     try:
-        raise RuntimeError("handled")
-    except RuntimeError:
+        int("no number")
+    except ValueError:
         start("503 Service Unavailable", [PLAIN], sys.exc_info())
     return [content(asked(environ))]
 
 
-def nothing(environ, start):
+def nothing(_environ, start):
     start("204 No Content", [])
     return []
 
@@ -251,9 +275,11 @@ def full(*further):
     )
 
 
-SITES = {"plain": full().wrap(routes), "hooked": full(hooks()).wrap(routes), "figures": figures}
+def site(plain, hooked):
+    """Hands a request on to what its path begins with."""
+    sites = {"plain": plain, "hooked": hooked, "figures": figures}
+    return lambda environ, start_response: sites[asked(environ).split("/")[1]](environ, start_response)
 
 
-def application(environ, start_response):
-    """Hand a request on to the site that its path begins with."""
-    return SITES[asked(environ).split("/")[1]](environ, start_response)
+application = site(full().wrap(routes), full(hooks()).wrap(routes))
+bare = site(routes, routes)
