@@ -338,6 +338,20 @@ def test_the_server_gets_the_error_with_a_500_only_if_that_replaces_a_head():
     assert [type(answer.exc_info) for answer in (first, waiting, replaced)] == [type(None), Failure, Failure]
 
 
+@pytest.mark.parametrize("written", [b"", b"x"], ids=["nothing", "something"])
+def test_a_head_that_comes_late_is_replaced_by_a_500_while_nothing_is_out(written):
+    """In the same step of the body: the server has that head, and takes another only with exc_info."""
+
+    def late(environ, start_response):
+        start_response("200 OK", list(TEXT))(written)
+        raise Failure("late")
+        yield b""
+
+    answer = serve(Stack(Headers(set={"X": "1"})).wrap(late))
+    assert (answer.faults, type(answer.exc_info)) == ([], type(None) if written else Failure)
+    assert (answer.status[:3], type(answer.error)) == (("200", Failure) if written else ("500", type(None)))
+
+
 @pytest.mark.parametrize("where", ["request", "response"])
 def test_an_error_in_a_layer_counts_as_the_applications(where, caplog):
     """Also the layers that the request has not reached put their headers on the 500; the one that fails does not."""

@@ -92,7 +92,7 @@ class Exchange(Response):
             transform = on_response(environ, self)
             if transform is not None:
                 return self._hold(transform, on_response)
-        if self.status in ORDINARY:
+        if self.status in ORDINARY and self.body is None:  # else it is late: the body is being watched
             self.phase = PLAIN
             server = self.server  # called by a local name, which is quicker than by an attribute
             return server(self.status, self.lines)
