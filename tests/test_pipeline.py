@@ -252,6 +252,24 @@ def test_the_head_waits_for_the_body_of_a_layer_that_declares_so():
     assert seen == [None, [b"x"]]
 
 
+def test_an_iterator_that_has_ended_is_not_asked_again():
+    """A transform has something left then, and the server asks once more; the iterator may wait for ever."""
+    answers = [b"x", StopIteration()]
+
+    class Queued:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            answer = answers.pop(0)  # the end is said once
+            if isinstance(answer, StopIteration):
+                raise answer
+            return answer
+
+    answer = serve(Stack(Upper()).wrap(app_of(Queued())))
+    assert (answer.error, answer.body) == (None, b"X")
+
+
 def test_each_chunk_goes_out_before_the_next_is_asked_for():
     """One chunk in, one value out, also through transforms; nothing is pulled before the server asks."""
     body = Body([b"one", b"", b"two"])
