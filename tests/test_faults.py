@@ -14,7 +14,7 @@ import pytest
 
 from content_of import decode
 from gateway import Answer, environ
-from middleware import CORS, Compress, Effects, External, Headers, Hooks, Middleware, SecurityHeaders, Stack, Timing
+from middleware import CORS, Compress, External, Headers, Hooks, Middleware, SecurityHeaders, Stack, Timing
 from shapes import TEXT, Failure
 
 ORIGIN = "https://app.example"
@@ -46,20 +46,24 @@ class Fuse:
         self.arm(None, None)
 
     def arm(self, at, error, *, stays=False, also=None):
-        """Start over, and raise `error` at that step, and at all that come after if it `stays`; `also` in close()."""
+        """Start over, and raise `error` at that step, and again at the same call if it `stays`; `also` in close()."""
         self.at, self.error, self.stays, self.also = at, error, stays, also
         self.steps, self.sent = [], False
 
     def __call__(self, step):
         place = len(self.steps)
         self.steps.append(step)
-        if self.at is not None and (place == self.at or (self.stays and place > self.at)):
+        if (
+            self.at is not None
+            and place >= self.at
+            and (place == self.at or (self.stays and step == self.steps[self.at]))
+        ):
             raise self.error
         if step == "close" and self.also is not None:
             raise self.also
 
     def note(self, piece):
-        """This piece goes out, and the fault is still to come."""
+        """Note that this piece goes out, if the fault is still to come."""
         self.sent = self.sent or (bool(piece) and self.at is not None and len(self.steps) <= self.at)
 
 
@@ -293,11 +297,11 @@ class Server(Answer):
             self.result = app(self.environ, self.start_response)
             for chunk in itertools.islice(self.result, stop_after):
                 self.send(chunk)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the server sees everything
             self.error = error
         try:
             getattr(self.result, "close", int)()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001
             self.error = self.error or error
         return self
 
@@ -317,8 +321,8 @@ class Site:
 
     def __init__(self, make, layers, on_error="respond"):
         self.told, self.fuse, self.servers = [], Fuse(), Fuse()
-        self.stack = Stack(*STACKS[layers](self.told))
-        self.app = self.stack.wrap(make(self.fuse), waive=WAIVED, on_error=on_error)
+        stack = Stack(*(STACKS[layers](self.told) if isinstance(layers, str) else layers))
+        self.app = stack.wrap(make(self.fuse), waive=WAIVED, on_error=on_error)
 
     def ask(self, way, **options):
         """The server's view of one request."""
@@ -327,8 +331,8 @@ class Site:
 
     def steps(self, way, fuse):
         """What happens without a fault, which has to go well."""
-        self.fuse.arm(None, None)
-        self.servers.arm(None, None)
+        for each in (self.fuse, self.servers, fuse):
+            each.arm(None, None)
         answer = self.ask(way)
         assert (answer.error, answer.faults) == (None, [])
         assert has(answer, WHOLE)
@@ -440,7 +444,7 @@ def test_an_application_fails_and_its_close_fails_as_well(make, layers):
 @shaped
 @failing
 @pytest.mark.parametrize("layers", STACKS)
-@pytest.mark.parametrize("stays", [False, True], ids=["once", "from there on"])
+@pytest.mark.parametrize("stays", [False, True], ids=["once", "again"])
 def test_a_server_fails_at_each_call_that_is_made_of_it(make, error, layers, stays):
     """In start_response, or in write(): it gets its own error back, or it took a 500 in place of what failed."""
     broken = []
@@ -450,7 +454,7 @@ def test_a_server_fails_at_each_call_that_is_made_of_it(make, error, layers, sta
             site.fuse.arm(None, None)
             site.servers.arm(at, error(), stays=stays)
             answer = site.ask(way)
-            answers = answer.error is None and isinstance(site.servers.error, Exception) and not stays
+            answers = answer.error is None and isinstance(site.servers.error, Exception)
             found = [
                 *laws(answer, site.fuse, cut=True),
                 *(answered if answers else raised)(answer, site.servers.error),
@@ -477,4 +481,85 @@ def test_a_server_leaves_after_each_chunk(make, layers):
             found += [f"told {len(site.told)} times"] * (len(site.told) != (layers != "quick"))
             found += [f"told {kinds}"] * bool(kinds) + [f"raised {answer.error!r}"] * (answer.error is not None)
             broken += [f"{way}, after {chunks}: {what}" for what in found]
+    assert broken == []
+
+
+# -- faults of a layer -------------------------------------------------------------------------------------------------
+
+
+class Passing:
+    """A transform that changes nothing, and keeps nothing back."""
+
+    def __init__(self, fuse):
+        self.fuse = fuse
+
+    def feed(self, chunk):
+        self.fuse("feed")
+        return chunk
+
+    def finish(self):
+        self.fuse("finish")
+        return b""
+
+
+class Faulty(Middleware):
+    """A layer with a step at each call that is made of it."""
+
+    def __init__(self, fuse, *, transforms):
+        super().__init__()
+        self.fuse, self.transforms = fuse, transforms
+
+    def on_request(self, environ):
+        self.fuse("on_request")
+
+    def on_response(self, environ, response):
+        self.fuse("on_response")
+        return Passing(self.fuse) if self.transforms else None
+
+    def on_close(self, environ, error):
+        self.fuse("on_close")
+
+
+def ends(told, *errors):
+    """What does not hold of those who saw the request: each is told of its end, once, by one of these errors."""
+    seen = told.count("request")
+    ended = [each for each in told if each != "request"]
+    if len(ended) != seen:
+        yield f"{seen} saw the request, {len(ended)} were told of its end"
+    if not all(any(each is error for error in errors) for each in ended):
+        yield f"told {ended}"
+
+
+PLACES = range(6)
+
+
+@pytest.mark.parametrize("make", [sized, closed_list, stream, late, write, write_late, replaced])
+@failing
+@pytest.mark.parametrize("transforms", [False, True], ids=["head", "body"])
+@pytest.mark.parametrize("stays", [False, True], ids=["once", "again"])
+def test_a_layer_fails_at_each_call_that_is_made_of_it(make, error, transforms, stays):
+    """At every place of a stack: an Exception is answered while nothing is out, and every layer is told, once."""
+    broken = []
+    for place in PLACES:
+        told, fuse = [], Fuse()
+        layers = [layer for layer in full(told) if not isinstance(layer, Timing)]
+        layers = [Witness(told), *layers, Witness(told)]
+        layers.insert(place, Faulty(fuse, transforms=transforms))
+        site = Site(make, layers)
+        for way in WAYS:
+            for at, step in site.steps(way, fuse):
+                told.clear()
+                site.fuse.arm(None, None)
+                fuse.arm(at, error(), stays=stays)
+                answer = site.ask(way)
+                out = answer.body or step == "on_close" or not isinstance(fuse.error, Exception)
+                found = [
+                    *laws(answer, site.fuse, cut=step != "on_close"),
+                    *(raised if out and answer.status[:3] != "500" else answered)(answer, fuse.error),
+                    *ends(told, fuse.error, *([None] if step == "on_close" else [])),
+                ]
+                found += [f"on_close was called {fuse.steps.count('on_close')} times"] * (
+                    fuse.steps.count("on_close") != 1
+                )
+                broken += [f"at {place}, {way}, {at} {step}: {what}" for what in found]
     assert broken == []
