@@ -36,7 +36,7 @@ def posted(body, kind=FORM, method="POST", **more):
 REQUESTS = {
     "plain": {},
     "query": {"path": "/p\xc3\xa9/x", "QUERY_STRING": "a=1&a=2&b=&c=%C3%A9&d", "SCRIPT_NAME": "/root"},
-    "broken": {"path": "/\xff", "QUERY_STRING": "a=%FF"},
+    "broken": {"path": "/\xff", "QUERY_STRING": "a=%FF", "HTTP_COOKIE": 'a="\\303"; b=2'},
     "https": {"wsgi.url_scheme": "https", "HTTP_HOST": "a.example:8443"},
     "head": {
         "HTTP_USER_AGENT": "Agent/1",
@@ -345,3 +345,11 @@ def test_a_hook_that_reads_nothing_leaves_the_input_alone():
 def test_a_request_is_webobs():
     assert isinstance(Request(environ()), BaseRequest)
     assert Request.blank("/x?a=1").args["a"] == "1"
+
+
+def test_cookies_are_changed_in_the_environ_as_with_webob():
+    made = Request(environ(HTTP_COOKIE="a=1"))
+    made.cookies["b"] = "2"
+    assert made.environ["HTTP_COOKIE"] == "a=1; b=2"
+    made.cookies = {"c": "3"}
+    assert (made.environ["HTTP_COOKIE"], dict(made.cookies)) == ("c=3", {"c": "3"})
