@@ -53,7 +53,7 @@ COUNTS = {
 
 
 def request(data, asked):
-    """The request that an input stands for, as `asked` of the invariants."""
+    """The request that an input stands for, made by `asked`."""
     head, _, body = data.partition(b"\n\n")
     first, path, *lines = [*head.decode("latin-1").split("\n"), ""]
     site, app = (*map(ord, first[:2]), 0, 0)[:2]
@@ -68,14 +68,15 @@ def work(arguments):
 
     sys.path.append(str(SUPPORT))
     with atheris.instrument_imports(include=["middleware"]):
-        import invariants
+        from fuzzed_sites import APPS, SITES, Asked
+        from invariants import faults
 
     def asked(site, app, *rest):
-        return invariants.Asked(site % len(invariants.SITES), app % len(invariants.APPS), *rest)
+        return Asked(site % len(SITES), app % len(APPS), *rest)
 
     def once(data):
         made = request(data, asked)
-        found = invariants.faults(made)
+        found = faults(made)
         if found:
             raise AssertionError(f"{made}: {found}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from invariants import APPS, ORIGIN, SITES, Asked, faults
+from fuzzed_sites import APPS, ORIGIN, SITES, Asked
+from invariants import faults
 
 RAW = st.text(st.characters(max_codepoint=255), max_size=40)
 CODINGS = st.sampled_from(["gzip", "br", "zstd", "identity", "*", "x-gzip", "GZIP", "deflate", "", "g zip"])
