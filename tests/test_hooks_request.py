@@ -36,7 +36,7 @@ def posted(body, kind=FORM, method="POST", **more):
 REQUESTS = {
     "plain": {},
     "query": {"path": "/p\xc3\xa9/x", "QUERY_STRING": "a=1&a=2&b=&c=%C3%A9&d", "SCRIPT_NAME": "/root"},
-    "broken": {"path": "/\xff", "QUERY_STRING": "a=%FF"},
+    "broken": {"path": "/\xff", "QUERY_STRING": "a=%FF", "HTTP_COOKIE": 'a="\\303"; b=2'},
     "https": {"wsgi.url_scheme": "https", "HTTP_HOST": "a.example:8443"},
     "head": {
         "HTTP_USER_AGENT": "Agent/1",
@@ -56,6 +56,8 @@ REQUESTS = {
     "form": posted(b"a=1&a=2&b=%C3%A9", QUERY_STRING="a=0"),
     "form-by-get": posted(b"a=1", method="GET", QUERY_STRING="q=1"),
     "parts": posted(PARTS, "multipart/form-data; boundary=x"),
+    "other-charset": posted(b"a=1&b=%C3%A9", f"{FORM}; charset=ISO-8859-1"),
+    "parts-without-a-boundary": posted(PARTS, "multipart/form-data"),
     "json": posted(b'{"a": [1]}', "application/json"),
     "json-suffix": posted(b"[1]", "Application/Problem+JSON; charset=utf-8"),
     "bad-json": posted(b"{", "application/json"),
@@ -151,6 +153,9 @@ def outcome(kind, asked, keys):
 FLASK_DIFFERS = {
     ("r.get_json(force=True)", "form"),  # Flask has parsed the body away, we have not
     ("r.authorization.token", "basic"),
+    # of a form that cannot be read Flask gives the bytes; we say that it is a form
+    ("r.data", "parts-without-a-boundary"),
+    ("r.get_data(parse_form_data=True)", "parts-without-a-boundary"),
 }
 
 
@@ -345,3 +350,11 @@ def test_a_hook_that_reads_nothing_leaves_the_input_alone():
 def test_a_request_is_webobs():
     assert isinstance(Request(environ()), BaseRequest)
     assert Request.blank("/x?a=1").args["a"] == "1"
+
+
+def test_cookies_are_changed_in_the_environ_as_with_webob():
+    made = Request(environ(HTTP_COOKIE="a=1"))
+    made.cookies["b"] = "2"
+    assert made.environ["HTTP_COOKIE"] == "a=1; b=2"
+    made.cookies = {"c": "3"}
+    assert (made.environ["HTTP_COOKIE"], dict(made.cookies)) == ("c=3", {"c": "3"})

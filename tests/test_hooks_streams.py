@@ -53,6 +53,14 @@ def test_a_stream_is_not_pulled_before_it_is_asked_for(hooks):
     assert (answer.chunks, body.pulled, body.closed, answer.get("X-After")) == ([b"one"], 1, 1, "1")
 
 
+def test_what_fails_before_its_first_chunk_is_what_is_raised_though_its_close_fails_too(caplog):
+    def late(environ, start_response):
+        return Body([], fails_at=0, fails_to_close=True)
+
+    answer = ask(Hooks(propagate_exceptions=True), app=late)
+    assert (str(answer.error), "close() failed" in caplog.text) == ("in the body", True)
+
+
 def test_a_stream_that_begins_late_gives_its_head_to_the_hooks(hooks):
     def app(environ, start_response):
         start_response("201 Made", list(TEXT))

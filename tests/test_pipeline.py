@@ -251,6 +251,24 @@ def test_the_head_waits_for_the_body_of_a_layer_that_declares_so():
     assert seen == [None, [b"x"]]
 
 
+def test_an_iterator_that_has_ended_is_not_asked_again():
+    """A transform has something left then, and the server asks once more; the iterator may wait for ever."""
+    answers = [b"x", StopIteration()]
+
+    class Queued:
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            answer = answers.pop(0)  # the end is said once
+            if isinstance(answer, StopIteration):
+                raise answer
+            return answer
+
+    answer = serve(Stack(Upper()).wrap(app_of(Queued())))
+    assert (answer.error, answer.body) == (None, b"X")
+
+
 def test_each_chunk_goes_out_before_the_next_is_asked_for():
     """One chunk in, one value out, also through transforms; nothing is pulled before the server asks."""
     body = Body([b"one", b"", b"two"])
@@ -335,6 +353,20 @@ def test_the_server_gets_the_error_with_a_500_only_if_that_replaces_a_head():
     assert [answer.status[:3] for answer in (first, waiting, replaced)] == ["500"] * 3
     assert [answer.heads for answer in (first, waiting, replaced)] == [1, 2, 2]
     assert [type(answer.exc_info) for answer in (first, waiting, replaced)] == [type(None), Failure, Failure]
+
+
+@pytest.mark.parametrize("written", [b"", b"x"], ids=["nothing", "something"])
+def test_a_head_that_comes_late_is_replaced_by_a_500_while_nothing_is_out(written):
+    """In the same step of the body: the server has that head, and takes another only with exc_info."""
+
+    def late(environ, start_response):
+        start_response("200 OK", list(TEXT))(written)
+        raise Failure("late")
+        yield b""
+
+    answer = serve(Stack(Headers(set={"X": "1"})).wrap(late))
+    assert (answer.faults, type(answer.exc_info)) == ([], type(None) if written else Failure)
+    assert (answer.status[:3], type(answer.error)) == (("200", Failure) if written else ("500", type(None)))
 
 
 @pytest.mark.parametrize("where", ["request", "response"])

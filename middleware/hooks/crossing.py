@@ -78,7 +78,7 @@ class Crossing(ABC, Generic[P]):
         try:
             return self._sent(passage, self._reply(passage))
         except BaseException:
-            passage.drop()
+            _drop(passage)
             raise
         finally:
             CURRENT.reset(token)
@@ -152,3 +152,11 @@ class Crossing(ABC, Generic[P]):
             passage.pass_on(Settled(passage.status, passage.lines, None))
         body = passage.body if passage.instead is None else passage.instead
         return outgoing(passage, body or (), passage.closers)
+
+
+def _drop(passage: Passage) -> None:
+    """Close what nobody will get; the error that it is for is the one to tell of."""
+    try:
+        passage.drop()
+    except Exception:
+        logger.exception("close() failed after an error")

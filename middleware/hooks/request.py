@@ -14,13 +14,27 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
+from webob import cookies as webob_cookies
+
 from middleware.hooks.instead import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody, percented
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from middleware.wsgi.types import Environ
 
+_webob: Any = webob_cookies  # whose types leave out what is used here
 _BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
+
+
+class Cookies(_webob.RequestCookies):
+    """The cookies of a request, by name; what is no UTF-8 is replaced, as in Flask, so that no client makes it fail."""
+
+    @property
+    def _cache(self) -> dict[str, str]:
+        pairs = _webob.parse_cookie(self._environ.get("HTTP_COOKIE", ""))
+        return {name.decode(): value.decode(errors="replace") for name, value in pairs}
 
 
 class UserAgent(str):
@@ -147,6 +161,16 @@ class Request(RequestBody):
         return claimed or [address for address in (self.remote_addr,) if address]
 
     # -- head ------------------------------------------------------------------------------------------------------
+
+    @property
+    def cookies(self) -> Cookies:
+        """The cookies, as they are now. Changed, or set to a mapping, in the environ too."""
+        return Cookies(self.environ)
+
+    @cookies.setter
+    def cookies(self, value: Mapping[str, str]) -> None:
+        self.environ.pop("HTTP_COOKIE", None)
+        self.cookies.update(value)
 
     @property
     def user_agent(self) -> UserAgent:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WebOb: Any = BaseRequest  # the one that keeps no attributes in the environ; its types allow no other meanings
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_CHARSET: Final = re.compile(r";[ \t]*charset=[^;]*", re.IGNORECASE)
 _BROKEN: Final = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as surrogateescape keeps them
 
 
@@ -150,19 +151,26 @@ class RequestBody(_WebOb):
     def _parsed(self) -> tuple[MultiDict[str], MultiDict[Any]]:
         """The fields and the files of a form."""
         if self._form is None:
-            self._form = MultiDict(), MultiDict()
-            if self.mimetype in _FORMS:
-                pairs = list(self._webobs("POST").items())
-                self._form = (
-                    MultiDict((name, value) for name, value in pairs if isinstance(value, str)),
-                    MultiDict((name, value) for name, value in pairs if not isinstance(value, (str, bytes))),
-                )
+            pairs = self._pairs() if self.mimetype in _FORMS else []
+            self._form = (
+                MultiDict((name, value) for name, value in pairs if isinstance(value, str)),
+                MultiDict((name, value) for name, value in pairs if not isinstance(value, (str, bytes))),
+            )
         return self._form
 
+    def _pairs(self) -> list[tuple[str, Any]]:
+        """All that is in a form; nothing if it has no boundary that can be one, as in Flask."""
+        try:
+            return list(self._webobs("POST").items())
+        except ValueError:
+            self.rewind()
+            return []
+
     def _webobs(self, method: str) -> Any:
-        """The form as WebOb parses it. The environ that WebOb takes notes in is a copy."""
+        """The form as WebOb parses it, which is UTF-8. The environ that WebOb takes notes in is a copy."""
         seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
-        form = _Plain({**self.environ, **seekable, "REQUEST_METHOD": method}).POST
+        kind = _CHARSET.sub("", self.content_type or "")  # WebOb raises for another than UTF-8
+        form = _Plain({**self.environ, **seekable, "REQUEST_METHOD": method, "CONTENT_TYPE": kind}).POST
         self.rewind()
         return form
 

@@ -68,6 +68,7 @@ class Body:
         if self.over:
             return None
         self.over = True
+        self.iterator = iter(())  # what has ended is not asked again: it may wait for what never comes
         return None if self.exchange.mute else self.exchange.finish() or None
 
     def close(self) -> None:

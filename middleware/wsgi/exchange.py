@@ -276,7 +276,7 @@ class HeadExchange(Exchange):
             if transform is not None:
                 self._hold(transform, on_response)
                 return self.write
-        if self.status in ORDINARY:
+        if self.status in ORDINARY and self.body is None:  # else it is late: the body is being watched
             self.phase = PLAIN
             server = self.server
             return server(self.status, self.lines)
