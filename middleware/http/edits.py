@@ -55,20 +55,23 @@ def adding(block: Block) -> Edit:
 
 
 @lru_cache(256)
-def varying(names: tuple[str, ...]) -> Edit:
-    """Name request fields that a response was selected by, in one Vary line (RFC 9110 12.5.5); the names are right."""
-    alone = "Vary", merge((), names)
+def varying(names: tuple[str, ...]) -> Callable[[Fields, dict[str, str]], None]:
+    """Name request fields that a response was selected by, in one Vary line (RFC 9110 12.5.5); the names are right.
+
+    What it returns takes the fields, and these folded, which it keeps right.
+    """
+    value = merge((), names)
+    alone = "Vary", value
     beside: Remembered[str, Line] = Remembered(lambda said: ("Vary", merge([said], names)))
 
-    def vary(_: object, fields: Fields) -> None:
-        folded = fields.folded or fields.names()
+    def vary(fields: Fields, folded: dict[str, str]) -> None:
+        lines = fields.lines
         if "vary" not in folded:
-            fields.lines.append(alone)
-            folded["vary"] = alone[1]
+            lines.append(alone)
+            folded["vary"] = value
             return
         said = folded["vary"]
         line = beside[said]
-        lines = fields.lines
         if lines[-1][1] is said and lines[-1][0] == "Vary":  # mostly the layer before has put it there
             lines[-1] = line
         else:

@@ -125,10 +125,11 @@ class Fields:
         folded = self.folded
         if not folded:
             folded = self.folded = {}
-            for name, value in self.lines:
+            lines = self.lines
+            for name, value in lines:
                 folded[_FOLDED[name]] = value
-            if len(folded) < len(self.lines):
-                _join(folded, self.lines)
+            if len(folded) < len(lines):
+                _join(folded, lines)
         return folded
 
     def __iter__(self) -> Iterator[Line]:

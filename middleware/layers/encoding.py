@@ -115,7 +115,7 @@ class Encoding:
         if not self.matches[fields.get("content-type", "")]:
             return None
         if request.coding is None or (request.identity and self.short[fields.get("content-length", "")]):
-            _vary(None, response)
+            _vary(response, fields)
             return None
         return self._encode(environ, response, fields, request)
 
@@ -141,7 +141,7 @@ class Encoding:
             return
         if response.status.startswith("304") and not self._declines(fields, request):
             _drop(response, _OF_IDENTITY)  # RFC 9111 3.2: what the client has, and would update, is encoded
-        _vary(None, response)
+        _vary(response, response.names())
 
     def _known_tag(self, environ: Environ, tag: str, request: Choice) -> str:
         if self.suffix:
@@ -169,7 +169,7 @@ class Encoding:
         """Encode a sized body, if that makes it smaller."""
         encoded = self._smaller(body[0] if len(body) == 1 else b"".join(body), request)
         if encoded is None:
-            _vary(None, response)
+            _vary(response, fields)
             return
         response.body = [encoded]
         self._relabel(response, fields, request.coding or "", str(len(encoded)))
@@ -178,7 +178,7 @@ class Encoding:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         data = b"".join(body)
         if data and self._smaller(data, request) is None:
-            _vary(None, response)
+            _vary(response, fields)
             return
         response.body = ()
         self._relabel(response, fields, request.coding or "")
@@ -198,7 +198,7 @@ class Encoding:
         return encoded if len(encoded) < len(data) or not request.identity else None
 
     def _relabel(self, response: Response, fields: Known, coding: str, length: str | None = None) -> None:
-        """Say what the content is now, and no longer what it was; `fields` are kept right."""
+        """Say what the content is now, and no longer what it was."""
         if "content-length" in fields:
             _drop_length(response.lines, fields.pop("content-length"))
         lines = response.lines
@@ -208,15 +208,15 @@ class Encoding:
             lines.append(("Content-Length", length))
             fields["content-length"] = length
         if not _TOLD.isdisjoint(fields):
-            self._retell(response, fields, coding)
-        _vary(None, response)
+            fields = self._retold(response, fields.get("etag", ""), coding)
+        _vary(response, fields)
 
-    def _retell(self, response: Response, fields: Known, coding: str) -> None:
-        """Take out what was told of the content as it was, and give it an entity tag of its own."""
-        tag = fields.get("etag", "")
+    def _retold(self, response: Response, tag: str, coding: str) -> Known:
+        """Take out what was told of the content as it was, and give it an entity tag of its own; what there is then."""
         _drop(response, _TOLD)
         if tag and (known := self._encoded_tag(response, tag, coding)):
             response["ETag"] = known
+        return response.names()
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""

@@ -67,7 +67,7 @@ def finishing(
         names = response.folded or response.names()
         if names.get("vary") is PREFLIGHT[1]:
             return  # one that answers a preflight has all it gets
-        vary(None, response)  # first, as the Vary that there may be is mostly the last line
+        vary(response, names)  # first, as the Vary that there may be is mostly the last line
         if _WATCHED.isdisjoint(names):
             response.lines += decision.lines
             names |= decision.folded
@@ -77,7 +77,7 @@ def finishing(
     return finish
 
 
-def _leave(_: object, response: Fields) -> None:
+def _leave(_: Fields, __: dict[str, str]) -> None:
     """Change nothing: to everybody the response is the same."""
 
 
