@@ -6,7 +6,7 @@ import sys
 import uuid
 from contextlib import ExitStack, nullcontext
 from functools import partial
-from http.client import IncompleteRead
+from http.client import IncompleteRead, RemoteDisconnected
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,7 @@ COMMANDS = {
 LACKS = {
     "no write()": {"granian"},  # its start_response returns None
     "no end of chunks": {"granian"},  # it ends the chunks of a body that failed as if it were whole
+    "no beginning": {"granian"},  # it drops what it has not sent yet, perhaps all of the response, when a body fails
     "no empty HEAD": {"waitress"},  # ends the chunks that a HEAD without a length does not have, and the connection
     "no goodbye": {"uwsgi"},  # closes after each response, and does not say so; --http11-socket ends streams late
     "no chunks": {"wsgiref", "uwsgi"},  # a body without a length ends with the connection
@@ -188,8 +189,11 @@ def test_an_error_in_the_body_is_seen_as_truncation_by_the_decoder(servers, name
         body = ask(servers(name).port, path, Accept_Encoding=coding).body
     except IncompleteRead as cut:
         body = cut.partial
-    decoder = Decoder(coding)
-    assert decoder.feed(body) == b"".join(PIECES[:3])
+    except RemoteDisconnected:
+        body = b""
+    decoder, sent = Decoder(coding), b"".join(PIECES[:3])
+    decoded = decoder.feed(body)
+    assert decoded == sent or (name in LACKS["no beginning"] and sent.startswith(decoded))
     assert not decoder.complete
 
 
