@@ -87,6 +87,12 @@ class Encoding:
         """The same for JSON."""
         return asdict(self)
 
+    @classmethod
+    def read(cls, plain: dict[str, Any]) -> Encoding:
+        """What was written down."""
+        rows = tuple(Encoded(**row) for row in plain["rows"])
+        return cls(rows, plain["zlib6"], plain["zlib6_bytes"], Streamed(**plain["streamed"]))
+
 
 def measured() -> Encoding:
     """Run all rows, one process after the other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import encoding, families, limit, ours, peers
+from benchmarks import correctness, encoders, encoding, families, limit, ours, peers, served
 from benchmarks.case import Case
 from benchmarks.families import COUNTS, FAMILIES
 from benchmarks.gates import GATES
@@ -34,10 +34,14 @@ def lines(results: Results) -> Iterator[str]:
     yield from ("", f"{'import, beyond a bare interpreter':42}{'ms':>9}")
     yield from (f"  {name:46}{took:5.1f}" for name, took in results.imports.items())
     yield from ("", *encoding.lines(results.encoding))
-    yield from ("", f"{'gate':42}{'measured':>9}{'at most':>14}")
+    yield from ("", *encoders.lines(results.encoders))
+    yield from ("", *served.lines(results.served))
+    yield from ("", *correctness.lines(results.correctness))
+    yield from ("", f"{'gate':44}{'measured':>9}{'at most':>9}{'aim':>7}")
     for gate in GATES:
-        word = "pass" if gate.holds(results) else "FAIL"
-        yield f"  {gate.what:40}{gate.figure(results):9.2f}{gate.most:14.2f} {gate.unit:12}{word}"
+        aim = "" if gate.aim is None else f"{gate.aim:.2f}"
+        figures = f"{gate.figure(results):9.2f}{gate.most:9.2f}{aim:>7}"
+        yield f"  {gate.what:42}{figures} {gate.unit:12}{gate.word(results)}"
 
 
 def _row(case: Case, results: Results) -> str:
