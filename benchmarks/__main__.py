@@ -31,14 +31,14 @@ def main() -> int:
 def _measured(options: argparse.Namespace) -> results.Results:
     print(f"Python {platform.python_version()}, {options.rounds} batches of {clock.BATCH * 1000} ms each", flush=True)
     return results.Results(
-        clock.fastest([case for case in CASES if not case.missing], options.rounds),
-        {case.key: case.over for case in CASES},
-        imports.milliseconds(options.imports),
-        encoding.measured(),
-        encoders.measured(),
-        served.microseconds(),
-        correctness.measured(),
-        results.here(options.rounds),
+        correctness=correctness.measured(),  # first: it fails at once, if anything does
+        microseconds=clock.fastest([case for case in CASES if not case.missing], options.rounds),
+        over_key={case.key: case.over for case in CASES},
+        imports=imports.milliseconds(options.imports),
+        encoding=encoding.measured(),
+        encoders=encoders.measured(),
+        served=served.microseconds(),
+        where=results.here(options.rounds),
     )
 
 

@@ -112,7 +112,7 @@ def curves(
     title: str, description: str, words: tuple[str, str], ticks: tuple[Ticks, Ticks], drawn: Sequence[Curve]
 ) -> str:
     """Curves in one frame. `words` say what the two axes are, `ticks` where and what is written along them."""
-    left, right, top, bottom = 60, WIDTH - 190, TOP + 14, 380
+    left, right, top, bottom = 60, WIDTH - 215, TOP + 14, 380
     most_x, most_y = (max(at for at, _ in of_axis) for of_axis in ticks)
 
     def place(x: float, y: float) -> tuple[float, float]:

@@ -46,8 +46,8 @@ def peers(results: Results) -> str:
     share = {key: (log10(ratio) + log10(2)) / (decades + log10(2)) for key, ratio in ratios.items()}
     kinds = {"limit/four": "hand", "ours/four": "ours"}
     bars = [Bar(name(case), share[case.key], told(ratios[case.key]), kinds.get(case.key, "bar")) for case in rows]
-    marks = [mark for mark in (1, 2, 5, 10, 20, 50, 100) if log10(mark) <= decades]
-    ticks = [((log10(mark) + log10(2)) / (decades + log10(2)), f"{mark} ×") for mark in marks]
+    marks = [mark for mark in (0.5, 1, 2, 5, 10, 20, 50, 100) if log10(mark) <= decades]
+    ticks = [((log10(mark) + log10(2)) / (decades + log10(2)), f"{mark:g} ×") for mark in marks]
     description = "; ".join(f"{name(case)}: {told(ratios[case.key])}" for case in rows)
     title = "Four jobs on a page that is not encoded: what they add"
     return panels(title, description, 250, [Panel("× one function by hand, logarithmic", bars, ticks)])

@@ -190,7 +190,7 @@ def mistakes(family: str) -> Callable[[Results], Iterator[str]]:
 
     def table(results: Results) -> Iterator[str]:
         asked: list[dict[str, Any]] = results.correctness[family]
-        words = {True: "**yes**", False: "no", None: "–"}
+        words = {True: "**yes**", False: "no", None: "-"}
         rows = [[what, *(words[who["done"][what]] for who in asked)] for what in asked[0]["done"]]
         yield from _table(["", *(f"{who['label']} {who['version']}" for who in asked)], rows, len(asked) + 1)
 

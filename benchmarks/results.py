@@ -16,9 +16,25 @@ from benchmarks.encoding import Encoding
 
 # What is measured beside this project, and what it stands on.
 PACKAGES: Final = (
-    "bottle brotli django django-cors-headers falcon flask flask-compress flask-cors flask-talisman isal paste pyramid"
-    " starlette waitress webob werkzeug zlib-ng zstandard"
-).split()
+    "bottle",
+    "brotli",
+    "django",
+    "django-cors-headers",
+    "falcon",
+    "flask",
+    "flask-compress",
+    "flask-cors",
+    "flask-talisman",
+    "isal",
+    "paste",
+    "pyramid",
+    "starlette",
+    "waitress",
+    "webob",
+    "werkzeug",
+    "zlib-ng",
+    "zstandard",
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,7 @@ class Results:
 
     Attributes:
         microseconds: of a request, by the key of the case.
-        over: the key of the case that each is measured over, if it is not the bare application.
+        over_key: the key of the case that each is measured over.
         imports: milliseconds, by what is imported.
         encoding: what the layers add to each codec.
         encoders: what other packages add to gzip.
