@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import correctness
@@ -22,23 +23,26 @@ if TYPE_CHECKING:
 
     from benchmarks.results import Results
 
+PAGE: Final = PurePosixPath("../performance.md")  # seen from the folder of the pictures
 MARKED: Final = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def publish(results: Results, folder: Path) -> None:
-    """Write the pictures, the figures that they are drawn from, and the page beside the folder."""
+    """Write the pictures, the figures that they are drawn from, and the page beside the folder if there is one."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder.parent / "performance.md"
-    for file, content in published(results, page.read_text(encoding="utf-8")).items():
+    page = folder.parent / PAGE.name
+    text = page.read_text(encoding="utf-8") if page.exists() else None
+    for file, content in published(results, text).items():
         (folder / file).write_text(content, encoding="utf-8")
 
 
-def published(results: Results, page: str) -> dict[str, str]:
+def published(results: Results, page: str | None) -> dict[str, str]:
     """What is written, by the name of the file within the folder. All of it is read back from the JSON first."""
     plain = json.dumps(results.plain(), indent=1) + "\n"
     results = read(json.loads(plain))
     pictures = {file: draw(results) for file, draw in FIGURES.items()}
-    return {"results.json": plain, **pictures, "../performance.md": rewritten(page, results)}
+    pages = {} if page is None else {PAGE.as_posix(): rewritten(page, results)}
+    return {"results.json": plain, **pictures, **pages}
 
 
 def rewritten(page: str, results: Results) -> str:
