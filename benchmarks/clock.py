@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 GENERATIONS: Final = 5
 BATCH: Final = 0.0005  # seconds, about: short enough to find a quiet moment
 WARM: Final = 2000  # requests, before any counts
+WARM_AGAIN: Final = 20  # at least, before each batch: two would do for a small function, but not for a framework
 MORE: Final = "more"
 ENOUGH: Final = "enough"
 
@@ -72,7 +73,7 @@ def _work(key: str, parent: Connection) -> None:
     count = max(int(BATCH / (run(app, 100) / 100)), 1)
     parent.send(MORE)
     while parent.recv() == MORE:
-        run(app, count // 10 + 1)  # the processor was somewhere else
+        run(app, max(count // 10 + 1, WARM_AGAIN))  # the processor was somewhere else
         parent.send(run(app, count) / count)
         gc.collect()
 

@@ -178,15 +178,15 @@ def gates(results: Results) -> Iterator[str]:
     rows = [
         [
             gate.what,
+            {"FAIL": "**missed**", "pass": "reached"}.get(gate.word(results), "held, above the aim"),
             gate.unit.replace("x ", "× "),
             f"{gate.figure(results):.2f}",
             "" if gate.aim is None else f"{gate.aim:.2f}",
             f"{gate.most:.2f}",
-            {"FAIL": "**missed**", "pass": "reached"}.get(gate.word(results), "held, above the aim"),
         ]
         for gate in GATES
     ]
-    yield from _table(["", "unit", "measured", "aim", "at most", ""], rows, 2)
+    yield from _table(["", "", "unit", "measured", "aim", "at most"], rows, 3)
 
 
 def mistakes(family: str) -> Callable[[Results], Iterator[str]]:
