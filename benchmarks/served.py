@@ -1,6 +1,6 @@
 """Served: the processor time of a request behind waitress: `python -m benchmarks.served`.
 
-The bare application, the four jobs by hand and the four layers have a waitress process each. They take turns: some
+The bare application, the four jobs by hand and the four layers have a waitress process each. They take turns: a
 hundred requests on a kept connection, and what the process spent on them, by its own clock in the kernel. The cheapest
 turn counts, of several generations of processes. There is no gap between the requests, and no other client.
 """
@@ -31,9 +31,10 @@ APPLICATIONS: Final[dict[str, Application]] = {
     "ours/four": ours.four(page),
 }
 LABELS: Final = {"bare": "application", "limit/four": "all four jobs by hand", "ours/four": "Stack of four"}
-GENERATIONS: Final = 4
-TURNS: Final = 40
-REQUESTS: Final = 300  # of a turn
+GENERATIONS: Final = 5
+TURNS: Final = 120
+WARM: Final = 1000
+REQUESTS: Final = 100  # of a turn: short enough to find a quiet moment
 REQUEST: Final = (
     b"GET / HTTP/1.1\r\n"
     b"Host: localhost:8080\r\n"
@@ -102,7 +103,7 @@ def _generation() -> Iterator[tuple[str, float]]:
         servers = {key: Server(key, ending) for key in APPLICATIONS}
         for key, server in servers.items():
             server.check(key)
-            server.turn(2 * REQUESTS)
+            server.turn(WARM)
         for _ in range(TURNS):
             for key, server in servers.items():
                 yield key, server.turn(REQUESTS)
