@@ -180,7 +180,7 @@ def gates(results: Results) -> Iterator[str]:
             gate.what,
             {"FAIL": "**missed**", "pass": "reached"}.get(gate.word(results), "held, above the aim"),
             gate.unit.replace("x ", "× "),
-            f"{gate.figure(results):.2f}",
+            f"{gate.figure(results):.3f}",
             "" if gate.aim is None else f"{gate.aim:.2f}",
             f"{gate.most:.2f}",
         ]

@@ -40,7 +40,7 @@ def lines(results: Results) -> Iterator[str]:
     yield from ("", f"{'gate':44}{'measured':>9}{'at most':>9}{'aim':>7}")
     for gate in GATES:
         aim = "" if gate.aim is None else f"{gate.aim:.2f}"
-        figures = f"{gate.figure(results):9.2f}{gate.most:9.2f}{aim:>7}"
+        figures = f"{gate.figure(results):9.3f}{gate.most:9.2f}{aim:>7}"
         yield f"  {gate.what:42}{figures} {gate.unit:12}{gate.word(results)}"
 
 
