@@ -46,7 +46,8 @@ class Case:
         make: puts around the bare application what is measured.
         sends: the fields that its response must have beside those of the application, or it is not measured.
         limit: the key of the hand-written function that does the same, if there is one.
-        needs: a package that must be installed; without it the row is skipped.
+        needs: packages that must be installed; without one of them the row is skipped.
+        over: the key of the case that it is measured over: the bare application, or that of its framework.
     """
 
     key: str
@@ -54,12 +55,13 @@ class Case:
     make: Callable[[Application], Application]
     sends: tuple[str, ...] = ()
     limit: str | None = None
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
+    over: str = "bare"
 
     @property
-    def missing(self) -> bool:
-        """Whether the package that it needs is not installed."""
-        return self.needs is not None and find_spec(self.needs) is None
+    def missing(self) -> tuple[str, ...]:
+        """The packages that it needs and that are not installed."""
+        return tuple(package for package in self.needs if find_spec(package) is None)
 
 
 def page(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.apart import apart
 from benchmarks.case import ENVIRON
 from benchmarks.limit import SECURITY
 from middleware import CORS, Compress, SecurityHeaders, Stack, Timing
@@ -87,15 +87,18 @@ class Encoding:
         """The same for JSON."""
         return asdict(self)
 
+    @classmethod
+    def read(cls, plain: dict[str, Any]) -> Encoding:
+        """What was written down."""
+        rows = tuple(Encoded(**row) for row in plain["rows"])
+        return cls(rows, plain["zlib6"], plain["zlib6_bytes"], Streamed(**plain["streamed"]))
+
 
 def measured() -> Encoding:
     """Run all rows, one process after the other."""
     installed = [name for name, (_, _, package, _) in CODECS.items() if find_spec(package)]
-    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        rows = pool.starmap(_row, [(name, kib) for name in installed for kib in SIZES], chunksize=1)
-        [(zlib6, size)] = pool.map(_zlib6, [SIZES[-1]])
-        [streamed] = pool.map(_stream, [STREAMED])
-    return Encoding(tuple(rows), zlib6, size, streamed)
+    rows = tuple(apart(_row, name, kib) for name in installed for kib in SIZES)
+    return Encoding(rows, *apart(_zlib6, SIZES[-1]), apart(_stream, STREAMED))
 
 
 def lines(found: Encoding) -> Iterator[str]:
@@ -151,16 +154,16 @@ def _row(name: str, kib: int) -> Encoded:
     raw: Callable[[bytes], bytes] = make(import_module(package))
     app = _stack(Compress(codings=coding, backend=backend)).wrap(_answering([data]))
     environ = {**ENVIRON, "HTTP_ACCEPT_ENCODING": coding}
-    fastest = _fastest(lambda: raw(data), lambda: app(environ.copy(), _start_response))
+    fastest = taking_turns(lambda: raw(data), lambda: app(environ.copy(), _start_response))
     return Encoded(name, kib, *fastest, len(b"".join(app(environ.copy(), _start_response))))
 
 
 def _zlib6(kib: int) -> tuple[float, int]:
     data = document(kib * 1024)
-    return _fastest(lambda: zlib.compress(data, 6))[0], len(zlib.compress(data, 6))
+    return taking_turns(lambda: zlib.compress(data, 6))[0], len(zlib.compress(data, 6))
 
 
-def _fastest(*calls: Callable[[], object]) -> list[float]:
+def taking_turns(*calls: Callable[[], object]) -> list[float]:
     """Microseconds of each call, which take turns."""
     gc.disable()
     best = [float("inf")] * len(calls)

@@ -118,13 +118,5 @@ CASES = (
     Case("ours/declined", "Stack(Gzip), not encoding", declined, sends=("Vary",), limit="limit/declined"),
     Case("ours/four", "Stack of four, not encoding", four, sends=FOUR, limit="limit/four"),
     Case("ours/both", "Stack(Timing, Headers)", both, sends=(*names(1), "Server-Timing"), limit="limit/both"),
-    Case("ours/headers-4", "4 x Headers", several_headers(4), sends=names(4)),
-    Case("ours/headers-20", "20 x Headers", several_headers(20), sends=names(20)),
-    Case("ours/custom-1", "1 x custom", several_custom(1), sends=names(1), limit="limit/headers"),
-    Case("ours/custom-4", "4 x custom", several_custom(4), sends=names(4)),
-    Case("ours/custom-20", "20 x custom", several_custom(20), sends=names(20)),
     Case("ours/hooks-0", "Hooks, no hook", several_hooks(0)),
-    Case("ours/hooks-1", "Hooks, 1 after_request", several_hooks(1), sends=names(1)),
-    Case("ours/hooks-4", "Hooks, 4 after_request", several_hooks(4), sends=names(4)),
-    Case("ours/hooks-20", "Hooks, 20 after_request", several_hooks(20), sends=names(20)),
 )

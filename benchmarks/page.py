@@ -1,0 +1,217 @@
+"""The page: docs/performance.md, whose tables are written here, between marks, so that no figure is typed by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks import correctness
+from benchmarks.encoders import ENCODERS
+from benchmarks.encoding import SIZES, STREAMED
+from benchmarks.families import COUNTS, FAMILIES
+from benchmarks.figures import FIGURES, four_jobs, name, told
+from benchmarks.gates import GATES
+from benchmarks.limit import FOUR
+from benchmarks.results import read
+from benchmarks.served import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from benchmarks.results import Results
+
+PAGE: Final = PurePosixPath("../performance.md")  # seen from the folder of the pictures
+MARKED: Final = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def publish(results: Results, folder: Path) -> None:
+    """Write the pictures, the figures that they are drawn from, and the page beside the folder if there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder.parent / PAGE.name
+    text = page.read_text(encoding="utf-8") if page.exists() else None
+    for file, content in published(results, text).items():
+        (folder / file).write_text(content, encoding="utf-8")
+
+
+def published(results: Results, page: str | None) -> dict[str, str]:
+    """What is written, by the name of the file within the folder. All of it is read back from the JSON first."""
+    plain = json.dumps(results.plain(), indent=1) + "\n"
+    results = read(json.loads(plain))
+    pictures = {file: draw(results) for file, draw in FIGURES.items()}
+    pages = {} if page is None else {PAGE.as_posix(): rewritten(page, results)}
+    return {"results.json": plain, **pictures, **pages}
+
+
+def rewritten(page: str, results: Results) -> str:
+    """The page with the tables of these results."""
+    assert set(TABLES) == {found[2] for found in MARKED.finditer(page)}, "the marks of the page are not those of TABLES"
+    return MARKED.sub(lambda found: "".join((found[1], "\n", *_lines(TABLES[found[2]](results)), "\n", found[3])), page)
+
+
+def _lines(lines: Iterator[str]) -> Iterator[str]:
+    return (f"{line}\n" for line in lines)
+
+
+def _table(heads: list[str], rows: list[list[str]], words: int = 1) -> Iterator[str]:
+    """A table; its first columns are words, the others are figures."""
+    yield f"| {' | '.join(heads)} |"
+    yield f"| {' | '.join(['---'] * words + ['---:'] * (len(heads) - words))} |"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def where(results: Results) -> Iterator[str]:
+    """Where and when it was measured."""
+    found = results.where
+    yield f"{found['python']}, {found['machine']}, {found['date']}; {found['batches']} batches of each case."
+    yield ""
+    yield f"Beside it: {', '.join(f'{package} {number}' for package, number in found['versions'].items())}."
+
+
+def peers(results: Results) -> Iterator[str]:
+    """The four jobs."""
+    rows = []
+    for case in four_jobs(results):
+        over = results.microseconds[results.over_key.get(case.key, "bare")]
+        lacks = ", ".join(f"no {field}" for field in FOUR if field not in case.sends)
+        more = ", ".join(f"and {field}" for field in case.sends if field not in FOUR)
+        ratio = results.ratio(case.key, "limit/four")
+        figures = [f"{over:.2f}", f"{results.over(case.key):.2f}", told(ratio)]
+        rows.append([name(case), *figures, ", ".join(filter(None, (lacks, more)))])
+    heads = ["four jobs", "µs without them", "µs that they add", "× by hand", "sends otherwise"]
+    yield from _table(heads, rows)
+
+
+def parts(results: Results) -> Iterator[str]:
+    """Each layer beside its own function by hand."""
+    pairs = {
+        "Headers": ("ours/headers", "limit/headers"),
+        "Timing": ("ours/timing", "limit/timing"),
+        "SecurityHeaders": ("ours/security", "limit/security"),
+        "CORS": ("ours/cors", "limit/cors"),
+        "Gzip, deciding not to encode": ("ours/declined", "limit/declined"),
+        "all four jobs": ("ours/four", "limit/four"),
+    }
+    rows = [
+        [label, f"{results.over(hand):.2f}", f"{results.over(ours):.2f}", told(results.ratio(ours, hand))]
+        for label, (ours, hand) in pairs.items()
+    ]
+    yield from _table(["in a stack", "µs by hand", "µs", "× by hand"], rows)
+
+
+def layers(results: Results) -> Iterator[str]:
+    """So many of the same."""
+    rows = [
+        [
+            family.label,
+            *(told(results.over(f"{family.prefix}{many}")) for many in COUNTS),
+            f"{results.step(family.prefix):.2f}",
+        ]
+        for family in FAMILIES
+        if results.has(*(f"{family.prefix}{many}" for many in COUNTS))
+    ]
+    yield from _table(["µs over the application", *map(str, COUNTS), "each further"], rows)
+
+
+def encoding(results: Results) -> Iterator[str]:
+    """What the four layers add to each codec."""
+    rows = [
+        [
+            f"{row.codec}, {row.kib} KiB",
+            told(row.raw),
+            told(row.request),
+            f"{row.efficiency:.2f}",
+            told(row.kib * 1024 / row.sent),
+        ]
+        for row in results.encoding.rows
+    ]
+    yield from _table(["this project, four layers", "µs codec", "µs request", "efficiency", "× smaller"], rows)
+
+
+def encoders(results: Results) -> Iterator[str]:
+    """What other packages add to gzip."""
+    rows = []
+    for encoder in ENCODERS:
+        found = {taken.kib: taken for taken in results.encoders if taken.label == encoder.label}
+        if found:
+            extra = [told(found[kib].request - found[kib].plain - found[kib].raw) for kib in SIZES]
+            rows.append([encoder.label, str(encoder.level), *(f"{found[kib].efficiency:.2f}" for kib in SIZES), *extra])
+    heads = ["gzip of others", "level", *(f"{kib} KiB" for kib in SIZES), *(f"µs more, {kib} KiB" for kib in SIZES)]
+    yield from _table(heads, rows)
+
+
+def streams(results: Results) -> Iterator[str]:
+    """How the chunks of a stream come."""
+    rows = [
+        [who["label"], *(correctness.told_of(*who["streams"][accepted]) for accepted in correctness.ACCEPTED)]
+        for who in results.correctness["content codings"]
+    ]
+    heads = ["a stream", *(f"`Accept-Encoding: {accepted}`" for accepted in correctness.ACCEPTED)]
+    yield from _table(heads, rows, 3)
+    streamed = results.encoding.streamed
+    yield ""
+    yield (
+        f"{STREAMED} MiB through gzip: the process grows by {streamed.growth:.0f} KiB, each open stream keeps"
+        f" {streamed.heap:.0f} KiB, and the slowest chunk was decodable {streamed.slowest:.2f} ms after it was yielded."
+    )
+
+
+def served(results: Results) -> Iterator[str]:
+    """What a request costs a process behind waitress."""
+    by_hand = results.served["limit/four"]
+    rows = [
+        [label, f"{results.served[key]:.1f}", f"{results.served[key] / by_hand:.3f}"] for key, label in LABELS.items()
+    ]
+    yield from _table(["behind waitress", "µs of processor time", "× by hand"], rows)
+
+
+def imported(results: Results) -> Iterator[str]:
+    """What an import takes."""
+    rows = [[f"`{what}`", f"{took:.1f}"] for what, took in results.imports.items()]
+    yield from _table(["beyond a bare interpreter", "ms"], rows)
+
+
+def gates(results: Results) -> Iterator[str]:
+    """What is aimed at, and what was reached."""
+    rows = [
+        [
+            gate.what,
+            {"FAIL": "**missed**", "pass": "reached"}.get(gate.word(results), "held, above the aim"),
+            gate.unit.replace("x ", "× "),
+            f"{gate.figure(results):.3f}",
+            "" if gate.aim is None else f"{gate.aim:.2f}",
+            f"{gate.most:.2f}",
+        ]
+        for gate in GATES
+    ]
+    yield from _table(["", "", "unit", "measured", "aim", "at most"], rows, 3)
+
+
+def mistakes(family: str) -> Callable[[Results], Iterator[str]]:
+    """What others get wrong."""
+
+    def table(results: Results) -> Iterator[str]:
+        asked: list[dict[str, Any]] = results.correctness[family]
+        words = {True: "**yes**", False: "no", None: "-"}
+        rows = [[what, *(words[who["done"][what]] for who in asked)] for what in asked[0]["done"]]
+        yield from _table(["", *(f"{who['label']} {who['version']}" for who in asked)], rows, len(asked) + 1)
+
+    return table
+
+
+TABLES: Final[dict[str, Callable[[Results], Iterator[str]]]] = {
+    "where": where,
+    "peers": peers,
+    "parts": parts,
+    "layers": layers,
+    "encoding": encoding,
+    "encoders": encoders,
+    "streams": streams,
+    "served": served,
+    "imports": imported,
+    "gates": gates,
+    "mistakes-encoding": mistakes("content codings"),
+    "mistakes-cors": mistakes("CORS"),
+}
