@@ -83,11 +83,10 @@ class Exchange(Response):
         self.phase = KEPT
         self.status = status
         self.lines = [*headers]  # a copy: PEP 3333 lets the application keep its own
-        return self.write
+        return self
 
     def resume(self, body: list[bytes]) -> Iterable[bytes]:
         """Go on with a head that was kept, now that there is a body, and it is a list. PLAIN, if that was all."""
-        self.phase = STARTED
         self.body = body
         environ = self.environ
         for on_response in self.plan.responders:
@@ -122,10 +121,10 @@ class Exchange(Response):
             self.body = _STREAM
             self.transforms = self.transforms and ()  # those of the first head go with it
             self.begin_again(self.plan.responders)
-        return self.write
+        return self
 
-    def write(self, data: bytes) -> None:
-        """Send this before what the iterable has (PEP 3333, the write callable)."""
+    def __call__(self, data: bytes) -> None:
+        """Be the write callable: send this before what the iterable has (PEP 3333 "The write() Callable")."""
         self.prepare()
         if self.phase < PASSED:
             self.body = _STREAM
@@ -221,7 +220,7 @@ class Exchange(Response):
             self._write = self.server(status, self.lines, exc_info) if exc_info else self.server(status, self.lines)
         finally:
             exc_info = None  # it leads back to this frame
-        return self.write
+        return self
 
     def _content_length(self) -> None:
         """Give a HEAD the length of a sized body that is not sent; 1xx and 204 have none (RFC 9110 8.6)."""
@@ -275,7 +274,7 @@ class HeadExchange(Exchange):
             transform = on_response(environ, self)
             if transform is not None:
                 self._hold(transform, on_response)
-                return self.write
+                return self
         if self.status in ORDINARY and self.body is None:  # else it is late: the body is being watched
             self.phase = PLAIN
             server = self.server
