@@ -1,10 +1,9 @@
-"""The page: docs/performance.md, whose tables are written here, between marks, so that no figure is typed by hand."""
+"""The pages: docs/performance.md and README.md, whose figures are written here, between marks, and never by hand."""
 
 from __future__ import annotations
 
 import json
 import re
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import correctness
@@ -18,36 +17,39 @@ from benchmarks.results import read
 from benchmarks.served import LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from benchmarks.results import Results
 
-PAGE: Final = PurePosixPath("../performance.md")  # seen from the folder of the pictures
+# Seen from the folder of the pictures, each with the tables of its own.
+PAGES: Final = {
+    "../performance.md": lambda mark: mark != "in-short",
+    "../../README.md": lambda mark: mark == "in-short",
+}
 MARKED: Final = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def publish(results: Results, folder: Path) -> None:
-    """Write the pictures, the figures that they are drawn from, and the page beside the folder if there is one."""
+    """Write the pictures, the figures that they are drawn from, and those pages that there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    page = folder.parent / PAGE.name
-    text = page.read_text(encoding="utf-8") if page.exists() else None
-    for file, content in published(results, text).items():
+    pages = {page: (folder / page).read_text(encoding="utf-8") for page in PAGES if (folder / page).exists()}
+    for file, content in published(results, pages).items():
         (folder / file).write_text(content, encoding="utf-8")
 
 
-def published(results: Results, page: str | None) -> dict[str, str]:
+def published(results: Results, pages: Mapping[str, str]) -> dict[str, str]:
     """What is written, by the name of the file within the folder. All of it is read back from the JSON first."""
     plain = json.dumps(results.plain(), indent=1) + "\n"
     results = read(json.loads(plain))
     pictures = {file: draw(results) for file, draw in FIGURES.items()}
-    pages = {} if page is None else {PAGE.as_posix(): rewritten(page, results)}
-    return {"results.json": plain, **pictures, **pages}
+    written = {page: rewritten(text, results, filter(PAGES[page], TABLES)) for page, text in pages.items()}
+    return {"results.json": plain, **pictures, **written}
 
 
-def rewritten(page: str, results: Results) -> str:
-    """The page with the tables of these results."""
-    assert set(TABLES) == {found[2] for found in MARKED.finditer(page)}, "the marks of the page are not those of TABLES"
+def rewritten(page: str, results: Results, tables: Iterable[str]) -> str:
+    """The page with its tables of these results."""
+    assert set(tables) == {found[2] for found in MARKED.finditer(page)}, "a page lacks a mark, or has one too many"
     return MARKED.sub(lambda found: "".join((found[1], "\n", *_lines(TABLES[found[2]](results)), "\n", found[3])), page)
 
 
@@ -60,6 +62,15 @@ def _table(heads: list[str], rows: list[list[str]], words: int = 1) -> Iterator[
     yield f"| {' | '.join(heads)} |"
     yield f"| {' | '.join(['---'] * words + ['---:'] * (len(heads) - words))} |"
     yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def in_short(results: Results) -> Iterator[str]:
+    """The four jobs, of few, in one row."""
+    cases = {case.key: case for case in four_jobs(results)}
+    shown = {label: cases[key] for label, key in IN_SHORT.items() if key in cases}
+    yield f"| {' | '.join(shown)} |"
+    yield f"|{' ---: |' * len(shown)}"
+    yield f"| {' | '.join(told(results.ratio(case.key, 'limit/four')) for case in shown.values())} |"
 
 
 def where(results: Results) -> Iterator[str]:
@@ -121,13 +132,16 @@ def encoding(results: Results) -> Iterator[str]:
         [
             f"{row.codec}, {row.kib} KiB",
             told(row.raw),
+            told(row.hand),
             told(row.request),
+            f"{row.raw / row.hand:.2f}",
             f"{row.efficiency:.2f}",
             told(row.kib * 1024 / row.sent),
         ]
         for row in results.encoding.rows
     ]
-    yield from _table(["this project, four layers", "µs codec", "µs request", "efficiency", "× smaller"], rows)
+    heads = ["four jobs", "µs codec", "µs by hand", "µs", "efficiency by hand", "efficiency", "× smaller"]
+    yield from _table(heads, rows)
 
 
 def encoders(results: Results) -> Iterator[str]:
@@ -201,7 +215,19 @@ def mistakes(family: str) -> Callable[[Results], Iterator[str]]:
     return table
 
 
+IN_SHORT: Final = {
+    "by hand": "limit/four",
+    "this project": "ours/four",
+    "nested functions": "tight/four",
+    "Falcon": "falcon/four",
+    "Pyramid": "pyramid/four",
+    "Starlette": "starlette/four",
+    "WebOb, one layer": "webob/one",
+    "Flask, three extensions": "flask/extensions",
+    "Django": "django/four",
+}
 TABLES: Final[dict[str, Callable[[Results], Iterator[str]]]] = {
+    "in-short": in_short,
     "where": where,
     "peers": peers,
     "parts": parts,

@@ -2,7 +2,9 @@
 
 The bare application, the four jobs by hand and the four layers have a waitress process each. They take turns: a
 hundred requests on a kept connection, and what the process spent on them, by its own clock in the kernel. The cheapest
-turn counts, of several generations of processes. There is no gap between the requests, and no other client.
+turn of each counts. Where things lie in memory moves that by more than the layers take, so there are generations of
+processes, and the one in the middle of them, by its ratio, is what is told. There is no gap between the requests, and
+no other client.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ APPLICATIONS: Final[dict[str, Application]] = {
     "ours/four": ours.four(page),
 }
 LABELS: Final = {"bare": "application", "limit/four": "all four jobs by hand", "ours/four": "Stack of four"}
-GENERATIONS: Final = 5
-TURNS: Final = 120
+GENERATIONS: Final = 11
+TURNS: Final = 50
 WARM: Final = 1000
 REQUESTS: Final = 100  # of a turn: short enough to find a quiet moment
 REQUEST: Final = (
@@ -91,10 +93,18 @@ class Server:
 
 def microseconds() -> dict[str, float]:
     """What a request costs the server, by application."""
+    found = sorted((_cheapest() for _ in range(GENERATIONS)), key=_ratio)
+    return found[len(found) // 2]
+
+
+def _ratio(spent: dict[str, float]) -> float:
+    return spent["ours/four"] / spent["limit/four"]
+
+
+def _cheapest() -> dict[str, float]:
     best = dict.fromkeys(APPLICATIONS, float("inf"))
-    for _ in range(GENERATIONS):
-        for key, spent in _generation():
-            best[key] = min(best[key], spent)
+    for key, spent in _generation():
+        best[key] = min(best[key], spent)
     return best
 
 

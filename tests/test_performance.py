@@ -1,4 +1,4 @@
-"""docs/performance.md: its tables and pictures are of the run that was written down, and what it says of us holds."""
+"""The figures of docs/performance.md and README.md are of the run that was written down; what it says of us holds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "docs" / "figures"
-PAGE = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+PAGES = {page: (FIGURES / page).read_text(encoding="utf-8") for page in ("../performance.md", "../../README.md")}
+PAGE = PAGES["../performance.md"]
 RUN = json.loads((FIGURES / "results.json").read_text(encoding="utf-8"))
 PICTURES = sorted(path.name for path in FIGURES.glob("*.svg"))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,10 +31,10 @@ def benchmarks():
 @pytest.fixture(scope="module")
 def published(benchmarks):
     """What the command would write of the run that was written down."""
-    return benchmarks("page").published(benchmarks("results").read(RUN), PAGE)
+    return benchmarks("page").published(benchmarks("results").read(RUN), PAGES)
 
 
-@pytest.mark.parametrize("file", ["results.json", "../performance.md", *PICTURES])
+@pytest.mark.parametrize("file", ["results.json", *PAGES, *PICTURES])
 def test_the_page_and_its_pictures_come_of_the_figures_without_change(published, file):
     """If not: python -m benchmarks --from docs/figures/results.json --plots docs/figures."""
     there = (FIGURES / file).read_text(encoding="utf-8")

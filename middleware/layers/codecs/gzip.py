@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -11,13 +12,14 @@ from middleware.layers.codecs.codec import Backend, Codec, Encoder, window
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Deflate, no flags, no time, no hint, no operating system (RFC 1952 2.3.1): libraries differ in the last two.
+# Deflate, no flags, no time, no hint, no operating system (RFC 1952 2.3.1). Libraries differ in the last two.
 _HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"
 _NAMED: Final = b"\x1f\x8b\x08\x08\0\0\0\0\x00\xff"
 _TRAILER: Final = Struct("<LL")
 _WRAP: Final = 0xFFFFFFFF  # the size is told modulo 2**32
 _METHOD: Final = 8
 _LARGEST: Final = 15  # the window of deflate, 32 KiB
+_ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)
 _GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
 
 
@@ -37,13 +39,12 @@ class Gzip(Codec):
     def __init__(self, level: int | None = None, padding: int = 0, backend: str = "auto") -> None:
         super().__init__(level, padding, backend)
         self._isal = self.backend == "isal"
-        self._member = (_at_once if self._isal else _fitted)(self._module, self.level)
-        self._own_header = padding > 0 or not self._isal
+        self._member = (_at_once if self.backend != "zlib" or _ZLIB_AT_ONCE else _in_parts)(self._module, self.level)
 
     def encode(self, data: bytes) -> bytes:
-        """One member: header, deflated data, CRC and size."""
+        """One member: header, deflated data, CRC and size. Its header is the library's own, unless it is padded."""
         member = self._member(data)
-        return self._header() + member[len(_HEADER) :] if self._own_header else member
+        return self._header() + member[len(_HEADER) :] if self.padding else member
 
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
         """One member; a sync flush ends with an empty stored block (RFC 1951 3.2.4)."""
@@ -90,17 +91,15 @@ def _memory(size: int | None) -> tuple[int, int]:
 
 
 def _at_once(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """In one call, which isal has the memory for already."""
+    """A member in one call: what Python does after a codec takes longer than before it, with its caches gone."""
     return partial(module.compress, level=level, wbits=_LARGEST + _GZIP)
 
 
-def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """With memory for no more than the data: the usual 256 KiB may take longer to get than 1 KiB to deflate."""
-    compressobj = module.compressobj
+def _in_parts(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """The same where the call does not know of headers."""
 
     def member(data: bytes) -> bytes:
-        bits, memory = _memory(len(data))
-        stream = compressobj(level, _METHOD, bits + _GZIP, memory)
-        return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
+        stream = module.compressobj(level, _METHOD, _LARGEST + _GZIP)
+        return bytes(stream.compress(data) + stream.flush())
 
     return member
