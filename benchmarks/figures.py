@@ -63,10 +63,14 @@ def efficiency(results: Results) -> str:
 
 
 def _efficient(results: Results, kib: int) -> Iterator[Bar]:
+    limit = results.encoding.row("gzip zlib", kib)
+    if limit is not None:
+        share = limit.raw / limit.hand
+        yield Bar("by hand, gzip zlib", min(share, 1), f"{share:.2f}", "hand")
     for codec in CODECS:
         row = results.encoding.row(codec, kib)
         if row is not None:
-            yield Bar(f"{OURS}, {codec}", row.efficiency, f"{row.efficiency:.2f}", "ours")
+            yield Bar(f"{OURS}, {codec}", min(row.efficiency, 1), f"{row.efficiency:.2f}", "ours")
     for encoder in ENCODERS:
         for taken in results.encoders:
             if (taken.label, taken.kib) == (encoder.label, kib):
