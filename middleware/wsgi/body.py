@@ -99,7 +99,7 @@ def begun(exchange: Exchange, iterable: Iterable[bytes]) -> Body:
     """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
     iterator = iter(iterable)
     first = exchange.begin_with(next(iterator, None))
-    return Body(exchange, iterator if first is None else chain((first,), iterator))
+    return Body(exchange, () if first is None else chain((first,), iterator))  # what has ended is not asked again
 
 
 def deliver(exchange: Exchange) -> Iterable[bytes]:
