@@ -16,6 +16,7 @@ from middleware import ConfigError
 from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches
 from middleware.testing.laws import LAWS
 from middleware.testing.report import report
+from middleware.testing.shape import Failure
 from middleware.testing.transparency import MATRIX
 
 
@@ -408,6 +409,19 @@ def waits_for_two(app, environ, start_response):
     return Pairs(app(environ, start_response))
 
 
+@breaks("ended")
+def asks_for_more_after_the_end(app, environ, start_response):
+    class Asking(Wrapping):
+        def __next__(self):
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                next(self.chunks, None)
+                raise StopIteration
+            return chunk
+
+    return Asking(app(environ, start_response))
+
+
 @breaks("close")
 def drops_close(app, environ, start_response):
     return (chunk for chunk in app(environ, start_response))
@@ -586,6 +600,56 @@ def test_what_breaks_little_is_blamed_for_little(middleware, laws):
     """So that a report leads to the fault, and to nothing that follows from it."""
     found = breaches(lambda app: lambda environ, start_response: middleware(app, environ, start_response))
     assert {breach.law for breach in found} == laws
+
+
+class AfterALateHead(Wrapping):
+    """Goes wrong where the head comes out of the body: hides an error, before content or after it, or drops write()."""
+
+    def __init__(self, app, environ, start_response, fault):
+        self.heads, self.sent, self.fault, self.start_response = [], False, fault, start_response
+        self.called = False
+        super().__init__(app(environ, self.start))
+        self.called = True
+
+    def start(self, *head):
+        write = self.start_response(*head)
+        self.heads.append(self.called)
+        return len if self.heads[0] and self.fault == "write" else write
+
+    def __next__(self):
+        try:
+            chunk = super().__next__()
+        except Failure:
+            if self.heads[:1] != [True] or self.fault != ("after" if self.sent else "before"):
+                raise
+            raise StopIteration from None
+        self.sent = True
+        return chunk
+
+
+@pytest.mark.parametrize(
+    ("fault", "law", "shape"),
+    [
+        ("before", "error", "error-after-a-late-start"),
+        ("after", "late-error", "error-mid-body-after-a-late-start"),
+        ("write", "write", "written-after-a-late-start"),
+    ],
+)
+def test_what_goes_wrong_after_a_late_head_alone_is_seen_by_one_shape(fault, law, shape):
+    def middleware(app):
+        return lambda environ, start_response: AfterALateHead(app, environ, start_response, fault)
+
+    of_bodies = dict.fromkeys(("sized", "same-body", "file-wrapper", "cycles"), "it makes an iterator of all")
+    found = breaches(middleware, skip=of_bodies)
+    assert {(breach.law, breach.case.partition(":")[0]) for breach in found} == {(law, shape)}
+
+
+@pytest.mark.parametrize("shape", ["iterator-that-ends-once", "iterator-without-content", "iterator-with-length"])
+def test_an_iterator_that_is_asked_again_after_its_end_is_told_of_by_name(shape):
+    found = breaches(
+        lambda app: lambda environ, start_response: asks_for_more_after_the_end(app, environ, start_response)
+    )
+    assert {"ended", "raises"} <= {breach.law for breach in found if breach.case.startswith(f"{shape}:")}
 
 
 # -- options ---------------------------------------------------------------------------------------------------------
