@@ -48,6 +48,7 @@ class RequestBody(_WebOb):
 
     _kept: Any = None
     _form: tuple[MultiDict[str], MultiDict[Any]] | None = None
+    _unread: bool = False  # it says that it is a form, and cannot be read as one
 
     @property
     def args(self) -> MultiDict[str]:
@@ -116,8 +117,11 @@ class RequestBody(_WebOb):
         return self._kept
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
-        """The body as bytes, or as the text that they are in UTF-8. With `parse_form_data`, empty for a form."""
-        if parse_form_data and self.mimetype in _FORMS:
+        """The body as bytes, or as the text that they are in UTF-8.
+
+        With `parse_form_data`, empty for a form, unless that cannot be read as one.
+        """
+        if parse_form_data and self.mimetype in _FORMS and self._is_read():
             data = b""
         else:
             self.make_body_seekable()
@@ -127,7 +131,7 @@ class RequestBody(_WebOb):
 
     @property
     def data(self) -> bytes:
-        """The body; empty for a form, whose content is in `form` and `files`."""
+        """The body; empty for a form that can be read, whose content is in `form` and `files`."""
         data: bytes = self.get_data(parse_form_data=True)
         return data
 
@@ -142,6 +146,7 @@ class RequestBody(_WebOb):
         self._plain.body = data
         self._forget()
         self._form = self._kept = None
+        self._unread = False
 
     @property
     def POST(self) -> Any:  # noqa: N802 - WebOb's name
@@ -158,12 +163,18 @@ class RequestBody(_WebOb):
             )
         return self._form
 
+    def _is_read(self) -> bool:
+        """Whether a form can be read as one."""
+        self._parsed()
+        return not self._unread
+
     def _pairs(self) -> list[tuple[str, Any]]:
         """All that is in a form; nothing if it has no boundary that can be one, as in Flask."""
         try:
             return list(self._webobs("POST").items())
         except ValueError:
             self.rewind()
+            self._unread = True
             return []
 
     def _webobs(self, method: str) -> Any:
