@@ -87,7 +87,7 @@ class SizedBody(Body):
 
     __slots__ = ("_length",)
 
-    def __init__(self, exchange: Exchange, iterable: list[bytes] | tuple[bytes, ...]) -> None:
+    def __init__(self, exchange: Exchange, iterable: list[bytes] | tuple[bytes, ...] | SizedBody) -> None:
         super().__init__(exchange, iterable)
         self._length = len(iterable)
 
@@ -140,8 +140,9 @@ def _untouched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     from_server = is_file(exchange.environ, body)
     if plan.closers and from_server:
         return _watched(exchange, body)
-    if plan.closers or (plan.respond and not from_server):
-        return Body(exchange, body)
+    sized = isinstance(body, SizedBody)  # a list that is watched further in: asked for its chunks it does not fail
+    if plan.closers or (plan.respond and not from_server and not sized):
+        return SizedBody(exchange, body) if isinstance(body, SizedBody) else Body(exchange, body)
     exchange.transforms = exchange.body = exchange.source = None
     return body
 
