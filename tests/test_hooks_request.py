@@ -67,6 +67,8 @@ REQUESTS = {
     "parts-with-another-boundary": posted(PARTS, "multipart/form-data; boundary=y"),
     "no-parts": posted(b"", "multipart/form-data"),
     "empty-form": posted(b""),
+    "form-of-broken-bytes": posted(b"a=%FF%C3%A9&b=%00&c"),
+    "form-that-is-no-utf-8": posted(b"a=1&b=\xff"),
     "json": posted(b'{"a": [1]}', "application/json"),
     "json-suffix": posted(b"[1]", "Application/Problem+JSON; charset=utf-8"),
     "bad-json": posted(b"{", "application/json"),
@@ -303,6 +305,15 @@ def test_a_body_that_a_hook_sets_is_what_the_application_gets():
         assert request.form["a"] == "two"
 
     assert ask(hooks, app=echo, **posted(b"a=1")).body == b"a=two"
+
+
+@given(
+    st.binary(max_size=8)
+    | st.lists(st.sampled_from([b"a", b"=", b"&", b";", b"+", b"%FF", b"%C3%A9", b"%", b"\xff"])).map(b"".join)
+)
+def test_a_form_is_read_as_flask_reads_it(body):
+    asked = "list(r.form.items(multi=True)), r.data"
+    assert outcome(Request, asked, posted(body)) == outcome(flask.Request, asked, posted(body))
 
 
 def test_a_form_that_could_not_be_read_can_once_a_hook_has_mended_it():

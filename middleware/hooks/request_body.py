@@ -53,9 +53,7 @@ class RequestBody(_WebOb):
     @property
     def args(self) -> MultiDict[str]:
         """The query as names and values."""
-        query = self.environ.get("QUERY_STRING", "").encode("latin-1").decode("utf-8", "surrogateescape")
-        pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-        return MultiDict((percented(name), percented(value)) for name, value in pairs)
+        return MultiDict(_read(self.environ.get("QUERY_STRING", "").encode("latin-1")))
 
     GET = args
 
@@ -169,7 +167,10 @@ class RequestBody(_WebOb):
         return not self._unread
 
     def _pairs(self) -> list[tuple[str, Any]]:
-        """All that is in a form; nothing if it has no boundary that can be one, as in Flask."""
+        """All that is in a form; as in Flask nothing if it is no UTF-8, or has no boundary that can be one."""
+        if self.mimetype == _FORMS[0]:
+            data = self.get_data()
+            return _read(data) if _is_utf8(data) else []
         try:
             return list(self._webobs("POST").items())
         except ValueError:
@@ -178,7 +179,7 @@ class RequestBody(_WebOb):
             return []
 
     def _webobs(self, method: str) -> Any:
-        """The form as WebOb parses it, which is UTF-8. The environ that WebOb takes notes in is a copy."""
+        """The form as WebOb parses it, which takes it for UTF-8. The environ that WebOb takes notes in is a copy."""
         seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
         kind = _CHARSET.sub("", self.content_type or "")  # WebOb raises for another than UTF-8
         form = _Plain({**self.environ, **seekable, "REQUEST_METHOD": method, "CONTENT_TYPE": kind}).POST
@@ -221,6 +222,21 @@ class RequestBody(_WebOb):
 
     json = property(get_json)
     json_body = json
+
+
+def _read(query: bytes) -> list[tuple[str, Any]]:
+    """The names and values of a query, or of a form that is like one."""
+    text = query.decode("utf-8", "surrogateescape")
+    found = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    return [(percented(name), percented(value)) for name, value in found]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def percented(text: str) -> str:
