@@ -34,7 +34,7 @@ UNFLUSHED = dict.fromkeys(
     "it keeps the first chunk back, so that it is not too late for another head",
 )
 SKIPPED = {
-    **dict.fromkeys(("timing-complete", "witness", "hooks-teardown", "hooks-between"), WATCHES),
+    **dict.fromkeys(("timing-complete", "witness", "hooks-teardown", "hooks-between", "hooks-encoded"), WATCHES),
     "gzip-unflushed": UNFLUSHED,
 }
 
