@@ -430,7 +430,7 @@ def test_two_tags_are_none():
 class Seen:
     """Answers with what it is told to, and keeps what the request looked like inside and, when it is over, outside."""
 
-    KEYS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE")
+    KEYS = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_IF")
 
     def __init__(self, app, layer):
         self.app, self.inside, self.outside = app, None, None
@@ -469,6 +469,14 @@ DATE = "Sun, 21 Oct 2007 23:21:47 GMT"
             "gzip",
             {"HTTP_IF_MATCH": '"x-gzip"', "HTTP_IF_NONE_MATCH": '"y-br"'},
             {"HTTP_IF_MATCH": '"x"', "HTTP_IF_NONE_MATCH": '"y"'},
+        ),
+        ("gzip", {"HTTP_IF": '</a> (["x-gzip"] <urn:t>)'}, {"HTTP_IF": '</a> (["x"] <urn:t>)'}),
+        (None, {"HTTP_IF": '([W/"x-gzip"]) (Not ["y-br"])'}, {"HTTP_IF": '([W/"x"]) (Not ["y"])'}),
+        ("gzip", {"HTTP_IF": '(["x"])'}, {"HTTP_IF": '(["x"])'}),
+        (
+            "gzip",
+            {"HTTP_IF": '(["x-gzip"])', "HTTP_IF_MATCH": '"x-gzip"'},
+            {"HTTP_IF": '(["x"])', "HTTP_IF_MATCH": '"x"'},
         ),
         ("gzip", {"HTTP_RANGE": "bytes=0-1"}, {"HTTP_RANGE": "bytes=0-1"}),
         ("gzip", {"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": '"x-gzip"'}, {}),
@@ -512,6 +520,7 @@ def test_conditions_reach_the_application_as_it_knows_them(accept, said, inside,
     ("said", "inside"),
     [
         ({"HTTP_IF_NONE_MATCH": 'W/"x", "y-gzip"'}, {"HTTP_IF_NONE_MATCH": 'W/"x", "y-gzip"'}),
+        ({"HTTP_IF": '(["y-gzip"])'}, {"HTTP_IF": '(["y-gzip"])'}),
         ({"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": DATE}, {}),
     ],
 )

@@ -268,6 +268,18 @@ def test_a_file_is_put_only_over_the_version_that_was_seen(dav, coding):
 
 
 @either_way
+def test_the_if_of_webdav_names_the_version_that_was_seen(dav, coding):
+    """A state token beside the tag; of a resource, and of another one; and by Not."""
+    tag = dav.ask("/text.txt", **accept(coding)).headers["ETag"]
+    locked = dav.ask("/text.txt", "LOCK", LOCK, Content_Type="application/xml", Timeout="Second-60")
+    token = locked.headers["Lock-Token"]
+    assert dav.ask("/text.txt", "PUT", b"lost", **accept(coding), If=f"({token} Not [{tag}])").status == 412
+    assert dav.ask("/text.txt", "PUT", b"new", **accept(coding), If=f"({token} [{tag}])").status == 204
+    assert dav.ask("/text.txt", "PUT", b"lost", **accept(coding), If=f"({token} [{tag}])").status == 412
+    assert dav.ask("/text.txt").body == b"new"
+
+
+@either_way
 def test_a_lock_and_a_listing_are_read(dav, coding):
     listed = dav.ask("/", "PROPFIND", **accept(coding), Depth="1")
     assert (listed.status, listed.headers["Content-Encoding"]) == (207, coding)

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from middleware.http.entity_tags import as_listed, has_suffix, suffixed, weakened, without_suffixes
+from middleware.http.entity_tags import (
+    as_listed,
+    conditions_without_suffixes,
+    has_suffix,
+    suffixed,
+    weakened,
+    without_suffixes,
+)
 
 CODINGS = ("zstd", "br", "gzip")
 MALFORMED = [
@@ -155,6 +162,96 @@ def test_nothing_is_lost_but_suffixes(field):
 )
 def test_a_large_field_is_read_like_a_small_one(field, known):
     assert without_suffixes(field, CODINGS) == known
+
+
+# -- the If of WebDAV ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "known"),
+    [
+        # RFC 4918 10.4.6 to 10.4.11
+        (
+            '(<urn:uuid:181d4fae> ["I am an ETag-gzip"]) (["I-gzip"])',
+            '(<urn:uuid:181d4fae> ["I am an ETag-gzip"]) (["I"])',
+        ),
+        ('(Not <urn:a> <urn:b> [W/"x-br"])', '(Not <urn:a> <urn:b> [W/"x"])'),
+        ('(<urn:a>) (Not <DAV:no-lock> ["x-zstd"])', '(<urn:a>) (Not <DAV:no-lock> ["x"])'),
+        ('</a> (<urn:a> [W/"A-gzip"]) (["B-br"])', '</a> (<urn:a> [W/"A"]) (["B"])'),
+        ('</a>(["x-gzip"])</b>(Not["y-gzip"])', '</a>(["x"])</b>(Not["y"])'),
+        # one suffix a tag, and what is within the tag
+        ('(["x-gzip-gzip"])', '(["x-gzip"])'),
+        ('(["-gzip"])', '([""])'),
+        ('(["a]>)<[-gzip"])', '(["a]>)<["])'),
+        ('( [ \t"x-gzip"\t ] )', '( [ \t"x"\t ] )'),
+        # resources and state tokens are others
+        ('<http://a/["x-gzip"]> (["x-gzip"])', '<http://a/["x-gzip"]> (["x"])'),
+        ('(<urn:["x-gzip"]> ["x-gzip"])', '(<urn:["x-gzip"]> ["x"])'),
+        ('<open ["x-gzip"]', '<open ["x-gzip"]'),
+        # nothing there to take off, or nothing to take it off
+        ("", ""),
+        ("(<urn:a>)", "(<urn:a>)"),
+        ('(["x"])', '(["x"])'),
+        ('(["x-deflate"] ["x-GZIP"])', '(["x-deflate"] ["x-GZIP"])'),
+        ('("x-gzip")', '("x-gzip")'),
+        ('(["x-gzip")', '(["x-gzip")'),
+        ('([x-gzip"])', '([x-gzip"])'),
+        ('(["x-gzip" "y-gzip"])', '(["x-gzip" "y-gzip"])'),
+        ('([w/"x-gzip"])', '([w/"x-gzip"])'),
+        ('(["x-gzip"\n])', '(["x-gzip"\n])'),
+        ('(["\u0100-gzip"])', '(["\u0100-gzip"])'),
+    ],
+)
+def test_an_if_has_the_tags_of_the_application_and_all_else_byte_for_byte(field, known):
+    assert conditions_without_suffixes(field, CODINGS) == known
+
+
+resources = st.text(st.characters(max_codepoint=0xFF, exclude_characters=">"), max_size=8).map("<{}>".format)
+conditions = st.tuples(
+    st.sampled_from(["", "Not ", "Not"]),
+    resources | st.tuples(spaces, st.booleans(), tags, st.sampled_from([None, *CODINGS]), spaces),
+)
+
+
+@given(st.lists(st.tuples(st.none() | resources, st.lists(conditions, max_size=3)), max_size=4))
+def test_it_comes_off_every_tag_of_an_if(lists):
+    def spelled(condition, codings):
+        if isinstance(condition, str):
+            return condition
+        before, weak, tag, coding, after = condition
+        return f"[{before}{'W/' * weak}{suffixed(tag, coding) if coding in codings else tag}{after}]"
+
+    def joined(codings):
+        return " ".join(
+            f"{resource or ''}({' '.join(word + spelled(condition, codings) for word, condition in members)})"
+            for resource, members in lists
+        )
+
+    assert conditions_without_suffixes(joined(CODINGS), CODINGS) == joined(())
+
+
+@given(st.text() | st.text('[]<>()W/"-gzipbr \t', max_size=40))
+def test_nothing_is_lost_of_an_if_but_suffixes(field):
+    known = conditions_without_suffixes(field, CODINGS)
+    rest = iter(field)
+    assert all(character in rest for character in known)
+    assert [known.count(sign) for sign in '[]<>()"'] == [field.count(sign) for sign in '[]<>()"']
+    assert conditions_without_suffixes(field, ()) == field
+
+
+@pytest.mark.parametrize(
+    ("field", "known"),
+    [
+        ('["' * 30_000 + '-gzip"]', '["' * 30_000 + '"]'),
+        ("<" * 60_000 + '["x-gzip"]', "<" * 60_000 + '["x-gzip"]'),
+        ("[" * 60_000 + '["x-gzip"]', "[" * 60_000 + '["x"]'),
+        ("[" + " " * 60_000 + '"x-gzip"]', "[" + " " * 60_000 + '"x"]'),
+        ('(["x-gzip"])' * 5_000, '(["x"])' * 5_000),
+    ],
+    ids=[1, 2, 3, 4, 5],
+)
+def test_a_large_if_is_read_like_a_small_one(field, known):
+    assert conditions_without_suffixes(field, CODINGS) == known
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ VALUES = {
     "Access-Control-Request-Private-Network": st.sampled_from(["true", "false"]),
     "If-None-Match": LISTS,
     "If-Match": LISTS,
+    "If": LISTS | TAGS.map("([{}])".format) | TAGS.map("</a> (Not [{}] <urn:a>)".format),
     "If-Range": TAGS | DATES,
     "If-Modified-Since": DATES,
     "Range": RANGES,

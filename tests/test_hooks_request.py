@@ -6,6 +6,8 @@ import io
 
 import flask
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from webob import BaseRequest
 
 from gateway import environ, serve
@@ -50,6 +52,9 @@ REQUESTS = {
         "REMOTE_ADDR": "3.3.3.3",
         "REMOTE_USER": "me",
     },
+    "cookies": {
+        "HTTP_COOKIE": 'a=1; a=2; b=1,c=2; d="\\303\\251 \\" \\\\"; e; f=; =g; h = "x"y; \xc3\xa9=\xc3\xa9; i="\xc3"'
+    },
     "basic": {"HTTP_AUTHORIZATION": "Basic bWU6cGE6c3M="},
     "bearer": {"HTTP_AUTHORIZATION": "Bearer abc"},
     "bad-basic": {"HTTP_AUTHORIZATION": "Basic !"},
@@ -58,6 +63,12 @@ REQUESTS = {
     "parts": posted(PARTS, "multipart/form-data; boundary=x"),
     "other-charset": posted(b"a=1&b=%C3%A9", f"{FORM}; charset=ISO-8859-1"),
     "parts-without-a-boundary": posted(PARTS, "multipart/form-data"),
+    "parts-with-an-empty-boundary": posted(PARTS, 'multipart/form-data; boundary=""'),
+    "parts-with-another-boundary": posted(PARTS, "multipart/form-data; boundary=y"),
+    "no-parts": posted(b"", "multipart/form-data"),
+    "empty-form": posted(b""),
+    "form-of-broken-bytes": posted(b"a=%FF%C3%A9&b=%00&c"),
+    "form-that-is-no-utf-8": posted(b"a=1&b=\xff"),
     "json": posted(b'{"a": [1]}', "application/json"),
     "json-suffix": posted(b"[1]", "Application/Problem+JSON; charset=utf-8"),
     "bad-json": posted(b"{", "application/json"),
@@ -91,6 +102,15 @@ r.access_control_request_method
 r.access_route
 dict(r.cookies)
 r.cookies.get("a")
+r.cookies["a"]
+r.cookies["none"]
+r.cookies.get("a", type=int)
+r.cookies.get("none", 5)
+r.cookies.getlist("a")
+r.cookies.to_dict(flat=False)
+list(r.cookies.items(multi=True))
+list(r.cookies.keys()), list(r.cookies.values())
+"a" in r.cookies, len(r.cookies), bool(r.cookies)
 r.date
 r.if_modified_since
 r.headers.get("User-Agent")
@@ -153,9 +173,6 @@ def outcome(kind, asked, keys):
 FLASK_DIFFERS = {
     ("r.get_json(force=True)", "form"),  # Flask has parsed the body away, we have not
     ("r.authorization.token", "basic"),
-    # of a form that cannot be read Flask gives the bytes; we say that it is a form
-    ("r.data", "parts-without-a-boundary"),
-    ("r.get_data(parse_form_data=True)", "parts-without-a-boundary"),
 }
 
 
@@ -290,6 +307,25 @@ def test_a_body_that_a_hook_sets_is_what_the_application_gets():
     assert ask(hooks, app=echo, **posted(b"a=1")).body == b"a=two"
 
 
+@given(
+    st.binary(max_size=8)
+    | st.lists(st.sampled_from([b"a", b"=", b"&", b";", b"+", b"%FF", b"%C3%A9", b"%", b"\xff"])).map(b"".join)
+)
+def test_a_form_is_read_as_flask_reads_it(body):
+    asked = "list(r.form.items(multi=True)), r.data"
+    assert outcome(Request, asked, posted(body)) == outcome(flask.Request, asked, posted(body))
+
+
+def test_a_form_that_could_not_be_read_can_once_a_hook_has_mended_it():
+    made = Request(
+        environ(**{key: value for key, value in posted(PARTS, "multipart/form-data").items() if key != "method"})
+    )
+    assert (made.data, made.form.to_dict()) == (PARTS, {})
+    made.environ["CONTENT_TYPE"] = FORM
+    made.body = b"a=1"
+    assert (made.data, made.form.to_dict()) == (b"", {"a": "1"})
+
+
 def test_a_big_body_is_kept_as_a_file_with_lines():
     hooks = Hooks()
     hooks.before_request(lambda: g.setdefault("lines", len(list(request.stream))) and None)
@@ -352,9 +388,77 @@ def test_a_request_is_webobs():
     assert Request.blank("/x?a=1").args["a"] == "1"
 
 
-def test_cookies_are_changed_in_the_environ_as_with_webob():
+# -- cookies ---------------------------------------------------------------------------------------------------------
+
+COOKIES = st.one_of(
+    st.text('ab=;, \t"\\0123\n\x00\xc3\xa9\xff'),
+    st.lists(st.sampled_from(["a=1", " a", "a=1,b=2", 'b="x;y"', 'c="\\303\\251"', "=", ' d = "e" ', '"', "\\"])).map(
+        ";".join
+    ),
+)
+
+
+def cookies(kind, field):
+    return list(kind(environ(HTTP_COOKIE=field)).cookies.items(multi=True))
+
+
+@given(COOKIES)
+@example("a=1; a=2")
+@example("a=1,b=2")
+@example("a=\xc3\xa9")
+@example('a="\\303"')
+def test_cookies_are_read_as_werkzeug_reads_them(field):
+    assert cookies(Request, field) == cookies(flask.Request, field)
+
+
+@given(COOKIES, st.sampled_from("ab"), st.text(max_size=8))
+def test_a_cookie_that_is_set_is_read_again_and_the_others_stay(field, name, value):
+    made = Request(environ(HTTP_COOKIE=field))
+    before = cookies(Request, field)
+    made.cookies[name] = value
+    after = cookies(flask.Request, made.environ["HTTP_COOKIE"])
+    assert [pair for pair in after if pair[0] == name] == [(name, value)]
+    assert [pair for pair in after if pair[0] != name] == [pair for pair in before if pair[0] != name]
+    del made.cookies[name]
+    assert name not in made.cookies
+    assert cookies(flask.Request, made.environ["HTTP_COOKIE"]) == [pair for pair in before if pair[0] != name]
+
+
+CHANGES = [
+    (lambda cookies: cookies.update(b="2"), "a=1; a=2; c; b=2"),
+    (lambda cookies: cookies.update(a="\u00e9;"), 'a="\\303\\251\\073"; c'),
+    (lambda cookies: cookies.pop("a"), "c"),
+    (lambda cookies: cookies.pop("none", None), "a=1; a=2; c"),
+    (lambda cookies: cookies.setdefault("a", "3"), "a=1; a=2; c"),
+    (lambda cookies: cookies.clear(), ""),
+]
+
+
+@pytest.mark.parametrize(("change", "field"), CHANGES)
+def test_cookies_are_changed_in_the_environ(change, field):
+    made = Request(environ(HTTP_COOKIE="a=1; a=2; c"))
+    kept = made.cookies
+    change(kept)
+    assert (made.environ["HTTP_COOKIE"], dict(kept)) == (field, dict(made.cookies))
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda cookies: cookies.pop("none"), KeyError),
+        (lambda cookies: cookies.__delitem__("none"), KeyError),
+        (lambda cookies: cookies.update({"a b": "1"}), TypeError),
+        (lambda cookies: cookies.update(a=1), TypeError),
+    ],
+)
+def test_a_change_of_cookies_that_cannot_be_is_an_error(change, error):
     made = Request(environ(HTTP_COOKIE="a=1"))
-    made.cookies["b"] = "2"
-    assert made.environ["HTTP_COOKIE"] == "a=1; b=2"
+    with pytest.raises(error):
+        change(made.cookies)
+    assert made.environ["HTTP_COOKIE"] == "a=1"
+
+
+def test_cookies_are_set_to_a_mapping():
+    made = Request(environ(HTTP_COOKIE="a=1"))
     made.cookies = {"c": "3"}
     assert (made.environ["HTTP_COOKIE"], dict(made.cookies)) == ("c=3", {"c": "3"})

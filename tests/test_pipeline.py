@@ -251,9 +251,10 @@ def test_the_head_waits_for_the_body_of_a_layer_that_declares_so():
     assert seen == [None, [b"x"]]
 
 
-def test_an_iterator_that_has_ended_is_not_asked_again():
+@pytest.mark.parametrize(("chunks", "length"), [([b"x"], None), ([b"x"], "2"), ([], "0")])
+def test_an_iterator_that_has_ended_is_not_asked_again(chunks, length):
     """A transform has something left then, and the server asks once more; the iterator may wait for ever."""
-    answers = [b"x", StopIteration()]
+    answers = [*chunks, StopIteration()]
 
     class Queued:
         def __iter__(self):
@@ -265,8 +266,9 @@ def test_an_iterator_that_has_ended_is_not_asked_again():
                 raise answer
             return answer
 
-    answer = serve(Stack(Upper()).wrap(app_of(Queued())))
-    assert (answer.error, answer.body) == (None, b"X")
+    headers = [*TEXT, ("Content-Length", length)] if length else TEXT
+    answer = serve(Stack(Upper()).wrap(app_of(Queued(), headers=headers)))
+    assert (answer.error, answer.body) == (None, b"".join(chunks).upper())
 
 
 def test_each_chunk_goes_out_before_the_next_is_asked_for():

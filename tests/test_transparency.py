@@ -11,11 +11,12 @@ import warnings
 import pytest
 
 from content_of import content
-from layers_under_test import LAYERS, request, stack
-from middleware import ConfigError
-from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches
+from layers_under_test import LAYERS, Witness, request, stack
+from middleware import ConfigError, Headers, Stack
+from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches, serve
 from middleware.testing.laws import LAWS
 from middleware.testing.report import report
+from middleware.testing.shape import Failure
 from middleware.testing.transparency import MATRIX
 
 
@@ -27,22 +28,32 @@ def _silent(caplog):
 # -- what is transparent ---------------------------------------------------------------------------------------------
 
 WATCHES = {"same-body": "it tells of the end of the response, and has to see it"}
-HOOKED = {
-    **WATCHES,
-    "sized": "inside a stack that answers errors, a teardown makes a stream of a list",
-    "replaced-head": "the error that a head was replaced for stays with the request, in a cycle",
-}
 # Unless its random padding is some: then there is something to send with the first chunk.
 UNFLUSHED = dict.fromkeys(
     ("head-replaced-too-late", "error-mid-body", "error-after-write"),
     "it keeps the first chunk back, so that it is not too late for another head",
 )
 SKIPPED = {
-    "timing-complete": WATCHES,
-    "witness": WATCHES,
+    **dict.fromkeys(("timing-complete", "witness", "hooks-teardown", "hooks-between", "hooks-encoded"), WATCHES),
     "gzip-unflushed": UNFLUSHED,
-    **dict.fromkeys((n for n in LAYERS if "hooks" in n), HOOKED),
 }
+
+
+def forgetting(wrap):
+    """The same, and the error that it was told of does not stay in the environ, whose frames lead back to that."""
+
+    def middleware(app):
+        wrapped = wrap(app)
+
+        def run(environ, start_response):
+            try:
+                return wrapped(environ, start_response)
+            finally:
+                environ.pop("middleware.exception", None)
+
+        return run
+
+    return middleware
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -51,13 +62,29 @@ def test_every_layer_is_transparent_but_for_what_it_does(name, on_error):
     wrap = functools.partial(stack(name).wrap, waive=("measure-outermost", "set-inside-read"), on_error=on_error)
     body = LAYERS[name][1]
     assert_wsgi_transparent(
-        wrap,
+        forgetting(wrap) if "hooks" in name else wrap,
         body=None if body is bytes else body,
         content=content if request(name) else None,
         answers_errors=on_error == "respond",
         environ=request(name),
         skip=SKIPPED.get(name),
     )
+
+
+@pytest.mark.parametrize("name", [name for name in LAYERS if "hooks" in name])
+def test_hooks_keep_nothing_of_a_replaced_head_but_the_error_in_the_environ(name):
+    """As any error that was answered is kept there, for who stands outside; the cycle is that of its traceback."""
+    found = breaches(stack(name).wrap, answers_errors=True, skip=SKIPPED.get(name))
+    assert [(breach.law, breach.case.partition(":")[0]) for breach in found] == [("cycles", "replaced-head")]
+
+
+@pytest.mark.parametrize("around", [Headers(set={"X-Out": "1"}), Witness(seen=[])], ids=["looks", "watches"])
+def test_a_list_that_is_watched_further_in_stays_sized(around):
+    inner = stack("hooks-teardown").wrap(
+        lambda environ, start_response: start_response("200 OK", []) and [b"one", b"two"]
+    )
+    answer = serve(Stack(around).wrap(inner), lint=False)
+    assert (len(answer.result), answer.body, answer.error) == (2, b"onetwo", None)
 
 
 def test_no_middleware_at_all_is_transparent():
@@ -408,6 +435,19 @@ def waits_for_two(app, environ, start_response):
     return Pairs(app(environ, start_response))
 
 
+@breaks("ended")
+def asks_for_more_after_the_end(app, environ, start_response):
+    class Asking(Wrapping):
+        def __next__(self):
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                next(self.chunks, None)
+                raise StopIteration
+            return chunk
+
+    return Asking(app(environ, start_response))
+
+
 @breaks("close")
 def drops_close(app, environ, start_response):
     return (chunk for chunk in app(environ, start_response))
@@ -586,6 +626,56 @@ def test_what_breaks_little_is_blamed_for_little(middleware, laws):
     """So that a report leads to the fault, and to nothing that follows from it."""
     found = breaches(lambda app: lambda environ, start_response: middleware(app, environ, start_response))
     assert {breach.law for breach in found} == laws
+
+
+class AfterALateHead(Wrapping):
+    """Goes wrong where the head comes out of the body: hides an error, before content or after it, or drops write()."""
+
+    def __init__(self, app, environ, start_response, fault):
+        self.heads, self.sent, self.fault, self.start_response = [], False, fault, start_response
+        self.called = False
+        super().__init__(app(environ, self.start))
+        self.called = True
+
+    def start(self, *head):
+        write = self.start_response(*head)
+        self.heads.append(self.called)
+        return len if self.heads[0] and self.fault == "write" else write
+
+    def __next__(self):
+        try:
+            chunk = super().__next__()
+        except Failure:
+            if self.heads[:1] != [True] or self.fault != ("after" if self.sent else "before"):
+                raise
+            raise StopIteration from None
+        self.sent = True
+        return chunk
+
+
+@pytest.mark.parametrize(
+    ("fault", "law", "shape"),
+    [
+        ("before", "error", "error-after-a-late-start"),
+        ("after", "late-error", "error-mid-body-after-a-late-start"),
+        ("write", "write", "written-after-a-late-start"),
+    ],
+)
+def test_what_goes_wrong_after_a_late_head_alone_is_seen_by_one_shape(fault, law, shape):
+    def middleware(app):
+        return lambda environ, start_response: AfterALateHead(app, environ, start_response, fault)
+
+    of_bodies = dict.fromkeys(("sized", "same-body", "file-wrapper", "cycles"), "it makes an iterator of all")
+    found = breaches(middleware, skip=of_bodies)
+    assert {(breach.law, breach.case.partition(":")[0]) for breach in found} == {(law, shape)}
+
+
+@pytest.mark.parametrize("shape", ["iterator-that-ends-once", "iterator-without-content", "iterator-with-length"])
+def test_an_iterator_that_is_asked_again_after_its_end_is_told_of_by_name(shape):
+    found = breaches(
+        lambda app: lambda environ, start_response: asks_for_more_after_the_end(app, environ, start_response)
+    )
+    assert {"ended", "raises"} <= {breach.law for breach in found if breach.case.startswith(f"{shape}:")}
 
 
 # -- options ---------------------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ class Crossing(ABC, Generic[P]):
         if not passage.passed:
             passage.pass_on(Settled(passage.status, passage.lines, None))
         body = passage.body if passage.instead is None else passage.instead
-        return outgoing(passage, body or (), passage.closers)
+        return outgoing(passage, () if body is None else body, passage.closers)
 
 
 def _drop(passage: Passage) -> None:

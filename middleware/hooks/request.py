@@ -14,27 +14,16 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
-from webob import cookies as webob_cookies
-
 from middleware.hooks.instead import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody, percented
+from middleware.hooks.request_cookies import Cookies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from middleware.wsgi.types import Environ
 
-_webob: Any = webob_cookies  # whose types leave out what is used here
 _BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
-
-
-class Cookies(_webob.RequestCookies):
-    """The cookies of a request, by name; what is no UTF-8 is replaced, as in Flask, so that no client makes it fail."""
-
-    @property
-    def _cache(self) -> dict[str, str]:
-        pairs = _webob.parse_cookie(self._environ.get("HTTP_COOKIE", ""))
-        return {name.decode(): value.decode(errors="replace") for name, value in pairs}
 
 
 class UserAgent(str):
@@ -164,7 +153,7 @@ class Request(RequestBody):
 
     @property
     def cookies(self) -> Cookies:
-        """The cookies, as they are now. Changed, or set to a mapping, in the environ too."""
+        """The cookies, as they are now; the first of several of a name. Changed, or set, in the environ too."""
         return Cookies(self.environ)
 
     @cookies.setter

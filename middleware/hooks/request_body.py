@@ -48,13 +48,12 @@ class RequestBody(_WebOb):
 
     _kept: Any = None
     _form: tuple[MultiDict[str], MultiDict[Any]] | None = None
+    _unread: bool = False  # it says that it is a form, and cannot be read as one
 
     @property
     def args(self) -> MultiDict[str]:
         """The query as names and values."""
-        query = self.environ.get("QUERY_STRING", "").encode("latin-1").decode("utf-8", "surrogateescape")
-        pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
-        return MultiDict((percented(name), percented(value)) for name, value in pairs)
+        return MultiDict(_read(self.environ.get("QUERY_STRING", "").encode("latin-1")))
 
     GET = args
 
@@ -116,8 +115,11 @@ class RequestBody(_WebOb):
         return self._kept
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
-        """The body as bytes, or as the text that they are in UTF-8. With `parse_form_data`, empty for a form."""
-        if parse_form_data and self.mimetype in _FORMS:
+        """The body as bytes, or as the text that they are in UTF-8.
+
+        With `parse_form_data`, empty for a form, unless that cannot be read as one.
+        """
+        if parse_form_data and self.mimetype in _FORMS and self._is_read():
             data = b""
         else:
             self.make_body_seekable()
@@ -127,7 +129,7 @@ class RequestBody(_WebOb):
 
     @property
     def data(self) -> bytes:
-        """The body; empty for a form, whose content is in `form` and `files`."""
+        """The body; empty for a form that can be read, whose content is in `form` and `files`."""
         data: bytes = self.get_data(parse_form_data=True)
         return data
 
@@ -142,6 +144,7 @@ class RequestBody(_WebOb):
         self._plain.body = data
         self._forget()
         self._form = self._kept = None
+        self._unread = False
 
     @property
     def POST(self) -> Any:  # noqa: N802 - WebOb's name
@@ -158,16 +161,25 @@ class RequestBody(_WebOb):
             )
         return self._form
 
+    def _is_read(self) -> bool:
+        """Whether a form can be read as one."""
+        self._parsed()
+        return not self._unread
+
     def _pairs(self) -> list[tuple[str, Any]]:
-        """All that is in a form; nothing if it has no boundary that can be one, as in Flask."""
+        """All that is in a form; as in Flask nothing if it is no UTF-8, or has no boundary that can be one."""
+        if self.mimetype == _FORMS[0]:
+            data = self.get_data()
+            return _read(data) if _is_utf8(data) else []
         try:
             return list(self._webobs("POST").items())
         except ValueError:
             self.rewind()
+            self._unread = True
             return []
 
     def _webobs(self, method: str) -> Any:
-        """The form as WebOb parses it, which is UTF-8. The environ that WebOb takes notes in is a copy."""
+        """The form as WebOb parses it, which takes it for UTF-8. The environ that WebOb takes notes in is a copy."""
         seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
         kind = _CHARSET.sub("", self.content_type or "")  # WebOb raises for another than UTF-8
         form = _Plain({**self.environ, **seekable, "REQUEST_METHOD": method, "CONTENT_TYPE": kind}).POST
@@ -210,6 +222,21 @@ class RequestBody(_WebOb):
 
     json = property(get_json)
     json_body = json
+
+
+def _read(query: bytes) -> list[tuple[str, Any]]:
+    """The names and values of a query, or of a form that is like one."""
+    text = query.decode("utf-8", "surrogateescape")
+    found = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    return [(percented(name), percented(value)) for name, value in found]
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def percented(text: str) -> str:

@@ -2,9 +2,9 @@
 
 Where they differ: headers are ResponseHeaders; `status_code = 404` makes "404 NOT FOUND"; `content_type` is the whole
 field, verbatim; `set_cookie` and `delete_cookie` take Flask's arguments; Location is sent as it is. What was streamed
-stays so until somebody asks for the data: `get_data` and `data` read the body, `set_data` replaces it. A name that
-neither Flask nor WebOb has is an AttributeError, on assignment too, and so is one whose two meanings cannot both be
-had; the message says what to use.
+stays so until somebody asks for the data: `get_data` and `data` read the body, `set_data` replaces it. What replaces a
+body that the application has encoded goes out without its Content-Encoding. A name that neither Flask nor WebOb has is
+an AttributeError, on assignment too, and so is one whose two meanings cannot both be had; the message says what to use.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import webob
 
+from middleware.hooks.coded import Coded
 from middleware.hooks.headers import Pairs, ResponseHeaders
 from middleware.hooks.instead import RESPONSE, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
@@ -30,7 +31,7 @@ _PHRASES: Final = {str(int(status)): status.phrase.upper() for status in HTTPSta
 _WebOb: Any = webob.Response  # whose types do not allow other meanings
 
 
-class Response(ResponseFields, _WebOb):
+class Response(Coded, ResponseFields, _WebOb):
     """A response, as hooks get and make it.
 
     Options:
@@ -83,13 +84,13 @@ class Response(ResponseFields, _WebOb):
         """The response that an application gave, which nothing has touched yet."""
         self = cls.__new__(cls)
         self.__dict__.update(
-            _status=status, headers=ResponseHeaders(lines), _app_iter=body, direct_passthrough=passthrough
+            _status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body, direct_passthrough=passthrough
         )
         return self
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
         """Have another head, given by the application."""
-        self._status, self.headers.lines[:], self.headers.folded = status, lines, None
+        self._status, self.headers.lines[:], self.headers.folded, self._given = status, lines, None, lines
 
     def copy(self) -> Response:
         """The same again; reads a body that is streamed."""
@@ -138,6 +139,7 @@ class Response(ResponseFields, _WebOb):
     @property
     def response(self) -> Iterable[bytes]:
         """The body as an iterable: a list or tuple, or a stream that may be iterated once."""
+        self.__dict__["_looked"] = True  # quicker than __setattr__
         return self._app_iter
 
     @response.setter
@@ -150,8 +152,10 @@ class Response(ResponseFields, _WebOb):
     def _replace(self, body: Iterable[bytes] | Iterable[str]) -> None:
         if not isinstance(body, Iterable):
             raise TypeError(f"a body is an iterable, not {type(body).__name__}")
+        made = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
+        self._another(made)
         self.headers.remove("Content-Length")
-        self._app_iter = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
+        self._app_iter = made
 
     @property
     def is_sequence(self) -> bool:
@@ -170,8 +174,12 @@ class Response(ResponseFields, _WebOb):
         return data.decode(self.charset or "utf-8", "replace") if as_text else data
 
     def set_data(self, data: bytes | bytearray | str) -> None:
-        """Replace the body, and say its length."""
+        """Replace the body, and say its length.
+
+        Errors: RuntimeError for an edit of bytes that the application has encoded, which leaves none that are.
+        """
         encoded = data.encode("utf-8") if isinstance(data, str) else bytes(data)
+        self._another([encoded])
         self._app_iter = [encoded]
         self.headers["Content-Length"] = str(len(encoded))
 
@@ -182,6 +190,7 @@ class Response(ResponseFields, _WebOb):
 
         Errors: RuntimeError where the server sends a file by itself, or the application writes its body.
         """
+        self.__dict__["_looked"] = True  # quicker than __setattr__
         if self.is_sequence:
             return
         if self.direct_passthrough:
@@ -199,7 +208,7 @@ class Response(ResponseFields, _WebOb):
 
     def iter_encoded(self) -> Iterator[bytes]:
         """The body as bytes, chunk by chunk."""
-        return encoded(self._app_iter)
+        return encoded(self.response)
 
     def calculate_content_length(self) -> int | None:
         """The length of the body, which is read if it is streamed; None for one that is not to be read."""

@@ -36,6 +36,7 @@ class Wrapped(Response):
 
     def hold(self, value: Any, source: str) -> Wrapped:
         """Have an object as the body. `source`: who gave it, for messages."""
+        self._another([_bytes(value)] if isinstance(value, (str, bytes, bytearray)) else None)
         del self.headers["Content-Length"]
         if isinstance(value, _JSON) and not self.is_json:
             self.content_type = "application/json"
@@ -62,6 +63,10 @@ class Wrapped(Response):
             self.closers += made.closers
             self.content_type = self.content_type or made.content_type
         return self
+
+
+def _bytes(value: str | bytes | bytearray) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
 
 
 def wrapped(value: Any, source: str, response: Wrapped | None = None) -> Response:

@@ -1,8 +1,9 @@
 """Entity tags, and the suffix by which an encoded representation has its own (RFC 9110 8.8.3, 8.8.3.3).
 
 A suffix stands within the quotes: `"x"` is `"x-gzip"` in gzip. On the way in it is taken off, so that the application
-finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2); on the way out it is put on again. Weak tags
-are left alone on the way out: they may be shared by all codings. What is no entity tag is handed on as it is.
+finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2), and in WebDAV's If (RFC 4918 10.4); on the
+way out it is put on again. Weak tags are left alone on the way out: they may be shared by all codings. What is no
+entity tag is handed on as it is.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _TAG: Final = re.compile(f'(?:W/)?"{_OPAQUE}"')
 # The members of a list (RFC 9110 5.6.1): an entity tag up to the comma, or what is none. As the second takes all up to
 # the comma, each match begins where a member does.
 _MEMBER: Final = re.compile(rf'(W/)?"({_OPAQUE})"(?=[ \t]*(?:,|\Z))|[^ \t,][^,]*')
+
+# The parts of an If that matter (RFC 4918 10.4.2): a resource or a state token, up to its end, and an entity tag.
+_CONDITION: Final = re.compile(rf'<[^>]*|(\[[ \t]*(?:W/)?")({_OPAQUE})("[ \t]*\])')
 
 
 def suffixed(tag: str, coding: str) -> str:
@@ -46,6 +50,21 @@ def without_suffixes(field: str, codings: Collection[str]) -> str:
         return member[0] if opaque is None else f'{weak or ""}"{_without(opaque, codings)}"'
 
     return _MEMBER.sub(without, field)
+
+
+def conditions_without_suffixes(field: str, codings: Collection[str]) -> str:
+    """The If of WebDAV with the suffix of a coding taken off each tag: `(["x-gzip"])` is `(["x"])`.
+
+    One suffix is taken off a tag, strong or weak, whatever resource its list is about. All else stays byte for byte:
+    resources, state tokens, Not, whitespace, and what is no condition.
+    """
+    if not _may_hold(field, codings):
+        return field
+
+    def without(part: re.Match[str]) -> str:
+        return part[0] if part[2] is None else f"{part[1]}{_without(part[2], codings)}{part[3]}"
+
+    return _CONDITION.sub(without, field)
 
 
 def has_suffix(field: str, codings: Collection[str]) -> bool:

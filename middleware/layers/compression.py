@@ -70,9 +70,9 @@ class Compress(Middleware):
         flush: "auto", "always" or "never". Whether streams give out each chunk at once, decodable; with "auto" those of
             unknown length do, and those with a Content-Length do not. Default "auto".
         etag: "suffix" or "weak". By "suffix" a strong "x" is "x-gzip" on the encoded response, and the application
-            finds "x" again in If-None-Match and If-Match, so that 304 and 412 work; by "weak" it is W/"x", which
-            If-Match never matches. An If-Range with a suffix, or with a date where a coding is negotiated, makes the
-            request a full one: an encoded response has no ranges. Default "suffix".
+            finds "x" again in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work; by "weak" it is
+            W/"x", which If-Match never matches. An If-Range with a suffix, or with a date where a coding is negotiated,
+            makes the request a full one: an encoded response has no ranges. Default "suffix".
         backend: "auto", "isal", "zlib-ng" or "zlib". What encodes gzip; "auto" is the first that is installed. Default
             "auto".
         not_acceptable: "identity" or "406". What a client gets that refuses identity and every coding: identity all the
@@ -81,7 +81,8 @@ class Compress(Middleware):
             guessing secrets by its length (BREACH). As no two are alike, their tags are weak. Default 0.
 
     Errors: ConfigError, also for a coding asked for by name whose package is not installed: it says what to install.
-    Source: RFC 9110 8.4, 8.8.3.3, 12.5.3, 13.1, 15.4.5; RFC 9111 5.2.2.6; RFC 9530 2 and 3; RFC 9421 2; RFC 9659 3.
+    Source: RFC 9110 8.4, 8.8.3.3, 12.5.3, 13.1, 15.4.5; RFC 9111 5.2.2.6; RFC 9530 2 and 3; RFC 9421 2; RFC 9659 3;
+    RFC 4918 10.4.
     """
 
     effects: ClassVar[Effects] = Effects(

@@ -75,7 +75,12 @@ class Encoding:
         choice = self.choices[environ.get(_ACCEPT, "")]
         if self.key in environ:  # this very layer stands around the stack that it is in
             environ[self.key] = self._again(environ, choice)
-        elif "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MATCH" in environ or "HTTP_IF_RANGE" in environ:
+        elif (
+            "HTTP_IF_NONE_MATCH" in environ
+            or "HTTP_IF_MATCH" in environ
+            or "HTTP_IF_RANGE" in environ
+            or "HTTP_IF" in environ
+        ):
             environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
         else:
             environ[self.key] = choice

@@ -10,15 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.http.entity_tags import as_listed, has_suffix, weakened, without_suffixes
+from middleware.http.entity_tags import (
+    as_listed,
+    conditions_without_suffixes,
+    has_suffix,
+    weakened,
+    without_suffixes,
+)
 from middleware.http.negotiation import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from middleware.wsgi.types import Environ
 
 _LISTS: Final[tuple[str, ...]] = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
+_CONDITIONS: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
+    **dict.fromkeys(_LISTS, without_suffixes),
+    "HTTP_IF": conditions_without_suffixes,  # of WebDAV
+}
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 
 
@@ -37,7 +47,7 @@ def revalidating(
     before: what the request said when the same layer changed it already, further out.
     """
     said = dict(_with_suffixes(environ, codings))
-    environ.update((name, without_suffixes(value, codings)) for name, value in said.items())
+    environ.update((name, _CONDITIONS[name](value, codings)) for name, value in said.items())
     if _starts_over(environ.get("HTTP_IF_RANGE"), choice, codings):
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
     said.update(before or {})
@@ -46,9 +56,9 @@ def revalidating(
 
 def _with_suffixes(environ: Environ, codings: Collection[str]) -> Iterator[tuple[str, str]]:
     """The conditions that have something to lose."""
-    for name in _LISTS:
+    for name, known in _CONDITIONS.items():
         value = environ.get(name, "")
-        if without_suffixes(value, codings) != value:
+        if known(value, codings) != value:
             yield name, value
 
 

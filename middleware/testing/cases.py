@@ -198,6 +198,11 @@ def _file(case: Case) -> Found:
         yield "file-wrapper", f"a {type(case.answer.result).__name__}", "the application's own object"
 
 
+def _ended(case: Case) -> Found:
+    if case.body is not None and case.body.ended > 1:
+        yield "ended", f"asked {case.body.ended - 1} times after its end", "never"
+
+
 def _closed(case: Case) -> Found:
     if case.body is not None and case.body.closed != 1:
         yield "close", f"close() was called {case.body.closed} times", "once"
@@ -220,5 +225,5 @@ def _lists(case: Case) -> Found:
 
 CHECKS: Final[Iterable[Callable[[Case], Found]]] = (
     *(_heads, _errors, _status, _content, _length, _sized),
-    *(_file, _closed, _request, _lists),
+    *(_file, _ended, _closed, _request, _lists),
 )

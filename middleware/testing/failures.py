@@ -80,6 +80,30 @@ def late_error() -> Made:
     return app, None
 
 
+@shape(fails="early")
+def error_after_a_late_start() -> Made:
+    """Is a generator that calls start_response when the first chunk is asked for, and raises before it has one."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        begin(start_response)
+        raise Failure("after a late start")
+        yield b""
+
+    return app, None
+
+
+@shape(fails="late", body=b"one")
+def error_mid_body_after_a_late_start() -> Made:
+    """Is a generator that calls start_response when the first chunk is asked for, and raises after its first chunk."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        begin(start_response)
+        yield b"one"
+        raise Failure("mid body")
+
+    return app, None
+
+
 @shape(fails="late", body=b"one")
 def error_mid_body() -> Made:
     """Raises after its first chunk."""

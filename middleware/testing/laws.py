@@ -63,6 +63,7 @@ LAWS: Final = {
     "same-body": Law("A list or tuple that is not changed is handed on as the same object.", _LENGTH),
     "file-wrapper": Law("A file of the server that is not changed is handed on as the same object.", _FILES),
     "blocks": Law("One chunk in, one value out; none is pulled before it is asked for.", _BLOCKS),
+    "ended": Law("An iterator that has ended is not asked again: it may wait for what never comes.", _BLOCKS),
     "close": Law("close() of the application's iterable is called, and once.", _DETAILS),
     "environ": Law("The application gets the server's own environ: what it writes there is seen outside.", _ENVIRON),
     "method": Law("The application sees the method that the client sent.", _ENVIRON),

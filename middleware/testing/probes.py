@@ -130,7 +130,11 @@ def keeps_nothing(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 
 def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
     """How many objects of a request the collector finds when it is over; 0 where it fails, which others tell of."""
-    wrapped = middleware(shape.make()[0])
+
+    def anew(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        return shape.make()[0](environ, start_response)
+
+    wrapped = middleware(anew)
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -85,6 +85,24 @@ def closing_iterator() -> Made:
 
 
 @shape()
+def iterator_that_ends_once() -> Made:
+    """Returns an iterator that fails when it is asked again after its end."""
+    return returning(Body([b"one", b"two"], ends_once=True))
+
+
+@shape(body=b"")
+def iterator_without_content() -> Made:
+    """Returns an iterator that has no chunk, declares that, and fails when it is asked again after its end."""
+    return returning(Body([], ends_once=True), headers=[*TEXT, ("Content-Length", "0")])
+
+
+@shape()
+def iterator_with_length() -> Made:
+    """Returns an iterator, and declares its Content-Length."""
+    return returning(Body([b"one", b"two"], ends_once=True), headers=[*TEXT, ("Content-Length", "6")])
+
+
+@shape()
 def only_getitem() -> Made:
     """Returns an iterable with __getitem__ and without __iter__."""
     return returning(ByIndex())
@@ -119,6 +137,17 @@ def written_then_iterated() -> Made:
         return body
 
     return app, body
+
+
+@shape()
+def written_after_a_late_start() -> Made:
+    """Is a generator that calls start_response and write() when the first chunk is asked for, and has more to yield."""
+
+    def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        begin(start_response)(b"one")
+        yield b"two"
+
+    return app, None
 
 
 @shape(status="503 Busy")

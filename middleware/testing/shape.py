@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,11 +19,19 @@ class Failure(Exception):  # noqa: N818 - it is what fails, on purpose
 
 
 class Body:
-    """An iterator with a close() that counts, and if wished an error at a chunk, or in close()."""
+    """An iterator that counts what is done to it; if wished it fails at a chunk, after its end, or in close()."""
 
-    def __init__(self, chunks: Iterable[bytes], *, fails_at: int | None = None, fails_to_close: bool = False) -> None:
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        *,
+        fails_at: int | None = None,
+        fails_to_close: bool = False,
+        ends_once: bool = False,
+    ) -> None:
         self.chunks, self.fails_at, self.fails_to_close = list(chunks), fails_at, fails_to_close
-        self.pulled = self.closed = 0
+        self.ends_once = ends_once
+        self.pulled = self.ended = self.closed = 0
 
     def __iter__(self) -> Body:
         return self
@@ -34,9 +42,15 @@ class Body:
             self.pulled += 1
             raise Failure("in the body")
         if self.pulled >= len(self.chunks):
-            raise StopIteration
+            self._end()
         self.pulled += 1
         return self.chunks[self.pulled - 1]
+
+    def _end(self) -> NoReturn:
+        self.ended += 1
+        if self.ends_once and self.ended > 1:
+            raise AssertionError("asked again after its end")
+        raise StopIteration
 
     def close(self) -> None:
         """Count."""

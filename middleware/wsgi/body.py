@@ -87,7 +87,7 @@ class SizedBody(Body):
 
     __slots__ = ("_length",)
 
-    def __init__(self, exchange: Exchange, iterable: list[bytes] | tuple[bytes, ...]) -> None:
+    def __init__(self, exchange: Exchange, iterable: list[bytes] | tuple[bytes, ...] | SizedBody) -> None:
         super().__init__(exchange, iterable)
         self._length = len(iterable)
 
@@ -99,7 +99,7 @@ def begun(exchange: Exchange, iterable: Iterable[bytes]) -> Body:
     """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
     iterator = iter(iterable)
     first = exchange.begin_with(next(iterator, None))
-    return Body(exchange, iterator if first is None else chain((first,), iterator))
+    return Body(exchange, () if first is None else chain((first,), iterator))  # what has ended is not asked again
 
 
 def deliver(exchange: Exchange) -> Iterable[bytes]:
@@ -140,8 +140,9 @@ def _untouched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     from_server = is_file(exchange.environ, body)
     if plan.closers and from_server:
         return _watched(exchange, body)
-    if plan.closers or (plan.respond and not from_server):
-        return Body(exchange, body)
+    sized = isinstance(body, SizedBody)  # a list that is watched further in: asked for its chunks it does not fail
+    if plan.closers or (plan.respond and not from_server and not sized):
+        return SizedBody(exchange, body) if isinstance(body, SizedBody) else Body(exchange, body)
     exchange.transforms = exchange.body = exchange.source = None
     return body
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from middleware.wsgi.body import begun, deliver
+from middleware.wsgi.body import SizedBody, begun, deliver
 from middleware.wsgi.ending import EXCEPTION, answer_error
 from middleware.wsgi.exchange import KEPT, NEW, PLAIN, STARTED, Exchange, HeadExchange
 from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
@@ -112,6 +112,8 @@ def _delivered(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
     """The body as the server gets it; the head goes on to the server if it is there."""
     exchange.prepare()
     exchange.body = exchange.source = body
+    if exchange.plan.waits and isinstance(body, SizedBody):
+        exchange.body = [*body]  # watched further in, and a list all the same for who wants to see it
     if exchange.phase == STARTED:
         exchange.begin()
         if exchange.phase == STARTED:

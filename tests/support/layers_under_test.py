@@ -134,6 +134,7 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "hooks-teardown": ([hooked(torn_down=True)], bytes),
     "hooks-flask": ([hooked(torn_down=True, teardown="flask")], bytes),
     "hooks-between": ([Headers(set={"X-Set": "1"}), hooked(torn_down=True), Headers(set={"X-In": "1"})], bytes),
+    "hooks-encoded": ([Compress(minimum_size=0), hooked(torn_down=True)], bytes),
     "context-hooks": ([ContextHooks(propagate_exceptions=True)], bytes),
     "context-hooks-header": ([contextual()], bytes),
     "witness": ([Witness(seen=[])], bytes),
@@ -168,6 +169,7 @@ ACCEPTED = {
     "zstd": "zstd, identity;q=0",
     "compress-conditional": "gzip, identity;q=0",
     "compress-rewritten": "*, identity;q=0",
+    "hooks-encoded": "gzip, identity;q=0",
     "all-encoded": "br, identity;q=0",
     "all-heads-encoded": "zstd, identity;q=0",
 }
