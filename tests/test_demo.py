@@ -95,6 +95,23 @@ def called(app, path="/", method="GET", **extra):
 # -- the page tells the truth ----------------------------------------------------------------------------------------
 
 
+def test_a_browser_shows_the_page_and_has_measured_what_it_says(port, browser):
+    """Under its own strict policy: the style has a nonce, and the console is silent."""
+    with browser.new_context() as context:
+        visit, said = context.new_page(), []
+        visit.on("console", lambda message: said.append(message.text))
+        visit.on("pageerror", lambda error: said.append(str(error)))
+        answer = visit.goto(f"http://127.0.0.1:{port}/")
+        shown = visit.eval_on_selector_all("#timing tbody tr", "rows => rows.map(row => row.children[0].textContent)")
+        [entry] = visit.evaluate("performance.getEntriesByType('navigation').map(entry => entry.toJSON())")
+        assert answer.headers["content-encoding"] == "zstd"
+        assert 0 < entry["encodedBodySize"] < entry["decodedBodySize"]
+        assert [metric["name"] for metric in entry["serverTiming"]] == shown
+        assert visit.evaluate("getComputedStyle(document.querySelector('.card')).overflowX") == "auto"
+        assert said == []
+        assert visit.goto(f"http://127.0.0.1:{port}/error").status == 500
+
+
 @pytest.mark.parametrize("version", [11, 10], ids=["HTTP/1.1", "HTTP/1.0"])
 def test_the_table_of_headers_is_what_the_client_of_this_very_response_got(port, version):
     got = get(port, version=version)

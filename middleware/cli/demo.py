@@ -93,10 +93,16 @@ def _lines(pause: float) -> Iterator[bytes]:
         yield f"line {number} of {_STEPS}\n".encode()
 
 
+def _icon(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    """None, and a browser does not complain of it."""
+    start_response("204 No Content", [])
+    return []
+
+
 def _missing(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
     start_response("404 Not Found", [_TEXT])
     return [b"There is nothing here. / shows what there is.\n"]
 
 
-_ROUTES: Final[dict[str, Application]] = {"/": _page, "/error": _error, "/stream": _stream}
+_ROUTES: Final[dict[str, Application]] = {"/": _page, "/error": _error, "/favicon.ico": _icon, "/stream": _stream}
 application = stack.wrap(_route)

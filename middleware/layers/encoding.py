@@ -119,6 +119,7 @@ class Encoding:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
             return None
+        # As `_declines` says, without the call
         if request.coding is None or (request.identity and self.short[fields.get("content-length", "")]):
             _vary(response, fields)
             return None
