@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from middleware import CORS
 from serving import Client, Server, Wire, ask, script
 
 SUPPORT = Path(__file__).parent / "support"
@@ -226,3 +227,17 @@ def test_nothing_of_one_request_shows_in_another_while_eight_threads_ask(servers
     with ThreadPoolExecutor(8) as threads:
         talks = list(threads.map(lambda port: list(converse(port)), [servers(name).port] * 8))
     assert {seen for talk in talks for seen in talk} == {(route, True, True) for route in ROUTES}
+
+
+# -- a preflight -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "closes"), [(200, False), (204, True)])
+def test_waitress_keeps_the_connection_after_a_preflight_that_has_a_length(serving, status, closes):
+    def closed(environ, start_response):
+        raise AssertionError("a preflight is answered by the layer")
+
+    layer = CORS(closed, allow_origins="https://app.example", preflight_status=status)
+    with Client(int(serving(layer).rpartition(":")[2])) as client:
+        answer = client.ask("/", "OPTIONS", Origin="https://app.example", Access_Control_Request_Method="GET")
+    assert (answer.status, answer.closes) == (status, closes)
