@@ -233,6 +233,26 @@ def test_minimum_size_is_the_first_that_is_encoded(way, accept, size, worth, for
         assert answer.get_all("Content-Length") == [str(len(answer.body))] * (form in SIZED)
 
 
+@pytest.mark.parametrize(("saved", "encoded"), [(1, True), (0, False), (-1, False)])
+def test_one_byte_less_is_smaller_and_as_many_are_not(saved, encoded):
+    layer = Gzip()
+
+    class Saving:
+        def encode(self, data):
+            return bytes(len(data) - saved)
+
+    layer._encoding.codecs["gzip"] = Saving()
+    assert (get(layer.wrap(answering())).get("Content-Encoding") == "gzip") == encoded
+
+
+@pytest.mark.parametrize("names", [("content-length",), ("Content-Length", "CONTENT-LENGTH"), ("Content-Length",) * 2])
+def test_a_content_length_of_any_spelling_and_number_gives_way_to_the_right_one(names):
+    said = [(name, str(len(TEXT))) for name in names]
+    answer = get(Gzip(answering([TEXT], *said, ("X-Kept", "1"))), lint=False)
+    assert answer.get_all("Content-Length") == [str(len(answer.body))]
+    assert (answer.get("Content-Encoding"), answer.get("X-Kept")) == ("gzip", "1")
+
+
 @every_coding
 @pytest.mark.parametrize(("data", "smaller"), [(b"", False), (b"x" * 9, False), (NOISE, False), (TEXT, True)])
 def test_what_does_not_get_smaller_is_sent_as_it_is(coding, data, smaller):

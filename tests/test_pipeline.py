@@ -685,11 +685,40 @@ def test_a_layer_that_waits_sees_the_head_once_and_with_the_body(row, outside, t
 
     answer = serve(Stack(*outside, After(), Waits(seen, transform), Inside()).wrap(app), method=method, lint=False)
     [(status, body)] = seen
+    assert body is not None
     assert (status, [*body] if isinstance(body, (list, tuple)) else STREAM) == expected
     assert (after, inside) == (["1"], [status])
     content = b"" if method == "HEAD" else b"".join(ERROR) if app is failing else b"onetwo"
     assert answer.body == (content.upper() if transform or outside is HELD else content)
     assert (answer.get_all("X-Waits"), answer.get("X-Old")) == (["1"], None)
+
+
+WAYS = [Stack(Headers(set={"X": "1"})), Stack(Headers(set={"X": "1"}), Waits([])), Stack(*CAREFUL)]
+every_way = pytest.mark.parametrize("stack", WAYS, ids=["quick", "waits", "careful"])
+
+
+@every_way
+def test_a_second_head_without_exc_info_is_an_error_of_the_application(stack):
+    def twice(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        start_response("201 Created", list(TEXT))
+        return [b"x"]
+
+    with pytest.raises(AssertionError, match="called again without exc_info"):
+        call(stack.wrap(twice, on_error="raise"))
+
+
+@every_way
+def test_a_first_head_with_exc_info_reaches_the_server_with_it(stack):
+    def told(environ, start_response):
+        try:
+            raise Failure
+        except Failure:
+            start_response("500 Oh", list(TEXT), sys.exc_info())
+        return [b"sorry"]
+
+    answer = serve(stack.wrap(told))
+    assert (answer.status, answer.body, type(answer.exc_info)) == ("500 Oh", b"sorry", Failure)
 
 
 def test_a_head_that_is_kept_reaches_the_server_once_and_with_it_the_layers():
