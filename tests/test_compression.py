@@ -245,6 +245,13 @@ def test_one_byte_less_is_smaller_and_as_many_are_not(saved, encoded):
     assert (get(layer.wrap(answering())).get("Content-Encoding") == "gzip") == encoded
 
 
+def test_two_layers_that_encode_do_so_once():
+    """Against the rule: the outer one sees that it is done already."""
+    app = Stack(Headers(set={"X": "1"}), Gzip(), Compress(codings="gzip")).wrap(answering(), waive="encode-once")
+    answer = get(app, "gzip, identity;q=0")
+    assert (answer.get_all("Content-Encoding"), content(answer)) == (["gzip"], TEXT)
+
+
 @pytest.mark.parametrize("names", [("content-length",), ("Content-Length", "CONTENT-LENGTH"), ("Content-Length",) * 2])
 def test_a_content_length_of_any_spelling_and_number_gives_way_to_the_right_one(names):
     said = [(name, str(len(TEXT))) for name in names]

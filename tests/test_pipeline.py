@@ -693,6 +693,18 @@ def test_a_layer_that_waits_sees_the_head_once_and_with_the_body(row, outside, t
     assert (answer.get_all("X-Waits"), answer.get("X-Old")) == (["1"], None)
 
 
+@pytest.mark.parametrize("body", [[b"onetwo"], Body([b"onetwo"])], ids=["sized", "stream"])
+def test_a_transform_that_nobody_has_announced_shows_the_head_to_nobody_twice(body):
+    statuses = []
+
+    class Seen(Middleware):
+        def on_response(self, environ, response):
+            statuses.append(response.status)
+
+    answer = serve(Stack(Seen().named("outer"), Undeclared(), Seen()).wrap(app_of(body)))
+    assert (answer.body, statuses) == (b"ONETWO", ["200 OK"] * 2)
+
+
 WAYS = [Stack(Headers(set={"X": "1"})), Stack(Headers(set={"X": "1"}), Waits([])), Stack(*CAREFUL)]
 every_way = pytest.mark.parametrize("stack", WAYS, ids=["quick", "waits", "careful"])
 

@@ -57,7 +57,6 @@ class MetricLines(dict[int, "Line"]):
     __slots__ = ("_field", "_metric", "_precision", "ticks")
 
     def __init__(self, field: str, name: str, description: str | None, precision: int) -> None:
-        super().__init__()
         self._field, self._metric, self._precision = field, (name, description), precision
         self.ticks = 10.0 ** (precision + 3)
 

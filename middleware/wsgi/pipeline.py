@@ -129,7 +129,7 @@ def _quick(  # noqa: C901 - what is counted is the function in it, and one
     kind: type[Exchange],
 ) -> Application:
     """The way of an ordinary request: its body is a list, nobody watches that, and little is remembered."""
-    plans: dict[OnRequest | None, Plan] = dict(steps)
+    plans = dict(steps)
     hooks = tuple(on_request for on_request, _ in steps)
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -140,7 +140,7 @@ def _quick(  # noqa: C901 - what is counted is the function in it, and one
         exchange.server = start_response
         exchange.plan = plan
         exchange.phase = NEW
-        exchange.folded = exchange.body = on_request = None
+        exchange.folded = exchange.body = None
         answering = app
         try:
             for on_request in hooks:
@@ -156,8 +156,7 @@ def _quick(  # noqa: C901 - what is counted is the function in it, and one
                     return body  # by far the most responses: nothing to change, nothing to watch
             return _delivered(exchange, body)
         except BaseException as error:  # noqa: BLE001 - answer_error raises it
-            exchange.plan = plans.get(on_request, plan)  # an error is shown to all, also to those not met
-            answer_error(exchange, error)
+            answer_error(exchange, error)  # shown to all, also to those not met
         return deliver(exchange)
 
     return run
