@@ -18,7 +18,7 @@ AUTO: Final = "auto"
 # Go reads no file name of more bytes than that from a gzip header, the end of the name included.
 PADDING: Final = range(512 + 1)
 # Of its window, deflate keeps the last 262 bytes to itself (zlib), brotli the last 16 (RFC 7932 9.1).
-_RESERVED: Final = 262
+RESERVED: Final = 262
 
 
 class CodecError(LookupError):
@@ -171,4 +171,4 @@ class Codec(ABC):
 @lru_cache
 def window(size: int | None, least: int, most: int) -> int:
     """The base-two logarithm of a window that holds `size` bytes, as far as it may: more would only be more memory."""
-    return most if size is None else min(max((size + _RESERVED).bit_length(), least), most)
+    return most if size is None else min(max((size + RESERVED).bit_length(), least), most)

@@ -7,7 +7,7 @@ from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from middleware.layers.codecs.codec import Backend, Codec, Encoder, window
+from middleware.layers.codecs.codec import RESERVED, Backend, Codec, Encoder, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,10 @@ _WRAP: Final = 0xFFFFFFFF  # the size is told modulo 2**32
 _METHOD: Final = 8
 _LARGEST: Final = 15  # the window of deflate, 32 KiB
 _ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)
+_SMALLEST: Final = 9
 _GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
+# The bits of a size -> the window that holds it, as wbits.
+_FITTED: Final = tuple(min(max(bits, _SMALLEST), _LARGEST) + _GZIP for bits in range(64))
 
 
 class Gzip(Codec):
@@ -39,7 +42,8 @@ class Gzip(Codec):
     def __init__(self, level: int | None = None, padding: int = 0, backend: str = "auto") -> None:
         super().__init__(level, padding, backend)
         self._isal = self.backend == "isal"
-        self._member = (_at_once if self.backend != "zlib" or _ZLIB_AT_ONCE else _in_parts)(self._module, self.level)
+        zlibs = _at_once if _ZLIB_AT_ONCE else _in_parts
+        self._member = (zlibs if self.backend == "zlib" else _fitted)(self._module, self.level)
 
     def encode(self, data: bytes) -> bytes:
         """One member: header, deflated data, CRC and size. Its header is the library's own, unless it is padded."""
@@ -86,13 +90,19 @@ def _syncing(stream: Any, mode: int) -> Callable[[], bytes]:
 
 def _memory(size: int | None) -> tuple[int, int]:
     """A window and a memLevel that go with a size: 256 KiB for all from 32 KiB up, and little for little bodies."""
-    bits = window(size, 9, _LARGEST)
+    bits = window(size, _SMALLEST, _LARGEST)
     return bits, min(bits - 6, 8)
 
 
 def _at_once(module: Any, level: int) -> Callable[[bytes], bytes]:
     """A member in one call: what Python does after a codec takes longer than before it, with its caches gone."""
     return partial(module.compress, level=level, wbits=_LARGEST + _GZIP)
+
+
+def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """The same with a window that holds the data and no more, which these are quicker with, and zlib is not."""
+    compress = module.compress
+    return lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
 
 
 def _in_parts(module: Any, level: int) -> Callable[[bytes], bytes]:
