@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zlib import decompressobj, error
 
+from middleware.http.fields import DIGESTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from middleware.hooks.headers import ResponseHeaders
     from middleware.http.fields import Line
 
-_CODING: Final = "Content-Encoding"
-# What is told of the bytes of one coding: RFC 9110 8.4 and 8.8.3.3; RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
-_OF_CODED: Final = (_CODING, "Content-Digest", "Content-MD5", "Digest", "ETag", "Repr-Digest")
+# What is told of the bytes of one coding: RFC 9110 8.4 and 8.8.3.3 beside their digests
+_OF_CODED: Final = DIGESTS | {"content-encoding", "etag"}
 _GZIP: Final = 31  # zlib's number for gzip, and nothing else
 
 

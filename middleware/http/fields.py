@@ -37,6 +37,8 @@ HOP_BY_HOP: Final = frozenset(
         "upgrade",
     )
 )
+# What is told of the bytes of one coding of the content: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
+DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
 _FOLDED: Final = Remembered(str.lower)
 _CHECKED_LIMIT: Final = 1024

@@ -138,7 +138,7 @@ class CORS(Middleware):
         self._known = Remembered(self._judged, longest=LONGEST)
         asked = tuple(filter(callable, self.allow_origins))
         self._ask = _asking(self._known, self._granted, asked) if asked and not self._every else None
-        self._finish = finishing(self._nobody, self._known, self._ask)
+        self._finish = finishing(self._nobody, self._known, self._ask, varies=not self._every)
 
     def _decision(self, origin: str | None) -> Decision:
         """What follows for a response to this origin, or to one that is refused."""
@@ -151,7 +151,6 @@ class CORS(Middleware):
             setting(Block(timing), default=True),
             block.lines,
             block.folded,
-            not self._every,
         )
 
     def _judged(self, origin: str) -> Decision:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from middleware.http.cache_control import has_directive
 from middleware.http.edits import varying
 from middleware.http.entity_tags import suffixed, weakened
-from middleware.http.fields import content_length
+from middleware.http.fields import DIGESTS, content_length
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
@@ -36,10 +36,8 @@ _PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of what holds 
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
 # Where one of these is there, somebody may forbid it
 _HINDERING: Final = frozenset(("content-encoding", "content-range", "signature-input", "cache-control"))
-# What is told of the content as it is: RFC 9110 8.6 and 14.3; RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
-_OF_IDENTITY: Final = frozenset(
-    ("content-length", "accept-ranges", "content-md5", "content-digest", "repr-digest", "digest")
-)
+# What is told of the content as it is: RFC 9110 8.6 and 14.3 beside its digests
+_OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 Known: TypeAlias = dict[str, str]
 

@@ -37,7 +37,6 @@ class Decision:
         timing: adds the line for Timing-Allow-Origin, if there is one, where there is none yet.
         lines: every line of it but that for Vary, as an ordinary response gets them.
         folded: the same, name in lower case -> value.
-        varies: whether Vary names Origin.
     """
 
     origin: str | None
@@ -45,17 +44,17 @@ class Decision:
     timing: Edit
     lines: tuple[Line, ...]
     folded: Mapping[str, str]
-    varies: bool
 
 
 def finishing(
-    nobody: Decision, known: Mapping[str, Decision], ask: Callable[[str, Environ], Decision] | None
+    nobody: Decision, known: Mapping[str, Decision], ask: Callable[[str, Environ], Decision] | None, *, varies: bool
 ) -> Callable[[Environ, Response], None]:
     """What edits a response.
 
-    `nobody`: the decision for a request without Origin. `known`: that for an origin; `ask`: asked instead.
+    `nobody`: the decision for a request without Origin. `known`: that for an origin; `ask`: asked instead. `varies`:
+    whether decisions differ, so that Vary names Origin.
     """
-    glance, vary = _glancing(), _vary if nobody.varies else _leave
+    glance, vary = _glancing(varies=varies), _vary if varies else _leave
 
     def finish(environ: Environ, response: Response) -> None:
         decision = nobody
@@ -81,7 +80,7 @@ def _leave(_: Fields, __: dict[str, str]) -> None:
     """Change nothing: to everybody the response is the same."""
 
 
-def _glancing() -> Callable[[Response, Decision], bool]:
+def _glancing(*, varies: bool) -> Callable[[Response, Decision], bool]:
     """Add the lines to an ordinary response, which has none of them but perhaps a Vary: it is looked through once."""
     watched = _WATCHED | {"vary"}
     lengths = frozenset(map(len, watched))
@@ -92,7 +91,7 @@ def _glancing() -> Callable[[Response, Decision], bool]:
                 return False
         response.folded = False  # the next layer to ask folds the names
         response.lines += decision.lines
-        if decision.varies:
+        if varies:
             response.lines.append(VARY)
         return True
 

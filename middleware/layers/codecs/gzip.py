@@ -22,7 +22,7 @@ _LARGEST: Final = 15  # the window of deflate, 32 KiB
 _ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)
 _SMALLEST: Final = 9
 _GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
-# The bits of a size -> the window that holds it, as wbits.
+# The bits of a size -> the window that holds it, as wbits: what `window` says, of which sizes are too many to remember.
 _FITTED: Final = tuple(min(max(bits, _SMALLEST), _LARGEST) + _GZIP for bits in range(64))
 
 
