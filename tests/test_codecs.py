@@ -249,6 +249,14 @@ def test_a_member_in_parts_is_the_one_that_one_call_makes(data):
     assert member == codec("gzip", backend="zlib", level=1).encode(data)
 
 
+@pytest.mark.parametrize("size", [0, 1, 4096, 4097, 5000])
+def test_little_data_is_the_same_member_from_less_memory(size):
+    """A window of 8 KiB and 8192 hashes are as good as 32 KiB and 32768 up to there."""
+    data = (TEXT * 20)[:size]
+    stream = zlib.compressobj(1, zlib.DEFLATED, 31)
+    assert codec("gzip", backend="zlib", level=1).encode(data) == stream.compress(data) + stream.flush()
+
+
 @pytest.mark.parametrize("backend", CODECS["gzip"].backends)
 def test_the_size_in_a_gzip_trailer_wraps(backend):
     encoder = codec("gzip", level=1, backend=backend).encoder(flush=False)

@@ -123,6 +123,7 @@ class Compress(Middleware):
             choices=choices(self.codings),
             matches=matches(self.content_types),
             codecs=codecs,
+            encode={coding: each.whole() for coding, each in codecs.items()},
             short=Remembered(partial(_is_short, minimum_size)),
             minimum=minimum_size,
             flush=_FLUSH[flush],

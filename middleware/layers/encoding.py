@@ -14,7 +14,7 @@ from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from middleware.http.fields import Line
     from middleware.layers.codecs.codec import Codec
@@ -25,6 +25,7 @@ OPT_OUT: Final = "middleware.compress"
 # Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
 SUFFIXES: Final = ("zstd", "br", "gzip")
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
+_VARY: Final = ("Vary", "Accept-Encoding")
 _vary: Final = varying(("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
@@ -34,11 +35,11 @@ _OF_A_200: Final = ("206", "304")
 _PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of what holds the parts
 # What has content for sure, as frameworks spell it
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
-# Where one of these is there, somebody may forbid it
-_HINDERING: Final = frozenset(("content-encoding", "content-range", "signature-input", "cache-control"))
 # What is told of the content as it is: RFC 9110 8.6 and 14.3 beside its digests
 _OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
+# Where none of these is there, nobody forbids it, and what it changes is known beforehand
+_NOTABLE: Final = _TOLD | {"content-encoding", "content-range", "signature-input", "cache-control", "vary"}
 Known: TypeAlias = dict[str, str]
 
 
@@ -51,6 +52,7 @@ class Encoding:
         choices: Accept-Encoding -> what the client gets.
         matches: Content-Type -> whether it is worth it.
         codecs: coding -> what encodes it.
+        encode: coding -> what encodes a whole body.
         short: Content-Length -> whether that is known to be less than the minimum.
         minimum: bytes of content from which on it is worth it.
         flush: whether streams are decodable chunk by chunk; None: those of unknown length.
@@ -62,6 +64,7 @@ class Encoding:
     choices: Mapping[str, Choice]
     matches: Mapping[str, bool]
     codecs: Mapping[str, Codec]
+    encode: Mapping[str, Callable[[bytes], bytes]]
     short: Mapping[str, bool]
     minimum: int
     flush: bool | None
@@ -90,23 +93,31 @@ class Encoding:
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
-        fields = response.folded or response.names()
+        fields = response.names()
         request = environ.pop(self.key, None)
         if type(request) is not Choice or response.status not in _WHOLE:
             return self._unusual(environ, response, fields, request)
-        if not _HINDERING.isdisjoint(fields) or OPT_OUT in environ:
-            return self._hindered(environ, response, fields, request)
-        return self._judge(environ, response, fields, request)
+        if not _NOTABLE.isdisjoint(fields) or OPT_OUT in environ:
+            return self._notable(environ, response, fields, request)
+        if not self.matches[fields.get("content-type", "")]:
+            return None
+        body = response.body
+        if type(body) is not list or environ.get("REQUEST_METHOD") == "HEAD":
+            return self._judge(environ, response, fields, request)
+        self._encode_sized(response, fields, request, body)
+        response.lines.append(_VARY)  # as `_vary` does where there is none yet, without the call
+        fields["vary"] = _VARY[1]
+        return None
 
     def _unusual(self, environ: Environ, response: Response, fields: Known, request: Choice | None) -> Transform | None:
         """What may have no content, or answers a request that was changed or has never come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
             return None
-        return self._hindered(environ, response, fields, request)
+        return self._notable(environ, response, fields, request)
 
-    def _hindered(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
-        """The same where somebody may forbid it."""
+    def _notable(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+        """The same where somebody may forbid it, or more is told of the content than its type and length."""
         if _may_change(environ, fields):
             return self._judge(environ, response, fields, request)
         if fields.get("content-encoding", "").strip().lower() == "identity":
@@ -117,11 +128,18 @@ class Encoding:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
             return None
-        # As `_declines` says, without the call
-        if request.coding is None or (request.identity and self.short[fields.get("content-length", "")]):
+        if self._declines(fields, request):
             _vary(response, fields)
             return None
-        return self._encode(environ, response, fields, request)
+        body = response.body
+        sized = isinstance(body, (list, tuple))
+        if environ.get("REQUEST_METHOD") == "HEAD":
+            self._encode_head(response, fields, request, body if sized else ())
+        elif sized:
+            self._retell(response, fields, self._encode_sized(response, fields, request, body))
+        else:
+            return self._encode_stream(response, fields, request.coding or "")
+        return None
 
     def _declines(self, fields: Known, request: Choice) -> bool:
         """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
@@ -157,70 +175,53 @@ class Encoding:
         content_type = fields.get("content-type")
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
-    def _encode(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
-        """Encode the body, which is there."""
-        body = response.body
-        sized = isinstance(body, (list, tuple))
-        if environ.get("REQUEST_METHOD") == "HEAD":
-            self._encode_head(response, fields, request, body if sized else ())
-        elif sized:
-            self._encode_whole(response, fields, request, body)
-        else:
-            return self._encode_stream(response, fields, request.coding or "")
-        return None
-
-    def _encode_whole(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
-        """Encode a sized body, if that makes it smaller."""
-        encoded = self._smaller(body[0] if len(body) == 1 else b"".join(body), request)
-        if encoded is None:
-            _vary(response, fields)
-            return
+    def _encode_sized(self, response: Response, fields: Known, request: Choice, body: Any) -> str | None:
+        """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
+        coding = request.coding
+        if coding is None:
+            return None
+        data = body[0] if len(body) == 1 else b"".join(body)
+        size = len(data)
+        identity = request.identity
+        if identity and size < self.minimum:
+            return None
+        encoded = self.encode[coding](data)
+        length = len(encoded)
+        if identity and length >= size:
+            return None
         response.body = [encoded]
-        self._relabel(response, fields, request.coding or "", str(len(encoded)))
+        _relabel(response.lines, fields, coding, str(length))
+        return coding
 
     def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
-        data = b"".join(body)
-        if data and self._smaller(data, request) is None:
-            _vary(response, fields)
-            return
-        response.body = ()
-        self._relabel(response, fields, request.coding or "")
+        coding = request.coding
+        if not any(body):
+            _relabel(response.lines, fields, coding or "", None)
+        else:
+            coding = self._encode_sized(response, fields, request, body)
+        if coding is not None:
+            response.body = ()
+            del response["Content-Length"]
+        self._retell(response, response.names(), coding)
 
     def _encode_stream(self, response: Response, fields: Known, coding: str) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
         length = fields.get("content-length")
         size = content_length(length or "")
-        self._relabel(response, fields, coding, length)
+        _relabel(response.lines, fields, coding, length)
+        self._retell(response, fields, coding)
         return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
 
-    def _smaller(self, data: bytes, request: Choice) -> bytes | None:
-        """The content encoded, if that makes it smaller, or the client takes nothing else."""
-        if len(data) < self.minimum and request.identity:
-            return None
-        encoded = self.codecs[request.coding or ""].encode(data)
-        return encoded if len(encoded) < len(data) or not request.identity else None
-
-    def _relabel(self, response: Response, fields: Known, coding: str, length: str | None = None) -> None:
-        """Say what the content is now, and no longer what it was."""
-        if "content-length" in fields:
-            _drop_length(response.lines, fields.pop("content-length"))
-        lines = response.lines
-        lines.append(("Content-Encoding", coding))
-        fields["content-encoding"] = coding
-        if length is not None:
-            lines.append(("Content-Length", length))
-            fields["content-length"] = length
-        if not _TOLD.isdisjoint(fields):
-            fields = self._retold(response, fields.get("etag", ""), coding)
+    def _retell(self, response: Response, fields: Known, coding: str | None) -> None:
+        """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
+        if coding is not None and not _TOLD.isdisjoint(fields):
+            _drop(response, _TOLD)
+            tag = fields.get("etag")
+            if tag and (known := self._encoded_tag(response, tag, coding)):
+                response["ETag"] = known
+            fields = response.names()
         _vary(response, fields)
-
-    def _retold(self, response: Response, tag: str, coding: str) -> Known:
-        """Take out what was told of the content as it was, and give it an entity tag of its own; what there is then."""
-        _drop(response, _TOLD)
-        if tag and (known := self._encoded_tag(response, tag, coding)):
-            response["ETag"] = known
-        return response.names()
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
@@ -252,12 +253,18 @@ def _may_change(environ: Environ, fields: Known) -> bool:
     return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
-def _drop_length(lines: list[Line], said: str) -> None:
-    """Take out Content-Length: the one line of it, as most spell it, or all that there are."""
-    try:
-        lines.remove(("Content-Length", said))
-    except ValueError:
-        lines[:] = [line for line in lines if line[0].lower() != "content-length"]
+def _relabel(lines: list[Line], fields: Known, coding: str, length: str | None) -> None:
+    """Say how the content is encoded now, and of what length it is, if that is known."""
+    if "content-length" in fields:
+        try:
+            lines.remove(("Content-Length", fields.pop("content-length")))  # the one line of it, as most spell it
+        except ValueError:
+            lines[:] = [line for line in lines if line[0].lower() != "content-length"]
+    lines.append(("Content-Encoding", coding))
+    fields["content-encoding"] = coding
+    if length is not None:
+        lines.append(("Content-Length", length))
+        fields["content-length"] = length
 
 
 def _drop(response: Response, names: frozenset[str]) -> None:

@@ -125,6 +125,10 @@ class Codec(ABC):
     def encode(self, data: bytes) -> bytes:
         """The whole of a body, encoded."""
 
+    def whole(self) -> Callable[[bytes], bytes]:
+        """What does the same as `encode`, with as few calls as there need be."""
+        return self.encode
+
     @abstractmethod
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
         """What encodes a body that comes in chunks.

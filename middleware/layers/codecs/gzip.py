@@ -22,6 +22,8 @@ _LARGEST: Final = 15  # the window of deflate, 32 KiB
 _ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)
 _SMALLEST: Final = 9
 _GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
+_LITTLE: Final = 4096  # bytes, as many as a window of 8 KiB holds and 8192 hashes tell apart
+_FOR_LITTLE: Final = (13 + _GZIP, 6)  # wbits and memLevel of zlib for that: 64 KiB, most of which stays untouched
 # The bits of a size -> the window that holds it, as wbits: what `window` says, of which sizes are too many to remember.
 _FITTED: Final = tuple(min(max(bits, _SMALLEST), _LARGEST) + _GZIP for bits in range(64))
 
@@ -42,8 +44,11 @@ class Gzip(Codec):
     def __init__(self, level: int | None = None, padding: int = 0, backend: str = "auto") -> None:
         super().__init__(level, padding, backend)
         self._isal = self.backend == "isal"
-        zlibs = _at_once if _ZLIB_AT_ONCE else _in_parts
-        self._member = (zlibs if self.backend == "zlib" else _fitted)(self._module, self.level)
+        self._member = (_by_zlib if self.backend == "zlib" else _fitted)(self._module, self.level)
+
+    def whole(self) -> Callable[[bytes], bytes]:
+        """The library itself, where nothing is padded."""
+        return self.encode if self.padding else self._member
 
     def encode(self, data: bytes) -> bytes:
         """One member: header, deflated data, CRC and size. Its header is the library's own, unless it is padded."""
@@ -94,15 +99,31 @@ def _memory(size: int | None) -> tuple[int, int]:
     return bits, min(bits - 6, 8)
 
 
+def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """A member in one call, with a window that holds the data and no more: what zlib is no quicker with."""
+    compress = module.compress
+    return lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
+
+
+def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
+    """The same by zlib: in one call, but for little data, where most of its time goes into memory.
+
+    By itself it takes 272 KiB for each member, which glibc may return and fetch anew every time: four times as long.
+    """
+    at_once, stream_of = (_at_once if _ZLIB_AT_ONCE else _in_parts)(module, level), module.compressobj
+
+    def member(data: bytes) -> bytes:
+        if len(data) > _LITTLE:
+            return at_once(data)
+        stream = stream_of(level, _METHOD, *_FOR_LITTLE)
+        return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
+
+    return member
+
+
 def _at_once(module: Any, level: int) -> Callable[[bytes], bytes]:
     """A member in one call: what Python does after a codec takes longer than before it, with its caches gone."""
     return partial(module.compress, level=level, wbits=_LARGEST + _GZIP)
-
-
-def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """The same with a window that holds the data and no more, which these are quicker with, and zlib is not."""
-    compress = module.compress
-    return lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
 
 
 def _in_parts(module: Any, level: int) -> Callable[[bytes], bytes]:
