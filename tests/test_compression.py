@@ -289,7 +289,7 @@ def test_two_lines_of_content_length_decide_nothing_either():
 @every_way
 @pytest.mark.parametrize("form", [*SIZED, *STREAMS])
 def test_what_is_said_of_other_bytes_is_not_said_any_more(way, form):
-    """Every line that was, in order, and the new ones; none twice."""
+    """Every line that was, in order, and the new ones behind, but for a length, which may stay in its place."""
     gone = ["Content-Length", "Accept-Ranges", "content-md5", "Content-Digest", "REPR-DIGEST", "Digest"]
     kept = [("X-Before", "1"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Cache-Control", "immutable")]
     lines = [*kept, *((name, "5200") for name in gone), ("Content-Digest", "again"), ("Last-Modified", "x")]
@@ -297,7 +297,9 @@ def test_what_is_said_of_other_bytes_is_not_said_any_more(way, form):
     answer = get(WAYS[way](answering(lambda _: make(TEXT), *lines)), lint=False)
     length = [("Content-Length", str(len(answer.body)))] * (form in SIZED)
     sent = [PLAIN, *kept, ("Last-Modified", "x"), ("Content-Encoding", "gzip"), *length, ("Vary", "Accept-Encoding")]
-    assert [line for line in answer.headers if line[0] not in ("X-Out", "Server-Timing")] == sent
+    told = [line for line in answer.headers if line[0] not in ("X-Out", "Server-Timing")]
+    assert sorted(told) == sorted(sent)
+    assert [line for line in told if line not in length] == [line for line in sent if line not in length]
     assert content(answer) == TEXT
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import browser_side
 from gateway import serve
-from middleware import CORS, ConfigError, Headers, Middleware, Response, SecurityHeaders, Stack, Timing
+from middleware import CORS, ConfigError, Gzip, Headers, Middleware, Response, SecurityHeaders, Stack, Timing
 from middleware.match import path
 from shapes import Failure, returning
 
@@ -126,6 +126,38 @@ def test_what_the_application_has_sent_stays_and_every_field_stands_on_one_line(
 def test_a_constant_star_beside_a_vary_of_the_application():
     app = returning([b"x"], headers=[("Content-Type", "text/plain"), ("Vary", "Accept")])[0]
     assert said(actual(CORS(allow_origins="*"), app=app)) == {**STAR, "Vary": "Accept"}
+
+
+def test_a_response_without_any_field_gets_them_as_well():
+    app = returning([b"x"], headers=[("Content-Type", "text/plain")])[0]
+    layers = [CORS(allow_origins=ORIGIN), Headers(remove=["content-type"])]
+    answer = serve(Stack(*layers).wrap(app), HTTP_ORIGIN=ORIGIN, lint=False)
+    assert said(answer) == {**ACAO, **VARY}
+
+
+@pytest.mark.parametrize("origins", [ORIGIN, "*"])
+@pytest.mark.parametrize("between", [None, ("Vary", "X")])
+def test_one_vary_names_what_compress_and_this_one_look_at(origins, between):
+    """Another line that somebody has put in stays, and is known to who stands further out."""
+    told = []
+
+    class Inserts(Middleware):
+        def on_response(self, environ, response):
+            if between:
+                response.lines.insert(0, between)
+                response.folded = None
+
+    class Looks(Middleware):
+        def on_response(self, environ, response):
+            told.append(sorted(response.names()["vary"].split(", ")))
+
+    app = returning([b"<p>" * 1000], headers=[("Content-Type", "text/html")])[0]
+    layers = [Looks(), CORS(allow_origins=origins), Inserts(), Gzip()]
+    answer = serve(Stack(*layers).wrap(app), HTTP_ORIGIN=ORIGIN, HTTP_ACCEPT_ENCODING="gzip")
+    names = ["Accept-Encoding", *["Origin"] * (origins == ORIGIN), *["X"] * bool(between)]
+    assert told == [names]
+    assert sorted(", ".join(answer.get_all("Vary")).split(", ")) == names
+    assert answer.get("Access-Control-Allow-Origin") == origins
 
 
 def test_a_layer_further_out_knows_what_was_added():

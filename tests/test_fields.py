@@ -91,13 +91,18 @@ def test_what_may_not_be_sent_is_refused(method, name, value, error):
     assert list(fields) == [("A", "1")]
 
 
-def test_names_from_requests_do_not_fill_the_memory():
-    """The cache of checked names is bounded."""
+@pytest.mark.parametrize("kept", ["_checked", "_folded"])
+def test_names_from_requests_do_not_fill_the_memory(kept, monkeypatch):
+    """Neither many nor long ones are kept."""
     from middleware.http import fields
 
-    for number in range(fields._CHECKED_LIMIT + 50):
-        assert sendable_name(f"X-{number}") == f"x-{number}"
-    assert len(fields._checked) <= fields._CHECKED_LIMIT
+    monkeypatch.setattr(fields, kept, {})
+    long = "X-" + "y" * fields._LONGEST
+    for name in (long, *(f"X-{number}" for number in range(fields._KEPT + 50))):
+        assert sendable_name(name) == name.lower()
+        assert Fields([(name, "1")]).names() == {name.lower(): "1"}
+    assert len(getattr(fields, kept)) == fields._KEPT
+    assert long not in getattr(fields, kept)
 
 
 @pytest.mark.parametrize(

@@ -55,13 +55,19 @@ def adding(block: Block) -> Edit:
 
 
 @lru_cache(256)
+def varied(names: tuple[str, ...]) -> Line:
+    """The one Vary line that names these request fields; the same object each time, to be known by that."""
+    return "Vary", merge((), names)
+
+
+@lru_cache(256)
 def varying(names: tuple[str, ...]) -> Callable[[Fields, dict[str, str]], None]:
     """Name request fields that a response was selected by, in one Vary line (RFC 9110 12.5.5); the names are right.
 
     What it returns takes the fields, and these folded, which it keeps right.
     """
-    value = merge((), names)
-    alone = "Vary", value
+    alone = varied(names)
+    value = alone[1]
     beside: Remembered[str, Line] = Remembered(lambda said: ("Vary", merge([said], names)))
 
     def vary(fields: Fields, folded: dict[str, str]) -> None:

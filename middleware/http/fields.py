@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
-from middleware.http.remembered import Remembered
 from middleware.http.vary import merge
 
 if TYPE_CHECKING:
@@ -40,8 +39,10 @@ HOP_BY_HOP: Final = frozenset(
 # What is told of the bytes of one coding of the content: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
-_FOLDED: Final = Remembered(str.lower)
-_CHECKED_LIMIT: Final = 1024
+# Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
+_KEPT: Final = 1024  # names may come from a request: neither many nor long ones may fill the memory
+_LONGEST: Final = 256
+_folded: dict[str, str] = {}
 _checked: dict[str, str] = {}
 
 
@@ -81,8 +82,7 @@ def sendable_name(name: str) -> str:
     if fault is not None:
         raise (ValueError if isinstance(name, str) else TypeError)(f"header name {name!r}: {fault}")
     folded = name.lower()
-    if len(_checked) < _CHECKED_LIMIT:  # names may come from a request: the cache must not grow with them
-        _checked[name] = folded
+    _keep(_checked, name, folded)
     return folded
 
 
@@ -128,10 +128,14 @@ class Fields:
         if not folded:
             folded = self.folded = {}
             lines = self.lines
-            for name, value in lines:
-                folded[_FOLDED[name]] = value
-            if len(folded) < len(lines):
+            try:
+                for name, value in lines:
+                    folded[_folded[name]] = value
+            except KeyError:  # a name that nobody has asked for yet
                 _join(folded, lines)
+            else:
+                if len(folded) < len(lines):
+                    _join(folded, lines)
         return folded
 
     def __iter__(self) -> Iterator[Line]:
@@ -221,7 +225,14 @@ def note(folded: dict[str, str], name: str, value: str) -> None:
 
 
 def _join(folded: dict[str, str], lines: Iterable[Line]) -> None:
-    """Note all lines, of which some have the same name."""
+    """Note all lines, of which some have the same name, or one that is new."""
     folded.clear()
     for name, value in lines:
-        note(folded, name.lower(), value)
+        lower = name.lower()
+        note(folded, lower, value)
+        _keep(_folded, name, lower)
+
+
+def _keep(kept: dict[str, str], name: str, folded: str) -> None:
+    if len(kept) < _KEPT and len(name) <= _LONGEST:
+        kept[name] = folded

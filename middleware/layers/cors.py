@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _REQUESTED: Final = "HTTP_ACCESS_CONTROL_REQUEST_"
 _METHOD: Final = f"{_REQUESTED}METHOD"
-_PREFLIGHT_KEYS: Final = frozenset(("HTTP_ORIGIN", _METHOD))
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _NOT_LISTED: Final = "the origin is not listed in allow_origins"
 _STAR_INSTEAD: Final = {
@@ -138,7 +137,7 @@ class CORS(Middleware):
         self._known = Remembered(self._judged, longest=LONGEST)
         asked = tuple(filter(callable, self.allow_origins))
         self._ask = _asking(self._known, self._granted, asked) if asked and not self._every else None
-        self._finish = finishing(self._nobody, self._known, self._ask, varies=not self._every)
+        self._finish = finishing(self._known, self._ask, varies=not self._every)
 
     def _decision(self, origin: str | None) -> Decision:
         """What follows for a response to this origin, or to one that is refused."""
@@ -160,7 +159,7 @@ class CORS(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
-        if environ.get("REQUEST_METHOD") != "OPTIONS" or _PREFLIGHT_KEYS - environ.keys():
+        if _METHOD not in environ or "HTTP_ORIGIN" not in environ or environ.get("REQUEST_METHOD") != "OPTIONS":
             return None
         sender = environ["HTTP_ORIGIN"]
         origin = (self._known[sender] if self._ask is None else self._ask(sender, environ)).origin

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http.cache_control import has_directive
-from middleware.http.edits import varying
+from middleware.http.edits import varied, varying
 from middleware.http.entity_tags import suffixed, weakened
 from middleware.http.fields import DIGESTS, content_length
 from middleware.http.negotiation import Choice
@@ -25,7 +25,7 @@ OPT_OUT: Final = "middleware.compress"
 # Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
 SUFFIXES: Final = ("zstd", "br", "gzip")
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
-_VARY: Final = ("Vary", "Accept-Encoding")
+_VARY: Final = varied(("Accept-Encoding",))
 _vary: Final = varying(("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
@@ -180,26 +180,32 @@ class Encoding:
         coding = request.coding
         if coding is None:
             return None
-        data = body[0] if len(body) == 1 else b"".join(body)
-        size = len(data)
+        data = b"".join(body)
         identity = request.identity
-        if identity and size < self.minimum:
+        if identity and len(data) < self.minimum:
             return None
         encoded = self.encode[coding](data)
-        length = len(encoded)
-        if identity and length >= size:
+        if identity and len(encoded) >= len(data):
             return None
         response.body = [encoded]
-        _relabel(response.lines, fields, coding, str(length))
+        lines = response.lines
+        length = "Content-Length", str(len(encoded))
+        try:
+            lines[lines.index(("Content-Length", fields.get("content-length", "")))] = length
+        except ValueError:  # there is none, or more than one, or none that is spelled so
+            lines[:] = [*_without_length(lines), length]
+        fields["content-length"] = length[1]
+        lines.append(("Content-Encoding", coding))  # as `_say` does, without the call
+        fields["content-encoding"] = coding
         return coding
 
     def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         coding = request.coding
-        if not any(body):
-            _relabel(response.lines, fields, coding or "", None)
-        else:
+        if any(body):
             coding = self._encode_sized(response, fields, request, body)
+        else:
+            _say(response, fields, coding or "")
         if coding is not None:
             response.body = ()
             del response["Content-Length"]
@@ -207,9 +213,8 @@ class Encoding:
 
     def _encode_stream(self, response: Response, fields: Known, coding: str) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
-        length = fields.get("content-length")
-        size = content_length(length or "")
-        _relabel(response.lines, fields, coding, length)
+        size = content_length(fields.get("content-length", ""))
+        _say(response, fields, coding)
         self._retell(response, fields, coding)
         return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
 
@@ -253,18 +258,14 @@ def _may_change(environ: Environ, fields: Known) -> bool:
     return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
-def _relabel(lines: list[Line], fields: Known, coding: str, length: str | None) -> None:
-    """Say how the content is encoded now, and of what length it is, if that is known."""
-    if "content-length" in fields:
-        try:
-            lines.remove(("Content-Length", fields.pop("content-length")))  # the one line of it, as most spell it
-        except ValueError:
-            lines[:] = [line for line in lines if line[0].lower() != "content-length"]
-    lines.append(("Content-Encoding", coding))
+def _say(response: Response, fields: Known, coding: str) -> None:
+    """Say how the content is encoded now."""
+    response.lines.append(("Content-Encoding", coding))
     fields["content-encoding"] = coding
-    if length is not None:
-        lines.append(("Content-Length", length))
-        fields["content-length"] = length
+
+
+def _without_length(lines: Iterable[Line]) -> Iterable[Line]:
+    return (line for line in lines if line[0].lower() != "content-length")
 
 
 def _drop(response: Response, names: frozenset[str]) -> None:

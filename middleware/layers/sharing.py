@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from middleware.http import cors
-from middleware.http.edits import varying
+from middleware.http.edits import varied, varying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +22,7 @@ VARY: Final = ("Vary", "Origin")
 TIMING: Final = "Timing-Allow-Origin"
 _ALLOW_ORIGIN: Final = cors.ALLOW_ORIGIN.lower()
 _WATCHED: Final = frozenset((_ALLOW_ORIGIN, cors.ALLOW_CREDENTIALS.lower(), TIMING.lower()))
-
-
+_ENCODED: Final = varied(("Accept-Encoding",))  # the line of Compress, which mostly is the layer before
 _vary: Final = varying(("Origin",))
 
 
@@ -47,33 +46,50 @@ class Decision:
 
 
 def finishing(
-    nobody: Decision, known: Mapping[str, Decision], ask: Callable[[str, Environ], Decision] | None, *, varies: bool
+    known: Mapping[str, Decision], ask: Callable[[str, Environ], Decision] | None, *, varies: bool
 ) -> Callable[[Environ, Response], None]:
     """What edits a response.
 
-    `nobody`: the decision for a request without Origin. `known`: that for an origin; `ask`: asked instead. `varies`:
-    whether decisions differ, so that Vary names Origin.
+    `known`: the decision for an origin; none has the empty one. `ask`: asked instead. `varies`: whether decisions
+    differ, so that Vary names Origin.
     """
-    glance, vary = _glancing(varies=varies), _vary if varies else _leave
+    glance, share = _glancing(varies=varies), _sharing(varies=varies)
+    beside = varied(("Accept-Encoding", "Origin")) if varies else _ENCODED
+    also = beside[1][len(_ENCODED[1]) :]
 
     def finish(environ: Environ, response: Response) -> None:
-        decision = nobody
-        if "HTTP_ORIGIN" in environ:
-            origin = environ["HTTP_ORIGIN"]
-            decision = known[origin] if ask is None else ask(origin, environ)
+        origin = environ.get("HTTP_ORIGIN", "")
+        decision = known[origin] if ask is None else ask(origin, environ)
         if response.folded is None and glance(response, decision):
             return
         names = response.folded or response.names()
+        lines = response.lines
+        if lines and lines[-1] is _ENCODED and _WATCHED.isdisjoint(names):
+            lines[-1] = beside  # by far the most responses of a stack that encodes: as `share` does, without the call
+            names["vary"] += also
+            lines += decision.lines
+            names |= decision.folded
+        else:
+            share(response, decision, names)
+
+    return finish
+
+
+def _sharing(*, varies: bool) -> Callable[[Response, Decision, dict[str, str]], None]:
+    """Add the lines to a response whose names are known, as far as they are missing."""
+    vary = _vary if varies else _leave
+
+    def share(response: Response, decision: Decision, names: dict[str, str]) -> None:
         if names.get("vary") is PREFLIGHT[1]:
             return  # one that answers a preflight has all it gets
-        vary(response, names)  # first, as the Vary that there may be is mostly the last line
+        vary(response, names)
         if _WATCHED.isdisjoint(names):
             response.lines += decision.lines
             names |= decision.folded
         else:
             _merge(response, decision, names)
 
-    return finish
+    return share
 
 
 def _leave(_: Fields, __: dict[str, str]) -> None:

@@ -111,11 +111,12 @@ def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
     By itself it takes 272 KiB for each member, which glibc may return and fetch anew every time: four times as long.
     """
     at_once, stream_of = (_at_once if _ZLIB_AT_ONCE else _in_parts)(module, level), module.compressobj
+    bits, memory = _FOR_LITTLE
 
     def member(data: bytes) -> bytes:
         if len(data) > _LITTLE:
             return at_once(data)
-        stream = stream_of(level, _METHOD, *_FOR_LITTLE)
+        stream = stream_of(level, _METHOD, bits, memory)
         return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
 
     return member
