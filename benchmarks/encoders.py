@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.apart import apart
 from benchmarks.case import ENVIRON
-from benchmarks.encoding import SIZES, document, taking_turns
+from benchmarks.encoding import SIZES, documents, taking_turns
 from benchmarks.peers import django_site, flask_site, paste_layers, starlette_site, webob_layers
 from benchmarks.peers.site import EMPTY, Site
 
@@ -79,13 +81,19 @@ def _has(found: tuple[Taken, ...], encoder: Encoder) -> bool:
 
 def _taken(place: int, kib: int) -> Taken:
     encoder = ENCODERS[place]
-    data = document(kib * 1024)
-    encoding, plain = (make(Site(data)) for make in (encoder.encoding, encoder.plain))
-    sent = _asked(encoding)
-    assert _asked(plain) == data
-    assert zlib.decompress(sent, 31) == data, f"{encoder.label}: not gzip"
-    times = taking_turns(lambda: zlib.compress(data, encoder.level), lambda: _asked(encoding), lambda: _asked(plain))
-    return Taken(encoder.label, kib, encoder.level, *times, len(sent))
+    found = documents(kib)
+    encoding, plain = (make(Site(*found)) for make in (encoder.encoding, encoder.plain))
+    encoded = [_asked(encoding) for _ in found]
+    assert sorted(_asked(plain) for _ in found) == sorted(found)
+    assert sorted(zlib.decompress(sent, 31) for sent in encoded) == sorted(found), f"{encoder.label}: not gzip"
+    following = partial(next, cycle(found))
+    times = taking_turns(
+        lambda: zlib.compress(following(), encoder.level),
+        lambda: _asked(encoding),
+        lambda: _asked(plain),
+        rounds_of=len(found),
+    )
+    return Taken(encoder.label, kib, encoder.level, *times, sum(map(len, encoded)) // len(found))
 
 
 def _asked(app: Application) -> bytes:

@@ -65,7 +65,7 @@ def efficiency(results: Results) -> str:
 def _efficient(results: Results, kib: int) -> Iterator[Bar]:
     limit = results.encoding.row("gzip zlib", kib)
     if limit is not None:
-        share = limit.raw / limit.hand
+        share = limit.raw / limit.by_hand
         yield Bar("by hand, gzip zlib", min(share, 1), f"{share:.2f}", "hand")
     for codec in CODECS:
         row = results.encoding.row(codec, kib)

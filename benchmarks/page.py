@@ -132,9 +132,9 @@ def encoding(results: Results) -> Iterator[str]:
         [
             f"{row.codec}, {row.kib} KiB",
             told(row.raw),
-            told(row.hand),
-            told(row.request),
-            f"{row.raw / row.hand:.2f}",
+            told(row.by_hand),
+            told(row.over),
+            f"{row.raw / row.by_hand:.2f}",
             f"{row.efficiency:.2f}",
             told(row.kib * 1024 / row.sent),
         ]

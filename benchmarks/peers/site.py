@@ -7,6 +7,7 @@ chunk by chunk; /watched is an iterable whose closing is noted; /error raises.
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,12 +39,20 @@ class Watched:
 
 
 class Site:
-    """The content of the pages, and what was noted."""
+    """The content of the pages, and what was noted.
 
-    def __init__(self, data: bytes = TEXT) -> None:
-        self.data = data
+    Attributes:
+        data: the content of /data; the next one each time it is asked for, and after the last the first again.
+    """
+
+    def __init__(self, *data: bytes) -> None:
+        self._data = cycle(data or (TEXT,))
         self.closed = 0
         self.resumed: Callable[[int], None] = lambda _: None
+
+    @property
+    def data(self) -> bytes:
+        return next(self._data)
 
     def stream(self) -> Iterator[bytes]:
         """Chunks; before each but the first, `resumed` is told how many bytes are on their way."""
@@ -72,7 +81,8 @@ class Site:
         if path in ("/stream", "/watched"):
             return "200 OK", [("Content-Type", PLAIN)], self.stream() if path == "/stream" else self.watched()
         if path == "/data":
-            return "200 OK", _sized("application/json", self.data), [self.data]
+            data = self.data
+            return "200 OK", _sized("application/json", data), [data]
         if path == "/part":
             return "206 Partial Content", [*_sized(PLAIN, TEXT[:2000]), ("Content-Range", RANGE)], [TEXT[:2000]]
         if not matches(environ.get("HTTP_IF_MATCH")):
