@@ -165,9 +165,10 @@ def streams(results: Results) -> Iterator[str]:
     heads = ["a stream", *(f"`Accept-Encoding: {accepted}`" for accepted in correctness.ACCEPTED)]
     yield from _table(heads, rows, 3)
     streamed = results.encoding.streamed
+    growth = f"grows by {streamed.growth:.0f} KiB" if streamed.growth > 0 else "does not grow"
     yield ""
     yield (
-        f"{STREAMED} MiB through gzip: the process grows by {streamed.growth:.0f} KiB, each open stream keeps"
+        f"{STREAMED} MiB through gzip: the process {growth}, each open stream keeps"
         f" {streamed.heap:.0f} KiB, and the slowest chunk was decodable {streamed.slowest:.2f} ms after it was yielded."
     )
 
