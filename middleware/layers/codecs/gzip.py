@@ -100,7 +100,7 @@ def _memory(size: int | None) -> tuple[int, int]:
 
 
 def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """A member in one call, with a window that holds the data and no more: what zlib is no quicker with."""
+    """A member in one call, with a window that holds the data and no more, which is quicker but for zlib."""
     compress = module.compress
     return lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
 
