@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import json
 import random
+import sys
 import zlib
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -41,7 +42,14 @@ _GZIP: Final = 31  # wbits: a window of 32 KiB, and the header and trailer of gz
 
 
 def _gzip(library: str, level: int) -> Callable[[Any], Callable[[bytes], bytes]]:
+    if library == "zlib" and sys.version_info < (3, 11):  # in one call it knows of no header there
+        return lambda _: partial(_in_parts, level)
     return lambda _: partial(import_module(library).compress, level=level, wbits=_GZIP)
+
+
+def _in_parts(level: int, data: bytes) -> bytes:
+    stream = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
+    return stream.compress(data) + stream.flush()
 
 
 # name -> coding, backend, the package and what calls it directly
