@@ -19,7 +19,6 @@ AUTO: Final = "auto"
 PADDING: Final = range(512 + 1)
 # Of its window, deflate keeps the last 262 bytes to itself (zlib), brotli the last 16 (RFC 7932 9.1).
 RESERVED: Final = 262
-_FREED: Final = 1 << 19
 
 
 class CodecError(LookupError):
@@ -121,7 +120,6 @@ class Codec(ABC):
         self.padding = padding
         self.backend, self._module = self._choose(level, backend)
         self.level = self.backends[self.backend].default if level is None else level
-        _free_a_large_block()
 
     @abstractmethod
     def encode(self, data: bytes) -> bytes:
@@ -172,16 +170,6 @@ class Codec(ABC):
     def _filler(self) -> int:
         """How many bytes of padding this body gets."""
         return int.from_bytes(os.urandom(4), "big") % (self.padding + 1) if self.padding else 0
-
-
-def _free_a_large_block() -> None:
-    """Let glibc keep up to 1 MiB of what is freed for the next body, instead of 128 KiB.
-
-    The rest it returns to the system, and a codec that has to fetch it anew for each body takes up to twice as long.
-    It goes by the largest block that was freed so far (mallopt(3), M_MMAP_THRESHOLD): any response of that size would
-    do the same, but later. Other allocators do not mind.
-    """
-    bytes(_FREED)
 
 
 @lru_cache

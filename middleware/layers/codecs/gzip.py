@@ -24,6 +24,7 @@ _SMALLEST: Final = 9
 _GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
 _LITTLE: Final = 4096  # bytes, as many as a window of 8 KiB holds and 8192 hashes tell apart
 _FOR_LITTLE: Final = (13 + _GZIP, 6)  # wbits and memLevel of zlib for that: 64 KiB, most of which stays untouched
+_FREED: Final = 1 << 19
 # The bits of a size -> the window that holds it, as wbits: what `window` says, of which sizes are too many to remember.
 _FITTED: Final = tuple(min(max(bits, _SMALLEST), _LARGEST) + _GZIP for bits in range(64))
 
@@ -106,7 +107,13 @@ def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
 
 
 def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """The same by zlib: in one call, but for little data, which needs 64 of the 272 KiB that it takes by itself."""
+    """The same by zlib: in one call, but for little data, which needs 64 of the 272 KiB that it takes by itself.
+
+    Those glibc would return to the system after each body, and fetch anew for the next in as much time as a small one
+    takes. It keeps twice as much as the largest block that was freed so far (mallopt(3), M_MMAP_THRESHOLD): any
+    response of half a MiB would do the same, but later. Other allocators do not mind.
+    """
+    bytes(_FREED)
     at_once, stream_of = (_at_once if _ZLIB_AT_ONCE else _in_parts)(module, level), module.compressobj
     bits, memory = _FOR_LITTLE
 
