@@ -22,7 +22,7 @@ VARY: Final = ("Vary", "Origin")
 TIMING: Final = "Timing-Allow-Origin"
 _ALLOW_ORIGIN: Final = cors.ALLOW_ORIGIN.lower()
 _WATCHED: Final = frozenset((_ALLOW_ORIGIN, cors.ALLOW_CREDENTIALS.lower(), TIMING.lower()))
-_ENCODED: Final = varied(("Accept-Encoding",))  # the line of Compress, which mostly is the layer before
+_ENCODED: Final = varied(("Accept-Encoding",))  # the line of who encodes, mostly the layer before
 _vary: Final = varying(("Origin",))
 
 
