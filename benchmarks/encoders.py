@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.apart import apart
 from benchmarks.case import ENVIRON
-from benchmarks.encoding import SIZES, documents, taking_turns
+from benchmarks.encoding import SIZES, documents, gzip_by, taking_turns
 from benchmarks.peers import django_site, flask_site, paste_layers, starlette_site, webob_layers
 from benchmarks.peers.site import EMPTY, Site
 
@@ -86,9 +86,9 @@ def _taken(place: int, kib: int) -> Taken:
     encoded = [_asked(encoding) for _ in found]
     assert sorted(_asked(plain) for _ in found) == sorted(found)
     assert sorted(zlib.decompress(sent, 31) for sent in encoded) == sorted(found), f"{encoder.label}: not gzip"
-    following = partial(next, cycle(found))
+    following, raw = partial(next, cycle(found)), gzip_by("zlib", encoder.level)
     times = taking_turns(
-        lambda: zlib.compress(following(), encoder.level),
+        lambda: raw(following()),
         lambda: _asked(encoding),
         lambda: _asked(plain),
         rounds_of=len(found),

@@ -41,10 +41,11 @@ OPEN: Final = 64  # streams at a time, to see what one keeps
 _GZIP: Final = 31  # wbits: a window of 32 KiB, and the header and trailer of gzip
 
 
-def _gzip(library: str, level: int) -> Callable[[Any], Callable[[bytes], bytes]]:
+def gzip_by(library: str, level: int) -> Callable[[bytes], bytes]:
+    """What makes gzip by a library, called directly."""
     if library == "zlib" and sys.version_info < (3, 11):  # in one call it knows of no header there
-        return lambda _: partial(_in_parts, level)
-    return lambda _: partial(import_module(library).compress, level=level, wbits=_GZIP)
+        return partial(_in_parts, level)
+    return partial(import_module(library).compress, level=level, wbits=_GZIP)
 
 
 def _in_parts(level: int, data: bytes) -> bytes:
@@ -54,9 +55,9 @@ def _in_parts(level: int, data: bytes) -> bytes:
 
 # name -> coding, backend, the package and what calls it directly
 CODECS: Final = {
-    "gzip zlib": ("gzip", "zlib", "zlib", _gzip("zlib", 5)),
-    "gzip isal": ("gzip", "isal", "isal", _gzip("isal.isal_zlib", 3)),
-    "gzip zlib-ng": ("gzip", "zlib-ng", "zlib_ng", _gzip("zlib_ng.zlib_ng", 5)),
+    "gzip zlib": ("gzip", "zlib", "zlib", lambda _: gzip_by("zlib", 5)),
+    "gzip isal": ("gzip", "isal", "isal", lambda _: gzip_by("isal.isal_zlib", 3)),
+    "gzip zlib-ng": ("gzip", "zlib-ng", "zlib_ng", lambda _: gzip_by("zlib_ng.zlib_ng", 5)),
     "br": ("br", "auto", "brotli", lambda module: partial(module.compress, quality=4)),
     "zstd": ("zstd", "auto", "zstandard", lambda module: module.ZstdCompressor(level=3).compress),
 }

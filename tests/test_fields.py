@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from middleware.http.fields import Fields, is_token, name_fault, sendable_name, value_fault
 from middleware.http.paths import below, resolved, segments
+from middleware.http.remembered import LIMIT, LONGEST
 from middleware.http.status import status_fault, status_line, without_content
 from middleware.http.vary import merge
 from middleware.wsgi.response import Response
@@ -97,11 +98,11 @@ def test_names_from_requests_do_not_fill_the_memory(kept, monkeypatch):
     from middleware.http import fields
 
     monkeypatch.setattr(fields, kept, {})
-    long = "X-" + "y" * fields._LONGEST
-    for name in (long, *(f"X-{number}" for number in range(fields._KEPT + 50))):
+    long = "X-" + "y" * LONGEST
+    for name in (long, *(f"X-{number}" for number in range(LIMIT + 50))):
         assert sendable_name(name) == name.lower()
         assert Fields([(name, "1")]).names() == {name.lower(): "1"}
-    assert len(getattr(fields, kept)) == fields._KEPT
+    assert len(getattr(fields, kept)) == LIMIT
     assert long not in getattr(fields, kept)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
+from middleware.http.remembered import LIMIT, LONGEST
 from middleware.http.vary import merge
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ HOP_BY_HOP: Final = frozenset(
 DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
 # Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
-_KEPT: Final = 1024  # names may come from a request: neither many nor long ones may fill the memory
-_LONGEST: Final = 256
 _folded: dict[str, str] = {}
 _checked: dict[str, str] = {}
 
@@ -234,5 +233,5 @@ def _join(folded: dict[str, str], lines: Iterable[Line]) -> None:
 
 
 def _keep(kept: dict[str, str], name: str, folded: str) -> None:
-    if len(kept) < _KEPT and len(name) <= _LONGEST:
+    if len(kept) < LIMIT and len(name) <= LONGEST:  # names may come from a request
         kept[name] = folded
