@@ -2,6 +2,9 @@
 
 An origin is compared byte for byte (Fetch 4.10, CORS check), so there is one right spelling of each, and nothing here
 mends what a client sends. Only `spelling` mends, for the message to the person who configures.
+
+The host of a special scheme (URL Standard 4.2: http, https, ws, wss, ftp, file) is a domain name or an address. The
+host of any other scheme is opaque (URL Standard 3.5): its case counts, and no port of it is a default.
 """
 
 from __future__ import annotations
@@ -17,55 +20,88 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 320  # a scheme, "://", a host name of 253 (RFC 1035 2.3.4), a port
 _LABEL: Final = r"[a-z0-9_\-]{1,63}"
-# RFC 3986 3.1 and 3.2.2, and only what the URL Standard's serializer writes: lower case, no leading zero in a port.
+_ADDRESS: Final = r"\[[0-9a-f:]+\]"
+# URL Standard 3.5: what the opaque-host parser leaves, printable ASCII without the forbidden host code points.
+_OPAQUE: Final = r"[!\"$-.0-9;=A-Z_`a-z{}~]"
+# RFC 3986 3.1 and 3.2.2, and only what the URL Standard's serializer writes: no leading zero in a port.
 _ORIGIN: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.\-]*)://"
-    rf"(?P<host>{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9a-f:]+\])"
-    r"(?::(?P<port>0|[1-9][0-9]{0,4}))?"
+    rf"(?P<scheme>[a-z][a-z0-9+.\-]*)://(?P<host>{_OPAQUE}+|{_ADDRESS})(?::(?P<port>0|[1-9][0-9]{{0,4}}))?"
 )
+_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|{_ADDRESS}")
 # RFC 3986 3: what somebody may have meant as an origin.
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<host>\[[^/?#\]]*\]|[^/?#:@\[\]]+)(?::(?P<port>[0-9]{0,9}))?(?:[/?#].*)?",
     re.DOTALL,
 )
-# URL Standard 4.2: a special scheme has a port that is not written.
+# URL Standard 4.2: a special scheme has a port that is not written. Pages from files have an opaque origin.
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
+_SPECIAL: Final = _DEFAULT_PORTS.keys() | {"file"}
 _RULE: Final = "an origin is scheme://host[:port] as browsers send it"
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # URL Standard 3.5: what ends in a number is an IPv4 address
+_PORT: Final = "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{0,4})"
 _ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 _ANY: Final = "://*."
 _WILDCARD: Final = re.compile(r"[^:]*://\*\.[^.:/]")
+
+# The first that matches says why there is no right spelling.
+_MISTAKES: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), reason)
+    for pattern, reason in (
+        (r"file:", 'and pages from files have the origin "null": write "null"'),
+        (r"(?:data|about|javascript):", 'and pages of this scheme have the origin "null", or that of their opener'),
+        (r"null\Z", 'and an opaque origin is spelled "null": write "null"'),
+        (r"(?![a-z][a-z0-9+.\-]*://)", 'such as "https://app.example"; this has no scheme'),
+        (rf".{{{LONGEST + 1}}}", f"and has at most {LONGEST} characters"),
+        (r"[^/]*//[^/?#]*@", 'such as "https://app.example"; this names a user'),
+        (r"[^/]*//(?:[:/?#]|\Z)", 'such as "https://app.example"; this has no host'),
+        (rf"[^/]*//(?:\[[^\]]*\]|[^/?#:\[]*):(?!{_PORT}(?:[/?#]|\Z))", "whose port is a number from 0 to 65535"),
+        (r"[^/]*//\[", "whose host in brackets is an IPv6 address (RFC 4291 2.2)"),
+        (
+            r"(?:https?|wss?|ftp):",
+            'such as "https://app.example"; a host is an address, or labels of letters, digits, - and _',
+        ),
+        (r"", r"whose host has no space and none of # / : < > ? @ [ \ ] ^ | (URL Standard 3.5)"),
+    )
+)
 
 
 def is_origin(text: str) -> bool:
     """Whether this is the serialization of an origin that is not opaque: no path, no user, no default port."""
     found = _ORIGIN.fullmatch(text) if len(text) <= LONGEST else None
-    return found is not None and _is_written(found["scheme"], int(found["port"] or -1))
-
-
-def _is_written(scheme: str, port: int) -> bool:
-    """Whether a port is one, and not the one that goes without saying."""
-    return port <= 0xFFFF and port != _DEFAULT_PORTS.get(scheme)
+    if found is None or int(found["port"] or 0) > 0xFFFF:
+        return False
+    scheme = found["scheme"]
+    if scheme not in _SPECIAL:
+        return True
+    written = int(found["port"] or -1) != _DEFAULT_PORTS.get(scheme)
+    return written and scheme != "file" and _DOMAIN.fullmatch(found["host"]) is not None
 
 
 def spelling(text: str) -> str | None:
     """How a browser serializes the origin of this URL; None if it has none, or it cannot be told."""
-    found = _URL.fullmatch(text)
+    found = _URL.fullmatch(text.removeprefix("blob:"))  # URL Standard 4.7: the origin of what made it
     return _spelled(found["scheme"].lower(), found["host"], int(found["port"] or -1)) if found else None
 
 
 def _spelled(scheme: str, host: str, port: int) -> str | None:
     shown = "" if port in (-1, _DEFAULT_PORTS.get(scheme)) else f":{port}"
-    spelled = f"{scheme}://{_host(host)}{shown}"
+    spelled = f"{scheme}://{_host(scheme, host)}{shown}"
     return spelled if is_origin(spelled) else None
 
 
-def _host(host: str) -> str:
+def _host(scheme: str, host: str) -> str:
     """The host as the URL Standard serializes it (3.5), empty if it is none."""
+    if scheme not in _SPECIAL and not host.startswith("["):
+        return _opaque(host)
     try:
         return f"[{_ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
     except AddressValueError:
         return ""
+
+
+def _opaque(host: str) -> str:
+    """The host with everything beyond ASCII percent-encoded (URL Standard 1.3); its case stays."""
+    return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
 
 
 def _name(host: str) -> str:
@@ -90,19 +126,18 @@ def _label(label: str) -> str:
 
 
 def origin_fault(text: str) -> str | None:
-    """Why nobody sends this as an Origin, with the right spelling if there is one; None if somebody may."""
+    """Why no browser sends this as an Origin, with the right spelling if there is one; None if a browser may."""
     right = spelling(text)
-    if right is None and text.lower().startswith("file:"):
-        return f'{_RULE}; pages from files have the origin "null"'
-    if right is None:
-        return f'{_RULE}, such as "https://app.example"'
-    return None if right == text else f'{_RULE}: write "{right}"'
+    if right is not None:
+        return None if right == text else f'{_RULE}: write "{right}"'
+    return f"{_RULE}, {next(reason for mistake, reason in _MISTAKES if mistake.match(text))}"
 
 
 def wildcard_fault(text: str) -> str | None:
-    """The same for a pattern, whose wildcard stands for the labels before a host name."""
+    """The fault of an origin whose wildcard stands for the labels before a host name."""
     if text.count("*") != 1 or not _WILDCARD.match(text):
-        return f'{_RULE}; a wildcard is all of its first label, as in "https://*.app.example"'
+        rule = f'{_RULE}; a wildcard is all of its first label, as in "https://*.app.example"'
+        return f"{rule}, and a re.Pattern says anything else"
     fault = origin_fault(text.replace(_ANY, "://wildcard.", 1))
     return fault and fault.replace("://wildcard.", _ANY)
 
@@ -131,4 +166,5 @@ def _pattern(origin: str | re.Pattern[str]) -> re.Pattern[str]:
     if not isinstance(origin, str):
         return origin
     scheme, _, rest = origin.partition(_ANY)
-    return re.compile(rf"{re.escape(scheme)}://(?:{_LABEL}\.)+{re.escape(rest)}")
+    label = _LABEL if scheme in _SPECIAL else rf"(?:(?!\.){_OPAQUE})+"
+    return re.compile(rf"{re.escape(scheme)}://(?:{label}\.)+{re.escape(rest)}")
