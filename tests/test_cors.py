@@ -235,6 +235,24 @@ def test_a_listed_origin_is_decided_once_and_a_callable_each_time():
     assert asked == [OTHER] * 3
 
 
+OPAQUE = ["safari-web-extension://E4A8E5C1-0D7E", "app://.", "capacitor://localhost", "moz-extension://2c127fa4:8"]
+
+
+@pytest.mark.parametrize("origin", OPAQUE)
+@pytest.mark.parametrize("allowed", [None, re.compile(r".*"), lambda origin, environ: True], ids=["", "pattern", "ask"])
+def test_an_origin_with_an_opaque_host_is_granted_as_any_other_is(origin, allowed):
+    layer = CORS(allow_origins=allowed or origin, timing_origins=origin)
+    granted = {"Access-Control-Allow-Origin": origin}
+    assert said(actual(layer, origin)) == {**granted, **VARY, "Timing-Allow-Origin": origin}
+    assert said(preflight(layer, origin, "GET")).items() >= granted.items()
+
+
+@pytest.mark.parametrize("origin", ["app://", "app://a/", "app://a b", "App://a", "file://", "app://a,b://c", "null"])
+def test_a_callable_is_not_asked_about_what_is_no_origin(origin):
+    layer = CORS(allow_origins=[lambda origin, environ: True, re.compile(r"(?s).*")])
+    assert said(actual(layer, origin)) == VARY
+
+
 def test_a_callable_that_raises_refuses_and_is_logged(caplog):
     def fails(origin, environ):
         raise Failure("in the callable")
@@ -480,6 +498,10 @@ def test_a_subclass_runs_and_a_layer_alone_does():
 # -- options ---------------------------------------------------------------------------------------------------------
 
 
+async def awaited(origin, environ):
+    """A callable that nobody awaits."""
+
+
 @pytest.mark.parametrize(
     ("options", "wrong"),
     [
@@ -491,6 +513,15 @@ def test_a_subclass_runs_and_a_layer_alone_does():
         ({"allow_origins": "file://"}, 'the origin "null"'),
         ({"allow_origins": "https://*.App.example"}, 'write "https://*.app.example"'),
         ({"allow_origins": "https://app.*"}, "all of its first label"),
+        ({"allow_origins": "moz-extension://*"}, "a re.Pattern says what a wildcard cannot"),
+        ({"allow_origins": "Safari-web-extension://E4A8/"}, 'write "safari-web-extension://E4A8"'),
+        ({"allow_origins": "app://"}, "this has no host"),
+        ({"allow_origins": b"https://app.example"}, "(origin, environ) -> bool; got b'https"),
+        ({"allow_origins": awaited}, "a coroutine is never awaited"),
+        (
+            {"timing_origins": "App://A/"},
+            "timing_origins: an origin is scheme://host[:port] as browsers send it: write",
+        ),
         ({"allow_origins": ["*", ORIGIN]}, '"*" stands for every origin'),
         ({"allow_origins": ["*", lambda origin, environ: True]}, '"*" stands for every origin'),
         ({"allow_origins": [1]}, '"null", a re.Pattern or a callable (origin, environ) -> bool; got 1'),
@@ -506,7 +537,7 @@ def test_a_subclass_runs_and_a_layer_alone_does():
         ({"expose_headers": ["X-A", "set-cookie"]}, "expose_headers: no page gets to see Set-Cookie"),
         ({"expose_headers": "Set-Cookie2"}, "expose_headers: no page gets to see Set-Cookie"),
         ({"expose_headers": "X A"}, "expose_headers: a header name is a token"),
-        ({"timing_origins": "https://*.app.example"}, "timing_origins: an origin is scheme://host[:port]"),
+        ({"timing_origins": "https://*.app.example"}, "a wildcard within it means nothing"),
         ({"timing_origins": ["*", ORIGIN]}, 'timing_origins: "*" stands for every origin'),
         ({"timing_origins": re.compile("x")}, 'timing_origins: "*", an origin or "null"'),
         ({"max_age": -1}, "max_age: an int of seconds or a timedelta"),

@@ -194,7 +194,8 @@ def test_a_flag_that_is_no_bool_is_refused(option):
         ({"camera": '"self"'}, "written without quotes of its own"),
         ({"camera": "none"}, "nobody is an empty list: ()"),
         ({"camera": ["*", "self"]}, "stands alone"),
-        ({"camera": "https://a.example/path"}, "an origin such as"),
+        ({"camera": "https://a.example/path"}, 'write "https://a.example"'),
+        ({"camera": "https://*"}, "all of its first label"),
         ({"camera": "https://A.example"}, "an origin such as"),
         ({"camera": ["https://a.example,b"]}, "an origin such as"),
         ({"camera": [5]}, "an origin such as"),
@@ -258,3 +259,9 @@ def test_the_grade_follows_the_published_chart(headers, expected):
 )
 def test_the_checks_of_high_severity_find_what_they_are_for(policy, count):
     assert len(severe(policy)) == count, severe(policy)
+
+
+def test_an_allowlist_takes_every_origin_that_cors_takes():
+    """Permissions Policy 5.2: an origin with an opaque host, an underscore or an address is one as well."""
+    given = ["safari-web-extension://E4A8", "https://under_score.example", "https://*.app.example:8443", "http://[::1]"]
+    assert str(PermissionsPolicy(camera=given)) == 'camera=("' + '" "'.join(given) + '")'

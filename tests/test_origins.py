@@ -211,7 +211,9 @@ def test_no_text_fails_and_a_spelling_is_its_own_spelling(text):
     assert is_origin(text) is False or len(text) <= LONGEST
 
 
-@pytest.mark.parametrize("text", ["https://*.app.example", "http://*.localhost:3000", "https://*.example.", "x://*.a", "x://*.A"])
+@pytest.mark.parametrize(
+    "text", ["https://*.app.example", "http://*.localhost:3000", "https://*.example.", "x://*.a", "x://*.A"]
+)
 def test_a_wildcard_stands_for_the_labels_before_a_host(text):
     assert wildcard_fault(text) is None
 
@@ -220,7 +222,7 @@ def test_a_wildcard_stands_for_the_labels_before_a_host(text):
     ("text", "said"),
     [
         ("https://*", "all of its first label"),
-        ("moz-extension://*", "a re.Pattern says anything else"),
+        ("moz-extension://*", "all of its first label"),
         ("X://*.A/", 'write "x://*.A"'),
         ("https://app.*", "all of its first label"),
         ("https://a*.example", "all of its first label"),

@@ -23,9 +23,10 @@ _LABEL: Final = r"[a-z0-9_\-]{1,63}"
 _ADDRESS: Final = r"\[[0-9a-f:]+\]"
 # URL Standard 3.5: what the opaque-host parser leaves, printable ASCII without the forbidden host code points.
 _OPAQUE: Final = r"[!\"$-.0-9;=A-Z_`a-z{}~]"
-# RFC 3986 3.1 and 3.2.2, and only what the URL Standard's serializer writes: no leading zero in a port.
+# RFC 3986 3.1 and 3.2.2, and only what the URL Standard's serializer writes: no leading zero in a port. The origin of a
+# file is opaque (URL Standard 4.7).
 _ORIGIN: Final = re.compile(
-    rf"(?P<scheme>[a-z][a-z0-9+.\-]*)://(?P<host>{_OPAQUE}+|{_ADDRESS})(?::(?P<port>0|[1-9][0-9]{{0,4}}))?"
+    rf"(?!file:)(?P<scheme>[a-z][a-z0-9+.\-]*)://(?P<host>{_OPAQUE}+|{_ADDRESS})(?::(?P<port>0|[1-9][0-9]{{0,4}}))?"
 )
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|{_ADDRESS}")
 # RFC 3986 3: what somebody may have meant as an origin.
@@ -33,7 +34,7 @@ _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<host>\[[^/?#\]]*\]|[^/?#:@\[\]]+)(?::(?P<port>[0-9]{0,9}))?(?:[/?#].*)?",
     re.DOTALL,
 )
-# URL Standard 4.2: a special scheme has a port that is not written. Pages from files have an opaque origin.
+# URL Standard 4.2: a special scheme has a port that is not written.
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 _SPECIAL: Final = _DEFAULT_PORTS.keys() | {"file"}
 _RULE: Final = "an origin is scheme://host[:port] as browsers send it"
@@ -68,13 +69,12 @@ _MISTAKES: Final = tuple(
 def is_origin(text: str) -> bool:
     """Whether this is the serialization of an origin that is not opaque: no path, no user, no default port."""
     found = _ORIGIN.fullmatch(text) if len(text) <= LONGEST else None
-    if found is None or int(found["port"] or 0) > 0xFFFF:
+    if found is None:
         return False
-    scheme = found["scheme"]
-    if scheme not in _SPECIAL:
-        return True
-    written = int(found["port"] or -1) != _DEFAULT_PORTS.get(scheme)
-    return written and scheme != "file" and _DOMAIN.fullmatch(found["host"]) is not None
+    scheme, port = found["scheme"], int(found["port"] or -1)
+    if port > 0xFFFF or port == _DEFAULT_PORTS.get(scheme):
+        return False
+    return scheme not in _SPECIAL or _DOMAIN.fullmatch(found["host"]) is not None
 
 
 def spelling(text: str) -> str | None:
@@ -136,8 +136,7 @@ def origin_fault(text: str) -> str | None:
 def wildcard_fault(text: str) -> str | None:
     """The fault of an origin whose wildcard stands for the labels before a host name."""
     if text.count("*") != 1 or not _WILDCARD.match(text):
-        rule = f'{_RULE}; a wildcard is all of its first label, as in "https://*.app.example"'
-        return f"{rule}, and a re.Pattern says anything else"
+        return f'{_RULE}; a wildcard is all of its first label, as in "https://*.app.example"'
     fault = origin_fault(text.replace(_ANY, "://wildcard.", 1))
     return fault and fault.replace("://wildcard.", _ANY)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from middleware.http.origins import origin_fault, wildcard_fault
 from middleware.http.structured import Token, dictionary
 from middleware.http.words import listed
 
@@ -21,10 +22,6 @@ _MISTAKES: Final = (
     (re.compile("['\"]?none['\"]?"), "nobody is an empty list: ()"),
     (re.compile("['\"]self['\"]"), "it is written without quotes of its own: 'self'"),
     (re.compile("['\"]src['\"]"), "it is written without quotes of its own: 'src'"),
-    (
-        re.compile(r"(?s:(?!(?:self|src|\*|[a-z][a-z0-9+.\-]*://(?:\*\.)?[a-z0-9.\-\[\]:]+)\Z).*)"),
-        "'self', 'src', '*' or an origin such as 'https://a.example', without a path, in lower case",
-    ),
 )
 
 
@@ -49,6 +46,9 @@ def _member(given: object) -> str:
     for mistake, rule in _MISTAKES:
         if mistake.fullmatch(text):
             raise ValueError(rule)
+    fault = None if text in _WORDS else wildcard_fault(text) if "*" in text else origin_fault(text)
+    if fault is not None:
+        raise ValueError(f"'self', 'src', '*' or an origin such as 'https://a.example': {fault}")
     return text
 
 

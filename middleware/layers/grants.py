@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from middleware.http.cors import UNEXPOSABLE
@@ -25,7 +26,7 @@ Fault: TypeAlias = Callable[[Any], "str | None"]
 def values(problems: Problems, option: str, given: object, fault: Fault) -> tuple[Any, ...]:
     """The values of an option, of which a single one may stand for itself; what is wrong goes to `problems`."""
     try:
-        several = (given,) if isinstance(given, str) else tuple(cast("Iterable[object]", given))
+        several = (given,) if isinstance(given, (str, bytes)) else tuple(cast("Iterable[object]", given))
     except TypeError:
         several = (given,)
     for value in several:
@@ -45,15 +46,23 @@ def allowed_fault(value: object) -> str | None:
     """Why this does not say which origins are allowed."""
     if isinstance(value, re.Pattern):
         return None if isinstance(value.pattern, str) else "a pattern of str, not of bytes"
-    return None if callable(value) else _fixed_fault(value, _KINDS, wildcard_fault)
+    if iscoroutinefunction(value):
+        return "a callable that returns a bool: a coroutine is never awaited, and so grants nothing"
+    return None if callable(value) else _fixed_fault(value, _KINDS, _wildcard_fault)
+
+
+def _wildcard_fault(value: str) -> str | None:
+    fault = wildcard_fault(value)
+    return fault and f"{fault} (a re.Pattern says what a wildcard cannot)"
 
 
 def timing_fault(value: object) -> str | None:
     """Why this cannot stand in Timing-Allow-Origin, which is sent as it is to everybody."""
-    return _fixed_fault(value, '"*", an origin or "null"')
+    kinds = '"*", an origin or "null"'
+    return _fixed_fault(value, kinds, lambda _: f"{kinds}; a wildcard within it means nothing (Fetch, TAO check)")
 
 
-def _fixed_fault(value: object, kinds: str, of_wildcard: Fault = origin_fault) -> str | None:
+def _fixed_fault(value: object, kinds: str, of_wildcard: Fault) -> str | None:
     if not isinstance(value, str):
         return kinds
     if value in (ANY, "null"):
