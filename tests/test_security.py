@@ -477,17 +477,63 @@ def test_a_page_that_does_not_read_the_nonce_has_none(app):
     assert "nobody has read" in repr(answer.environ[KEY])
 
 
-def test_a_304_has_no_policy_with_a_nonce():
+@pytest.mark.parametrize("cached", [[], ["max-age=600"]])
+def test_a_304_has_no_policy_with_a_nonce_and_keeps_its_cache_control(cached):
     def not_modified(environ, start_response):
         str(environ[KEY])
-        start_response("304 Not Modified", [])
+        start_response("304 Not Modified", [("Cache-Control", value) for value in cached])
         return [b""]
 
     answer = serve(SecurityHeaders(not_modified, csp_report_only="img-src 'self'", **NONCED))
     assert answer.get("Content-Security-Policy") is None
-    assert answer.get("Cache-Control") is None
+    assert answer.get_all("Cache-Control") == cached
     assert answer.get("Content-Security-Policy-Report-Only") == "img-src 'self'"
     assert answer.get("X-Frame-Options") == "SAMEORIGIN"
+
+
+CACHED = [
+    # RFC 9111: what the application says -> what is sent with a nonce
+    ([], "private"),  # 4.2.2: a shared cache may store it by heuristics
+    (["max-age=600"], "max-age=600, private"),
+    (["no-cache"], "no-cache, private"),  # 5.2.2.4: stored, and sent again after a 304
+    (["max-age=0, must-revalidate"], "max-age=0, must-revalidate, private"),
+    (["immutable", "max-age=600"], "immutable, max-age=600, private"),
+    ([""], "private"),
+    ([" , max-age=600,"], "max-age=600, private"),
+    (['private="Set-Cookie"'], 'private="Set-Cookie", private'),  # 5.2.2.7: of that field only
+    (['ext="a,b"'], 'ext="a,b", private'),
+    (['ext="public", max-age=1'], 'ext="public", max-age=1, private'),
+    (['ext="a, private, s-maxage=1"'], 'ext="a, private, s-maxage=1", private'),
+    (["x-public, publicly, s-maxages=1"], "x-public, publicly, s-maxages=1, private"),
+    (["Private, max-age=600"], "Private, max-age=600"),
+    (["PUBLIC, max-age=600"], "PUBLIC, max-age=600"),
+    (["max-age=600", "public"], "max-age=600, public"),
+    (["S-MaxAge=60"], "S-MaxAge=60"),
+    (["no-store"], "no-store"),
+    (["no-store, max-age=0"], "no-store, max-age=0"),
+]
+
+
+@pytest.mark.parametrize(("sent", "expected"), CACHED)
+def test_a_shared_cache_stores_no_nonce_unless_the_application_allows_it(sent, expected):
+    lines = [("cache-control", value) for value in sent]
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/html"), *lines])
+        return [str(environ.get(KEY)).encode()]
+
+    def unread(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/html"), *lines])
+        return [b"x"]
+
+    assert ", ".join(serve(SecurityHeaders(app, **NONCED)).get_all("Cache-Control")) == expected
+    assert serve(SecurityHeaders(unread, **NONCED)).get_all("Cache-Control") == sent
+    assert serve(SecurityHeaders(app, csp="img-src 'self'", preset="basic")).get_all("Cache-Control") == sent
+
+
+def test_whoever_sets_cache_control_outside_of_a_nonce_is_found():
+    [finding] = Stack(Headers(set={"Cache-Control": "max-age=600"}), SecurityHeaders(**NONCED)).check()
+    assert finding.rule == "set-inside-read"
 
 
 @pytest.mark.parametrize("name", ["Cache-Control", "cache-control"])

@@ -7,7 +7,9 @@ from collections import UserString
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Final
 
+from middleware.http.cache_control import has_directive
 from middleware.http.csp import NONCE
+from middleware.http.vary import members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ
 
 KEY: Final = "middleware.csp_nonce"
+# RFC 9111 5.2.2: the application has allowed shared caches on purpose, or nothing is stored.
+_DECIDED: Final = ("public", "s-maxage", "no-store")
 _BYTES: Final = 16  # CSP3 7.1: 128 bits at least, from a cryptographic generator
 
 
@@ -74,9 +78,22 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
         for header, folded, text, bare in texts:
             _default(response, header, folded, text.replace(NONCE, source) if source else bare)
         if source:
-            _default(response, "Cache-Control", "cache-control", "private")
+            _withhold(response)
 
     return edit
+
+
+def _withhold(response: Response) -> None:
+    """Add `private` to Cache-Control: a nonce that a shared cache hands out is known to everyone (RFC 9111 5.2.2.7).
+
+    Without a Cache-Control a shared cache may store the response by heuristics (4.2.2); with no-cache it may send it
+    again after a 304.
+    """
+    given = response.names().get("cache-control", "").strip(" \t,")
+    unqualified = "private" in members([given.lower()])  # private="X-Field" withholds nothing but that field
+    if any(has_directive(given, name) for name in _DECIDED) or (unqualified and has_directive(given, "private")):
+        return
+    response.headers["Cache-Control"] = f"{given}, private" if given else "private"
 
 
 def _default(response: Response, name: str, folded: str, value: str) -> None:

@@ -42,7 +42,8 @@ class SecurityHeaders(Middleware):
 
     With NONCE in a policy, `environ["middleware.csp_nonce"]` is the nonce of the response, made when it is read. A
     response whose nonce was read, or may still be read because its body is a stream of unknown length, names it in the
-    policy and is `Cache-Control: private` unless it has a Cache-Control. A 304 has no such policy.
+    policy, and `private` is added to its Cache-Control unless public, s-maxage or no-store stands there. A 304 has no
+    such policy, and keeps its Cache-Control.
 
     Options: None or False leaves a header out.
         preset: "basic", "balanced", "strict" or "api". "basic" breaks next to nothing, with "strict" inline scripts
@@ -150,11 +151,12 @@ class SecurityHeaders(Middleware):
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
-        """It sets what it sends and what it removes; with NONCE it provides the nonce."""
+        """It sets what it sends and what it removes; with NONCE it provides the nonce, and decides who may cache it."""
         sets = {*self._names(), *(self.remove or ())}
         if not self._nonced:
             return Effects(every_response=True, unique=True, sets=sets)
-        return Effects(every_response=True, unique=True, sets=sets | {"Cache-Control"}, provides={KEY})
+        cache = {"Cache-Control"}
+        return Effects(every_response=True, unique=True, sets=sets | cache, reads=cache, provides={KEY})
 
     def _names(self) -> list[str]:
         """The names of what is sent."""
