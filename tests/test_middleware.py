@@ -190,6 +190,8 @@ def test_what_it_does_is_told_by_its_docstring():
     [
         ({"answers": 1}, "answers: True or False; got 1"),
         ({"unique": 5}, "unique: True or False"),
+        ({"shares": "yes"}, "shares: True or False; got 'yes'"),
+        ({"isolates": "corp"}, "isolates: option -> value; got 'corp'"),
         ({"sets": 5}, "sets: an iterable of names; got 5"),
         ({"reads": ["a b"]}, "reads: field names are tokens"),
         ({"provides": [1]}, "provides: environ keys are str"),
@@ -207,6 +209,37 @@ def test_effects_keep_names_as_sets():
     assert effects.sets == {"content-type"}
     assert effects.reads == {"etag"}
     assert (effects.provides, effects.requires) == ({"wsgi.url_scheme"}, frozenset())
+
+
+def test_effects_are_values():
+    one, other = (Effects(isolates={"corp": value}) for value in ("cross-origin", "same-site"))
+    assert one == Effects(isolates={"corp": "cross-origin"}) != other
+    assert len({one, Effects(isolates={"corp": "cross-origin"}), other}) == 2
+
+
+CHANGED = [
+    (Tag(value="x"), {"note": "n"}, Tag(value="x", note="n")),
+    (Tag(value="x"), {"value": "y"}, Tag(value="y")),
+    (Tag(value="x"), {}, Tag(value="x")),
+    (Tag(APP, value="x"), {"value": "y"}, Tag(APP, value="y")),
+    (Tag(value="x").wrap(APP), {"value": "y"}, Tag(value="y").wrap(APP)),
+    (Tag().named("n").when(match.path("/a")), {"value": "y"}, Tag(value="y").named("n").when(match.path("/a"))),
+    (Headers(remove=iter(["Server"])), {"set": {"X": "1"}}, Headers(remove=["Server"], set={"X": "1"})),
+    (External(Tag, value="x"), {"value": "y"}, External(Tag, value="y")),
+]
+
+
+@pytest.mark.parametrize(("layer", "options", "expected"), CHANGED)
+def test_a_copy_with_other_options_is_what_the_constructor_makes_of_them(layer, options, expected):
+    before = repr(layer)
+    changed = layer.with_options(**options)
+    assert (changed, repr(changed)) == (expected, repr(expected))
+    assert repr(layer) == before
+
+
+def test_a_copy_with_an_option_that_is_none_is_refused():
+    with pytest.raises(TypeError, match="no_such"):
+        Tag().with_options(no_such=1)
 
 
 def test_the_package_has_its_names_and_no_others():

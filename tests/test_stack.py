@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway import serve
 from layers_under_test import plain
 from middleware import (
+    CORS,
     ConfigError,
     Effects,
     External,
@@ -21,6 +22,7 @@ from middleware import (
     Middleware,
     OrderError,
     OrderWarning,
+    SecurityHeaders,
     Stack,
     Timing,
     match,
@@ -304,8 +306,15 @@ WRONG = {
     "set-inside-read": (Layer("a", sets=["X-F"]), Layer("b", reads=["x-f"])),
     "encode-once": (Layer("a", encodes_body=True), Layer("b", encodes_body=True)),
     "measure-outermost": (Layer("a"), Layer("b", measures=True)),
+    "corp-blocks-cors": (Layer("a", shares=True), Layer("b", isolates={"isolates": {}})),
 }
-SEVERITY = {"set-inside-read": "warning", "encode-once": "warning", "measure-outermost": "warning"}
+POSITIONS = {rule.id for rule in RULES if rule.outside is not None}
+SEVERITY = {
+    "set-inside-read": "warning",
+    "encode-once": "warning",
+    "measure-outermost": "warning",
+    "corp-blocks-cors": "warning",
+}
 
 
 def test_every_rule_has_a_case_here():
@@ -331,7 +340,7 @@ def test_layers_that_never_meet_break_no_rule(rule):
     assert [f.rule for f in Stack(one.when(match.path("/a")), other.when(match.path("/a/b"))).check()] == [rule]
 
 
-@pytest.mark.parametrize("rule", [rule for rule in WRONG if rule not in ("unique", "encode-once")])
+@pytest.mark.parametrize("rule", [rule for rule in WRONG if rule in POSITIONS])
 def test_the_other_order_is_right(rule):
     assert Stack(*reversed(WRONG[rule])).check() == ()
 
@@ -369,6 +378,85 @@ def test_two_of_a_class_that_is_unique():
     assert Stack(Timing().when(match.method("GET")), Timing().when(match.method("POST"))).check() == ()
 
 
+class Careful(SecurityHeaders):
+    """A subclass that takes what the class takes."""
+
+
+class Fixed(SecurityHeaders):
+    """A subclass that has decided."""
+
+    def __init__(self):
+        super().__init__(preset="strict")
+
+
+class Deaf(SecurityHeaders):
+    """A subclass that takes the option and does not heed it."""
+
+    def __init__(self, *, corp=None):
+        super().__init__(corp="same-site")
+
+
+STAR = CORS(allow_origins="*")
+KEPT = SecurityHeaders(preset="strict", hsts=None).named("secure").when(match.path("/files") & match.method("GET"))
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (SecurityHeaders(), STAR),
+        (SecurityHeaders, CORS(allow_origins=["*"])),
+        (SecurityHeaders(corp="same-site"), STAR),
+        (SecurityHeaders(preset="basic", corp="same-origin"), STAR),
+        (SecurityHeaders(preset="api"), STAR.when(match.path("/api"))),
+        (Timing(), KEPT, STAR),
+        (STAR, KEPT),  # another rule is broken as well
+        (Careful(frame_options="DENY"), type("Shared", (CORS,), {})(allow_origins="*")),
+        (SecurityHeaders(), STAR.named("a").when(match.path("/a")), STAR.named("b").when(match.path("/b"))),
+        (SecurityHeaders().named("one").when(match.path("/a")), SecurityHeaders().when(match.path("/b")), STAR),
+    ],
+)
+def test_a_policy_that_blocks_what_every_origin_may_read_is_found_and_the_fix_keeps_the_rest(layers):
+    """Fetch 3.7: the policy is for requests without CORS, such as those of <img>, whatever CORS headers there are."""
+    stack = before = Stack(*layers)
+    found = [finding for finding in stack.check() if finding.rule == "corp-blocks-cors"]
+    assert {finding.severity for finding in found} == {"warning"}
+    for finding in found:
+        assert all(name in finding.message for name in finding.layers)
+        stack = eval(finding.fix, {"stack": stack})  # noqa: S307 - the fix is an edit to type
+    assert {finding.rule for finding in stack.check()} == {each.rule for each in before.check()} - {"corp-blocks-cors"}
+    assert stack.names == before.names
+    for old, new in zip(before, stack, strict=True):
+        assert (type(new), new.name, new.condition) == (type(old), old.name, old.condition)
+        assert {**new.options, "corp": None} == {**old.options, "corp": None}
+        assert new == old or new.corp == "cross-origin"
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (SecurityHeaders(corp="cross-origin"), STAR),
+        (SecurityHeaders(corp=None), STAR),
+        (SecurityHeaders(preset="basic"), STAR),
+        (SecurityHeaders().when(~match.path("/files")), STAR.when(match.path("/files"))),
+        # Pages of listed origins read by fetch(), which the policy lets pass; it could not list them.
+        (SecurityHeaders(), CORS()),
+        (SecurityHeaders(), CORS(allow_origins=["https://a.example", "https://*.b.example", "null"])),
+        (SecurityHeaders(), CORS(allow_origins=lambda origin, environ: True)),
+        (SecurityHeaders(), CORS(timing_origins="*")),
+        (STAR,),
+        (SecurityHeaders(),),
+    ],
+)
+def test_a_policy_that_blocks_nothing_that_was_promised_is_right(layers):
+    assert Stack(*layers).check() == ()
+
+
+@pytest.mark.parametrize("layer", [Fixed(), Deaf()])
+def test_a_fix_that_a_subclass_does_not_take_is_not_printed(layer):
+    [finding] = Stack(layer, STAR).check()
+    assert finding.fix == f"stack.replace({layer.name!r}, ...)  # by a layer with corp='cross-origin'"
+
+
 def test_the_usual_stack_is_right():
     assert Stack(Timing(), Headers(set={"X-App": "demo"})).check() == ()
 
@@ -392,7 +480,6 @@ effects = st.fixed_dictionaries(
 stacks = st.lists(effects, max_size=6).map(
     lambda given: Stack(*(Layer(f"L{number}", **each) for number, each in enumerate(given)))
 )
-POSITIONS = {rule.id for rule in RULES if rule.outside is not None}
 
 
 @given(stacks)

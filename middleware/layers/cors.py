@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -45,12 +46,13 @@ class CORS(Middleware):
 
     Stands outside whatever answers requests, authentication above all: preflights carry no credentials. Stands inside
     layers whose headers belong on every response. Does nothing to the body, and keeps no request from the application
-    but preflights: the browser is who refuses. Without options it grants nothing. Where the application, or a layer
+    but preflights: the browser is who refuses. "*" opens responses to scripts alone: what <img> and the like may show
+    depends on Cross-Origin-Resource-Policy, and the order rules warn of one that blocks it. Without options it grants nothing. Where the application, or a layer
     further in, has set Access-Control-Allow-Origin itself, its CORS headers stay as they are.
 
     Options: those that take several values take any iterable of them, or a single value.
         allow_origins: origins, patterns, callables, or "*". Who may read: "*" is every origin, without credentials; an
-            origin is written as browsers send it, "https://app.example"; "https://*.app.example" is one or more labels;
+            origin is written as browsers send it, "https://app.example", "app://."; "https://*.app.example" is one or more labels;
             a re.Pattern has to match all of it; of a callable (origin, environ) -> bool only True grants, and it
             refuses if it raises (logged); "null" is for pages without an origin, sandboxed frames among them, which no
             pattern and no callable grants. Default ().
@@ -177,6 +179,10 @@ class CORS(Middleware):
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
         self._finish(environ, response)
+
+    def declared(self) -> Effects:
+        """What the class declares; with "*", that every origin may read."""
+        return replace(self.effects, shares=self._every)
 
     def layer(self) -> Layer:
         """The closure is the hook itself: one call less on every response."""

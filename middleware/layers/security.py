@@ -60,7 +60,8 @@ class SecurityHeaders(Middleware):
         coop: str, a policy, if wished with a report. Cross-Origin-Opener-Policy, such as
             'same-origin; report-to="endpoint"'. Default what the preset says.
         coep: str, as coop. Cross-Origin-Embedder-Policy. Default what the preset says.
-        corp: "same-origin", "same-site" or "cross-origin". Cross-Origin-Resource-Policy. Default what the preset says.
+        corp: "same-origin", "same-site" or "cross-origin". Cross-Origin-Resource-Policy. Beside a CORS
+            that lets every origin read, "cross-origin" lets them embed as well. Default what the preset says.
         nosniff: bool. X-Content-Type-Options. Default True.
         reporting_endpoints: mapping name -> URL. Reporting-Endpoints. Default None.
         permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all". For Acrobat:
@@ -76,6 +77,7 @@ class SecurityHeaders(Middleware):
 
     effects: ClassVar[Effects] = Effects(every_response=True, unique=True)
     clear_site_data: Forget | None
+    corp: str | None
     remove: tuple[str, ...] | None
     _nonced: dict[str, CSP]
 
@@ -152,11 +154,15 @@ class SecurityHeaders(Middleware):
 
     def declared(self) -> Effects:
         """It sets what it sends and what it removes; with NONCE it provides the nonce, and decides who may cache it."""
-        sets = {*self._names(), *(self.remove or ())}
-        if not self._nonced:
-            return Effects(every_response=True, unique=True, sets=sets)
-        cache = {"Cache-Control"}
-        return Effects(every_response=True, unique=True, sets=sets | cache, reads=cache, provides={KEY})
+        cache = {"Cache-Control"} if self._nonced else set()
+        return Effects(
+            every_response=True,
+            unique=True,
+            sets={*self._names(), *(self.remove or ()), *cache},
+            reads=cache,
+            provides={KEY} if self._nonced else frozenset(),
+            isolates={"corp": "cross-origin"} if self.corp in ("same-origin", "same-site") else {},
+        )
 
     def _names(self) -> list[str]:
         """The names of what is sent."""

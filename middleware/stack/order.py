@@ -87,14 +87,29 @@ def _misplaced(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[F
 
 
 def _clashing(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
-    for rule, outer, inner in _pairs(layers):
-        if rule.clash is None or outer > inner:
+    for rule, one, other in _pairs(layers):
+        if rule.clash is None or (rule.lift is None and one > other):
             continue
-        what = rule.clash(effects_of(layers[outer]), effects_of(layers[inner]))
+        what = rule.clash(effects_of(layers[one]), effects_of(layers[other]))
         if what:
-            pair = names[outer], names[inner]
-            message = rule.consequence.format(outer=pair[0], inner=pair[1], what=what)
-            yield Finding(rule.id, rule.severity, pair, message, f"stack.remove({pair[1]!r})")
+            pair = names[min(one, other)], names[max(one, other)]
+            message = rule.consequence.format(outer=names[one], inner=names[other], what=what)
+            yield Finding(rule.id, rule.severity, pair, message, _ending(rule, layers[other], names[other]))
+
+
+def _ending(rule: Rule, layer: Middleware, name: str) -> str:
+    """The edit that ends a clash."""
+    if rule.lift is None:
+        return f"stack.remove({name!r})"
+    options = rule.lift(effects_of(layer))
+    shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
+    try:
+        lifted = not rule.lift(effects_of(layer.with_options(**options)))
+    except (TypeError, ValueError):  # a subclass whose constructor does not take the option
+        lifted = False
+    if not lifted:
+        return f"stack.replace({name!r}, ...)  # by a layer with {shown}"
+    return f"stack.replace({name!r}, stack[{name!r}].with_options({shown}))"
 
 
 def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:

@@ -2,7 +2,7 @@
 
 A row of RULES is all that a new rule takes. `outside(a, b)` names what makes it necessary that a layer with effects `a`
 stands outside one with effects `b`, or is empty; `clash(a, b)` names what two layers may not both do, wherever they
-stand.
+stand. Removing one of them ends it, or the options do that `lift(b)` names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from middleware.wsgi.effects import Effects
 
@@ -50,6 +50,8 @@ class Rule:
         source: str. Where the reason is written.
         outside: the test for a demand on positions, or None.
         clash: the test for two that do not go together, or None.
+        lift: the options that end a clash when the second of the two is given them, or None: the clash is mutual, and
+            ends when the inner one is removed. With `lift`, {outer} and {inner} are the first and the second.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Rule:
     source: str
     outside: Test | None = None
     clash: Test | None = None
+    lift: Callable[[Effects], Mapping[str, object]] | None = None
 
 
 def _names(names: frozenset[str]) -> str:
@@ -122,5 +125,16 @@ RULES: Final = (
         consequence="the time that {outer} takes would be missing from what {inner} tells clients",
         source="W3C Server Timing",
         outside=lambda a, b: "the time" if a.measures and not b.measures else "",
+    ),
+    Rule(
+        id="corp-blocks-cors",
+        demand="what every origin may read is not kept from being embedded",
+        severity="warning",
+        consequence="{outer} lets pages of every origin read responses, but {inner} has browsers block {what} there: "
+        "<img>, <script>, <link> and <video> fail without the attribute crossorigin",
+        source="Fetch 3.7, cross-origin resource policy check",
+        # A list of origins is no such promise: CORP knows no list, and CORS requests pass it.
+        clash=lambda a, b: "what they embed" if a.shares and b.isolates else "",
+        lift=lambda b: b.isolates,
     ),
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet  # noqa: TC003 - dataclass fields are looked at at run time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from middleware.http.fields import is_token
@@ -26,6 +27,9 @@ class Effects:
         encodes_body: bool. It applies a content coding (RFC 9110 8.4). Default False.
         sets, reads: iterables of response field names. Those that it sets, and those that it decides by. Default none.
         provides, requires: iterables of environ keys. Those that it puts there, and those that it needs. Default none.
+        shares: bool. It lets pages of every origin read responses (Access-Control-Allow-Origin: *). Default False.
+        isolates: mapping option -> value. It has browsers block what pages of other origins embed
+            (Cross-Origin-Resource-Policy), until its option has that value. Default none.
         unique: bool, or str. One of a kind is enough; a str names the kind, True stands for the class. Default False.
 
     Errors: ConfigError for a value of another type.
@@ -40,13 +44,17 @@ class Effects:
     reads: AbstractSet[str] = frozenset()
     provides: AbstractSet[str] = frozenset()
     requires: AbstractSet[str] = frozenset()
+    shares: bool = False
+    isolates: Mapping[str, object] = field(default_factory=dict, hash=False)
     unique: bool | str = False
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")
-        for option in ("answers", "every_response", "measures", "rewrites_body", "encodes_body"):
+        for option in ("answers", "every_response", "measures", "rewrites_body", "encodes_body", "shares"):
             value = getattr(self, option)
             problems.check(isinstance(value, bool), option, "True or False", value)
+        isolates = problems.check(isinstance(self.isolates, Mapping), "isolates", "option -> value", self.isolates)
+        object.__setattr__(self, "isolates", dict(self.isolates if isolates else ()))
         problems.check(isinstance(self.unique, (bool, str)), "unique", "True or False, or a kind", self.unique)
         for option in ("sets", "reads"):
             names = _names(problems, option, getattr(self, option), is_token, "field names are tokens")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from middleware.wsgi.effects import Effects
@@ -126,6 +127,20 @@ class Middleware(metaclass=_Sealed):
         if not callable(predicate):
             raise TypeError(f"{self.name}.when: a predicate is a callable environ -> bool; got {predicate!r}")
         return self._changed(condition=predicate)
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy that is constructed with these options in place of its own, of the same name and condition.
+
+        What the layer holds for several requests is made anew. Errors: those of the constructor.
+        """
+        # An iterator has been exhausted: the layer keeps what it gave.
+        given = {
+            name: getattr(self, name, value) if isinstance(value, Iterator) else value
+            for name, value in self._given[1].items()
+        }
+        made: Self = type(self)(*self._positional, **{**given, **options})
+        named = {} if self.name == self._given_name else {"name": self.name}
+        return made._changed(app=self.app, condition=self.condition, **named)
 
     @property
     def options(self) -> dict[str, Any]:
