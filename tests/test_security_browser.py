@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
-from middleware import CSP, SecurityHeaders
+from middleware import CORS, CSP, SecurityHeaders, Stack
+from shapes import returning
 
 HASHED = "window.ran.push('hashed')"
 PAGE = """<!doctype html>
@@ -95,3 +98,31 @@ def test_another_site_cannot_frame_the_page(visit, serving, options):
     page, said = visit(serving(outside))
     assert [frame.title() for frame in page.frames if frame.url.startswith(framed)] == []
     assert any("frame" in text.lower() for text in said)
+
+
+EMBED = """async (url) => {
+    const image = new Image();
+    const shown = new Promise((resolve) => Object.assign(image, {
+        onload: () => resolve(true),
+        onerror: () => resolve(false),
+    }));
+    image.src = url;
+    return [await shown, await fetch(url).then((response) => response.status)];
+}"""
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==")
+
+
+def test_another_site_may_show_what_every_origin_may_read_once_the_fix_is_made(visit, serving):
+    """The finding says what a browser does; fetch(), which asks CORS, reads the image in any case."""
+
+    def picture(environ, start_response):
+        start_response("200 OK", [("Content-Type", "image/gif"), ("Content-Length", str(len(PIXEL)))])
+        return [PIXEL]
+
+    stack = Stack(SecurityHeaders(), CORS(allow_origins="*"))
+    [finding] = stack.check()
+    fixed = eval(finding.fix, {"stack": stack})  # noqa: S307 - the fix is an edit to type
+    page, _ = visit(f"{serving(returning([b''])[0])}/")
+    blocked = serving(stack.wrap(picture, waive=finding.rule))
+    assert page.evaluate(EMBED, f"{blocked}/") == [False, 200]
+    assert page.evaluate(EMBED, f"{serving(fixed.wrap(picture))}/") == [True, 200]

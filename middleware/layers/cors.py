@@ -46,16 +46,16 @@ class CORS(Middleware):
 
     Stands outside whatever answers requests, authentication above all: preflights carry no credentials. Stands inside
     layers whose headers belong on every response. Does nothing to the body, and keeps no request from the application
-    but preflights: the browser is who refuses. "*" opens responses to scripts alone: what <img> and the like may show
-    depends on Cross-Origin-Resource-Policy, and the order rules warn of one that blocks it. Without options it grants nothing. Where the application, or a layer
-    further in, has set Access-Control-Allow-Origin itself, its CORS headers stay as they are.
+    but preflights: the browser is who refuses. Without options it grants nothing. Where the application, or a layer
+    further in, has set Access-Control-Allow-Origin itself, its CORS headers stay as they are. What <img> and the like
+    may show depends on Cross-Origin-Resource-Policy; the order rules warn of one that blocks it beside "*".
 
     Options: those that take several values take any iterable of them, or a single value.
         allow_origins: origins, patterns, callables, or "*". Who may read: "*" is every origin, without credentials; an
-            origin is written as browsers send it, "https://app.example", "app://."; "https://*.app.example" is one or more labels;
-            a re.Pattern has to match all of it; of a callable (origin, environ) -> bool only True grants, and it
-            refuses if it raises (logged); "null" is for pages without an origin, sandboxed frames among them, which no
-            pattern and no callable grants. Default ().
+            origin is written as browsers send it, "https://app.example" or "app://."; "https://*.app.example" is one or
+            more labels; a re.Pattern has to match all of it; of a callable (origin, environ) -> bool only True grants,
+            and it refuses if it raises (logged); "null" is for pages without an origin, sandboxed frames among them,
+            which no pattern and no callable grants. Default ().
         allow_methods: methods, whose case counts, or "*". What they may ask by; "*" is any. Default GET, HEAD and POST.
         allow_headers: names of request headers, or "*". What they may send, Content-Type and Authorization too; "*" is
             any. Accept, Accept-Language and Content-Language always are allowed. Default ().
