@@ -499,7 +499,7 @@ def test_a_subclass_runs_and_a_layer_alone_does():
 
 
 async def awaited(origin, environ):
-    """A callable that nobody awaits."""
+    """A callable whose answer has to be awaited."""
 
 
 @pytest.mark.parametrize(
