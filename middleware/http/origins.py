@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LONGEST: Final = 320  # a scheme, "://", a host name of 253 (RFC 1035 2.3.4), a port
 _LABEL: Final = r"[a-z0-9_\-]{1,63}"
 _ADDRESS: Final = r"\[[0-9a-f:]+\]"
-# URL Standard 3.5: what the opaque-host parser leaves, printable ASCII without the forbidden host code points. Without a
-# comma too: servers join several Origin lines by it (RFC 9110 5.3).
+# URL Standard 3.5: what the opaque-host parser leaves, printable ASCII without the forbidden host code points. Nor is
+# there a comma, by which servers join several Origin lines (RFC 9110 5.3).
 _OPAQUE: Final = r"[!\"$-+\-.0-9;=A-Z_`a-z{}~]"
 # RFC 3986 3.1 and 3.2.2, and only what the URL Standard's serializer writes: no leading zero in a port. The origin of a
 # file is opaque (URL Standard 4.7).
