@@ -136,7 +136,7 @@ SITES = (
     Site(
         Stack(
             Timing(layers=True, on_complete=lambda measurement: None),
-            SecurityHeaders(preset="strict", csp={"script-src": [NONCE]}),
+            SecurityHeaders(preset="strict", corp="cross-origin", csp={"script-src": [NONCE]}),
             CORS(allow_origins="*", allow_methods="*", allow_headers="*", allow_private_network=True),
             Compress(minimum_size=0, etag="weak", not_acceptable="406"),
         ),

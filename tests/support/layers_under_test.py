@@ -149,7 +149,7 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "all-encoded": (
         [
             Timing(layers=True, on_complete=lambda m: None),
-            SecurityHeaders(),
+            SecurityHeaders(corp="cross-origin"),
             CORS(allow_origins="*"),
             Headers(set={"X-Set": "1"}),
             Compress(),
@@ -157,7 +157,13 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
         bytes,
     ),
     "all-heads-encoded": (
-        [Timing(), SecurityHeaders(), CORS(allow_origins="*"), Headers(set={"X-Set": "1"}), Compress()],
+        [
+            Timing(),
+            SecurityHeaders(corp="cross-origin"),
+            CORS(allow_origins="*"),
+            Headers(set={"X-Set": "1"}),
+            Compress(),
+        ],
         bytes,
     ),
 }
