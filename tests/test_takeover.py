@@ -1,7 +1,7 @@
-"""A connection that the application has taken over passes as it is: what server and client see is what they see without.
+"""A connection that the application has taken over passes as it is: server and client see what they see without layers.
 
 What servers put into environ, and how handlers end on them, is theirs: simple-websocket 1.1 (StopIteration on gunicorn,
-an empty list elsewhere), eventlet.websocket (an empty list), gevent-websocket (whatever the handler returns is ignored),
+an empty list elsewhere), eventlet.websocket (an empty list), gevent-websocket (what the handler returns is ignored),
 uWSGI (`return ""`), gunicorn's AsyncWorker (ALREADY_HANDLED, an object that is no iterable).
 """
 
@@ -67,7 +67,7 @@ def generator(*chunks):
 # how an application ends that had the connection
 ENDINGS = {
     "StopIteration": stops,
-    "list": lambda: [],
+    "list": list,
     "tuple": lambda: (),
     "list of an empty chunk": lambda: [b""],
     "text": lambda: "",
@@ -242,7 +242,7 @@ def test_what_on_close_raises_ends_no_other_layer(ending, caplog):
         try:
             ask(Stack(Fails(), Witness(seen=told)).wrap, "gunicorn", ending)
         except ValueError as raised:
-            assert ending == "generator"  # noqa: PT017 - it is raised there only
+            assert ending == "generator"
             assert str(raised) == "in on_close"  # noqa: PT017
     assert told == [("request", "GET"), ("close", None), None]
     assert len(caplog.records) == (ending != "generator")

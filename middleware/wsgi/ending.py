@@ -35,9 +35,10 @@ def answer_error(exchange: Exchange, error: BaseException) -> None:
             raise error  # noqa: TRY301 - the server expects it, and no layer is told of an error
         if not respond(exchange, error):
             raise error  # noqa: TRY301 - what is raised in respond ends the same way
-    except BaseException:
+    except BaseException as raised:
         del error  # Break the traceback reference cycle.
         _abandon(exchange)
+        _let_go(exchange.environ, raised)
         raise
 
 
@@ -49,8 +50,8 @@ def respond(exchange: Exchange, error: BaseException) -> bool:
         return False
     environ = exchange.environ
     logger.error("Exception on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), exc_info=error)
-    environ[EXCEPTION] = error
     _drop_source(exchange)
+    environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.reset(*_INTERNAL_SERVER_ERROR)
     exchange.transforms = ()
     if exchange.phase == PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
@@ -74,6 +75,7 @@ def close(exchange: Exchange) -> None:
         failed = _attempt(on_close, environ, told)
         failure = failure or failed
     exchange.error = exchange.exc_info = None
+    _let_go(environ, failure)
     if EXCEPTION in environ and not _told_later(exchange):
         _strip(environ[EXCEPTION])
     if failure is not None:
@@ -114,19 +116,32 @@ def _told_later(exchange: Exchange) -> bool:
     return False
 
 
+def _let_go(environ: Environ, raised: BaseException | None) -> None:
+    """Take an exception out of environ that the server gets, or gets with another: with its traceback."""
+    kept = environ.get(EXCEPTION)
+    if kept is not None and any(error is kept for error in _behind(raised)):
+        del environ[EXCEPTION]
+
+
 def _strip(kept: object) -> None:
     """Drop what leads from an exception in environ back to that: frames, and the object without an attribute."""
-    seen: set[int] = set()
-    found = [kept]
-    while found:
-        error = found.pop()
-        if isinstance(error, BaseException) and id(error) not in seen:
-            seen.add(id(error))
-            error.__traceback__ = None
-            if isinstance(error, AttributeError):
-                error.obj = None
+    for error in _behind(kept):
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None
+
+
+def _behind(error: object) -> list[BaseException]:
+    """An exception, and all that it was caused by, came after, or is a group of."""
+    found: dict[int, BaseException] = {}
+    ahead = [error]
+    while ahead:
+        error = ahead.pop()
+        if isinstance(error, BaseException) and id(error) not in found:
+            found[id(error)] = error
             grouped = getattr(error, "exceptions", ())
-            found += [error.__cause__, error.__context__, *(grouped if isinstance(grouped, tuple) else ())]
+            ahead += [error.__cause__, error.__context__, *(grouped if isinstance(grouped, tuple) else ())]
+    return [*found.values()]
 
 
 def _holds(layer: Layer, environ: Environ) -> bool:
