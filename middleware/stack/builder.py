@@ -148,9 +148,11 @@ class Stack:
 
         Options:
             on_error: "respond" or "raise". By "respond" an Exception before the head of the response is out is logged
-                (logger "middleware"), kept as environ["middleware.exception"] and answered by a plain 500 that passes
-                through every layer; later it is raised, so that the client sees the truncation. By "raise" it is raised
-                at once. Default "respond".
+                (logger "middleware"), kept as environ["middleware.exception"] (until the response is closed with its
+                traceback) and answered by a plain 500 that passes through every layer; later it is raised, so that the
+                client sees the truncation. By "raise" it is raised at once. A WebSocket connection that the application
+                has taken over is left alone: StopIteration, or neither head nor body, is no error there. Default
+                "respond".
             waive: iterable of ids of rules, or one. Rules that are broken knowingly. Default none.
 
         Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each warning; ConfigError for a bad
