@@ -1,6 +1,6 @@
 """WebSocket echoes behind every layer, and servers that hand their connection to the application.
 
-`python sockets.py NAME` serves them. Each request that is over is told on stdout, as on_close and teardown hooks see it.
+`python sockets.py NAME` serves them, and tells on stdout how each request ended for on_close and for teardown hooks.
 """
 
 from __future__ import annotations
