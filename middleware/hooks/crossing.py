@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.finishing import finish
@@ -14,6 +14,7 @@ from middleware.hooks.teardown import passages_of
 from middleware.wsgi.body import is_file
 from middleware.wsgi.ending import EXCEPTION
 from middleware.wsgi.held import Settled
+from middleware.wsgi.takeover import TakenOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -77,11 +78,17 @@ class Crossing(ABC, Generic[P]):
         token = CURRENT.set(passage)
         try:
             return self._sent(passage, self._reply(passage))
+        except TakenOver as taken:
+            _drop(passage)
+            left, stopped = taken.body, taken.stopped
         except BaseException:
             _drop(passage)
             raise
         finally:
             CURRENT.reset(token)
+        if stopped:
+            raise StopIteration
+        return cast("Iterable[bytes]", left)
 
     # -- what a dialect says -------------------------------------------------------------------------------------
 

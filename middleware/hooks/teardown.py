@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.hooks.context import bound
 from middleware.hooks.registry import named
 from middleware.wsgi.held import close
+from middleware.wsgi.takeover import ends_takeover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,7 +62,7 @@ def early(app: Application, owner: object) -> Application:
             body = app(environ, start_response)
         except BaseException as error:
             with suppress(BaseException):  # logged; the first error is the one to be raised
-                tear_down(owner, environ, error)
+                tear_down(owner, environ, None if ends_takeover(environ, error) else error)
             raise
         try:
             tear_down(owner, environ, None)

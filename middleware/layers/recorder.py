@@ -110,6 +110,15 @@ class Recorder:
             yield name, max(further - came + went - back, 0.0), None
 
 
+class Running:
+    """The recorders of one Timing in one request, innermost last: there are several where it stands around itself."""
+
+    __slots__ = ("recorders",)
+
+    def __init__(self, recorders: list[Recorder]) -> None:
+        self.recorders = recorders
+
+
 def recorders(clock: Callable[[], float]) -> type[Recorder]:
     """What makes the recorders of one Timing."""
     return type("Recorder", (Recorder,), {"__slots__": (), "clock": staticmethod(clock)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.http.server_timing import MetricLines, metric
-from middleware.layers.recorder import SAID, Measurement, Recorder, recorders, running
+from middleware.layers.recorder import SAID, Measurement, Recorder, Running, recorders, running
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
@@ -116,7 +116,8 @@ class Timing(Middleware):
             recorder.more()
             recorder.outer = next(iter(outers), None)
             key = f"{KEY}.{id(self)}"
-            environ[key] = [*running(environ.get(key, ())), recorder]
+            before: Running | None = environ.get(key)
+            environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add the header."""
@@ -168,7 +169,7 @@ class Timing(Middleware):
         """Report the request, now that it is over."""
         if self.on_complete is None:
             return
-        recorder: Recorder = environ[f"{KEY}.{id(self)}"].pop()
+        recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
         measurement = Measurement(
             environ.get("REQUEST_METHOD", ""),
             environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
@@ -226,9 +227,9 @@ class _Probe(Middleware):
         self._note(environ, "out")
 
     def _note(self, environ: Environ, way: str) -> None:
-        recorders: list[Recorder] | None = environ.get(self.key)
-        if recorders:  # none: the Timing has a condition that does not hold
-            recorders[-1].marks[self.index, way] = self.clock()
+        running: Running | None = environ.get(self.key)
+        if running is not None and running.recorders:  # none: the Timing has a condition that does not hold
+            running.recorders[-1].marks[self.index, way] = self.clock()
 
 
 def _probed(layers: Sequence[Middleware], key: str, clock: Callable[[], float]) -> Iterable[Middleware]:

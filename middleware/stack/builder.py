@@ -9,6 +9,7 @@ from middleware.stack.external import External
 from middleware.stack.order import OrderError, OrderWarning, arranged, findings
 from middleware.stack.printed import chain
 from middleware.stack.rules import RULES, Finding
+from middleware.wsgi.effects import keep_effects
 from middleware.wsgi.errors import ConfigError
 from middleware.wsgi.middleware import Middleware
 from middleware.wsgi.pipeline import pipeline
@@ -147,9 +148,11 @@ class Stack:
 
         Options:
             on_error: "respond" or "raise". By "respond" an Exception before the head of the response is out is logged
-                (logger "middleware"), kept as environ["middleware.exception"] and answered by a plain 500 that passes
-                through every layer; later it is raised, so that the client sees the truncation. By "raise" it is raised
-                at once. Default "respond".
+                (logger "middleware"), kept as environ["middleware.exception"] (until the response is closed with its
+                traceback) and answered by a plain 500 that passes through every layer; later it is raised, so that the
+                client sees the truncation. By "raise" it is raised at once. A WebSocket connection that the application
+                has taken over is left alone: StopIteration, or neither head nor body, is no error there. Default
+                "respond".
             waive: iterable of ids of rules, or one. Rules that are broken knowingly. Default none.
 
         Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each warning; ConfigError for a bad
@@ -159,19 +162,14 @@ class Stack:
             raise TypeError(f"Stack.wrap: a WSGI application is a callable (environ, start_response); got {app!r}")
         if on_error not in ("respond", "raise"):
             raise ConfigError(f'Stack.wrap: on_error: "respond" or "raise"; got {on_error!r}')
-        self._enforce(_waived(waive))
+        _enforce(self.check(), _waived(waive))
         if not self._layers:
             return cast("Wrapped", app)
-        named = [layer.named(name) for layer, name in zip(self._layers, self.names, strict=True)]
+        pairs = zip(self._layers, self.names, strict=True)
+        named = [keep_effects(layer, layer.named(name)) for layer, name in pairs]
         run = cast("Wrapped", _assemble(app, built(named), respond=on_error == "respond"))
         run.app, run.stack = app, self
         return run
-
-    def _enforce(self, waived: frozenset[str]) -> None:
-        found = [finding for finding in self.check() if finding.rule not in waived]
-        _refuse([finding for finding in found if finding.severity == "error"])
-        for each in found:
-            warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=3)
 
     # -- finding a place -----------------------------------------------------------------------------------------
 
@@ -241,6 +239,13 @@ def _is_of(layer: Middleware, kind: object) -> bool:
     if isinstance(layer, External) and layer.factory == kind:
         return True
     return isinstance(kind, type) and isinstance(layer, kind)
+
+
+def _enforce(found: Iterable[Finding], waived: frozenset[str]) -> None:
+    found = [finding for finding in found if finding.rule not in waived]
+    _refuse([finding for finding in found if finding.severity == "error"])
+    for each in found:
+        warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=3)
 
 
 def _refuse(errors: Sequence[Finding]) -> None:

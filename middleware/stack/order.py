@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain, combinations, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.stack.match import disjoint
 from middleware.stack.rules import RULES, Finding, Rule
+from middleware.wsgi.effects import declared_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,16 +45,17 @@ class Demand(NamedTuple):
 
 def effects_of(layer: Middleware) -> Effects:
     """What the layer declares; one that is unique without naming its kind is of the kind of its class."""
-    effects = layer.declared()
+    effects = declared_by(layer)
     return replace(effects, unique=type(layer).__name__) if effects.unique is True else effects
 
 
 def demands(layers: Sequence[Middleware]) -> list[Demand]:
     """Every demand of the rules on the positions of these layers."""
+    facts = [effects_of(layer) for layer in layers]
     return [
         Demand(rule, outer, inner, what)
         for rule, outer, inner in _pairs(layers)
-        if rule.outside is not None and (what := rule.outside(effects_of(layers[outer]), effects_of(layers[inner])))
+        if rule.outside is not None and (what := rule.outside(facts[outer], facts[inner]))
     ]
 
 
@@ -87,10 +89,11 @@ def _misplaced(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[F
 
 
 def _clashing(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
+    facts = [effects_of(layer) for layer in layers]
     for rule, one, other in _pairs(layers):
         if rule.clash is None or (rule.lift is None and one > other):
             continue
-        what = rule.clash(effects_of(layers[one]), effects_of(layers[other]))
+        what = rule.clash(facts[one], facts[other])
         if what:
             pair = names[min(one, other)], names[max(one, other)]
             message = rule.consequence.format(outer=names[one], inner=names[other], what=what)
@@ -128,20 +131,57 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
 def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
     """The most layers that can keep their order: no two of them are demanded the other way round, by whatever steps."""
     swapped = _swapped(further_in)
-    involved = sorted(frozenset().union(*swapped), reverse=True)
-    leaving = next(moved for moved in _subsets(involved) if all(not moved.isdisjoint(pair) for pair in swapped))
-    return sorted(further_in.keys() - leaving)
+    return sorted(further_in.keys() - _leaving(swapped))
 
 
-def _subsets(indices: Sequence[int]) -> Iterator[set[int]]:
-    """All of them, the smallest first."""
-    sizes = range(len(indices) + 1)
-    return map(set, chain.from_iterable(combinations(indices, size) for size in sizes))
+def _leaving(swapped: dict[int, set[int]]) -> set[int]:
+    """The fewest layers of which one is in every swapped pair; of several such sets, the one furthest in.
+
+    This is a minimum vertex cover, which takes exponential time in general but not here: if a has to pass b, and b has
+    to pass c, then a has to pass c. "Has to pass" is a partial order, so that by the theorems of Dilworth and Kőnig
+    the cover has as many members as a maximum matching between the layers as they pass and as they are passed. A layer
+    is a member of a smallest cover if the matching of what remains without that layer is smaller by one.
+    """
+    matched = _matching(swapped, {})
+    leaving: set[int] = set()
+    for index in sorted(swapped.keys() | frozenset().union(*swapped.values()), reverse=True):
+        without = {late: early - {index} for late, early in swapped.items() if late != index}
+        kept = {early: late for early, late in matched.items() if index not in (early, late)}
+        rest = _matching(without, kept)
+        if len(rest) < len(matched):
+            leaving.add(index)
+            swapped, matched = without, rest
+    return leaving
 
 
-def _swapped(further_in: dict[int, set[int]]) -> set[frozenset[int]]:
-    """The pairs of layers that stand the wrong way round."""
-    return {frozenset((early, late)) for late in further_in for early in _reachable(further_in, late) if early < late}
+def _matching(swapped: dict[int, set[int]], matched: dict[int, int]) -> dict[int, int]:
+    """Extend a matching, kept as {early: late}, until it is a maximum one (by augmenting paths)."""
+    for late in swapped.keys() - matched.values():
+        _augment(late, swapped, matched)
+    return matched
+
+
+def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -> None:
+    """Match one more, breadth first: others may have to be matched differently for that."""
+    came_from: dict[int, int] = {}
+    ahead = [late]
+    for free in ahead:
+        for early in swapped[free] - came_from.keys():
+            came_from[early] = free
+            if early in matched:
+                ahead.append(matched[early])
+                continue
+            partners = {other: end for end, other in matched.items()}
+            end: int | None = early
+            while end is not None:
+                other = came_from[end]
+                matched[end], end = other, partners.get(other)
+            return
+
+
+def _swapped(further_in: dict[int, set[int]]) -> dict[int, set[int]]:
+    """The layers that stand outside of one which has to stand outside of them, by whatever steps."""
+    return {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
 
 
 def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from middleware.wsgi.ending import close, respond
+from middleware.wsgi.ending import close, leave, respond
 from middleware.wsgi.exchange import NEW, PASSED
+from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,6 +60,9 @@ class Body:
     def _begin(self, chunk: bytes | None) -> bytes | None:
         """Begin a response whose head has waited for the first chunk, or came no earlier than with it."""
         if self.exchange.phase == NEW:
+            if not chunk and may_be_taken_over(self.exchange.environ):
+                self.exchange.sent = None  # no one counts
+                return chunk
             happened = "ended" if chunk is None else "yielded"
             raise RuntimeError(f"the application {happened} before it called start_response (PEP 3333)")
         self.exchange.begin()
@@ -104,9 +108,11 @@ def begun(exchange: Exchange, iterable: Iterable[bytes]) -> Body:
 
 def deliver(exchange: Exchange) -> Iterable[bytes]:
     """Choose what the server gets, once the application has returned."""
-    body = exchange.body
-    if body is None or isinstance(body, (bytes, str)):
-        raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
+    body = cast("Iterable[bytes]", exchange.body)
+    if exchange.phase == NEW and leaves_nothing(exchange.environ, body):
+        leave(exchange)
+        return body
+    _check(body)
     if exchange.phase == NEW:
         return _late(exchange, body)
     if exchange.mute:
@@ -116,16 +122,22 @@ def deliver(exchange: Exchange) -> Iterable[bytes]:
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
 
 
+def _check(body: object) -> None:
+    if body is None or isinstance(body, (bytes, str)):
+        raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
+
+
 def _nothing(exchange: Exchange) -> Iterable[bytes]:
     """No content, in one empty chunk of an iterator: where there is none, or a list, servers add a Content-Length."""
-    watched = exchange.plan.closers or hasattr(exchange.source, "close")
+    watched = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
     return Body(exchange, None) if watched else iter((b"",))
 
 
 def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
     source = exchange.source
     replaced = body is not source and type(source) is not list and hasattr(source, "close")
-    return SizedBody(exchange, body) if replaced or exchange.plan.closers else body
+    failed = exchange.error is not None  # released at the end
+    return SizedBody(exchange, body) if replaced or failed or exchange.plan.closers else body
 
 
 def _late(exchange: Exchange, body: Iterable[bytes]) -> Body:

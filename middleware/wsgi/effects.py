@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from middleware.http.fields import is_token
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from middleware.wsgi.middleware import Middleware
+
+_KNOWN: Final = "_effects_declared"
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,25 @@ class Effects:
             names = _names(problems, option, getattr(self, option), _is_key, "environ keys are str")
             object.__setattr__(self, option, frozenset(names))
         problems.done()
+
+
+def declared_by(layer: Middleware) -> Effects:
+    """The effects of an instance. `declared()` is called once: a layer is immutable, and rules compare every pair."""
+    known: Effects | None = layer.__dict__.get(_KNOWN)
+    if known is None:
+        known = layer.__dict__[_KNOWN] = layer.declared()
+    return known
+
+
+def forget_effects(copy: Middleware) -> None:
+    """Have a changed copy declare its own effects, which may follow from what was changed."""
+    copy.__dict__.pop(_KNOWN, None)
+
+
+def keep_effects(layer: Middleware, copy: Middleware) -> Middleware:
+    """The copy, with the effects of the layer that it was made of."""
+    copy.__dict__[_KNOWN] = declared_by(layer)
+    return copy
 
 
 def _names(

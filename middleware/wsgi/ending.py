@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from middleware.wsgi.exchange import PASSED, SENT, Exchange
+from middleware.wsgi.held import Held
+from middleware.wsgi.takeover import ends_takeover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +29,16 @@ logger = logging.getLogger("middleware")
 def answer_error(exchange: Exchange, error: BaseException) -> None:
     """Answer an error by a response; where that is not wanted or too late, everything is over, and it is raised."""
     try:
+        if ends_takeover(exchange.environ, error):
+            exchange.prepare()
+            exchange.sent = None
+            raise error  # noqa: TRY301 - the server expects it, and no layer is told of an error
         if not respond(exchange, error):
             raise error  # noqa: TRY301 - what is raised in respond ends the same way
-    except BaseException:
-        del error  # it leads back to this frame
+    except BaseException as raised:
+        del error  # Break the traceback reference cycle.
         _abandon(exchange)
+        _let_go(exchange.environ, raised)
         raise
 
 
@@ -42,14 +50,17 @@ def respond(exchange: Exchange, error: BaseException) -> bool:
         return False
     environ = exchange.environ
     logger.error("Exception on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), exc_info=error)
-    environ[EXCEPTION] = error
     _drop_source(exchange)
+    environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.reset(*_INTERNAL_SERVER_ERROR)
     exchange.transforms = ()
     if exchange.phase == PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
         exchange.exc_info = (type(error), error, error.__traceback__)
     unmet = [layer.on_response for layer in exchange.plan.unmet if layer.on_response and _holds(layer, environ)]
-    exchange.begin_again((*unmet, *exchange.plan.responders))
+    try:
+        exchange.begin_again((*unmet, *exchange.plan.responders))
+    finally:
+        del error  # Break the traceback reference cycle: a server that has sent its head raises this error again.
     return True
 
 
@@ -63,12 +74,26 @@ def close(exchange: Exchange) -> None:
     for on_close in exchange.plan.closers:
         failed = _attempt(on_close, environ, told)
         failure = failure or failed
-    exchange.error = None
+    exchange.error = exchange.exc_info = None
+    _let_go(environ, failure)
+    if EXCEPTION in environ and not _told_later(exchange):
+        _strip(environ[EXCEPTION])
     if failure is not None:
         try:
             raise failure
         finally:
-            failure = failed = told = None  # they lead back to this frame
+            failure = failed = told = None  # Break the traceback reference cycle.
+
+
+def leave(exchange: Exchange) -> None:
+    """Tell every layer, once, that the application has taken the connection over and is through with it."""
+    exchange.sent = exchange.source = None  # no one counts, and the server closes what it gets
+    try:
+        close(exchange)
+    except Exception:
+        logger.exception("on_close failed after the end of a connection that was taken over")
+    finally:
+        exchange.plan = replace(exchange.plan, closers=())
 
 
 def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
@@ -76,8 +101,47 @@ def _attempt(function: Callable[..., object], *arguments: object) -> BaseExcepti
     try:
         function(*arguments)
     except BaseException as error:  # noqa: BLE001 - close() raises it
+        arguments = ()  # Break the traceback reference cycle: it may be an argument that was raised.
         return error
     return None
+
+
+def _told_later(exchange: Exchange) -> bool:
+    """Whether layers of an outer pass have their on_close still to come, and may report the traceback."""
+    server: object = exchange.server
+    while isinstance(outer := getattr(server, "__self__", None), (Exchange, Held)):
+        if isinstance(outer, Exchange) and outer.plan.closers:
+            return True
+        server = outer.server
+    return False
+
+
+def _let_go(environ: Environ, raised: BaseException | None) -> None:
+    """Take an exception out of environ that the server gets, or gets with another: with its traceback."""
+    kept = environ.get(EXCEPTION)
+    if kept is not None and any(error is kept for error in _behind(raised)):
+        del environ[EXCEPTION]
+
+
+def _strip(kept: object) -> None:
+    """Drop what leads from an exception in environ back to that: frames, and the object without an attribute."""
+    for error in _behind(kept):
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None
+
+
+def _behind(error: object) -> list[BaseException]:
+    """An exception, and all that it was caused by, came after, or is a group of."""
+    found: dict[int, BaseException] = {}
+    ahead = [error]
+    while ahead:
+        error = ahead.pop()
+        if isinstance(error, BaseException) and id(error) not in found:
+            found[id(error)] = error
+            grouped = getattr(error, "exceptions", ())
+            ahead += [error.__cause__, error.__context__, *(grouped if isinstance(grouped, tuple) else ())]
+    return [*found.values()]
 
 
 def _holds(layer: Layer, environ: Environ) -> bool:

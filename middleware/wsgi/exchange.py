@@ -79,7 +79,10 @@ class Exchange(Response):
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
         """Be start_response (PEP 3333 "The start_response() Callable"): keep the head until there is a body."""
         if self.phase or exc_info is not None:
-            return self._restart(status, headers, exc_info)
+            try:
+                return self._restart(status, headers, exc_info)
+            finally:
+                exc_info = None  # Break the traceback reference cycle.
         self.phase = KEPT
         self.status = status
         self.lines = [*headers]  # a copy: PEP 3333 lets the application keep its own
@@ -111,9 +114,12 @@ class Exchange(Response):
             raise AssertionError("start_response was called again without exc_info (PEP 3333)")
         self.prepare()
         if self.phase == SENT and exc_info[1] is not None:
-            raise exc_info[1].with_traceback(exc_info[2])
+            try:
+                raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # Break the traceback reference cycle.
         self.reset(status, headers, self.body)
-        self.exc_info = exc_info
+        self.exc_info, exc_info = exc_info, None
         if self.phase < PASSED:
             self.phase = STARTED
             self.left, self.held = iter(self.plan.responders), None
@@ -219,7 +225,7 @@ class Exchange(Response):
         try:
             self._write = self.server(status, self.lines, exc_info) if exc_info else self.server(status, self.lines)
         finally:
-            exc_info = None  # it leads back to this frame
+            exc_info = None  # Break the traceback reference cycle.
         return self
 
     def _content_length(self) -> None:
@@ -265,7 +271,10 @@ class HeadExchange(Exchange):
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
         """The shortest way: an ordinary head goes through the layers and on to the server at once."""
         if self.phase or exc_info is not None:
-            return self._restart(status, headers, exc_info)
+            try:
+                return self._restart(status, headers, exc_info)
+            finally:
+                exc_info = None  # Break the traceback reference cycle.
         self.phase = STARTED
         self.status = status
         self.lines = [*headers]

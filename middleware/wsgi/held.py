@@ -10,6 +10,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from middleware.wsgi.takeover import TakenOver, leaves_nothing, may_be_taken_over
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,6 +31,7 @@ class Held:
 
     Attributes:
         environ: that of the request.
+        server: the start_response that was given.
         status, lines: the head that the application gave last; an empty status until it has given one.
         body: what it returned, once it has.
         given_error: the exception that it gave with its head (PEP 3333, exc_info), or None.
@@ -48,7 +51,7 @@ class Held:
 
     def __init__(self, environ: Environ, server: StartResponse) -> None:
         self.environ = environ
-        self._server = server
+        self.server = server
 
     def settle(self) -> Settled:
         """Decide about a head whose body cannot be had: it goes out by write(), or is iterated already."""
@@ -59,11 +62,22 @@ class Held:
 
     def call(self, app: Application) -> None:
         """Call the application, and take as much of its body as it takes to get a head."""
-        self.body = body = app(self.environ, self.start_response)
+        self.body = body = self._returned(app)
         if body is None or isinstance(body, (bytes, str)):
             raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
         if not self.status:
             self.body = self._begun(body)
+
+    def _returned(self, app: Application) -> Iterable[bytes]:
+        try:
+            body = app(self.environ, self.start_response)
+        except StopIteration:
+            if may_be_taken_over(self.environ):
+                raise TakenOver(stopped=True) from None
+            raise
+        if not self.status and leaves_nothing(self.environ, body):
+            raise TakenOver(body)
+        return body
 
     def _begun(self, body: Iterable[bytes]) -> Iterable[bytes]:
         if isinstance(body, (list, tuple)):
@@ -71,6 +85,9 @@ class Held:
         iterator = iter(body)
         first = [chunk for chunk in (next(iterator, None),) if chunk is not None]
         if not self.status:
+            if leaves_nothing(self.environ, first):
+                self.body = None
+                raise TakenOver(Begun(chain(first, iterator), body))
             happened = "yielded" if first else "ended"
             raise RuntimeError(f"the application {happened} before it called start_response (PEP 3333)")
         return Begun(chain(first, iterator), body)
@@ -78,12 +95,15 @@ class Held:
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
         """Take a head from the application (PEP 3333, the start_response callable)."""
         again = self.status != ""
-        if again:
-            self._replace(exc_info)
+        try:
+            if again:
+                self._replace(exc_info)
+            if exc_info is not None:
+                self.given_error, self._exc_info = exc_info[1], exc_info
+        finally:
+            exc_info = None  # Break the traceback reference cycle.
         self.status = status
         self.lines = [*headers]  # a copy: PEP 3333 lets the application keep its own
-        if exc_info is not None:
-            self.given_error, self._exc_info = exc_info[1], exc_info
         if self.passed:
             self.pass_on(self.settle())
         elif again:
@@ -94,7 +114,10 @@ class Held:
         if exc_info is None:
             raise AssertionError("start_response was called again without exc_info (PEP 3333)")
         if self._sent and exc_info[1] is not None:
-            raise exc_info[1].with_traceback(exc_info[2])
+            try:
+                raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # Break the traceback reference cycle.
 
     def write(self, data: bytes) -> None:
         """Send this before what the iterable has (PEP 3333, the write callable)."""
@@ -111,9 +134,9 @@ class Held:
         exc_info, self._exc_info, self.given_error = self._exc_info, None, None
         try:
             head = settled.status, settled.lines
-            self._write = self._server(*head, exc_info) if exc_info else self._server(*head)
+            self._write = self.server(*head, exc_info) if exc_info else self.server(*head)
         finally:
-            exc_info = None  # it leads back to this frame
+            exc_info = None  # Break the traceback reference cycle.
 
     def sends(self, chunk: bytes) -> None:
         """Note that this goes out: too late for another head, once there is content."""

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from middleware.wsgi.effects import Effects
+from middleware.wsgi.effects import Effects, declared_by, forget_effects
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 
@@ -95,7 +95,7 @@ class Middleware(metaclass=_Sealed):
         return layers
 
     def declared(self) -> Effects:
-        """The effects of this very instance."""
+        """The effects of this very instance. Called once for an instance: what it returns does not change."""
         return self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
@@ -155,7 +155,7 @@ class Middleware(metaclass=_Sealed):
 
     def layer(self) -> Layer:
         """What the pipeline runs: only the methods that the class overrides."""
-        effects = self.declared()
+        effects = declared_by(self)
         return Layer(
             self.condition,
             self.on_request if _overrides(self, "on_request") else None,
@@ -200,6 +200,7 @@ class Middleware(metaclass=_Sealed):
     def _changed(self, **attributes: Any) -> Self:
         changed = object.__new__(type(self))
         changed.__dict__.update(self.__dict__, **attributes)
+        forget_effects(changed)
         changed._bind()
         return changed
 
