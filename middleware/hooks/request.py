@@ -14,8 +14,9 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
+from middleware.hooks.forms import Limits, percented
 from middleware.hooks.instead import REQUEST, Missing, missing
-from middleware.hooks.request_body import RequestBody, percented
+from middleware.hooks.request_body import RequestBody
 from middleware.hooks.request_cookies import Cookies
 
 if TYPE_CHECKING:
@@ -49,10 +50,18 @@ class Request(RequestBody):
     view_args: dict[str, Any] = {}  # noqa: RUF012 - each instance has its own
 
     @classmethod
-    def of(cls, environ: Environ, path: tuple[str, str], view_args: dict[str, Any] | None) -> Request:
-        """The request whose SCRIPT_NAME and PATH_INFO came as `path`."""
+    def of(
+        cls,
+        environ: Environ,
+        path: tuple[str, str],
+        view_args: dict[str, Any] | None,
+        limits: Limits,
+        *,
+        handed_over: bool,
+    ) -> Request:
+        """The request whose SCRIPT_NAME and PATH_INFO came as `path`, before or after the application was called."""
         self = cls(environ)
-        self.__dict__.update(_path=path, view_args=view_args or {})
+        self.__dict__.update(_path=path, view_args=view_args or {}, _handed_over=handed_over, **limits._asdict())
         return self
 
     def __init__(self, environ: Environ, **options: Any) -> None:
