@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT, Exchange
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def respond(exchange: Exchange, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.phase == SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    logger.error("Exception on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), exc_info=error)
+    method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+    logger.error("Exception on %s %s", escaped(method), escaped(path), exc_info=error)
     environ[EXCEPTION] = error
     _drop_source(exchange)
     exchange.reset(*_INTERNAL_SERVER_ERROR)
