@@ -528,8 +528,8 @@ SHADOWS = {
 SAID = {
     "old": "`import multipart` finds {}, which belongs to python-multipart or is too old",
     "new, and multipart": "{{'a': '1'}}",
-    "new, without multipart": "`import multipart` finds nothing to do so",
-    "nothing": "`import multipart` finds nothing to do so",
+    "new, without multipart": "`import multipart` fails",
+    "nothing": "`import multipart` fails",
 }
 
 

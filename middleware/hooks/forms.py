@@ -197,7 +197,7 @@ def _library() -> Any:
     try:
         import multipart as library
     except (ImportError, Warning) as error:  # python-multipart warns of its former name where there is no other
-        raise ImportError(_MISSING.format("finds nothing to do so")) from error
+        raise ImportError(_MISSING.format("fails")) from error
     if not hasattr(library, "PushMultipartParser"):
         found = getattr(library, "__file__", None)
         raise ImportError(_MISSING.format(f"finds {found}, which belongs to python-multipart or is too old"))
