@@ -14,6 +14,8 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
+from webob.request import BaseRequest
+
 from middleware.hooks.forms import Limits, percented
 from middleware.hooks.instead import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ
 
 _BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
+
+
+def _field(name: str) -> property:
+    """A field as WebOb parses it; None if it is malformed, as in Flask."""
+    found: Any = getattr(BaseRequest, name)
+
+    def get(self: Any) -> Any:
+        try:
+            return found.fget(self)
+        except (ValueError, OverflowError):
+            return None
+
+    return property(get, found.fset, found.fdel)
 
 
 class UserAgent(str):
@@ -188,6 +203,11 @@ class Request(RequestBody):
         except ValueError:
             return None
         return Authorization("basic", username, password) if colon else None
+
+    date = _field("date")
+    if_modified_since = _field("if_modified_since")
+    if_unmodified_since = _field("if_unmodified_since")
+    max_forwards = _field("max_forwards")
 
     @property
     def origin(self) -> str | None:
