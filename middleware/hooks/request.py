@@ -30,7 +30,7 @@ _BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
 def _field(name: str) -> property:
-    """A field as WebOb parses it; None if it is malformed, as in Flask."""
+    """A field as WebOb parses it; None if it is malformed."""
     found: Any = getattr(BaseRequest, name)
 
     def get(self: Any) -> Any:
