@@ -14,7 +14,18 @@ WIDTH = 100
 # The interface between a layer and the pipeline, which is told of with Middleware alone.
 INTERFACE = {"on_request", "on_response", "on_close", "on_build", "declared", "describe"}
 # What is called from within the package alone, or said above.
-WITHIN = {"layer", "around", "dispatcher", "of", "become", "taking_over", "kept", "rewind", "make_body_seekable"} | {
+WITHIN = {
+    "layer",
+    "around",
+    "dispatcher",
+    "of",
+    "become",
+    "taking_over",
+    "hand_over",
+    "kept",
+    "rewind",
+    "make_body_seekable",
+} | {
     *("more", "own", "layers", "running")  # of a Recorder
 }
 COMPARING = {"excludes", "implied_by"}

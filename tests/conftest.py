@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from waitress.server import create_server
 
+import middleware.hooks  # noqa: F401 - imports WebOb, without the warning of cgi, before the tests and Pyramid do
+
 pytest_plugins = ["pytester"]  # runs a pytest in a test
 
 settings.register_profile("patient", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

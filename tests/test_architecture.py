@@ -124,7 +124,12 @@ MAY_IMPORT = {
     "middleware": ("middleware",),  # as types only, which has a test of its own
 }
 # Third-party packages that one part alone imports.
-ONLY_IN = {"pytest": "middleware.testing", "waitress": "middleware.cli", "webob": "middleware.hooks"}
+ONLY_IN = {
+    "pytest": "middleware.testing",
+    "waitress": "middleware.cli",
+    "multipart": "middleware.hooks",
+    "webob": "middleware.hooks",
+}
 
 
 def imports(*, of: str = "") -> Iterator[tuple[Module, Import, str]]:
@@ -390,7 +395,7 @@ def test_no_file_is_named_for_having_no_subject():
 
 # -- what an import costs --------------------------------------------------------------------------------------------
 
-HEAVY = {"brotli", "compression", "isal", "waitress", "webob", "zlib_ng", "zstandard"}
+HEAVY = {"brotli", "compression", "isal", "multipart", "waitress", "webob", "zlib_ng", "zstandard"}
 
 
 def fresh(program: str) -> list[str]:

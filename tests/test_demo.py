@@ -11,6 +11,7 @@ import sys
 import threading
 from types import SimpleNamespace
 from typing import NamedTuple
+from urllib.parse import unquote, urlencode
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -241,7 +242,8 @@ def test_the_stream_comes_whole_and_without_a_length(port):
 
 
 @pytest.mark.parametrize(
-    ("query", "pause"), [("", 0.5), ("pause=0", 0), ("pause=2", 2), ("pause=99", 5), ("pause=-1", 0), ("pause=x", 0.5)]
+    ("query", "pause"),
+    [("", 0.5), ("pause=0", 0), ("pause=2", 2), ("pause=0.25", 0.25), ("pause=5", 5), ("x=9", 0.5)],
 )
 def test_a_line_of_the_stream_is_there_before_the_next_is_waited_for(monkeypatch, query, pause):
     naps = []
@@ -252,6 +254,17 @@ def test_a_line_of_the_stream_is_there_before_the_next_is_waited_for(monkeypatch
     assert naps == []
     assert next(body) == b"line 2 of 5\n"
     assert naps == [pause]
+
+
+@pytest.mark.parametrize(
+    "pause",
+    ["nan", "inf", "-inf", "-1", "-0.0", "1e999", "1e2", "5.1", "9" * 5000, "x", "", "1_0", "%d9%a3", "1\n"],
+)
+def test_a_pause_that_is_no_number_of_seconds_from_0_to_5_is_a_400(pause):
+    heads = []
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/stream", "QUERY_STRING": urlencode({"pause": unquote(pause)})}
+    body = demo.application(environ, lambda status, headers, exc_info=None: heads.append(status))
+    assert (heads, b"".join(body)) == (["400 Bad Request"], b"pause is a number of seconds from 0 to 5.\n")
 
 
 def test_head_has_the_headers_of_get(port):

@@ -36,7 +36,7 @@ STACKS = {
     "a nonce": lambda: Stack(SecurityHeaders(csp=f"script-src {NONCE}")),
     "all": lambda: Stack(
         Timing(layers=True, on_complete=lambda measured: None),
-        SecurityHeaders(preset="strict"),
+        SecurityHeaders(preset="strict", corp="cross-origin"),
         CORS(allow_origins="*"),
         Headers(set={"X-Set": "1"}),
         Compress(minimum_size=0),

@@ -185,6 +185,32 @@ def test_the_same_as_in_flask(asked, name):
         assert outcome(Request, asked, keys) == outcome(flask.Request, asked, keys) or (asked, name) in FLASK_DIFFERS
 
 
+MALFORMED = [
+    "",
+    "x",
+    "Mon, 01 Jan 99999 00:00:00 GMT",
+    "Mon, 01 Jan 999999999999999999 00:00:00 GMT",
+    "9" * 5000,
+    "\xff",
+]
+
+
+@pytest.mark.parametrize("value", MALFORMED)
+@pytest.mark.parametrize("name", ["date", "if_modified_since", "if_unmodified_since", "max_forwards"])
+def test_a_malformed_field_is_none(name, value):
+    keys = {f"HTTP_{name.upper()}": value}
+    assert outcome(Request, f"r.{name}", keys) is None
+    assert outcome(flask.Request, f"r.{name}", keys) in (None, OverflowError)
+
+
+def test_a_field_is_set_in_the_environ():
+    made = Request(environ())
+    made.max_forwards = 3
+    assert (made.max_forwards, made.environ["HTTP_MAX_FORWARDS"]) == (3, "3")
+    del made.max_forwards
+    assert "HTTP_MAX_FORWARDS" not in made.environ
+
+
 WEBOB = [
     ("r.GET['a']", "1"),
     ("r.path_info", "/x"),

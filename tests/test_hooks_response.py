@@ -356,3 +356,39 @@ def test_reading_a_body_that_fails_closes_it():
     with pytest.raises(Exception, match="in the body"):
         Response(body).get_data()
     assert body.closed == 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"HTTP_RANGE": "bytes=-"},
+        {"HTTP_RANGE": "bytes=--1"},
+        {"HTTP_RANGE": f"bytes={'9' * 5000}-"},
+        {"HTTP_RANGE": f"bytes=0-{'9' * 5000}"},
+        {"HTTP_RANGE": "bytes=" + " " * 60_000},
+        {"HTTP_RANGE": "bytes= 0-1"},
+        {"HTTP_RANGE": "lines=0-1"},
+        {"HTTP_RANGE": ""},
+        {"HTTP_IF_MODIFIED_SINCE": "Mon, 01 Jan 99999 00:00:00 GMT"},
+        {"HTTP_IF_MODIFIED_SINCE": "Mon, 01 Jan 999999999999999999 00:00:00 GMT"},
+        {"HTTP_IF_RANGE": "Mon, 01 Jan 99999 00:00:00 GMT", "HTTP_RANGE": "bytes=0-1"},
+    ],
+    ids=repr,
+)
+def test_a_malformed_condition_or_range_is_ignored(fields):
+    response = Response(
+        b"0123456789", headers={"Last-Modified": "Fri, 20 Nov 2026 12:00:00 GMT", "Content-Length": "10"}
+    )
+    response.make_conditional(environ("/", **fields))
+    assert (response.status_code, b"".join(response.response)) == (200, b"0123456789")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "sent"),
+    [("0-1", 206, b"01"), ("8-", 206, b"89"), ("-1", 206, b"9"), ("10-", 416, None), ("0-0, 5-6", 206, b"0")],
+)
+def test_a_range_is_sent(asked, status, sent):
+    response = Response(b"0123456789", headers={"Content-Length": "10"})
+    response.make_conditional(environ("/", HTTP_RANGE=f"Bytes={asked}"))
+    assert response.status_code == status
+    assert sent in (None, b"".join(response.response))

@@ -378,7 +378,7 @@ def closing(app):
 
 
 def of(*layers):
-    return lambda app: Stack(*layers).wrap(app, waive=("measure-outermost", "set-inside-read"))
+    return lambda app: Stack(*layers).wrap(app, waive=("corp-blocks-cors", "measure-outermost", "set-inside-read"))
 
 
 SET = Headers(set={"X-Set": "1"})

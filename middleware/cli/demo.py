@@ -5,7 +5,9 @@ As a chain: `python -m middleware show middleware.cli.demo:stack`.
 
 from __future__ import annotations
 
+import re
 import time
+from math import inf
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _STEPS: Final = 5
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+_LONGEST: Final = 5.0  # seconds between two lines
 
 # Outermost first. A layer more is a line more: the page shows whatever stands here.
 stack = Stack(
@@ -74,16 +78,20 @@ def _error(*_: object) -> Iterable[bytes]:
 
 
 def _stream(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Lines that come one by one; `?pause=0` takes the seconds between them."""
+    """Lines that come one by one; `?pause=` takes the seconds between them, from 0 to 5."""
+    pause = _pause(environ)
+    if pause is None:
+        start_response("400 Bad Request", [_TEXT])
+        return [b"pause is a number of seconds from 0 to 5.\n"]
     start_response("200 OK", [_TEXT])
-    return _lines(_pause(environ))
+    return _lines(pause)
 
 
-def _pause(environ: Environ) -> float:
-    try:
-        return min(max(float(parse_qs(environ.get("QUERY_STRING", ""))["pause"][0]), 0.0), 5.0)
-    except (KeyError, ValueError):
-        return 0.5
+def _pause(environ: Environ) -> float | None:
+    """The seconds between two lines; None for what is no such number."""
+    given = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True).get("pause", ["0.5"])[0]
+    pause = float(given) if _NUMBER.fullmatch(given) else inf
+    return pause if pause <= _LONGEST else None
 
 
 def _lines(pause: float) -> Iterator[bytes]:

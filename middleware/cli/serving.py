@@ -6,6 +6,7 @@ loop goes on until every response has gone out.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from math import inf
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from middleware.cli.errors import CommandError
 from middleware.cli.listening import url
 from middleware.cli.signals import Stop
+from middleware.wsgi.escaped import escaped
 
 if TYPE_CHECKING:
     import socket
@@ -57,10 +59,17 @@ def run(
 def _server(app: Application, listener: socket.socket, adjustments: dict[str, Any]) -> Any:
     from waitress.server import create_server
 
+    logging.getLogger("waitress").addFilter(_printable)
     try:
         return create_server(app, sockets=[listener], ident=None, **adjustments)
     except ValueError as error:
         raise CommandError(f"waitress does not take this: {error}") from None
+
+
+def _printable(record: logging.LogRecord) -> bool:
+    """Escape what a request put into a log line of waitress: the path of one that failed."""
+    record.msg, record.args = escaped(record.getMessage()), ()
+    return True
 
 
 def _step(server: Any, seconds: float) -> None:

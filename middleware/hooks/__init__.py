@@ -9,6 +9,12 @@ it is called, and in its body while that is iterated.
 
 from __future__ import annotations
 
+import warnings
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
+    import webob  # noqa: F401 - before all that import it: on Python 3.11 and 3.12 it warns of its own import of cgi
+
 from middleware.hooks.context import after_this_request, g, has_request_context, request
 from middleware.hooks.context_layer import ContextHooks
 from middleware.hooks.contextual import HTTPRequestContext

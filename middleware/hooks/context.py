@@ -40,6 +40,7 @@ class Context(Held):
         after_this: the functions of `after_this_request`.
         error: the exception that nobody handled, for teardown.
         registry: whose hooks these are.
+        handed_over: bool. Whether the application has been called.
         author: the function whose return value is the response, for messages.
     """
 
@@ -48,6 +49,7 @@ class Context(Held):
     error: BaseException | None = None
     author: object = None
     view_args: dict[str, Any] | None = None
+    handed_over: bool = False
     after_this: list[Callable[[Response], Response]] | tuple[()] = ()
     _names: Namespace | None = None
     _request: Request | None = None
@@ -69,13 +71,16 @@ class Context(Held):
         """The request, made when it is first looked at."""
         request = self._request
         if request is None:
-            request = self._request = Request.of(self.environ, self.path, self.view_args)
+            limits, handed_over = self.registry.limits, self.handed_over
+            request = Request.of(self.environ, self.path, self.view_args, limits, handed_over=handed_over)
+            self._request = request
         return request
 
-    def rewind(self) -> None:
-        """Leave the request body whole, if somebody has read it."""
+    def hand_over(self) -> None:
+        """Leave the request body whole for the application, which is called next."""
+        self.handed_over = True
         if self._request is not None:
-            self._request.rewind()
+            self._request.hand_over()
 
 
 CURRENT: Final[ContextVar[Context | None]] = ContextVar("middleware.hooks", default=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from middleware.hooks.contextual import ContextDispatcher
 from middleware.hooks.crossing import Policy
 from middleware.hooks.entrance import Hooked
+from middleware.hooks.forms import Limits
 from middleware.hooks.levels import F, Levels
 from middleware.hooks.registry import Registry
 from middleware.wsgi.errors import Problems
@@ -66,19 +67,35 @@ class ContextHooks(ContextRegistering, Hooked):
     Options:
         propagate_exceptions: bool. Whether an exception that stands for no response is raised instead of becoming a
             500. Default False.
+        max_content_length: int in bytes, or None. A body over this size is a 413 where a hook reads it. Default None:
+            no limit.
+        max_form_memory_size: int in bytes, or None. A field of a multipart form over this size is a 413 where a hook
+            reads the form; files are kept on disk. Default 500,000.
+        max_form_parts: int, or None. A multipart form of more parts is a 413 where a hook reads it. Default 1,000.
 
     Errors: ConfigError for other values; AssertionError for a function registered after the first request.
     Source: Kyoukai 2.2, "Request Hooks".
     """
 
-    def __init__(self, app: Application | None = None, /, *, propagate_exceptions: bool = False) -> None:
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        propagate_exceptions: bool = False,
+        max_content_length: int | None = None,
+        max_form_memory_size: int | None = 500_000,
+        max_form_parts: int | None = 1000,
+    ) -> None:
         super().__init__(app)
         problems = Problems("ContextHooks")
         rule = "True or False"
         problems.check(isinstance(propagate_exceptions, bool), "propagate_exceptions", rule, propagate_exceptions)
+        limits = Limits(max_content_length, max_form_memory_size, max_form_parts).check(problems)
         problems.done()
         self.propagate_exceptions = propagate_exceptions
-        self._registry = Registry("outward")
+        self.max_content_length, self.max_form_memory_size, self.max_form_parts = limits
+        self._registry = Registry("outward", limits)
         self._scope = self._registry.root
 
     def dispatcher(self, app: Application) -> ContextDispatcher:

@@ -31,6 +31,7 @@ from middleware.hooks.registry import named
 from middleware.hooks.streaming import Stream
 from middleware.hooks.wrapped import Wrapped, wrapped
 from middleware.wsgi.ending import EXCEPTION
+from middleware.wsgi.escaped import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -165,7 +166,7 @@ class ContextDispatcher(Crossing[Contextual]):
             raise error
         who = "The application" if passage.author is None else f"The hook {named(passage.author)}"
         method = passage.environ.get("REQUEST_METHOD")
-        logger.error("%s failed on %s [%s]", who, passage.path[1], method, exc_info=error)
+        logger.error("%s failed on %s [%s]", who, escaped(passage.path[1]), escaped(method), exc_info=error)
         return converted(InternalServerError(original_exception=error), "")
 
     def _sent(self, passage: Contextual, reply: Response | Contextual) -> Iterable[bytes]:

@@ -112,7 +112,7 @@ class Crossing(ABC, Generic[P]):
 
     def _call(self, passage: P) -> None:
         """Call the application; its body is iterated in the context of the request."""
-        passage.rewind()
+        passage.hand_over()
         passage.call(self._app)
         body = passage.body
         if body is not None and not as_it_is(passage.environ, body):

@@ -33,6 +33,7 @@ from middleware.hooks.errors import ERRORS, InternalServerError, is_response, st
 from middleware.hooks.registry import named
 from middleware.hooks.response import Response
 from middleware.wsgi.ending import EXCEPTION
+from middleware.wsgi.escaped import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,8 +135,8 @@ class Dispatcher(Crossing[Passage]):
         self._note(passage, error)
         if passage.passed or self._policy.propagate:
             raise error
-        environ = passage.environ
-        logger.error("Exception on %s [%s]", passage.path[1], environ.get("REQUEST_METHOD"), exc_info=error)
+        method = passage.environ.get("REQUEST_METHOD")
+        logger.error("Exception on %s [%s]", escaped(passage.path[1]), escaped(method), exc_info=error)
         wrapped = InternalServerError(original_exception=error)
         handler = passage.plan.handler(wrapped)
         value = wrapped if handler is None else _by(passage, handler, wrapped)

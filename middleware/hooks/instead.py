@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 _HEADER: Final = "use response.headers[{!r}]"
 _OWN: Final = "use webob.Request(request.environ).{}, whose type is WebOb's"
 _ROUTED: Final = "the application has routed the request by itself; use request.path, or a scope or route of Hooks"
-_FORM: Final = "forms are parsed by WebOb"
+_FORM: Final = "use request.form and request.files"
 
 REQUEST: Final = {
     "accept_charsets": _OWN.format("accept_charset"),
@@ -25,6 +25,7 @@ REQUEST: Final = {
     "close": "the request needs no closing",
     "content_encoding": "use request.headers.get('Content-Encoding')",
     "content_md5": "use request.headers.get('Content-MD5')",
+    "decode": "forms and queries are read as UTF-8",
     "endpoint": _ROUTED,
     "form_data_parser_class": _FORM,
     "from_values": "use Request.blank(path)",
@@ -36,9 +37,6 @@ REQUEST: Final = {
     "is_multithread": "use request.environ['wsgi.multithread']",
     "is_run_once": "use request.environ['wsgi.run_once']",
     "make_form_data_parser": _FORM,
-    "max_content_length": "compare request.content_length in a before_request hook and abort(413)",
-    "max_form_memory_size": "compare request.content_length in a before_request hook and abort(413)",
-    "max_form_parts": "compare request.content_length in a before_request hook and abort(413)",
     "on_json_loading_failed": "use request.get_json(silent=True)",
     "pragma": "use request.headers.get('Pragma')",
     "range": _OWN.format("range"),

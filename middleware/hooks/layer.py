@@ -9,6 +9,7 @@ from middleware.hooks.context import bound
 from middleware.hooks.crossing import Passage, Policy
 from middleware.hooks.dispatch import Dispatcher
 from middleware.hooks.entrance import Hooked
+from middleware.hooks.forms import Limits
 from middleware.hooks.registering import Registering
 from middleware.hooks.registry import Registry
 from middleware.hooks.teardown import end
@@ -44,6 +45,11 @@ class Hooks(Registering, Hooked):
             500. Default False.
         statuses: bool. Whether errorhandlers for codes also get responses of the application with these. Default
             False: exceptions only, as in Flask.
+        max_content_length: int in bytes, or None. A body over this size is a 413 where a hook reads it; the
+            application, which is not called then, has limits of its own. Default None: no limit.
+        max_form_memory_size: int in bytes, or None. A field of a multipart form over this size is a 413 where a hook
+            reads the form; files are kept on disk. Default 500,000.
+        max_form_parts: int, or None. A multipart form of more parts is a 413 where a hook reads it. Default 1,000.
 
     Errors: ConfigError for other values; AssertionError for a function registered after the first request.
     Source: Flask 3.1.
@@ -60,6 +66,9 @@ class Hooks(Registering, Hooked):
         teardown: Literal["close", "flask"] = "close",
         propagate_exceptions: bool = False,
         statuses: bool = False,
+        max_content_length: int | None = None,
+        max_form_memory_size: int | None = 500_000,
+        max_form_parts: int | None = 1000,
     ) -> None:
         super().__init__(app)
         problems = Problems("Hooks")
@@ -68,10 +77,12 @@ class Hooks(Registering, Hooked):
         problems.check(teardown in moments, "teardown", '"close" or "flask"', teardown)
         for option, value in (("propagate_exceptions", propagate_exceptions), ("statuses", statuses)):
             problems.check(isinstance(value, bool), option, "True or False", value)
+        limits = Limits(max_content_length, max_form_memory_size, max_form_parts).check(problems)
         problems.done()
         self.after_order, self.teardown = after_order, teardown
         self.propagate_exceptions, self.statuses = propagate_exceptions, statuses
-        self._registry = Registry(after_order)
+        self.max_content_length, self.max_form_memory_size, self.max_form_parts = limits
+        self._registry = Registry(after_order, limits)
         self._late = teardown == "close"
         self._scope = self._registry.root
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.hooks.context import Context
+    from middleware.hooks.forms import Limits
     from middleware.hooks.places import Match, Place
     from middleware.wsgi.types import Environ
 
@@ -81,7 +82,8 @@ def _nearest(handlers: dict[type, Hook] | None, kind: type) -> Hook | None:
 class Registry:
     """The scopes of one Hooks or ContextHooks object, which all of its copies share."""
 
-    def __init__(self, after_order: str) -> None:
+    def __init__(self, after_order: str, limits: Limits) -> None:
+        self.limits = limits
         self.root = Scope()
         self._scopes = [self.root]
         self._after_order = _AFTER_ORDERS[after_order]

@@ -14,8 +14,11 @@ from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
+from webob.request import BaseRequest
+
+from middleware.hooks.forms import Limits, percented
 from middleware.hooks.instead import REQUEST, Missing, missing
-from middleware.hooks.request_body import RequestBody, percented
+from middleware.hooks.request_body import RequestBody
 from middleware.hooks.request_cookies import Cookies
 
 if TYPE_CHECKING:
@@ -24,6 +27,19 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ
 
 _BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
+
+
+def _field(name: str) -> property:
+    """A field as WebOb parses it; None if it is malformed."""
+    found: Any = getattr(BaseRequest, name)
+
+    def get(self: Any) -> Any:
+        try:
+            return found.fget(self)
+        except (ValueError, OverflowError):
+            return None
+
+    return property(get, found.fset, found.fdel)
 
 
 class UserAgent(str):
@@ -49,10 +65,18 @@ class Request(RequestBody):
     view_args: dict[str, Any] = {}  # noqa: RUF012 - each instance has its own
 
     @classmethod
-    def of(cls, environ: Environ, path: tuple[str, str], view_args: dict[str, Any] | None) -> Request:
-        """The request whose SCRIPT_NAME and PATH_INFO came as `path`."""
+    def of(
+        cls,
+        environ: Environ,
+        path: tuple[str, str],
+        view_args: dict[str, Any] | None,
+        limits: Limits,
+        *,
+        handed_over: bool,
+    ) -> Request:
+        """The request whose SCRIPT_NAME and PATH_INFO came as `path`, before or after the application was called."""
         self = cls(environ)
-        self.__dict__.update(_path=path, view_args=view_args or {})
+        self.__dict__.update(_path=path, view_args=view_args or {}, _handed_over=handed_over, **limits._asdict())
         return self
 
     def __init__(self, environ: Environ, **options: Any) -> None:
@@ -179,6 +203,11 @@ class Request(RequestBody):
         except ValueError:
             return None
         return Authorization("basic", username, password) if colon else None
+
+    date = _field("date")
+    if_modified_since = _field("if_modified_since")
+    if_unmodified_since = _field("if_unmodified_since")
+    max_forwards = _field("max_forwards")
 
     @property
     def origin(self) -> str | None:

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from json import loads
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
+from typing import Any, Final
 
-from webob.request import BaseRequest, DisconnectionError
+from webob.multidict import MultiDict as WebObMultiDict
+from webob.request import BaseRequest
 
 from middleware.hooks.errors import abort
+from middleware.hooks.forms import MULTIPART, URLENCODED, FileStorage, Limits, multipart, urlencoded
+from middleware.hooks.parameters import parameters
+from middleware.hooks.request_input import ClientDisconnected, keep
 from middleware.hooks.values import MultiDict
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _WebOb: Any = BaseRequest  # the one that keeps no attributes in the environ; its types allow no other meanings
-_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-_CHARSET: Final = re.compile(r";[ \t]*charset=[^;]*", re.IGNORECASE)
-_BROKEN: Final = re.compile("[\udc80-\udcff]")  # bytes that are no UTF-8, as surrogateescape keeps them
-
-
-class Spool:
-    """A temporary file that is closed when nobody has it any more."""
-
-    def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115 - closed below
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._file)
-
-    def __del__(self) -> None:
-        self._file.close()
-
-
-class _Plain(_WebOb):
-    def make_tempfile(self) -> Spool:
-        return Spool()
+_FORMS: Final = (URLENCODED, MULTIPART)
 
 
 class RequestBody(_WebOb):
     """WebOb's request, with Flask's names for all that is in its body."""
 
     _kept: Any = None
-    _form: tuple[MultiDict[str], MultiDict[Any]] | None = None
+    _form: tuple[list[tuple[str, Any]], MultiDict[str], MultiDict[FileStorage]] | None = None
     _unread: bool = False  # it says that it is a form, and cannot be read as one
+    _handed_over: bool = False  # the application has been called, and may have read the body
+    max_content_length: int | None = Limits().max_content_length
+    max_form_memory_size: int | None = Limits().max_form_memory_size
+    max_form_parts: int | None = Limits().max_form_parts
 
     @property
     def args(self) -> MultiDict[str]:
         """The query as names and values."""
-        return MultiDict(_read(self.environ.get("QUERY_STRING", "").encode("latin-1")))
+        return MultiDict(urlencoded(self.environ.get("QUERY_STRING", "").encode("latin-1")))
 
     GET = args
 
@@ -71,13 +50,7 @@ class RequestBody(_WebOb):
     @property
     def mimetype_params(self) -> dict[str, str]:
         """The parameters of the media type."""
-        pairs = [part.partition("=") for part in (self.content_type or "").split(";")[1:]]
-        return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
-
-    @property
-    def _plain(self) -> Any:
-        """The same request without Flask's meanings, which WebOb's own code does not expect."""
-        return _Plain(self.environ)
+        return parameters(self.content_type or "")
 
     def make_body_seekable(self) -> None:
         """Keep the body, and go to its start.
@@ -87,32 +60,46 @@ class RequestBody(_WebOb):
         self.kept().seek(0)
 
     def kept(self) -> Any:
-        """The body as a file, which takes the place of wsgi.input."""
+        """The body as a file, which takes the place of wsgi.input.
+
+        Errors: a 400 where the client left before its end, a 413 over `max_content_length`; RuntimeError where the
+        application was called before, which may have read it.
+        """
         if self._kept is None:
             try:
-                self._plain.make_body_seekable()
-            except DisconnectionError:
+                self._kept = keep(self.environ, self.max_content_length)
+            except ClientDisconnected:
+                if not self._handed_over:
+                    raise
                 rule = "a before_request hook that reads it keeps it"
                 raise RuntimeError(f"the request body is not there any more, or the client has left: {rule}") from None
-            self._kept = self.environ["wsgi.input"]
-            self._forget()
         return self._kept
 
+    def hand_over(self) -> None:
+        """Leave the body whole for the application, which is called next."""
+        self._handed_over = True
+        self.rewind()
+
     def rewind(self) -> None:
-        """Leave the body whole for the application, if somebody has read it."""
+        """Go to the start of the body, if somebody has read it."""
         if self._kept is not None:
             self._kept.seek(0)
-
-    def _forget(self) -> None:
-        """Take out what WebOb notes of a wsgi.input: it does not hold for who puts another in its place."""
-        for key in ("webob.is_body_seekable", "webob._parsed_post_vars"):
-            self.environ.pop(key, None)
 
     @property
     def stream(self) -> Any:
         """The body as a file, at its start."""
         self.make_body_seekable()
         return self._kept
+
+    @property
+    def body_file(self) -> Any:
+        """The body as a file, at its start. Set, for the application too."""
+        return self.stream
+
+    @body_file.setter
+    def body_file(self, file: Any) -> None:
+        _WebOb(self.environ).body_file = file
+        self._renew()
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
         """The body as bytes, or as the text that they are in UTF-8.
@@ -141,24 +128,33 @@ class RequestBody(_WebOb):
 
     @body.setter
     def body(self, data: bytes) -> None:
-        self._plain.body = data
-        self._forget()
+        _WebOb(self.environ).body = data
+        self._renew()
+
+    def _renew(self) -> None:
+        """Read anew what has been set, of which WebOb's notes do not hold for who puts another wsgi.input there."""
+        for key in ("webob.is_body_seekable", "webob._parsed_post_vars"):
+            self.environ.pop(key, None)
         self._form = self._kept = None
         self._unread = False
 
     @property
     def POST(self) -> Any:  # noqa: N802 - WebOb's name
         """The form as WebOb's own dict; empty for other media types."""
-        return self._webobs(self.method)
+        return WebObMultiDict(self._parsed()[0])
 
-    def _parsed(self) -> tuple[MultiDict[str], MultiDict[Any]]:
-        """The fields and the files of a form."""
+    def _parsed(self) -> tuple[list[tuple[str, Any]], MultiDict[str], MultiDict[FileStorage]]:
+        """All that is in a form, its fields, and its files; as in Flask nothing if it cannot be read as one."""
         if self._form is None:
-            pairs = self._pairs() if self.mimetype in _FORMS else []
-            self._form = (
-                MultiDict((name, value) for name, value in pairs if isinstance(value, str)),
-                MultiDict((name, value) for name, value in pairs if not isinstance(value, (str, bytes))),
-            )
+            try:
+                pairs = self._pairs()
+            except ValueError:
+                pairs = []
+            finally:
+                self.rewind()
+            fields = MultiDict((name, value) for name, value in pairs if isinstance(value, str))
+            files = MultiDict((name, value) for name, value in pairs if isinstance(value, FileStorage))
+            self._form = pairs, fields, files
         return self._form
 
     def _is_read(self) -> bool:
@@ -167,34 +163,32 @@ class RequestBody(_WebOb):
         return not self._unread
 
     def _pairs(self) -> list[tuple[str, Any]]:
-        """All that is in a form; as in Flask nothing if it is no UTF-8, or has no boundary that can be one."""
-        if self.mimetype == _FORMS[0]:
-            data = self.get_data()
-            return _read(data) if _is_utf8(data) else []
-        try:
-            return list(self._webobs("POST").items())
-        except ValueError:
-            self.rewind()
-            self._unread = True
+        if self.mimetype == URLENCODED:
+            return [*urlencoded(self.get_data(), "strict")]
+        boundary = self.mimetype_params.get("boundary", "") if self.mimetype == MULTIPART else ""
+        self._unread = not boundary.isascii() or not boundary
+        if self._unread:
             return []
-
-    def _webobs(self, method: str) -> Any:
-        """The form as WebOb parses it, which takes it for UTF-8. The environ that WebOb takes notes in is a copy."""
-        seekable = {"wsgi.input": self.kept(), "webob.is_body_seekable": True}
-        kind = _CHARSET.sub("", self.content_type or "")  # WebOb raises for another than UTF-8
-        form = _Plain({**self.environ, **seekable, "REQUEST_METHOD": method, "CONTENT_TYPE": kind}).POST
-        self.rewind()
-        return form
+        limits = Limits(self.max_content_length, self.max_form_memory_size, self.max_form_parts)
+        return multipart(self.stream, boundary.encode(), limits)
 
     @property
     def form(self) -> MultiDict[str]:
-        """The fields of a form, of any method."""
-        return self._parsed()[0]
+        """The fields of a form, of any method.
+
+        Errors: a 413 for more than `max_form_parts` parts, a field over `max_form_memory_size` bytes, or lines of a
+        part that are too many or too long (8 of 4 KiB); ImportError where another module takes the place of the
+        library that reads multipart forms.
+        """
+        return self._parsed()[1]
 
     @property
-    def files(self) -> MultiDict[Any]:
-        """The files of a form, each with `.filename`, `.file`, `.type` and `.value`."""
-        return self._parsed()[1]
+    def files(self) -> MultiDict[FileStorage]:
+        """The files of a form, each with `.filename`, `.stream`, `.save()`, `.read()`, `.content_type`, as in Flask.
+
+        Errors: those of `form`.
+        """
+        return self._parsed()[2]
 
     @property
     def values(self) -> MultiDict[str]:
@@ -217,28 +211,8 @@ class RequestBody(_WebOb):
             return None if silent else abort(415, "The request has no JSON: its Content-Type says something else.")
         try:
             return loads(self.get_data())
-        except ValueError:
+        except (ValueError, RecursionError):
             return None if silent else abort(400, "The request has a body that is not the JSON it says it is.")
 
     json = property(get_json)
     json_body = json
-
-
-def _read(query: bytes) -> list[tuple[str, Any]]:
-    """The names and values of a query, or of a form that is like one."""
-    text = query.decode("utf-8", "surrogateescape")
-    found = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
-    return [(percented(name), percented(value)) for name, value in found]
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def percented(text: str) -> str:
-    """The text with each byte that is no UTF-8 as %XX."""
-    return _BROKEN.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)

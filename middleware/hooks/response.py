@@ -9,7 +9,9 @@ an AttributeError, on assignment too, and so is one whose two meanings cannot bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 Body: TypeAlias = "Iterable[bytes] | Iterable[str] | bytes | bytearray | str"
 _PHRASES: Final = {str(int(status)): status.phrase.upper() for status in HTTPStatus}
+# Ranges that WebOb reads in linear time; others are ignored (RFC 9110 14.2). It sends the first of several.
+_RANGE: Final = re.compile("bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})(?:,.*)?", re.IGNORECASE | re.DOTALL)
 _WebOb: Any = webob.Response  # whose types do not allow other meanings
 
 
@@ -242,7 +246,10 @@ class Response(Coded, ResponseFields, _WebOb):
             self._status, self._headerlist = status, lines
 
         plain = _WebOb(status=self._status, headerlist=self.headers.items(), app_iter=self._app_iter)
-        self._app_iter = plain.conditional_response_app(environ, start)
+        if "HTTP_RANGE" in environ and not _RANGE.fullmatch(environ["HTTP_RANGE"]):
+            environ = {key: value for key, value in environ.items() if key != "HTTP_RANGE"}
+        with suppress(ValueError, OverflowError):  # a date that is none: the condition is ignored (RFC 9110 13.1.3)
+            self._app_iter = plain.conditional_response_app(environ, start)
         self.location = location  # WebOb makes it absolute
         return self
 

@@ -17,6 +17,7 @@ from middleware.layers import grants
 from middleware.layers.sharing import PREFLIGHT, TIMING, Decision, finishing
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import Problems
+from middleware.wsgi.escaped import escaped
 from middleware.wsgi.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ def _says_yes(asked: Callable[..., object], origin: str, environ: Environ) -> bo
     try:
         return asked(origin, environ) is True
     except Exception:
-        logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", origin, asked)
+        logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), asked)
         return False
 
 

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT, Exchange
 from middleware.wsgi.held import Held
 from middleware.wsgi.takeover import ends_takeover
@@ -49,7 +50,8 @@ def respond(exchange: Exchange, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.phase == SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    logger.error("Exception on %s %s", environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"), exc_info=error)
+    method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+    logger.error("Exception on %s %s", escaped(method), escaped(path), exc_info=error)
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.reset(*_INTERNAL_SERVER_ERROR)
