@@ -71,8 +71,10 @@ class Compress(Middleware):
             unknown length do, and those with a Content-Length do not. Default "auto".
         etag: "suffix" or "weak". By "suffix" a strong "x" is "x-gzip" on the encoded response, and the application
             finds "x" again in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work; by "weak" it is
-            W/"x", which If-Match never matches. An If-Range with a suffix, or with a date where a coding is negotiated,
-            makes the request a full one: an encoded response has no ranges. Default "suffix".
+            W/"x", which If-Match never matches. A condition that ties a Range to an encoded response makes the request
+            a full one, since an encoded response has no ranges: If-Range, If-Match or If with such a tag, and, while a
+            coding is negotiated, with a weak tag or a date, If-Unmodified-Since, and a lock token in If. A tag that is
+            no entity tag, such as `abc`, is left out of encoded responses. Default "suffix".
         backend: "auto", "isal", "zlib-ng" or "zlib". What encodes gzip; "auto" is the first that is installed. Default
             "auto".
         not_acceptable: "identity" or "406". What a client gets that refuses identity and every coding: identity all the

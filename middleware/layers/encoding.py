@@ -80,6 +80,7 @@ class Encoding:
             "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_RANGE" in environ
+            or "HTTP_IF_UNMODIFIED_SINCE" in environ
             or "HTTP_IF" in environ
         ):
             environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
@@ -151,7 +152,7 @@ class Encoding:
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response["ETag"] = self._known_tag(environ, fields["etag"], request)
+            response["ETag"] = self._known_tag(environ, code, fields["etag"], request)
         if code in _OF_A_200:
             whole = {name: value for name, value in fields.items() if name != "content-range"}
             self._say_as_a_200(environ, response, whole, request)
@@ -165,9 +166,9 @@ class Encoding:
             _drop(response, _OF_IDENTITY)  # RFC 9111 3.2: what the client has, and would update, is encoded
         _vary(response, response.names())
 
-    def _known_tag(self, environ: Environ, tag: str, request: Choice) -> str:
+    def _known_tag(self, environ: Environ, code: str, tag: str, request: Choice) -> str:
         if self.suffix:
-            return suffix_known(tag, request, SUFFIXES)
+            return suffix_known(environ, code, tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _would_match(self, fields: Known) -> bool:
