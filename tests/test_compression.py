@@ -50,6 +50,11 @@ WAYS = {
     "conditional": lambda app, **options: Gzip(**options).when(match.path("/")).wrap(app),
     "subclass": lambda app, **options: Subclass(app, **options),
 }
+SIZED = {"list": lambda data: [data], "lists": lambda data: [data[:9], b"", data[9:]], "tuple": lambda data: (data,)}
+STREAMS = {
+    "generator": lambda data: (chunk for chunk in (data[:50], b"", data[50:])),
+    "file": lambda data: FileWrapper(io.BytesIO(data), 64),
+}
 every_way = pytest.mark.parametrize("way", WAYS)
 every_coding = pytest.mark.parametrize("coding", CODINGS)
 
@@ -104,6 +109,8 @@ LEFT_ALONE = [
     ("200 OK", "text/plain", [("Cache-Control", "no-transform")], False),
     ("200 OK", "text/plain", [("Cache-Control", "public"), ("cache-control", "NO-Transform, max-age=1")], False),
     ("200 OK", "text/plain", [("Cache-Control", "no-transform"), ("Vary", "Cookie")], False),
+    ("200 OK", "text/plain", [("X-Sendfile", "/a"), ("Vary", "Cookie"), ("ETag", '"x"')], False),
+    ("304 Not Modified", "text/plain", [("X-Accel-Redirect", "/a"), ("ETag", '"x"')], False),
     ("200 OK", None, [], False),
     ("200 OK", "image/png", [("Digest", "sha-256=AA")], False),
     ("200 OK", "text", [], False),
@@ -130,6 +137,24 @@ def test_what_is_left_alone(way, accept, row):
     assert (answer.status, answer.body) == (status, b"".join(body))
     if way != "watched":
         assert answer.result is body or not body
+
+
+@every_way
+@pytest.mark.parametrize("form", [*SIZED, *STREAMS])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("X-Sendfile", "x-sendfile2", "X-SENDFILE-TEMPORARY", "X-Accel-Redirect", "X-LIGHTTPD-send-file"),
+        *("X-LIGHTTPD-send-tempfile", "X-LiteSpeed-Location", "X-Reproxy-URL", "X-REPROXY-FILE", "X-Reproxy-Service"),
+    ],
+)
+def test_what_the_server_in_front_replaces_is_left_alone(way, form, method, name):
+    """Whatever it is, it is not sent, and what is sent instead must not be taken for encoded."""
+    body = {**SIZED, **STREAMS}[form]
+    answer = get(WAYS[way](answering(lambda _: body(TEXT), (name, "/a"))), "gzip, identity;q=0", method=method)
+    assert fields(answer, "x-out", "server-timing", "content-length") == sorted([PLAIN, (name, "/a")])
+    assert answer.body == (TEXT if method == "GET" else b"")
 
 
 @every_way
@@ -206,12 +231,6 @@ def test_a_directive_is_one_of_the_list(value, found):
 
 
 # -- size ------------------------------------------------------------------------------------------------------------
-
-SIZED = {"list": lambda data: [data], "lists": lambda data: [data[:9], b"", data[9:]], "tuple": lambda data: (data,)}
-STREAMS = {
-    "generator": lambda data: (chunk for chunk in (data[:50], b"", data[50:])),
-    "file": lambda data: FileWrapper(io.BytesIO(data), 64),
-}
 
 
 @every_way

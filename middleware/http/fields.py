@@ -39,6 +39,22 @@ HOP_BY_HOP: Final = frozenset(
 )
 # What is told of the bytes of one coding of the content: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
+# By what an application has the server in front of it send another body instead: Apache and others (mod_xsendfile),
+# nginx and Caddy, lighttpd, LiteSpeed, Perlbal, H2O and mod_reproxy
+HANDED_OVER: Final = frozenset(
+    (
+        "x-accel-redirect",
+        "x-lighttpd-send-file",
+        "x-lighttpd-send-tempfile",
+        "x-litespeed-location",
+        "x-reproxy-file",
+        "x-reproxy-service",
+        "x-reproxy-url",
+        "x-sendfile",
+        "x-sendfile-temporary",
+        "x-sendfile2",
+    )
+)
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
 # Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
 _folded: dict[str, str] = {}

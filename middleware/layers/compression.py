@@ -48,7 +48,9 @@ class Compress(Middleware):
     Stands innermost, next to the application: layers that rewrite the body stand inside it, all others outside.
 
     Left alone: 1xx, 204, 205, 206, 304; responses with Content-Range, Content-Encoding ("identity" is removed there),
-    Cache-Control: no-transform or Signature-Input; types that are not listed, or missing; text/event-stream; and, if
+    Cache-Control: no-transform or Signature-Input; responses whose body the server in front replaces (X-Sendfile,
+    X-Accel-Redirect, X-LIGHTTPD-send-file, X-LiteSpeed-Location, X-Reproxy-URL, and their variants); types that are not
+    listed, or missing; text/event-stream; and, if
     the client takes identity, content known to be below `minimum_size`, and what would not get smaller. The application
     opts out by `environ["middleware.compress"] = False`. A no-transform in the request is not looked at.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from middleware.http.cache_control import has_directive
 from middleware.http.edits import varied, varying
 from middleware.http.entity_tags import suffixed, weakened
-from middleware.http.fields import DIGESTS, content_length
+from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
@@ -39,7 +39,8 @@ _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_
 _OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 # Where none of these is there, nobody forbids it, and what it changes is known beforehand
-_NOTABLE: Final = _TOLD | {"content-encoding", "content-range", "signature-input", "cache-control", "vary"}
+_FORBIDDING: Final = HANDED_OVER | {"content-encoding", "content-range", "signature-input"}
+_NOTABLE: Final = _TOLD | _FORBIDDING | {"cache-control", "vary"}
 Known: TypeAlias = dict[str, str]
 
 
@@ -252,7 +253,7 @@ def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[
 
 def _may_change(environ: Environ, fields: Known) -> bool:
     """Whether nobody forbids it, whatever this client wants."""
-    if "content-encoding" in fields or "content-range" in fields or "signature-input" in fields:
+    if not _FORBIDDING.isdisjoint(fields):
         return False  # RFC 9110 8.4 and 14.4; RFC 9421 2: a signature may cover what would change
     if "cache-control" in fields and has_directive(fields["cache-control"], "no-transform"):
         return False
