@@ -212,7 +212,10 @@ class Fields:
         value = sendable_value(name, value)
         self.lines.append((name, value))
         if self.folded:
-            note(self.folded, folded, value)
+            if folded in self.folded:
+                self.folded = None  # joined once for all lines of the name, when somebody looks again
+            else:
+                self.folded[folded] = value
 
     def setdefault(self, name: str, value: str) -> str:
         """The value of the name, after it was set if there was none."""
@@ -234,18 +237,19 @@ class Fields:
         self.lines = [line for line in self.lines if line[0].lower() != folded]
 
 
-def note(folded: dict[str, str], name: str, value: str) -> None:
-    """Note one more line among the names, which are in lower case."""
-    folded[name] = f"{folded[name]}, {value}" if name in folded else value
-
-
 def _join(folded: dict[str, str], lines: Iterable[Line]) -> None:
     """Note all lines, of which some have the same name, or one that is new."""
     folded.clear()
+    several: dict[str, list[str]] = {}
     for name, value in lines:
         lower = name.lower()
-        note(folded, lower, value)
         _keep(_folded, name, lower)
+        if lower in folded:
+            several.setdefault(lower, [folded[lower]]).append(value)
+        else:
+            folded[lower] = value
+    for lower, values in several.items():
+        folded[lower] = ", ".join(map(str, values))
 
 
 def _keep(kept: dict[str, str], name: str, folded: str) -> None:

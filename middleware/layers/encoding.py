@@ -75,23 +75,22 @@ class Encoding:
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
-        if self.key in environ:  # this very layer stands around the stack that it is in
-            environ[self.key] = self._again(environ, choice)
-        elif (
-            "HTTP_IF_NONE_MATCH" in environ
+        if (
+            self.key in environ  # this very layer stands around the stack that it is in
+            or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_RANGE" in environ
             or "HTTP_IF_UNMODIFIED_SINCE" in environ
             or "HTTP_IF" in environ
         ):
-            environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
+            environ[self.key] = self._revalidating(environ, choice)
         else:
             environ[self.key] = choice
         return _refusal(choice) if self.strict else None
 
-    def _again(self, environ: Environ, choice: Choice) -> Choice:
-        said = getattr(environ[self.key], "said", None)
-        return revalidating(environ, choice, SUFFIXES if self.suffix else (), said)
+    def _revalidating(self, environ: Environ, choice: Choice) -> Choice:
+        before = getattr(environ.get(self.key), "said", None)
+        return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""

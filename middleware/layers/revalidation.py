@@ -41,10 +41,11 @@ _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 _TYING: Final[dict[str, Callable[[str], Iterator[EntityTag]]]] = {
     "HTTP_IF_RANGE": tags_listed,
     "HTTP_IF_MATCH": tags_listed,
+    "HTTP_IF_UNMODIFIED_SINCE": tags_listed,
     "HTTP_IF": tags_of_conditions,
 }
-# Those that hold a date, or the token of a lock, if they name no tag: all codings share these
-_SHARED: Final = frozenset(("HTTP_IF_RANGE", "HTTP_IF"))
+# Those that hold a date, or the token of a lock, if they name no tag; a list without one is `*`, and ties nothing
+_SHARED: Final = _TYING.keys() - {"HTTP_IF_MATCH"}
 _RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: elsewhere a Range means what the application says
 
 
@@ -85,16 +86,19 @@ def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str])
     A tag with a suffix does, and a weak one where encoded representations have weak tags. While a coding is negotiated,
     so does what all codings share. A strong tag without a suffix is that of the content as it is.
     """
-    ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
-    tying = {name: environ[name] for name in (_TYING if ranged else _RANGE[1:]) if name in environ}
-    named = {name: [*_TYING[name](value)] for name, value in tying.items()}
+    named = _tying_tags(environ)
     tags = [*chain.from_iterable(named.values())]
-    if any(tag.has_suffix(codings) if codings else tag.weak for tag in tags):
+    weak = any(tag.weak for tag in tags)
+    if any(tag.has_suffix(codings) for tag in tags) if codings else weak:
         return True
-    if choice.coding is None:
-        return False
-    dated = ranged and "HTTP_IF_UNMODIFIED_SINCE" in environ
-    return dated or any(tag.weak for tag in tags) or any(not named[name] for name in _SHARED & named.keys())
+    return choice.coding is not None and (weak or any(not named[name] for name in _SHARED & named.keys()))
+
+
+def _tying_tags(environ: Environ) -> dict[str, list[EntityTag]]:
+    """The conditions that tie a range, with the tags that each of them names."""
+    ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
+    names = [name for name in (_TYING if ranged else ("HTTP_IF_RANGE",)) if name in environ]
+    return {name: [*_TYING[name](environ[name])] for name in names}
 
 
 def suffix_known(environ: Environ, code: str, tag: str, request: Choice, codings: Collection[str]) -> str:
