@@ -2,8 +2,9 @@
 
 A suffix stands within the quotes: `"x"` is `"x-gzip"` in gzip. On the way in it is taken off, so that the application
 finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2), and in WebDAV's If (RFC 4918 10.4); on the
-way out it is put on again. Weak tags are left alone on the way out: they may be shared by all codings. What is no
-entity tag is handed on as it is.
+way out it is put on again. Weak tags are left alone on the way out: they may be shared by all codings. The functions
+return what is no entity tag as it is; an encoded response must not have it, because it would share it with the content
+as it is, so Compress removes it there.
 """
 
 from __future__ import annotations
