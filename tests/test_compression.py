@@ -245,18 +245,103 @@ def test_a_directive_is_one_of_the_list(value, found):
 @pytest.mark.parametrize(("size", "worth"), [(99, False), (100, True), (101, True), (0, False)])
 @pytest.mark.parametrize("form", [*SIZED, *STREAMS, *(f"{form} declared" for form in (*SIZED, *STREAMS))])
 def test_minimum_size_is_the_first_that_is_encoded(way, accept, size, worth, form):
-    """Where the size is known, and identity is not refused; a stream of unknown length is encoded in any case."""
+    """Where the size is known, and identity is not refused; a stream of unknown length is, unless it is empty."""
     form, _, declared = form.partition(" ")
     make = {**SIZED, **STREAMS}[form]
     length = [("Content-Length", str(size))] * bool(declared)
     answer = get(WAYS[way](answering(lambda _: make(b"x" * size), *length), minimum_size=100), accept)
     known = declared or form in SIZED
-    encoded = worth or not known or "identity;q=0" in accept
+    empty = size == 0 and form == "file"  # the generator yields three chunks of nothing
+    encoded = worth or not (known or empty) or "identity;q=0" in accept
     assert answer.get("Content-Encoding") == ("gzip" if encoded else None)
     assert content(answer) == b"x" * size
     assert answer.get_all("Vary") == ["Accept-Encoding"]
     if encoded:
         assert answer.get_all("Content-Length") == [str(len(answer.body))] * (form in SIZED)
+
+
+class Django:
+    """Yields the chunks of a list, as Django's HttpResponse does."""
+
+    def __iter__(self):
+        return iter([b"", b""])
+
+
+EMPTY = {"iterator": lambda: Body([]), "list": lambda: iter([b""]), "tuple": lambda: iter((b"",)), "django": Django}
+
+
+@every_way
+@every_coding
+@pytest.mark.parametrize("make", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("declared", [None, "5000"])
+def test_a_stream_that_is_empty_is_not_encoded(way, coding, make, declared):
+    """There is nothing to make smaller; a length that the application declared shows what is missing."""
+    lines = [("ETag", '"x"'), *([("Content-Length", declared)] if declared else [])]
+    wrap = WAYS[way] if coding == "gzip" else Compress
+    answer = get(wrap(answering(lambda _: make(), *lines)), coding, lint=declared is None)
+    said = [PLAIN, ("ETag", '"x"'), ("Vary", "Accept-Encoding"), ("Content-Length", declared or "0")]
+    assert (fields(answer, "x-out", "server-timing"), answer.body) == (sorted(said), b"")
+
+
+@every_coding
+def test_an_empty_stream_is_encoded_for_who_refuses_identity(coding):
+    answer = get(Compress(answering(Body([]))), f"{coding}, identity;q=0")
+    assert (answer.get("Content-Encoding"), answer.get("Content-Length"), content(answer)) == (coding, None, b"")
+
+
+def test_nothing_is_waited_for_behind_an_empty_chunk():
+    """What comes after it may take its time (PEP 3333: one value for each of the application)."""
+    body, heads = Body([b"", TEXT]), []
+    app = Gzip(answering(body))
+    result = iter(app(gateway.environ(HTTP_ACCEPT_ENCODING="gzip"), lambda *head: heads.append(head)))
+    assert (body.pulled, dict(heads[0][1])["Content-Encoding"]) == (1, "gzip")
+    assert (next(result), body.pulled) == (b"", 1)
+    assert DECODERS["gzip"]().decompress(b"".join(result)) == TEXT
+
+
+def test_what_an_inner_layer_adds_to_an_empty_stream_is_encoded():
+    class Ending:
+        def feed(self, chunk):
+            return chunk
+
+        def finish(self):
+            return b"the end"
+
+    class Ends(Middleware):
+        effects = Effects(rewrites_body=True)
+
+        def on_response(self, environ, response):
+            return Ending()
+
+    answer = get(Stack(Gzip(), Ends()).wrap(answering(Body([]))))
+    assert (answer.get("Content-Encoding"), content(answer)) == ("gzip", b"the end")
+
+
+@every_way
+@pytest.mark.parametrize("length", [[], [("Content-Length", "5200")]], ids=["unknown", "declared"])
+@pytest.mark.parametrize("before", [[], [b""], [b"", b""]])
+@pytest.mark.parametrize("after", [[TEXT], []], ids=["content", "none"])
+def test_a_head_that_is_replaced_in_the_first_chunk_is_looked_at_again(way, length, before, after):
+    """PEP 3333, "Error Handling": nothing has gone out, so an error page may take the place of the page."""
+
+    def page(start_response):
+        yield from before
+        try:
+            raise Failure
+        except Failure:
+            start_response("500 Internal Server Error", [PLAIN, ("ETag", '"e"')], sys.exc_info())
+        yield from after
+
+    def app(environ, start_response):
+        start_response("200 OK", [PLAIN, *length])
+        return page(start_response)
+
+    answer = get(WAYS[way](app), lint=False)
+    assert (answer.status, content(answer)) == ("500 Internal Server Error", b"".join(after))
+    coded = bool(after or before)  # an empty chunk has the head go out at once
+    assert answer.get_all("Content-Encoding") == ["gzip"] * coded
+    assert answer.get_all("ETag") == ['"e-gzip"' if coded else '"e"']
+    assert len(answer.get_all("X-Out")) <= 1
 
 
 @pytest.mark.parametrize(("saved", "encoded"), [(1, True), (0, False), (-1, False)])
@@ -895,7 +980,7 @@ def test_a_client_that_goes_away_is_no_error(coding, stop):
 def test_a_body_that_is_closed_before_it_began_is_closed_once():
     body = Body([TEXT])
     Gzip(answering(body))(gateway.environ(HTTP_ACCEPT_ENCODING="gzip"), lambda *_: None).close()
-    assert (body.closed, body.pulled) == (1, 0)
+    assert (body.closed, body.pulled) == (1, 1)  # the head waits for the first chunk
 
 
 @every_coding

@@ -55,7 +55,8 @@ class Compress(Middleware):
     in the request is not looked at.
 
     A list or tuple is encoded in one go, with the right Content-Length. Anything else is a stream: encoded chunk by
-    chunk, in constant memory, without a Content-Length. HEAD gets the fields of GET without Content-Length.
+    chunk, in constant memory, without a Content-Length, unless it is empty. HEAD gets the fields of GET without
+    Content-Length.
 
     Vary names Accept-Encoding wherever another request could have got another coding, 206 and 304 included.
     Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest go where the content is encoded, and from a 304
@@ -77,9 +78,9 @@ class Compress(Middleware):
             finds "x" again in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work; by "weak" it is
             W/"x", which If-Match never matches. A condition that ties a Range to an encoded response makes the request
             a full one, since an encoded response has no ranges: If-Range, If-Match or If with such a tag, and, while a
-            coding is negotiated, with a weak tag or a date, If-Unmodified-Since, and a lock token in If. An ETag that is
-            no entity tag, such as abc without quotes, is removed from encoded responses, as two representations must
-            not share it. Default "suffix".
+            coding is negotiated, with a weak tag or a date, If-Unmodified-Since, and a lock token in If. An ETag that
+            is no entity tag, such as abc without quotes, is removed from encoded responses, as two representations
+            must not share it. Default "suffix".
         backend: "auto", "isal", "zlib-ng" or "zlib". What encodes gzip; "auto" is the first that is installed. Default
             "auto".
         not_acceptable: "identity" or "406". What a client gets that refuses identity and every coding: identity all the

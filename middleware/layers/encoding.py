@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http.cache_control import has_directive
@@ -139,7 +140,7 @@ class Encoding:
         elif sized:
             self._retell(response, fields, self._encode_sized(response, fields, request, body))
         else:
-            return self._encode_stream(response, fields, request.coding or "")
+            return self._encode_stream(response, fields, request)
         return None
 
     def _declines(self, fields: Known, request: Choice) -> bool:
@@ -212,12 +213,16 @@ class Encoding:
             del response["Content-Length"]
         self._retell(response, response.names(), coding)
 
-    def _encode_stream(self, response: Response, fields: Known, coding: str) -> Transform:
+    def _encode_stream(self, response: Response, fields: Known, request: Choice) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
-        size = content_length(fields.get("content-length", ""))
+        coding = request.coding or ""
+        size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
         _say(response, fields, coding)
         self._retell(response, fields, coding)
-        return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+        encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+        if request.identity:
+            encoder.undo = partial(_unsay, tag)
+        return encoder
 
     def _retell(self, response: Response, fields: Known, coding: str | None) -> None:
         """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
@@ -263,6 +268,13 @@ def _say(response: Response, fields: Known, coding: str) -> None:
     """Say how the content is encoded now."""
     response.lines.append(("Content-Encoding", coding))
     fields["content-encoding"] = coding
+
+
+def _unsay(tag: str | None, response: Response) -> None:
+    """Say that the content is not encoded after all, as there is none."""
+    del response["Content-Encoding"]
+    if tag is not None:
+        response["ETag"] = tag
 
 
 def _without_length(lines: Iterable[Line]) -> Iterable[Line]:
