@@ -19,30 +19,57 @@ ONE = ("LITERAL", "NOT_LITERAL", "IN", "ANY")  # what looks at one character
 SPACES, DIGITS = " \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\xa0", "0123456789"
 
 
+class Counts:
+    """Instructions so far, and the bytes that were allocated between them."""
+
+    def __init__(self):
+        self.steps = self.allocated = self.before = 0
+
+    def count(self, *_):
+        self.steps += 1
+        current, peak = tracemalloc.get_traced_memory()
+        self.allocated += max(peak - self.before, 0)
+        tracemalloc.reset_peak()
+        self.before = current
+
+    def trace(self, frame, event, argument):
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        self.count()
+        return self.trace
+
+
 def instructions(call):
     """How many instructions of Python a call takes, with all that it calls, and how many bytes it allocates."""
-    steps = allocated = 0
-    before = 0
-
-    def trace(frame, event, argument):
-        nonlocal steps, allocated, before
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        steps += 1
-        current, peak = tracemalloc.get_traced_memory()
-        allocated += max(peak - before, 0)
-        tracemalloc.reset_peak()
-        before = current
-        return trace
-
+    counts = Counts()
     tracemalloc.start(1)
+    try:
+        (by_events if hasattr(sys, "monitoring") else by_trace)(counts, call)
+    finally:
+        tracemalloc.stop()
+    assert counts.steps > 5
+    return counts.steps, counts.allocated
+
+
+def by_events(counts, call):
+    """From Python 3.12 on, where a trace function sees no instructions of frames that it did not know before."""
+    monitoring, tool = sys.monitoring, 4  # a number that no tool of Python has for itself
+    monitoring.use_tool_id(tool, "steps")
+    monitoring.register_callback(tool, monitoring.events.INSTRUCTION, counts.count)
+    monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+    try:
+        call()
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
+
+
+def by_trace(counts, call):
     tracer = sys.gettrace()
-    sys.settrace(trace)
+    sys.settrace(counts.trace)
     try:
         call()
     finally:
         sys.settrace(tracer)
-        tracemalloc.stop()
-    return steps, allocated
 
 
 class Repeat(NamedTuple):
