@@ -184,6 +184,13 @@ def test_a_flush_costs_a_few_bytes(coding, backend):
     assert max(len(encoder.feed(b"a")) for _ in range(100)) <= 12
 
 
+@pytest.mark.parametrize("backend", CODECS["gzip"].backends)
+def test_a_flush_of_gzip_ends_with_the_marker_that_decoders_wait_for(backend):
+    """An empty stored block: Go's decoder gives out what it has at that, and at no other block of no content."""
+    encoder = codec("gzip", backend=backend).encoder(flush=True)
+    assert all(encoder.feed(chunk).endswith(b"\0\0\xff\xff") for chunk in (b"a", TEXT, b"a", NOISE))
+
+
 @every_backend
 @pytest.mark.parametrize("body", [b"", b"a", TEXT], ids=["empty", "short", "long"])
 def test_a_body_that_is_cut_short_is_not_whole(coding, backend, body):

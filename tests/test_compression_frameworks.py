@@ -303,3 +303,17 @@ def test_a_file_is_resumed_by_identity_alone(dav, coding):
         assert (resumed.status, decoded(coding, resumed.body)) == (200, TEXT)
     plain = dav.ask("/text.txt", **accept(coding), Range="bytes=10000-")
     assert (plain.status, plain.body, plain.headers["Content-Encoding"]) == (206, TEXT[10_000:], None)
+
+
+@either_way
+@pytest.mark.parametrize("condition", ["If-Match", "If", "If-Unmodified-Since"])
+def test_a_file_is_resumed_by_identity_alone_whatever_ties_the_range_to_it(dav, coding, condition):
+    """The client gets what it may put behind the part that it has, or all of it (RFC 9110 14.2)."""
+    first = dav.ask("/text.txt", **accept(coding))
+    tag = first.headers["ETag"]
+    said = {"If-Match": tag, "If": f"([{tag}])", "If-Unmodified-Since": first.headers["Last-Modified"]}[condition]
+    resumed = dav.ask("/text.txt", **accept(coding), Range="bytes=10000-", **{condition: said})
+    if coding is None:
+        assert (resumed.status, resumed.body) == (206, TEXT[10_000:])
+    else:
+        assert (resumed.status, resumed.headers["ETag"], decoded(coding, resumed.body)) == (200, tag, TEXT)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from middleware.http.entity_tags import (
     as_listed,
     conditions_without_suffixes,
-    has_suffix,
     suffixed,
+    tags_listed,
+    tags_of_conditions,
     weakened,
     without_suffixes,
 )
@@ -120,8 +121,7 @@ spaces = st.text(" \t", max_size=2)
 def test_what_was_put_on_comes_off(tag, coding):
     encoded = suffixed(tag, coding)
     assert encoded != tag
-    assert has_suffix(encoded, CODINGS)
-    assert not has_suffix(tag, CODINGS)
+    assert [each.has_suffix(CODINGS) for each in tags_listed(f"{encoded}, {tag}")] == [True, False]
     assert without_suffixes(encoded, CODINGS) == tag
     assert without_suffixes(weakened(encoded), CODINGS) == weakened(tag)
     assert without_suffixes(tag, CODINGS) == tag
@@ -254,26 +254,39 @@ def test_a_large_if_is_read_like_a_small_one(field, known):
     assert conditions_without_suffixes(field, CODINGS) == known
 
 
+def read(found):
+    return [f"{'W/' * tag.weak}{tag.opaque}{'+' * tag.has_suffix(CODINGS)}" for tag in found]
+
+
 @pytest.mark.parametrize(
-    ("field", "has"),
+    ("field", "found"),
     [
-        ('"x-gzip"', True),
-        ('"x-br"', True),
-        ('W/"x-gzip"', True),
-        (' "x-gzip"\t', True),
-        ('"x"', False),
-        ('"x-gzip-"', False),
-        ('"gzip"', False),
-        ('"xgzip"', False),
-        ('"x-gzip" y', False),
-        ('"x-gzip", "y"', False),
-        ('x-gzip"', False),
-        ("Sat, 29 Oct 1994 19:43:31 GMT", False),
-        ("", False),
+        ('"x-gzip"', ["x-gzip+"]),
+        (' W/"x-br"\t,"y"', ["W/x-br+", "y"]),
+        ('"x-gzip-", "gzip","xgzip", "-gzip"', ["x-gzip-", "gzip", "xgzip", "-gzip+"]),
+        ('"x-gzip" y, "z"', ["z"]),
+        ('x-gzip", "y', []),
+        ("*", []),
+        ("Sat, 29 Oct 1994 19:43:31 GMT", []),
+        ("", []),
     ],
 )
-def test_if_range_is_one_tag_or_a_date(field, has):
-    assert has_suffix(field, CODINGS) is has
+def test_a_field_lists_entity_tags_or_something_else(field, found):
+    assert read(tags_listed(field)) == found
+
+
+@pytest.mark.parametrize(
+    ("field", "found"),
+    [
+        ('(["x-gzip"])', ["x-gzip+"]),
+        ('</a> (Not [ W/"x"] <urn:t>) (["y-br" ])', ["W/x", "y-br+"]),
+        ('(["W/"])', ["W/"]),
+        ("(<urn:t>)", []),
+        ('<["x-gzip"]> "x-gzip"', []),
+    ],
+)
+def test_an_if_names_entity_tags_or_other_states(field, found):
+    assert read(tags_of_conditions(field)) == found
 
 
 @pytest.mark.parametrize(

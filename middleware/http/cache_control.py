@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
+# RFC 9110 5.6.4, up to the end of the field where the closing quote is missing: so it matches at every quote, and no
+# part of a field is read again from the next one.
+_QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|\\?\Z)', re.DOTALL)
 # RFC 9111 5.2: token [ "=" ( token / quoted-string ) ], in a list; what is quoted names no directive.
-_DIRECTIVE: Final = re.compile(r'([^\s,;="]+)\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,"]*))?|"(?:[^"\\]|\\.)*"|[,;="\s]')
+_DIRECTIVE: Final = re.compile(r'([^\s,;="]+)(?:\s*=\s*[^\s,"]*)?')
 
 
 def has_directive(cache_control: str, name: str) -> bool:
-    """Whether a directive, in lower case, stands in a Cache-Control, with or without an argument."""
+    """Whether a directive, in lower case, stands in a Cache-Control, with or without an argument.
+
+    What follows a quote that is never closed counts as if it were not quoted.
+    """
     lowered = cache_control.lower()
-    return name in lowered and any(found[1] == name for found in _DIRECTIVE.finditer(lowered))
+    if name not in lowered:
+        return False
+    return name in _DIRECTIVE.findall(_QUOTED.sub(lambda quoted: '""' if quoted[1] else quoted[0], lowered))

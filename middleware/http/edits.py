@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from middleware.http.fields import Fields, note
+from middleware.http.fields import Fields
 from middleware.http.remembered import Remembered
 from middleware.http.vary import merge
 
@@ -47,9 +47,13 @@ def adding(block: Block) -> Edit:
 
     def add(_: object, fields: Fields) -> None:
         fields.lines += block.lines
-        if fields.folded:
-            for name, value in block.lines:
-                note(fields.folded, name.lower(), value)
+        folded = fields.folded
+        if not folded:
+            return
+        if folded.keys().isdisjoint(block.names):
+            folded |= block.folded
+        else:
+            fields.folded = None  # the lines of a name are joined once, when somebody looks again
 
     return add
 

@@ -2,14 +2,15 @@
 
 A suffix stands within the quotes: `"x"` is `"x-gzip"` in gzip. On the way in it is taken off, so that the application
 finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2), and in WebDAV's If (RFC 4918 10.4); on the
-way out it is put on again. Weak tags are left alone on the way out: they may be shared by all codings. What is no
-entity tag is handed on as it is.
+way out it is put on again. Weak tags are left alone on the way out: they may be shared by all codings. The functions
+return what is no entity tag as it is; an encoded response must not have it, because it would share it with the content
+as it is, so Compress removes it there.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -17,13 +18,28 @@ if TYPE_CHECKING:
 # RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"
 _STRONG: Final = re.compile(f'"{_OPAQUE}"')
-_TAG: Final = re.compile(f'(?:W/)?"{_OPAQUE}"')
 # The members of a list (RFC 9110 5.6.1): an entity tag up to the comma, or what is none. As the second takes all up to
 # the comma, each match begins where a member does.
 _MEMBER: Final = re.compile(rf'(W/)?"({_OPAQUE})"(?=[ \t]*(?:,|\Z))|[^ \t,][^,]*')
 
 # The parts of an If that matter (RFC 4918 10.4.2): a resource or a state token, up to its end, and an entity tag.
 _CONDITION: Final = re.compile(rf'<[^>]*|(\[[ \t]*(?:W/)?")({_OPAQUE})("[ \t]*\])')
+
+
+class EntityTag(NamedTuple):
+    """An entity tag in a request.
+
+    Attributes:
+        weak: bool. Whether it begins with `W/`.
+        opaque: str. The text between the quotes.
+    """
+
+    weak: bool
+    opaque: str
+
+    def has_suffix(self, codings: Collection[str]) -> bool:
+        """Whether it has the suffix of a coding."""
+        return _without(self.opaque, codings) != self.opaque
 
 
 def suffixed(tag: str, coding: str) -> str:
@@ -67,9 +83,14 @@ def conditions_without_suffixes(field: str, codings: Collection[str]) -> str:
     return _CONDITION.sub(without, field)
 
 
-def has_suffix(field: str, codings: Collection[str]) -> bool:
-    """Whether this is one entity tag, strong or weak, with the suffix of a coding; a date is none (13.1.5)."""
-    return _may_hold(field, codings) and _TAG.fullmatch(field.strip(" \t")) is not None
+def tags_listed(field: str) -> Iterator[EntityTag]:
+    """The entity tags of an If-None-Match, If-Match or If-Range, and nothing for what is none: `*`, or a date."""
+    return (EntityTag(member[1] is not None, member[2]) for member in _MEMBER.finditer(field) if member[2] is not None)
+
+
+def tags_of_conditions(field: str) -> Iterator[EntityTag]:
+    """The entity tags of an If of WebDAV, whatever resource their lists are about."""
+    return (EntityTag("W" in part[1], part[2]) for part in _CONDITION.finditer(field) if part[2] is not None)
 
 
 def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]) -> str:
@@ -81,13 +102,8 @@ def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]
     """
     negotiated = suffixed(tag, coding) if coding else tag
     forms = {tag, *(suffixed(tag, each) for each in codings)}
-    listed = [form for form in _strong_forms(field) if form in forms]
+    listed = [form for form in (f'"{each.opaque}"' for each in tags_listed(field)) if form in forms]
     return negotiated if not listed or negotiated in listed else listed[0]
-
-
-def _strong_forms(field: str) -> Iterator[str]:
-    """The entity tags of a list, as if they all were strong."""
-    return (f'"{member[2]}"' for member in _MEMBER.finditer(field) if member[2] is not None)
 
 
 def _may_hold(field: str, codings: Collection[str]) -> bool:

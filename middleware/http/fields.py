@@ -39,6 +39,22 @@ HOP_BY_HOP: Final = frozenset(
 )
 # What is told of the bytes of one coding of the content: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
+# By what an application has the server in front of it send another body instead: Apache and others (mod_xsendfile),
+# nginx and Caddy, lighttpd, LiteSpeed, Perlbal, H2O and mod_reproxy
+HANDED_OVER: Final = frozenset(
+    (
+        "x-accel-redirect",
+        "x-lighttpd-send-file",
+        "x-lighttpd-send-tempfile",
+        "x-litespeed-location",
+        "x-reproxy-file",
+        "x-reproxy-service",
+        "x-reproxy-url",
+        "x-sendfile",
+        "x-sendfile-temporary",
+        "x-sendfile2",
+    )
+)
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
 # Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
 _folded: dict[str, str] = {}
@@ -196,7 +212,10 @@ class Fields:
         value = sendable_value(name, value)
         self.lines.append((name, value))
         if self.folded:
-            note(self.folded, folded, value)
+            if folded in self.folded:
+                self.folded = None  # joined once for all lines of the name, when somebody looks again
+            else:
+                self.folded[folded] = value
 
     def setdefault(self, name: str, value: str) -> str:
         """The value of the name, after it was set if there was none."""
@@ -218,18 +237,19 @@ class Fields:
         self.lines = [line for line in self.lines if line[0].lower() != folded]
 
 
-def note(folded: dict[str, str], name: str, value: str) -> None:
-    """Note one more line among the names, which are in lower case."""
-    folded[name] = f"{folded[name]}, {value}" if name in folded else value
-
-
 def _join(folded: dict[str, str], lines: Iterable[Line]) -> None:
     """Note all lines, of which some have the same name, or one that is new."""
     folded.clear()
+    several: dict[str, list[str]] = {}
     for name, value in lines:
         lower = name.lower()
-        note(folded, lower, value)
         _keep(_folded, name, lower)
+        if lower in folded:
+            several.setdefault(lower, [folded[lower]]).append(value)
+        else:
+            folded[lower] = value
+    for lower, values in several.items():
+        folded[lower] = ", ".join(map(str, values))
 
 
 def _keep(kept: dict[str, str], name: str, folded: str) -> None:

@@ -10,7 +10,7 @@ from middleware.http.structured import Token, bare, item
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_REPORT_TO: Final = re.compile(r'([^;]*?) *; *report-to="([^"\\]*)"')
+_REPORT_TO: Final = re.compile(r' *report-to="([^"\\]*)"')
 
 # HTML 7.4.8; RFC 7034 2.1 had a third, which browsers do not know.
 FRAME_OPTIONS: Final = ("DENY", "SAMEORIGIN")
@@ -59,11 +59,12 @@ def one_of(words: tuple[str, ...], value: object) -> str:
 
 def reported(words: tuple[str, ...], value: object) -> str:
     """One of the words, with a `report-to` if there is one, whose value is a quoted string (RFC 9651 3.1.2)."""
-    found = _REPORT_TO.fullmatch(value) if isinstance(value, str) else None
+    word, _, parameter = value.partition(";") if isinstance(value, str) else ("", "", "")
+    found = _REPORT_TO.fullmatch(parameter)
     try:
         if found is None:
             return one_of(words, value)
-        return item(Token(one_of(words, found[1])), {"report-to": found[2]})
+        return item(Token(one_of(words, word.rstrip(" "))), {"report-to": found[1]})
     except ValueError:
         choice = ", ".join(map(repr, words))
         raise ValueError(f"one of {choice}; with a report as in '{words[-1]}; report-to=\"endpoint\"'") from None
@@ -71,7 +72,7 @@ def reported(words: tuple[str, ...], value: object) -> str:
 
 def referrer_policy(value: object) -> str:
     """One policy, or several in the order of fallback: a browser takes the last that it knows."""
-    parts = re.split(" *, *", value) if isinstance(value, str) else listed(value)
+    parts = [part.strip(" ") for part in value.split(",")] if isinstance(value, str) else listed(value)
     policies = [one_of(REFERRER_POLICIES, part) for part in parts]
     if not 0 < len(policies) == len(set(policies)):
         raise ValueError("names at least one policy, and each once")

@@ -48,12 +48,15 @@ class Compress(Middleware):
     Stands innermost, next to the application: layers that rewrite the body stand inside it, all others outside.
 
     Left alone: 1xx, 204, 205, 206, 304; responses with Content-Range, Content-Encoding ("identity" is removed there),
-    Cache-Control: no-transform or Signature-Input; types that are not listed, or missing; text/event-stream; and, if
-    the client takes identity, content known to be below `minimum_size`, and what would not get smaller. The application
-    opts out by `environ["middleware.compress"] = False`. A no-transform in the request is not looked at.
+    Cache-Control: no-transform or Signature-Input; responses whose body the server in front replaces (X-Sendfile,
+    X-Accel-Redirect, X-LIGHTTPD-send-file, X-LiteSpeed-Location, X-Reproxy-URL, and their variants); types that are not
+    listed, or missing; text/event-stream; and, if the client takes identity, content known to be below `minimum_size`,
+    and what would not get smaller. The application opts out by `environ["middleware.compress"] = False`. A no-transform
+    in the request is not looked at.
 
     A list or tuple is encoded in one go, with the right Content-Length. Anything else is a stream: encoded chunk by
-    chunk, in constant memory, without a Content-Length. HEAD gets the fields of GET without Content-Length.
+    chunk, in constant memory, without a Content-Length, unless it is empty. HEAD gets the fields of GET without
+    Content-Length.
 
     Vary names Accept-Encoding wherever another request could have got another coding, 206 and 304 included.
     Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest go where the content is encoded, and from a 304
@@ -68,11 +71,16 @@ class Compress(Middleware):
         content_types: iterable of types, "text/html", ranges, "text/*", and suffixes, "+json". What is encoded;
             parameters and case do not count. Default: those that mime-db knows to be compressible, and few more.
         flush: "auto", "always" or "never". Whether streams give out each chunk at once, decodable; with "auto" those of
-            unknown length do, and those with a Content-Length do not. Default "auto".
+            unknown length do, and those with a Content-Length do not. A flush costs 5 bytes or more, so rows of a few
+            bytes get larger: join them into chunks of some KiB, or use "never" where nobody reads before the end.
+            Default "auto".
         etag: "suffix" or "weak". By "suffix" a strong "x" is "x-gzip" on the encoded response, and the application
             finds "x" again in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work; by "weak" it is
-            W/"x", which If-Match never matches. An If-Range with a suffix, or with a date where a coding is negotiated,
-            makes the request a full one: an encoded response has no ranges. Default "suffix".
+            W/"x", which If-Match never matches. A condition that ties a Range to an encoded response makes the request
+            a full one, since an encoded response has no ranges: If-Range, If-Match or If with such a tag, and, while a
+            coding is negotiated, with a weak tag or a date, If-Unmodified-Since, and a lock token in If. An ETag that
+            is no entity tag, such as abc without quotes, is removed from encoded responses, as two representations
+            must not share it. Default "suffix".
         backend: "auto", "isal", "zlib-ng" or "zlib". What encodes gzip; "auto" is the first that is installed. Default
             "auto".
         not_acceptable: "identity" or "406". What a client gets that refuses identity and every coding: identity all the

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http.cache_control import has_directive
 from middleware.http.edits import varied, varying
 from middleware.http.entity_tags import suffixed, weakened
-from middleware.http.fields import DIGESTS, content_length
+from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
@@ -39,7 +40,8 @@ _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_
 _OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 # Where none of these is there, nobody forbids it, and what it changes is known beforehand
-_NOTABLE: Final = _TOLD | {"content-encoding", "content-range", "signature-input", "cache-control", "vary"}
+_FORBIDDING: Final = HANDED_OVER | {"content-encoding", "content-range", "signature-input"}
+_NOTABLE: Final = _TOLD | _FORBIDDING | {"cache-control", "vary"}
 Known: TypeAlias = dict[str, str]
 
 
@@ -74,22 +76,22 @@ class Encoding:
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
-        if self.key in environ:  # this very layer stands around the stack that it is in
-            environ[self.key] = self._again(environ, choice)
-        elif (
-            "HTTP_IF_NONE_MATCH" in environ
+        if (
+            self.key in environ  # this very layer stands around the stack that it is in
+            or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_RANGE" in environ
+            or "HTTP_IF_UNMODIFIED_SINCE" in environ
             or "HTTP_IF" in environ
         ):
-            environ[self.key] = revalidating(environ, choice, SUFFIXES if self.suffix else ())
+            environ[self.key] = self._revalidating(environ, choice)
         else:
             environ[self.key] = choice
         return _refusal(choice) if self.strict else None
 
-    def _again(self, environ: Environ, choice: Choice) -> Choice:
-        said = getattr(environ[self.key], "said", None)
-        return revalidating(environ, choice, SUFFIXES if self.suffix else (), said)
+    def _revalidating(self, environ: Environ, choice: Choice) -> Choice:
+        before = getattr(environ.get(self.key), "said", None)
+        return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
@@ -138,7 +140,7 @@ class Encoding:
         elif sized:
             self._retell(response, fields, self._encode_sized(response, fields, request, body))
         else:
-            return self._encode_stream(response, fields, request.coding or "")
+            return self._encode_stream(response, fields, request)
         return None
 
     def _declines(self, fields: Known, request: Choice) -> bool:
@@ -151,7 +153,7 @@ class Encoding:
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response["ETag"] = self._known_tag(environ, fields["etag"], request)
+            response["ETag"] = self._known_tag(environ, code, fields["etag"], request)
         if code in _OF_A_200:
             whole = {name: value for name, value in fields.items() if name != "content-range"}
             self._say_as_a_200(environ, response, whole, request)
@@ -165,9 +167,9 @@ class Encoding:
             _drop(response, _OF_IDENTITY)  # RFC 9111 3.2: what the client has, and would update, is encoded
         _vary(response, response.names())
 
-    def _known_tag(self, environ: Environ, tag: str, request: Choice) -> str:
+    def _known_tag(self, environ: Environ, code: str, tag: str, request: Choice) -> str:
         if self.suffix:
-            return suffix_known(tag, request, SUFFIXES)
+            return suffix_known(environ, code, tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _would_match(self, fields: Known) -> bool:
@@ -211,12 +213,16 @@ class Encoding:
             del response["Content-Length"]
         self._retell(response, response.names(), coding)
 
-    def _encode_stream(self, response: Response, fields: Known, coding: str) -> Transform:
+    def _encode_stream(self, response: Response, fields: Known, request: Choice) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
-        size = content_length(fields.get("content-length", ""))
+        coding = request.coding or ""
+        size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
         _say(response, fields, coding)
         self._retell(response, fields, coding)
-        return self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+        encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
+        if request.identity:
+            encoder.undo = partial(_unsay, tag)
+        return encoder
 
     def _retell(self, response: Response, fields: Known, coding: str | None) -> None:
         """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
@@ -251,7 +257,7 @@ def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[
 
 def _may_change(environ: Environ, fields: Known) -> bool:
     """Whether nobody forbids it, whatever this client wants."""
-    if "content-encoding" in fields or "content-range" in fields or "signature-input" in fields:
+    if not _FORBIDDING.isdisjoint(fields):
         return False  # RFC 9110 8.4 and 14.4; RFC 9421 2: a signature may cover what would change
     if "cache-control" in fields and has_directive(fields["cache-control"], "no-transform"):
         return False
@@ -262,6 +268,13 @@ def _say(response: Response, fields: Known, coding: str) -> None:
     """Say how the content is encoded now."""
     response.lines.append(("Content-Encoding", coding))
     fields["content-encoding"] = coding
+
+
+def _unsay(tag: str | None, response: Response) -> None:
+    """Say that the content is not encoded after all, as there is none."""
+    del response["Content-Encoding"]
+    if tag is not None:
+        response["ETag"] = tag
 
 
 def _without_length(lines: Iterable[Line]) -> Iterable[Line]:

@@ -8,12 +8,15 @@ must not see is hidden from it, and there again for the layers outside.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.entity_tags import (
+    EntityTag,
     as_listed,
     conditions_without_suffixes,
-    has_suffix,
+    tags_listed,
+    tags_of_conditions,
     weakened,
     without_suffixes,
 )
@@ -24,12 +27,26 @@ if TYPE_CHECKING:
 
     from middleware.wsgi.types import Environ
 
-_LISTS: Final[tuple[str, ...]] = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH")
+# RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
+_LISTS: Final = {
+    "304": ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"),
+    "412": ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
+}
 _CONDITIONS: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
-    **dict.fromkeys(_LISTS, without_suffixes),
+    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), without_suffixes),
     "HTTP_IF": conditions_without_suffixes,  # of WebDAV
 }
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
+# The conditions that tie a range to the representation of which the client has a part, and the tags that they name
+_TYING: Final[dict[str, Callable[[str], Iterator[EntityTag]]]] = {
+    "HTTP_IF_RANGE": tags_listed,
+    "HTTP_IF_MATCH": tags_listed,
+    "HTTP_IF_UNMODIFIED_SINCE": tags_listed,
+    "HTTP_IF": tags_of_conditions,
+}
+# Those that hold a date, or the token of a lock, if they name no tag; a list without one is `*`, and ties nothing
+_SHARED: Final = _TYING.keys() - {"HTTP_IF_MATCH"}
+_RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: elsewhere a Range means what the application says
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +64,9 @@ def revalidating(
     before: what the request said when the same layer changed it already, further out.
     """
     said = dict(_with_suffixes(environ, codings))
+    full = _ties_to_encoded(environ, choice, codings)
     environ.update((name, _CONDITIONS[name](value, codings)) for name, value in said.items())
-    if _starts_over(environ.get("HTTP_IF_RANGE"), choice, codings):
+    if full:
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
     said.update(before or {})
     return Revalidation(choice.coding, choice.identity, said) if said else choice
@@ -62,22 +80,35 @@ def _with_suffixes(environ: Environ, codings: Collection[str]) -> Iterator[tuple
             yield name, value
 
 
-def _starts_over(if_range: str | None, choice: Choice, codings: Collection[str]) -> bool:
-    """Whether what the client has a part of is an encoded representation, or may be: that has no ranges (13.1.5)."""
-    if if_range is None:
-        return False
-    dated = not if_range.lstrip().startswith(('"', 'W/"'))
-    return has_suffix(if_range, codings) or (dated and choice.coding is not None)
+def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str]) -> bool:
+    """Whether a condition ties the range to an encoded representation, or may: that has no ranges (13.1.5, 14.2).
+
+    A tag with a suffix does, and a weak one where encoded representations have weak tags. While a coding is negotiated,
+    so does what all codings share. A strong tag without a suffix is that of the content as it is.
+    """
+    named = _tying_tags(environ)
+    tags = [*chain.from_iterable(named.values())]
+    weak = any(tag.weak for tag in tags)
+    if any(tag.has_suffix(codings) for tag in tags) if codings else weak:
+        return True
+    return choice.coding is not None and (weak or any(not named[name] for name in _SHARED & named.keys()))
 
 
-def suffix_known(tag: str, request: Choice, codings: Collection[str]) -> str:
-    """The tag of a 304 or 412 as the client has listed it, if that was with a suffix."""
+def _tying_tags(environ: Environ) -> dict[str, list[EntityTag]]:
+    """The conditions that tie a range, with the tags that each of them names."""
+    ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
+    names = [name for name in (_TYING if ranged else ("HTTP_IF_RANGE",)) if name in environ]
+    return {name: [*_TYING[name](environ[name])] for name in names}
+
+
+def suffix_known(environ: Environ, code: str, tag: str, request: Choice, codings: Collection[str]) -> str:
+    """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
     said = request.said if isinstance(request, Revalidation) else {}
-    listed = [said[name] for name in _LISTS if name in said]
-    return as_listed(tag, listed[0], request.coding, codings) if listed else tag
+    listed = next((name for name in _LISTS[code] if name in environ), "")
+    return as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
 
 
 def weak_known(tag: str, if_none_match: str) -> str:
     """The tag of a 304 as the client has listed it, if that was weak."""
     weak = weakened(tag)
-    return weak if weak in if_none_match else tag
+    return weak if any(each.weak and f'W/"{each.opaque}"' == weak for each in tags_listed(if_none_match)) else tag

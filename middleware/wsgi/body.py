@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from middleware.wsgi.ending import close, leave, respond
 from middleware.wsgi.exchange import NEW, PASSED
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from middleware.wsgi.exchange import Exchange
     from middleware.wsgi.types import Environ
+
+
+_AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # no code of the application runs for a chunk
 
 
 class Body:
@@ -102,7 +105,11 @@ class SizedBody(Body):
 def begun(exchange: Exchange, iterable: Iterable[bytes]) -> Body:
     """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
     iterator = iter(iterable)
-    first = exchange.begin_with(next(iterator, None))
+    first = next(iterator, None)
+    while first == b"" and type(iterator) in _AT_HAND:
+        first = next(iterator, None)
+    exchange.begin()  # with another head, if the application has replaced it in its first chunk
+    first = exchange.begin_with(first)
     return Body(exchange, () if first is None else chain((first,), iterator))  # what has ended is not asked again
 
 

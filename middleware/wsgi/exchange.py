@@ -16,7 +16,7 @@ from middleware.http.status import ORDINARY, status_fault, without_content
 from middleware.wsgi.response import Response, Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.wsgi.plan import OnResponse, Plan
     from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
@@ -48,6 +48,7 @@ class Exchange(Response):
         "server",
         "source",
         "transforms",
+        "undo",
     )
 
     __init__ = object.__init__  # that of Response would take as long as a layer
@@ -73,6 +74,7 @@ class Exchange(Response):
         self.held: Transform | None = None  # waits for the body
         self.declared: int | None = None  # what a stream says of its length, until its first chunk is there
         self.transforms: tuple[Transform, ...] | None = ()  # None: the body is out of our hands
+        self.undo: Callable[[Response], None] | None = None  # what a transform does to a head whose stream is empty
 
     # -- called by the application -------------------------------------------------------------------------------
 
@@ -123,6 +125,7 @@ class Exchange(Response):
         if self.phase < PASSED:
             self.phase = STARTED
             self.left, self.held = iter(self.plan.responders), None
+            self.transforms, self.declared, self.undo = (), None, None
         else:
             self.body = _STREAM
             self.transforms = self.transforms and ()  # those of the first head go with it
@@ -135,7 +138,8 @@ class Exchange(Response):
         if self.phase < PASSED:
             self.body = _STREAM
             self.begin()
-            self.begin_with(None)
+            if self.phase < PASSED:
+                self._pass_on()
         if not self.mute:
             self._write(self.feed(data))
 
@@ -144,7 +148,7 @@ class Exchange(Response):
     def begin(self) -> None:
         """Show the head to the layers, now that the body is known or a first chunk goes out, and pass it on.
 
-        A transformed stream of declared length keeps the head until `begin_with`: its length may yet be known.
+        A transformed stream may keep the head until `begin_with`: its length may yet be known.
         """
         held, self.held = self.held, None
         if held is not None:
@@ -154,7 +158,7 @@ class Exchange(Response):
             transform = on_response(environ, self)
             if transform is not None:
                 self._attach(transform)
-        if self.declared is None:
+        if self.declared is None and self.undo is None:
             self._pass_on()
 
     def begin_with(self, chunk: bytes | None) -> bytes | None:
@@ -164,13 +168,21 @@ class Exchange(Response):
         """
         if self.phase >= PASSED:
             return chunk
-        if chunk and len(chunk) == self.declared:
+        if chunk is None and self.undo is not None:
+            self._unattach(self.undo)
+        elif chunk and len(chunk) == self.declared:
             for transform in self.transforms or ():
                 chunk = transform.feed(chunk) + transform.finish()
             self.transforms = ()
             self["Content-Length"] = str(len(chunk))
         self._pass_on()
         return chunk
+
+    def _unattach(self, undo: Callable[[Response], None]) -> None:
+        """Take back the transform of a stream that is empty. What it declared goes out, so that a lack is seen."""
+        self.transforms = ()
+        undo(self)
+        self["Content-Length"] = str(self.declared or 0)
 
     def _hold(self, transform: Transform, on_response: OnResponse) -> None:
         """Let a head wait that a layer wants to transform the body of."""
@@ -203,8 +215,10 @@ class Exchange(Response):
             self.body.append(transform.finish())
             self["Content-Length"] = str(sum(map(len, self.body)))
         else:
+            self.undo = None  # that of an inner transform: this one may add content
             if not self.transforms and not self._without_content():
                 self.declared = content_length(self.get("Content-Length", ""))
+                self.undo = getattr(transform, "undo", None)
             self.transforms = (*(self.transforms or ()), transform)
             del self["Content-Length"]
 

@@ -16,6 +16,9 @@ class Transform(Protocol):
 
     A sized body (list or tuple) passes through as a whole before the header goes out, so that Content-Length is right;
     a stream passes through chunk by chunk, and then has no Content-Length.
+
+    A transform may have `undo(response)`. It is called in place of `finish` for a stream that ends without a chunk of
+    content, before the head goes out, and takes back what the layer has said of the content in the head.
     """
 
     def feed(self, chunk: bytes) -> bytes:

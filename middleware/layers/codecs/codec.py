@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from middleware.wsgi.response import Response
+
 AUTO: Final = "auto"
 # Go reads no file name of more bytes than that from a gzip header, the end of the name included.
 PADDING: Final = range(512 + 1)
@@ -72,9 +74,14 @@ class Encoder:
         flush: returns what a decoder still needs for everything written; `bytes` where nobody waits for it.
         end: returns the rest, and closes the body.
         head, tail: bytes before and after all that.
+
+    Attributes:
+        undo: callable(response), as in Transform, if an empty body is not to be encoded.
     """
 
-    __slots__ = ("_end", "_flush", "_head", "_tail", "_write")
+    __slots__ = ("_end", "_flush", "_head", "_tail", "_write", "undo")
+
+    undo: Callable[[Response], None]
 
     def __init__(
         self,

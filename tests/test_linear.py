@@ -1,0 +1,235 @@
+"""Reading and editing fields is linear: twice the input is twice the work, whatever a client or application sends."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import pkgutil
+import re
+from functools import partial
+
+import pytest
+
+import middleware.http
+import middleware.layers
+from middleware import Gzip, Headers, Stack, Timing
+from middleware.http import (
+    cache_control,
+    content_types,
+    cors,
+    csp,
+    edits,
+    entity_tags,
+    fields,
+    negotiation,
+    origins,
+    paths,
+    permissions,
+    reporting,
+    server_timing,
+    status,
+    structured,
+    vary,
+    words,
+)
+from middleware.http.fields import Fields
+from steps import counted, instructions
+
+CODINGS = ("zstd", "br", "gzip")
+GRANT = cors.Grant(("GET",), frozenset(("x-a",)), credentials=False, exposed=(), max_age=None, private_network=False)
+
+
+def quietly(parse):
+    """A parser that says no by ValueError."""
+
+    def call(text):
+        with contextlib.suppress(ValueError):
+            parse(text)
+
+    return call
+
+
+def chosen(text):
+    negotiation.choices(CODINGS).clear()  # what was found out about a value costs nothing
+    return negotiation.choose(text, CODINGS)
+
+
+def compressible(text):
+    content_types.matches(content_types.DEFAULT).clear()
+    return content_types.compressible(text, content_types.DEFAULT)
+
+
+PARSERS = {
+    "cache_control.has_directive": lambda text: cache_control.has_directive(text, "no-transform"),
+    "content_types.compressible": compressible,
+    "content_types.content_types": quietly(content_types.content_types),
+    "cors": lambda text: cors.refusal(GRANT, cors.preflight("GET", text, "true")),
+    "csp.directive_name": quietly(csp.directive_name),
+    "csp.sources": quietly(csp.sources),
+    "csp.directives_of": csp.directives_of,
+    "csp.without_nonce": lambda text: csp.without_nonce({"script-src": (text, csp.NONCE)}),
+    "entity_tags.suffixed": lambda text: entity_tags.suffixed(text, "gzip"),
+    "entity_tags.weakened": entity_tags.weakened,
+    "entity_tags.without_suffixes": lambda text: entity_tags.without_suffixes(text, CODINGS),
+    "entity_tags.conditions": lambda text: entity_tags.conditions_without_suffixes(text, CODINGS),
+    "entity_tags.tags_listed": lambda text: list(entity_tags.tags_listed(text)),
+    "entity_tags.tags_of_conditions": lambda text: list(entity_tags.tags_of_conditions(text)),
+    "entity_tags.as_listed": lambda text: entity_tags.as_listed('"a"', text, "br", CODINGS),
+    "fields.name": fields.name_fault,
+    "fields.value": fields.value_fault,
+    "fields.sendable_value": quietly(lambda text: fields.sendable_value("X", text)),
+    "fields.content_length": fields.content_length,
+    "negotiation.choose": chosen,
+    "origins.is_origin": origins.is_origin,
+    "origins.origin_fault": origins.origin_fault,
+    "paths": lambda text: (paths.resolved(text), paths.segments(text)),
+    "permissions.feature_name": quietly(permissions.feature_name),
+    "permissions.allowlist": quietly(permissions.allowlist),
+    "reporting.endpoints": quietly(lambda text: reporting.endpoints({"a": text})),
+    "server_timing.metric": lambda text: (server_timing.metric_fault("a", text), server_timing.quoted_string(text)),
+    "status": status.status_fault,
+    "structured.key": quietly(structured.key),
+    "structured.bare": quietly(structured.bare),
+    "structured.token": quietly(lambda text: structured.bare(structured.Token(text))),
+    "vary": lambda text: vary.merge([text], ["Accept-Encoding"]),
+    "words.reported": quietly(lambda text: words.reported(words.OPENER_POLICIES, text)),
+    "words.referrer_policy": quietly(words.referrer_policy),
+    "words.frame_options": quietly(words.frame_options),
+}
+# What is repeated, and what stands before and behind it: openings without an end, escapes, lists, whitespace
+PIECES = ['"', '\\"', "\\", "'", ",", "a,", "a, ", " ", "\t", "a", "a ", ";", "; ", "=", "W/", '"a-gzip",', '["', "["]
+PIECES += ["<", ".", "a.", "-", "a-", ":", "/", "../", "://", "*", "q=1;", "\xe9", "0", "\n"]
+BEFORE = ["", '"', "a", 'no-transform="', '(["', "https://", "/"]
+BEHIND = ["", "\x7f", '-gzip"']
+ENDS = [(before, behind) for before in BEFORE for behind in BEHIND]
+# How often: more than what a parser refuses by its length, and repeats within that
+SIZES = {name: 256 if name.startswith("origins") else 32 for name in PARSERS}
+
+
+def modules():
+    for package in (middleware.http, middleware.layers):
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            yield importlib.import_module(found.name)
+
+
+@pytest.fixture
+def patterns(monkeypatch):
+    """All compiled patterns of the modules, which count from now on."""
+    found = []
+    for module in modules():
+        for name, value in vars(module).items():
+            if not name.startswith("__") and counted(value, []) is not value:
+                monkeypatch.setattr(module, name, counted(value, found))
+    assert len(found) > 20
+    return found
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_the_patterns_of_a_parser_look_at_each_character_a_few_times(name, patterns):
+    def looks(text):
+        for pattern in patterns:
+            pattern.steps = 0
+        PARSERS[name](text)
+        return sum(pattern.steps for pattern in patterns)
+
+    size = SIZES[name]
+    for piece in PIECES:
+        for before, behind in ENDS:
+            once, twice = (looks(f"{before}{piece * times}{behind}") for times in (size, 2 * size))
+            assert twice < 2.5 * once + 100, (before, piece, behind, once, twice)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_a_parser_takes_twice_the_instructions_for_twice_the_input(name):
+    for piece in PIECES:
+        texts = [f'"{piece * times}' for times in (SIZES[name], 2 * SIZES[name])]
+        once, twice = (instructions(partial(PARSERS[name], text))[0] for text in texts)
+        assert twice < 2.5 * once + 100, (piece, once, twice)
+
+
+def test_every_module_of_syntax_is_in_the_table():
+    """All that read text; the others hold data, or what was found out about it."""
+    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "compressible", "remembered"}
+    assert {found.name for found in pkgutil.iter_modules(middleware.http.__path__)} <= named
+
+
+def test_patterns_are_compiled_where_they_are_found():
+    """Not by functions of `re` that take a text: these are counted by nobody."""
+    by_text = re.compile(r"\bre\.(?:match|fullmatch|search|split|subn?|findall|finditer)\(")
+    assert not [module for module in modules() if by_text.search(inspect.getsource(module))]
+
+
+# -- the lines of a response -------------------------------------------------------------------------------------------
+
+LINE = "x" * 1000
+BLOCK = edits.Block([("Vary", "A"), ("Link", "a"), ("Link", "b"), ("X-Own", "1")])
+
+
+def looked_at(found):
+    found.names()
+    return found
+
+
+def added_one_by_one(found):
+    found.names()
+    for name, value in list(found):
+        found.add(name, value)
+    found.names()
+
+
+EDITS = {
+    "names": Fields.names,
+    "get_all": lambda found: found.get_all("Vary"),
+    "set": lambda found: looked_at(found).__setitem__("Vary", "A"),
+    "delete": lambda found: looked_at(found).__delitem__("Vary"),
+    "setdefault": lambda found: looked_at(found).setdefault("X-Own", "1"),
+    "add": added_one_by_one,
+    "vary": lambda found: looked_at(found).vary("A"),
+    "adding": lambda found: edits.adding(BLOCK)(None, looked_at(found)),
+    "adding many": lambda found: edits.adding(edits.Block(found))(None, looked_at(found)),
+    "removing": lambda found: edits.removing(frozenset(("vary",)))(None, found),
+    "setting": lambda found: edits.setting(BLOCK, default=False)(None, found),
+    "setting one": lambda found: edits.setting(edits.Block([("Vary", "A")]), default=False)(None, looked_at(found)),
+    "default": lambda found: edits.setting(BLOCK, default=True)(None, looked_at(found)),
+    "varying": lambda found: edits.varying(("A",))(found, found.names()),
+}
+HEADS = {
+    "one name": lambda size: [("Vary", f"{LINE}{number}") for number in range(size)],
+    "cookies": lambda size: [("Set-Cookie", f"{LINE}{number}") for number in range(size)],
+    "two names": lambda size: [(name, LINE) for name in ("Vary", "Link") for _ in range(size // 2)],
+    "names by turns": lambda size: [(("Vary", "vary", "Link")[number % 3], LINE) for number in range(size)],
+    "many names": lambda size: [(f"X-{number}", LINE) for number in range(size)],
+}
+
+
+def are_twice(once, twice):
+    """What both counts are twice as large for, give or take what every call costs."""
+    return all(more < 2.5 * less + 10_000 for less, more in zip(once, twice, strict=True))
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("head", HEADS)
+def test_an_edit_takes_twice_the_work_for_twice_the_lines(edit, head):
+    counts = [instructions(lambda size=size: EDITS[edit](Fields(HEADS[head](size)))) for size in (100, 200)]
+    assert are_twice(*counts), counts
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_stack_takes_twice_the_work_for_twice_the_lines(head):
+    made = Stack(Timing(), Headers(set={"X-A": "1"}, default={"Link": "<a>"}, append={"Vary": "A"}), Gzip())
+
+    def respond(size):
+        lines = HEADS[head](size)
+
+        def app(environ, start_response):
+            start_response("200 OK", [("Content-Type", "text/plain"), ("ETag", '"x"'), *lines])
+            return [b"text" * 1000]
+
+        return made.wrap(app)
+
+    counts = []
+    for size in (100, 200):
+        app, environ = respond(size), {"REQUEST_METHOD": "GET", "HTTP_ACCEPT_ENCODING": "gzip", "PATH_INFO": "/"}
+        counts.append(instructions(lambda app=app, environ=environ: app(environ, lambda *_: None)))
+    assert are_twice(*counts), counts
