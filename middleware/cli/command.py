@@ -27,7 +27,8 @@ _STACK: Final = "a stack, or an application in one; STACK may be dotted, and the
 def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     """Run the command with these arguments, by default those of the process; return its exit status.
 
-    0: done. 1: a stack is wrong. 2: what was typed cannot be done, as one line on stderr says. 130: Ctrl-C before serving.
+    0: done. 1: a stack is wrong. 2: what was typed cannot be done, as one line on stderr says. 130: Ctrl-C
+    before anything is served.
     """
     prepare()
     given = list(sys.argv[1:] if argv is None else argv)

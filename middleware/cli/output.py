@@ -46,19 +46,18 @@ def say(text: object, *, error: bool = False) -> None:
 def flush() -> None:
     """Send what stdout and stderr hold. Where that fails, what is printed from now on goes nowhere."""
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except AttributeError:  # None: the process was started without it
-            pass
-        except OSError:
-            _discard(stream)
-        except RuntimeError:  # from a signal handler, in the middle of another flush
-            pass
+        if stream is not None:  # as it is where the process was started without it
+            _flush(stream)
 
 
-def _discard(stream: TextIO) -> None:
-    with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it is no file
-        os.dup2(nowhere.fileno(), stream.fileno())
+def _flush(stream: TextIO) -> None:
+    try:
+        stream.flush()
+    except OSError:
+        with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it is no file
+            os.dup2(nowhere.fileno(), stream.fileno())
+    except RuntimeError:  # a signal handler has interrupted another flush of this stream
+        pass
 
 
 def _is_coloured(stream: TextIO | None) -> bool:

@@ -84,7 +84,8 @@ def _close_connections_after(server: Any, stop: Stop) -> None:
     class Task(WSGITask):
         def build_response_header(self) -> bytes:
             if stop.ending and not _is_followed(self.channel):
-                self.request.headers["CONNECTION"] = "close"  # as if the client had asked for it
+                request: Any = self.request
+                request.headers["CONNECTION"] = "close"  # as if the client had asked for it
             return super().build_response_header()
 
     class Channel(HTTPChannel):
@@ -143,7 +144,9 @@ def _close_finished(server: Any) -> int:
 def _accept_waiting(server: Any) -> None:
     """Take the connections that were made before the end, and read what has come on them."""
     before = -1
-    while len(server.active_channels) > before:
+    for _ in range(server.adj.backlog):  # all that were waiting; others may come faster than they are taken
+        if len(server.active_channels) <= before:
+            break
         before = len(server.active_channels)
         _step(server, 0)
 
