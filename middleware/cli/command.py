@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     prepare()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser(program).parse_args(given, Namespace(given=given))
+        arguments = _parser(program).parse_args(given, Namespace(given=given, program=program))
         status: int = arguments.run(arguments)
     except CommandError as error:
         say(f"{program}: {error}", error=True)

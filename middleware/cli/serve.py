@@ -32,7 +32,8 @@ def serve(arguments: Namespace) -> int:
     adjustments = _adjustments(arguments)
     with listen(arguments.listen) as listener:
         if arguments.reload:
-            return supervise([given for given in arguments.given if given != "--reload"], listener)
+            again = [given for given in arguments.given if given != "--reload"]
+            return supervise(again, listener, arguments.program)
         if arguments.watched:
             return _serve_watched(arguments, listener, adjustments)
         run(_prepared(arguments), listener, **adjustments)
