@@ -55,7 +55,7 @@ class _Parser(ArgumentParser):
         raise CommandError(f"{message}; {self.prog} --help shows what there is")
 
 
-def _parser(program: str) -> ArgumentParser:
+def _parser(program: str = PROGRAM) -> ArgumentParser:
     parser = _Parser(prog=program, description="Serve, show and check stacks of WSGI middleware.")
     version = f"wsgi-middleware-stack {middleware.__version__}, Python {platform.python_version()}"
     parser.add_argument("--version", action="version", version=version)
@@ -81,7 +81,7 @@ def _add_serve(commands: Any) -> None:
         metavar="SECONDS",
         type=float,
         default=GRACE,
-        help="what requests in flight have after a signal; default: %(default)g",
+        help="what requests in flight have after a signal; default: %(default)s",
     )
     parser.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
     parser.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application
 
 TICK: Final = 1.0  # seconds between two looks at what sends no signal
-GRACE: Final = 30.0  # seconds that requests in flight have after a signal
+GRACE: Final = 30  # seconds that requests in flight have after a signal
 _CLEANUP: Final = 0.2  # seconds that applications have to close what they opened, once their clients are cut off
 
 
