@@ -83,9 +83,8 @@ def test_a_run_ends_with_what_to_install_and_notes_it_for_the_gate(pytester, mon
         ),
     ],
 )
-def test_the_gate_counts_where_nothing_was_skipped_and_says_so_where_not(
-    tmp_path, monkeypatch, capsys, missing, options, said
-):
+def test_the_gate_counts_where_nothing_was_skipped_and_says_so_where_not(request, missing, options, said):
+    tmp_path, monkeypatch, capsys = map(request.getfixturevalue, ("tmp_path", "monkeypatch", "capsys"))
     spec = importlib.util.spec_from_file_location("coverage_gate", ROOT / ".ci" / "coverage_gate.py")
     gate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(gate)
