@@ -650,19 +650,18 @@ def test_what_waitress_gives_up_is_given_up_while_it_ends(gate, listener, monkey
     monkeypatch.syspath_prepend(gate.parent)
 
     def client():
-        with stalling(listener.getsockname()[1], stall) as stalled:
+        with stalling(listener.getsockname()[1], stall):
             os.kill(os.getpid(), signal.SIGTERM)
-            ended.append(stalled)
-            thread_may_end.wait(PATIENCE)
+            first.append(ended.wait(PATIENCE))
 
-    ended, thread_may_end = [], threading.Event()
+    first, ended = [], threading.Event()
     thread = threading.Thread(target=client)
     thread.start()
     app = importlib.import_module("blocking").app
     assert serving.run(app, listener, grace=float("inf"), channel_timeout=0) is True
-    thread_may_end.set()
+    ended.set()
     thread.join(PATIENCE)
-    assert ended
+    assert first == [True]
 
 
 def test_the_process_ends_by_itself_when_the_grace_is_over(listener, monkeypatch):
@@ -831,6 +830,18 @@ def test_reload_finishes_a_request_in_flight_when_a_signal_ends_it(start, gate):
     with waiting(running.port()) as answer:
         running.until("In flight")
         running.send(signal.SIGTERM)
+        running.until("Ending")
+        gate.write_text("go on")
+    assert answer == [FINISHED]
+    assert running.status() == 0
+
+
+def test_reload_finishes_a_request_in_flight_when_ctrl_c_reaches_the_child_as_well(start, gate):
+    """As it does from a terminal, to all of a process group."""
+    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0", "--reload")
+    with waiting(running.port()) as answer:
+        running.until("In flight")
+        os.killpg(running.process.pid, signal.SIGINT)
         running.until("Ending")
         gate.write_text("go on")
     assert answer == [FINISHED]
