@@ -10,12 +10,13 @@ import sys
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
+from typing import Any
 
 
 def main(program: str = "wsgi-middleware-stack") -> int:
     """Run the command with the arguments of the process, under this name; return its exit status."""
     if "middleware" not in sys.modules:
-        spec = PathFinder.find_spec("middleware", [str(Path(__file__).resolve().parent)])
+        spec: Any = PathFinder.find_spec("middleware", [str(Path(__file__).resolve().parent)])
         sys.modules["middleware"] = package = module_from_spec(spec)
         spec.loader.exec_module(package)
     from middleware.cli.command import main as run
