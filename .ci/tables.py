@@ -116,6 +116,14 @@ def _environ() -> Iterator[str]:
 def _command() -> Iterator[str]:
     parser = command._parser()  # noqa: SLF001 - asked as the command asks it
     yield f"{parser.description} Exit status 2 and one line on stderr: what was typed cannot be done."
+    yield (
+        "`wsgi-middleware-stack` is the same command under a name that no `middleware.py` of a project hides; where "
+        "there is one, it says so. `--version` prints the versions of the package and of Python."
+    )
+    yield (
+        "Characters that the encoding of the output lacks are escaped. On a terminal the chain and the findings are in "
+        "colour if rich is installed (the extra `cli`), unless NO_COLOR is set."
+    )
     for name, sub in _commands(parser).items():
         yield f"## {name}"
         yield _text(_usage(name, sub))

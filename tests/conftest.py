@@ -1,26 +1,26 @@
 """Settings for every test: Hypothesis may take its time, since nothing here depends on how fast the machine is.
 
-And what the tests with a real browser share: the browser, and servers for it.
+And what the tests with a real browser share, and a line at the end that names the programs that were missing.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from waitress.server import create_server
 
 import middleware.hooks  # noqa: F401 - imports WebOb, without the warning of cgi, before the tests and Pyramid do
+from needed import LACKING, needs
 
 pytest_plugins = ["pytester"]  # runs a pytest in a test
 
 settings.register_profile("patient", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -30,6 +30,19 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what to install."""
+    if LACKING:
+        terminalreporter.write_sep("-", "skipped for want of programs")
+        terminalreporter.write_line(f"To run all tests: apt-get install {' '.join(sorted(LACKING))}")
+
+
+def pytest_sessionfinish():
+    """Tell the coverage gate."""
+    if "LACKING" in os.environ:
+        Path(os.environ["LACKING"]).write_text("\n".join(sorted(LACKING)), "utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +66,11 @@ def serving():
 
 @pytest.fixture(scope="module")
 def browser():
-    """A Chromium; without one the test is skipped, but not in CI."""
-    if CHROMIUM is None:
-        assert not os.environ.get("CI"), "chromium is not installed: apt-get install chromium"
-        pytest.skip("chromium is not installed")
+    """A Chromium."""
+    chromium = needs("chromium", "chromium-browser")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield opened
         opened.close()

@@ -9,8 +9,8 @@ import contextlib
 import errno
 import http.client
 import importlib
+import io
 import json
-import math
 import os
 import re
 import runpy
@@ -20,13 +20,16 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
 
+import middleware
+import wsgi_middleware_stack
 from middleware import Headers, Stack, Timing
-from middleware.cli import reloading, serving
+from middleware.cli import output, reloading, serving, signals
 from middleware.cli.command import main
 from middleware.cli.drawing import dot, svg
 from middleware.cli.errors import CommandError
@@ -156,9 +159,11 @@ def command_on(command, listener, capsys):
 class Running:
     """A command in a process of its own, and the lines that it prints."""
 
+    COMMAND = "-m", "middleware"
+
     def __init__(self, *arguments):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "middleware", *arguments],
+            [sys.executable, *self.COMMAND, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -289,6 +294,9 @@ def test_a_wrong_target_is_one_line_that_says_what_was_looked_for_and_what_is_th
             "cannot listen on 203.0.113.1:80: Cannot assign requested address\n",
         ),
         (["shop:app", "--threads", "0"], "--threads 0: at least one has to do the work"),
+        (["shop:app", "--grace", "-1"], "--grace -1: seconds, 0 or more"),
+        (["shop:app", "--grace", "nan"], "--grace nan: seconds, 0 or more"),
+        (["shop:app", "--grace", "long"], "invalid float value: 'long'"),
         (["shop:app", "--threads", "few"], "invalid int value: 'few'"),
         (["shop:app", "--trusted-proxy-count", "2"], "go with --trusted-proxy ADDRESS"),
         (["shop:app", "--trusted-proxy-headers", "forwarded"], "go with --trusted-proxy ADDRESS"),
@@ -529,6 +537,9 @@ def test_port_0_is_a_free_port_and_the_one_that_is_printed(start):
 BLOCKING = """
 def app(environ, start_response):
     environ["wsgi.input"].read()
+    if environ["PATH_INFO"] == "/stream":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return (b"finished" * 10000 for _ in range(1000))
     if environ["PATH_INFO"] == "/wait":
         print("In flight", flush=True)
         with open("gate") as gate:
@@ -571,7 +582,7 @@ def test_a_request_in_flight_is_finished_before_the_end(start, gate, number):
     with waiting(port) as answer:
         running.until("In flight")
         running.send(number)
-        assert running.until("Ending") == "Ending after 1 request in flight; a second Ctrl-C ends at once"
+        assert running.until("Ending") == "Ending after 1 request in flight; a second signal ends at once"
         assert_refused(port)
         assert running.process.poll() is None
         gate.write_text("go on")
@@ -579,35 +590,142 @@ def test_a_request_in_flight_is_finished_before_the_end(start, gate, number):
     assert running.status() == 0
 
 
-def test_sigterm_again_and_again_asks_once(start, gate):
-    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0")
-    with waiting(running.port()) as answer:
-        running.until("In flight")
-        running.send(signal.SIGTERM)
-        running.until("Ending")
-        running.send(signal.SIGTERM)
-        running.send(signal.SIGINT)
-        gate.write_text("go on")
-    assert answer == [FINISHED]
-    assert running.status() == 0
-
-
-def test_an_application_has_as_long_as_it_takes_even_if_its_client_has_gone(command_on, monkeypatch):
-    given = []
-    monkeypatch.setattr("waitress.task.ThreadedTaskDispatcher.shutdown", lambda _, timeout: given.append(timeout))
-    command_on("serve", "shop:app", act=get)
-    assert given == [math.inf]
-
-
-def test_a_second_ctrl_c_ends_at_once(start, gate):
-    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0")
+@pytest.mark.parametrize("reload", [[], ["--reload"]], ids=["serve", "reload"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_second_signal_ends_at_once(start, gate, number, reload):
+    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0", *reload)
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", running.port(), timeout=PATIENCE)) as connection:
         connection.request("GET", "/wait")
         running.until("In flight")
-        running.send(signal.SIGINT)
+        running.send(number)
         running.until("Ending")
-        running.send(signal.SIGINT)
-        assert running.status() == 130
+        running.send(number)
+        assert running.status() == 128 + (signal.SIGTERM if reload else number)
+
+
+STALLS = {
+    "half an upload": b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    "half a chunk": b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nab",
+    "a reader that stopped": b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a reader of a stream that stopped": b"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an application that hangs": b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@contextlib.contextmanager
+def stalling(port, stall):
+    """A client that goes no further, once its request has reached the server."""
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(PATIENCE)
+        client.connect(("127.0.0.1", port))
+        client.sendall(STALLS[stall])
+        assert stall == "an application that hangs" or client.recv(9).startswith(b"HTTP/1.1 ")
+        yield client
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_what_stalls_is_cut_off_when_the_grace_is_over(start, gate, stall):
+    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0", "--grace", "0.3")
+    with stalling(running.port(), stall):
+        if "hangs" in stall:
+            running.until("In flight")
+        running.send(signal.SIGTERM)
+        running.until("Ending after 1 request in flight; ")
+        assert running.until("Ended") == "Ended after 0.3 s with 1 request in flight"
+        assert running.status() == 0
+
+
+def test_an_application_that_hangs_is_cut_off_when_its_client_has_gone_as_well(start, gate):
+    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0", "--grace", "0.3")
+    with stalling(running.port(), "an application that hangs"):
+        running.until("In flight")
+    running.send(signal.SIGTERM)
+    assert running.status() == 0
+
+
+@pytest.mark.parametrize("stall", ["half an upload", "half a chunk", "a reader that stopped"])
+def test_what_waitress_gives_up_is_given_up_while_it_ends(gate, listener, monkeypatch, stall):
+    """No byte for 120 seconds; for none, here. The grace has no end."""
+    monkeypatch.syspath_prepend(gate.parent)
+
+    def client():
+        with stalling(listener.getsockname()[1], stall):
+            os.kill(os.getpid(), signal.SIGTERM)
+            first.append(ended.wait(PATIENCE))
+
+    first, ended = [], threading.Event()
+    thread = threading.Thread(target=client)
+    thread.start()
+    app = importlib.import_module("blocking").app
+    assert serving.run(app, listener, grace=float("inf"), channel_timeout=0) is True
+    ended.set()
+    thread.join(PATIENCE)
+    assert first == [True]
+
+
+def test_the_process_ends_by_itself_when_the_grace_is_over(listener, monkeypatch):
+    """Threads of the application may go on; nothing waits for them."""
+    went_on, left = threading.Event(), []
+    monkeypatch.setattr(serving, "leave", left.append)
+
+    def app(environ, start_response):
+        os.kill(os.getpid(), signal.SIGTERM)
+        went_on.wait(PATIENCE)
+        return []
+
+    with socket.create_connection(listener.getsockname(), timeout=PATIENCE) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert serving.run(app, listener, grace=0) is True
+        assert client.recv(1) == b""
+    went_on.set()
+    assert left == [0]
+
+
+def test_what_is_still_accepted_at_the_end_is_bounded():
+    """Clients may connect faster than they are taken."""
+    channels, steps = {}, []
+
+    def loop(**_):
+        steps.append(1)
+        channels[len(channels)] = None
+
+    loops = SimpleNamespace(loop=loop)
+    serving._accept_waiting(
+        SimpleNamespace(active_channels=channels, asyncore=loops, _map={}, adj=SimpleNamespace(backlog=5))
+    )
+    assert len(steps) == 5
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n", [["close"]]),
+        (b"GET /wait HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", [["close"]]),
+        (b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", [[], ["close"]]),
+        (b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", [[], ["close"]]),
+    ],
+)
+def test_the_last_response_of_a_connection_says_so_while_the_server_ends(start, gate, sent, said):
+    """RFC 9112 9.6, and no other response says so."""
+    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0")
+    with socket.create_connection(("127.0.0.1", running.port()), timeout=PATIENCE) as client:
+        client.sendall(sent)
+        running.until("In flight")
+        running.send(signal.SIGTERM)
+        running.until("Ending")
+        gate.write_text("go on")
+        if b"POST" in sent:
+            client.sendall(b"a")
+        received = b"".join(iter(lambda: client.recv(1 << 20), b""))
+    heads = re.findall(rb"HTTP/1\.\d 200 OK\r\n(?:.+\r\n)+", received)
+    assert [re.findall(r"^Connection: (.*)\r$", head.decode(), re.MULTILINE) for head in heads] == said
+    assert running.status() == 0
+
+
+def test_a_connection_stays_open_while_the_server_does_not_end(command_on):
+    _, (_, headers, _) = command_on("serve", "shop:app", act=get)
+    assert headers["Connection"] is None
 
 
 def test_a_request_whose_body_is_still_coming_is_in_flight(start, gate):
@@ -718,6 +836,18 @@ def test_reload_finishes_a_request_in_flight_when_a_signal_ends_it(start, gate):
     assert running.status() == 0
 
 
+def test_reload_finishes_a_request_in_flight_when_ctrl_c_reaches_the_child_as_well(start, gate):
+    """As it does from a terminal, to all of a process group."""
+    running = start("serve", "blocking:app", "--listen", "127.0.0.1:0", "--reload")
+    with waiting(running.port()) as answer:
+        running.until("In flight")
+        os.killpg(running.process.pid, signal.SIGINT)
+        running.until("Ending")
+        gate.write_text("go on")
+    assert answer == [FINISHED]
+    assert running.status() == 0
+
+
 def test_reload_of_a_wrong_target_ends_like_any_other(start):
     running = start("serve", "shop:ap", "--listen", "127.0.0.1:0", "--reload")
     running.until("python -m middleware: 'shop' has no 'ap'; ")
@@ -766,7 +896,7 @@ def test_what_is_mended_as_soon_as_the_waiting_is_announced_is_a_change(command,
     def announced(*_, **options):
         os.utime(here / "raising.py", (1, 1))
 
-    monkeypatch.setattr("middleware.cli.serve.print", announced, raising=False)
+    monkeypatch.setattr("middleware.cli.serve.say", announced)
     monkeypatch.setattr(reloading.time, "sleep", lambda _: pytest.fail("it waits for another change"))
     done = command("serve", "raising:app", "--listen", "127.0.0.1:0", "--watched", "again")
     assert done.status == reloading.CHANGED
@@ -827,7 +957,7 @@ def test_the_parent_starts_again_after_3_and_ends_with_any_other_status(monkeypa
         return statuses[len(commands) - 1]
 
     monkeypatch.setattr(reloading, "_generation", generation)
-    assert reloading.supervise(["serve", "a:b"], listener) == status
+    assert reloading.supervise(["serve", "a:b"], listener, "program") == status
     assert len(commands) == len(statuses)
     assert [command[-1] for command in commands] == ["first", *["again"] * (len(statuses) - 1)]
 
@@ -839,24 +969,63 @@ def test_a_child_that_starts_while_a_signal_comes_is_ended_too():
     assert reloading._generation(stop, pausing) == -signal.SIGTERM
 
 
-def test_a_second_ctrl_c_kills_the_child():
-    def interrupted():
-        raise KeyboardInterrupt
+def test_a_child_is_asked_twice_and_killed_at_the_third_signal(monkeypatch):
+    class Child:
+        def __init__(self, *_, **__):
+            pass
 
-    killed = []
-    with pytest.raises(KeyboardInterrupt):
-        reloading._until(interrupted, lambda: killed.append(True))
-    assert killed == [True]
+        def __enter__(self):
+            return self
 
+        def __exit__(self, *_):
+            pass
 
-def test_a_second_sigint_is_a_keyboard_interrupt_and_any_number_of_sigterm_is_not():
+        def terminate(self):
+            met.append("terminate")
+
+        def kill(self):
+            met.append("kill")
+
+        def wait(self):
+            for _ in range(3):
+                signal.raise_signal(signal.SIGINT)
+            return 0
+
+    met = []
+    monkeypatch.setattr(reloading.subprocess, "Popen", Child)
     with reloading.Stop() as stop:
-        signal.raise_signal(signal.SIGINT)
+        reloading._generation(stop, [])
+    assert met == ["terminate", "terminate", "kill"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_second_signal_ends_at_once_if_people_were_told(monkeypatch, number):
+    """Supervisors send the first one twice: to the process, and to its group."""
+    left = []
+    monkeypatch.setattr(os, "_exit", left.append)
+    with signals.Stop() as stop:
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        assert (stop.asked, stop.ending, left) == (2, True, [])
+        stop.told = True
+        signal.raise_signal(number)
+    assert left == [128 + number]
+
+
+def test_a_first_signal_asks_even_if_the_end_was_told_of_before():
+    """A file may have changed."""
+    with signals.Stop() as stop:
+        stop.told = True
         signal.raise_signal(signal.SIGTERM)
+        assert stop.asked == 1
+
+
+def test_whose_parent_passes_signals_on_is_deaf_to_ctrl_c():
+    with signals.Stop(deaf=True) as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not stop.asked
         signal.raise_signal(signal.SIGTERM)
         assert stop.asked
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
 
 
 # -- the command -----------------------------------------------------------------------------------------------------
@@ -874,7 +1043,7 @@ def test_python_m_middleware_is_the_command(here, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["middleware", "check", "shop:broken"])
     module = str(Path(reloading.__file__).parents[1] / "__main__.py")
     with pytest.raises(SystemExit) as ended:
-        runpy.run_path(module, run_name="__main__")  # by its path: modules of a pytest plugin have pytest's own loader
+        runpy.run_path(module, run_name="__main__")
     assert ended.value.code == 1
     assert "rewrite-inside-encode" in capsys.readouterr().out
     runpy.run_path(module, run_name="looked at")
@@ -909,3 +1078,260 @@ def test_the_module_of_the_command_runs_nothing_when_it_is_imported(here):
         [sys.executable, "-c", "import middleware.__main__"], capture_output=True, cwd=here, check=True
     )
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_the_version_is_told(command, capsys):
+    with pytest.raises(SystemExit):
+        command("--version")
+    assert capsys.readouterr().out.startswith(f"wsgi-middleware-stack {middleware.__version__}, Python 3.")
+
+
+# -- what is printed -------------------------------------------------------------------------------------------------
+
+CAFE = """
+from middleware import Headers, Stack, Timing
+from shop import app
+
+stack = Stack(Headers(set={"X-Name": "caf\xe9"}).named("caf\xe9"), Timing())
+caf\xe9 = 1
+"""
+
+
+@pytest.fixture
+def cafe(here):
+    (here / "cafe.py").write_text(CAFE, "utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "cafe:stack"],
+        ["show", "cafe:stack", "--format", "dot"],
+        ["show", "cafe:stack", "--format", "svg"],
+        ["show", "cafe:stack", "--format", "json"],
+        ["check", "cafe:stack"],
+        ["check", "cafe:caf\xe9"],
+        ["check", "caf\udce9:app"],
+        ["caf\xe9"],
+    ],
+)
+def test_what_an_encoding_lacks_is_escaped(cafe, monkeypatch, arguments):
+    streams = [io.TextIOWrapper(io.BytesIO(), "ascii") for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    assert main(arguments) in (0, 2)
+    out, err = (stream.buffer.getvalue().decode("ascii") for stream in streams)
+    assert re.search(r"caf(\\xe9|\\u00e9|&#233;|\\udce9)", out + err)
+
+
+@pytest.mark.parametrize("form", [svg, dot])
+def test_a_picture_is_ascii_and_means_the_same_in_any_encoding(form):
+    text = form(Stack(Headers(set={"X-Name": "caf\xe9"})))
+    assert "caf&#233;" in text
+    assert text.isascii()
+
+
+def test_the_dot_of_a_name_that_looks_like_an_entity_shows_it_as_it_is():
+    assert "&amp;#233;" in dot(Stack(Headers(set={"X-Name": "&#233;"})))
+
+
+def test_a_server_whose_output_lacks_characters_serves(start, cafe, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    running = start("serve", "shop:app", "--stack", "cafe:stack", "--listen", "127.0.0.1:0")
+    assert running.until("warning: ").startswith("warning: the time that caf\\xe9 takes ")
+    assert get(running.port())[1]["X-Name"] == "caf\xe9"
+
+
+@contextlib.contextmanager
+def reader_gone():
+    """The end of a pipe to write to, whose other end is closed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as file:
+        yield file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["show", "shop:stack"], 0),
+        (["show", "shop:stack", "--format", "svg"], 0),
+        (["check", "shop:broken"], 1),
+        (["check", "shop:missing"], 2),
+        (["--help"], 0),
+        (["--version"], 0),
+    ],
+)
+def test_what_nobody_reads_changes_no_exit_status(here, arguments, status):
+    with reader_gone() as gone:
+        command = [sys.executable, "-m", "middleware", *arguments]
+        assert subprocess.run(command, check=False, stdout=gone, stderr=gone).returncode == status
+        done = subprocess.run(command, check=False, stdout=gone, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (status, int(status == 2))
+
+
+@pytest.mark.parametrize("arguments", [["serve", "shop:app", "--stack", "shop:warned"], ["demo"]])
+def test_a_server_whose_output_nobody_reads_serves(here, listener, arguments):
+    given = listener.fileno()
+    command = [sys.executable, "-m", "middleware", *arguments, "--listen", f"fd://{given}"]
+    with reader_gone() as gone, subprocess.Popen(command, stdout=gone, stderr=gone, pass_fds=[given]) as process:
+        assert get(listener.getsockname()[1])[0] == 200
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_nothing_is_printed_where_there_are_no_streams(command, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["check", "shop:broken"]) == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("reentrant call"), BrokenPipeError()])
+def test_a_flush_that_fails_is_no_error(monkeypatch, error):
+    class Stream(io.StringIO):
+        def flush(self):
+            raise error
+
+    monkeypatch.setattr(sys, "stdout", Stream())
+    output.say("text")
+    assert sys.stdout.getvalue() == "text\n"
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self):
+        return True
+
+
+ESCAPED = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture
+def shown(command, monkeypatch):
+    """What a command shows on a terminal, or on what is none."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def run(*arguments, on=Screen):
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", on())
+            main(arguments)
+            return sys.stdout.getvalue()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "coloured"),
+    [
+        (["show", "shop:stack"], "\x1b[1m 1  Timing()\x1b[0m"),
+        (["check", "shop:broken"], "\x1b[1;31merror:\x1b[0m"),
+        (["check", "shop:warned"], "\x1b[1;33mwarning:\x1b[0m"),
+    ],
+)
+def test_a_terminal_shows_the_same_text_in_colour(shown, arguments, coloured):
+    text = shown(*arguments)
+    assert coloured in text
+    assert ESCAPED.sub("", text) == shown(*arguments, on=io.StringIO)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb"), ("FORCE_COLOR", "1")], ids=lambda name: name
+)
+def test_nothing_else_has_colours(shown, monkeypatch, variable, value):
+    """NO_COLOR (no-color.org); a terminal without any; a file or pipe, whatever is forced."""
+    monkeypatch.setenv(variable, value)
+    text = shown("show", "shop:stack", on=io.StringIO if variable == "FORCE_COLOR" else Screen)
+    assert text == f"{sys.modules['shop'].stack}\n"
+
+
+def test_without_rich_a_terminal_shows_plain_text(shown, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert shown("show", "shop:stack") == f"{sys.modules['shop'].stack}\n"
+
+
+# -- beside a middleware.py of the user's ----------------------------------------------------------------------------
+
+SCRIPT = "import sys\nfrom wsgi_middleware_stack import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+HIDDEN = "{} has the name of this package, and is not what `import middleware` finds: rename it"
+SHADOWS = {
+    "a module": ("middleware.py", "class Own: ...\n"),
+    "a package": ("middleware/__init__.py", "class Own: ...\n"),
+    "a folder": ("middleware/own.py", "class Own: ...\n"),
+}
+
+
+@pytest.fixture
+def script(here, tmp_path_factory):
+    """Run the console script, as pip writes it, in the folder of a project; `path` comes first on PYTHONPATH."""
+    file = tmp_path_factory.mktemp("bin") / "wsgi-middleware-stack"
+    file.write_text(SCRIPT)
+
+    def run(*arguments, path="."):
+        env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([*([path] if path else []), os.environ.get("PYTHONPATH", "")]),
+        }
+        command = [sys.executable, str(file), *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env=env)
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def shadowed(here, shadow):
+    name, text = SHADOWS[shadow]
+    (here / name).parent.mkdir(exist_ok=True)
+    (here / name).write_text(text)
+    return here / name.removesuffix("/__init__.py").removesuffix("/own.py")
+
+
+@pytest.mark.parametrize("path", [".", ""], ids=["on the path", "here"])
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_the_console_script_works_beside_a_middleware_of_the_users(here, script, shadow, path):
+    file = shadowed(here, shadow)
+    done = script("check", "shop:stack", path=path)
+    assert done == (
+        0,
+        "Nothing to mend: Timing, api, outermost first, breaks no rule\n",
+        f"warning: {HIDDEN.format(file)}\n",
+    )
+
+
+@pytest.mark.parametrize("path", [".", ""], ids=["on the path", "here"])
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_the_console_script_says_what_is_wrong_where_the_users_own_is_imported(here, script, shadow, path):
+    file = shadowed(here, shadow)
+    (here / "mine.py").write_text(
+        "from middleware.own import Own\n" if shadow == "a folder" else "from middleware import Own\n"
+    )
+    done = script("serve", "mine:app", "--listen", "127.0.0.1:0", path=path)
+    assert (done.status, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith("wsgi-middleware-stack: importing 'mine' failed: ")
+    assert done.err.endswith(
+        f"; {file} has the name of this package, and is not what `import middleware` finds: rename it\n"
+    )
+
+
+def test_an_import_that_fails_for_another_reason_is_told_as_ever(here, script):
+    shadowed(here, "a module")
+    assert 'python -c "import raising" shows where it came from\n' in script("check", "raising:stack").err
+
+
+def test_reload_works_beside_a_middleware_of_the_users(start, here, tmp_path_factory, monkeypatch):
+    """Its child is no `python -m middleware`, which would run that file."""
+    shadowed(here, "a module")
+    file = tmp_path_factory.mktemp("bin") / "wsgi-middleware-stack"
+    file.write_text(SCRIPT)
+    monkeypatch.setattr(Running, "COMMAND", (str(file),))
+    running = start("serve", "shop:app", "--listen", "127.0.0.1:0", "--reload")
+    assert get(running.port())[0] == 200
+    running.send(signal.SIGTERM)
+    assert running.status() == 0
+
+
+def test_the_console_script_in_this_process(command, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["wsgi-middleware-stack", "show", "shop:missing"])
+    assert wsgi_middleware_stack.main() == 2
+    assert capsys.readouterr().err.startswith("wsgi-middleware-stack: 'shop' has no 'missing'")

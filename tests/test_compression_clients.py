@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -16,6 +14,7 @@ import requests
 
 from decoding import CODINGS, Decoder, decoded
 from encoded import PIECES, STEPS, TEXT
+from needed import lacks, needs
 from serving import Client, Server, Wire, ask, script
 
 SUPPORT = Path(__file__).parent / "support"
@@ -28,7 +27,6 @@ COMMANDS = {
     "wsgiref": (*OWN, "wsgiref"),
 }
 PATIENCE = 30  # seconds until a test gives up; nothing waits for as long as that
-CURL = shutil.which("curl")
 
 every_server = pytest.mark.parametrize("name", COMMANDS)
 every_coding = pytest.mark.parametrize("coding", CODINGS)
@@ -133,13 +131,11 @@ def test_a_file_comes_whole_and_is_closed_once(servers, name, coding):
 
 @pytest.fixture
 def curl():
-    """Run curl; return what it wrote to stdout and stderr. Without one the test is skipped, but not in CI."""
-    if CURL is None:
-        assert not os.environ.get("CI"), "curl is not installed: apt-get install curl"
-        pytest.skip("curl is not installed")
+    """Run curl; return what it wrote to stdout and stderr."""
+    program = needs("curl")
 
     def run(*arguments: str) -> tuple[bytes, str]:
-        command = [CURL, "--silent", "--max-time", str(PATIENCE), *arguments]
+        command = [program, "--silent", "--max-time", str(PATIENCE), *arguments]
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True)
         return ended.stdout, ended.stderr.decode()
 
@@ -194,8 +190,7 @@ def session(library):
 def able(library: str, coding: str | None) -> None:
     """Skip what a library cannot do for want of a package of its own; but not in CI."""
     if library == "requests" and coding == "zstd" and "zstd" not in requests.utils.DEFAULT_ACCEPT_ENCODING:
-        assert not os.environ.get("CI"), "pip install 'urllib3[zstd]'"
-        pytest.skip("urllib3 has no zstd")
+        lacks("urllib3 has no zstd: pip install 'urllib3[zstd]'")
 
 
 @every_server

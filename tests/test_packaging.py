@@ -109,9 +109,7 @@ def test_a_command_that_a_test_starts_runs_the_installed_package():
 
 
 def test_the_installed_version_is_that_of_the_checkout():
-    checkout = configparser.ConfigParser()
-    checkout.read(ROOT / "setup.cfg", encoding="utf-8")
-    assert importlib.metadata.version(NAME) == checkout["metadata"]["version"]
+    assert importlib.metadata.version(NAME) == middleware.__version__
 
 
 def test_the_installed_entry_points_are_those_of_the_checkout():
@@ -126,7 +124,7 @@ def test_the_installed_entry_points_are_those_of_the_checkout():
     }
     found = importlib.metadata.distribution(NAME).entry_points
     assert {(point.group, point.name, point.value) for point in found} == wanted
-    assert all(callable(point.load()) or point.group == "pytest11" for point in found)
+    assert all(callable(point.load()) for point in found)
 
 
 def test_the_package_says_that_it_is_typed():
@@ -137,14 +135,14 @@ def test_the_package_says_that_it_is_typed():
 def test_the_wheel_holds_the_package_and_nothing_else(distributions):
     with zipfile.ZipFile(distributions.wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert held == package_files()
+    assert held == package_files() | {"wsgi_middleware_stack.py"}
 
 
 @pytest.mark.distribution
 def test_the_sdist_holds_what_it_takes_to_build_the_package(distributions):
     with tarfile.open(distributions.sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = package_files() | {"LICENSE", "README.md", "pyproject.toml", "setup.cfg"}
+    wanted = package_files() | {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "wsgi_middleware_stack.py"}
     assert not wanted - held
 
 
@@ -180,3 +178,12 @@ def test_a_stack_works_without_any_extra(fresh_python):
 @pytest.mark.distribution
 def test_the_command_is_there(fresh_python):
     assert "serve" in run(fresh_python, "-I", "-m", "middleware", "--help")
+
+
+@pytest.mark.distribution
+def test_the_console_script_is_there_whatever_is_called_middleware(fresh_python, tmp_path, monkeypatch):
+    (tmp_path / "middleware.py").write_text("raise SystemExit('the wrong one')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    told = run(str(Path(fresh_python).with_name("wsgi-middleware-stack")), "--version")
+    assert told.startswith(f"{NAME} {middleware.__version__}, Python ")

@@ -388,7 +388,7 @@ AROUND = {
     "all built-in": of(*ALL),
     "all built-in, and one that watches": of(Witness(seen=[]), *ALL),
     "all built-in, on_error=raise": lambda app: Stack(*ALL).wrap(app, on_error="raise", waive="corp-blocks-cors"),
-    "one that watches, on_error=raise": lambda app: Stack(Witness(seen=[])).wrap(app, on_error="raise", waive="corp-blocks-cors"),
+    "one that watches, on_error=raise": lambda app: Stack(Witness(seen=[])).wrap(app, on_error="raise"),
     "another library's": of(External(passing)),
     "another library's, that wraps start_response": of(Witness(seen=[]), External(closing), SET),
     "another library's, around one that watches": of(External(closing), Witness(seen=[])),

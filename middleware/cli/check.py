@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from middleware.cli.output import say
 from middleware.cli.targets import STACK, load
 from middleware.stack.order import OrderError
 
@@ -19,7 +20,7 @@ def check(arguments: Namespace) -> int:
     """Print what `arguments.stack` does wrong; return 1 if an error is among it, 0 otherwise."""
     stack = load(arguments.stack, STACK)
     found = stack.check()
-    print("\n".join(_report(stack, found)))
+    say("\n".join(_report(stack, found)))
     return int(any(finding.severity == "error" for finding in found))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+import middleware
 from middleware.cli.check import check
 from middleware.cli.demo import demo
 from middleware.cli.errors import CommandError
+from middleware.cli.output import flush, prepare, say
 from middleware.cli.serve import FORWARDED, serve
+from middleware.cli.serving import GRACE
 from middleware.cli.show import FORMATS, show
 
 if TYPE_CHECKING:
@@ -20,20 +24,24 @@ _ADDRESS: Final = "127.0.0.1:8080"
 _STACK: Final = "a stack, or an application in one; STACK may be dotted, and the current directory is importable"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     """Run the command with these arguments, by default those of the process; return its exit status.
 
-    0: done. 1: a stack is wrong. 2: what was typed cannot be done, as one line on stderr says. 130: a second Ctrl-C.
+    0: done. 1: a stack is wrong. 2: what was typed cannot be done, as one line on stderr says. 130: Ctrl-C
+    before anything is served.
     """
+    prepare()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser().parse_args(given, Namespace(given=given))
+        arguments = _parser(program).parse_args(given, Namespace(given=given, program=program))
         status: int = arguments.run(arguments)
     except CommandError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        say(f"{program}: {error}", error=True)
         return error.status
     except KeyboardInterrupt:
         return 130
+    finally:
+        flush()  # --help and --version, too
     return status
 
 
@@ -47,8 +55,10 @@ class _Parser(ArgumentParser):
         raise CommandError(f"{message}; {self.prog} --help shows what there is")
 
 
-def _parser() -> ArgumentParser:
-    parser = _Parser(prog=PROGRAM, description="Serve, show and check stacks of WSGI middleware.")
+def _parser(program: str = PROGRAM) -> ArgumentParser:
+    parser = _Parser(prog=program, description="Serve, show and check stacks of WSGI middleware.")
+    version = f"wsgi-middleware-stack {middleware.__version__}, Python {platform.python_version()}"
+    parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for add in (_add_serve, _add_show, _add_check, _add_demo):
         add(commands)
@@ -56,13 +66,23 @@ def _parser() -> ArgumentParser:
 
 
 def _add_serve(commands: Any) -> None:
-    told = "Serve a WSGI application, in a stack or as it is. SIGTERM and SIGINT end it after the requests in flight."
+    told = (
+        "Serve a WSGI application, in a stack or as it is. SIGTERM and SIGINT end it after the requests in flight, "
+        "but for those that take longer than the grace; a second signal ends it at once."
+    )
     parser = commands.add_parser("serve", help="serve an application", description=told)
     parser.set_defaults(run=serve)
     parser.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
     parser.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: serve it as it is")
     _add_listen(parser)
     parser.add_argument("--threads", metavar="N", type=int, default=4, help="worker threads; default: %(default)s")
+    parser.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=float,
+        default=GRACE,
+        help="what requests in flight have after a signal; default: %(default)s",
+    )
     parser.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
     parser.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)
     proxy = parser.add_argument_group("behind a proxy", "headers of proxies are dropped unless one is trusted")

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 from middleware.cli.ledger import KEY, Ledger
 from middleware.cli.listening import listen
+from middleware.cli.output import say
 from middleware.cli.page import page
 from middleware.cli.serving import run
 from middleware.layers.compression import Compress
@@ -52,7 +53,7 @@ stack = Stack(
 def demo(arguments: Namespace) -> int:
     """Serve the demo on `arguments.listen`; return 0 when it was asked to end."""
     with listen(arguments.listen) as listener:
-        print(stack, flush=True)
+        say(stack)
         run(application, listener)
     return 0
 

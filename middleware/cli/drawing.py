@@ -63,7 +63,7 @@ def svg(stack: Stack) -> str:
     height = sum(box.height + _GAP for box in boxes) + 2 * _MARGIN
     whole = width + 2 * _MARGIN
     drawn = "\n".join(_drawn(boxes, width))
-    return (
+    return _ascii(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}"'
         f' role="img">\n  <title>{escape(_title(stack))}</title>\n  <style>{_STYLE}  </style>\n'
         f'  <rect class="ground" width="100%" height="100%"/>\n{drawn}\n</svg>'
@@ -130,10 +130,15 @@ def dot(stack: Stack) -> str:
         lines.append(f'  {outer} -> {inner} [color="#1f6feb"];')
         lines.append(f'  {inner} -> {outer} [color="#b3541e"];')
     head = '  node [shape=box, fontname="monospace"];\n  client [label="client", shape=plaintext];'
-    return "digraph stack {\n" + head + "\n" + "\n".join(lines) + "\n}"
+    return _ascii("digraph stack {\n" + head + "\n" + "\n".join(lines) + "\n}")
+
+
+def _ascii(text: str) -> str:
+    """The text with character references, which XML and the labels of Graphviz understand in any encoding."""
+    return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
 def _label(box: _Box) -> str:
-    r"""The text of a node: `\` and `"` escaped, lines ended by `\l`, which sets them to the left."""
+    r"""The text of a node: `&`, `\` and `"` escaped, lines ended by `\l`, which sets them to the left."""
     told = [box.name, *(f"{kind:<9} {text}" for kind, text in box.lines)]
-    return "".join(line.replace("\\", "\\\\").replace('"', '\\"') + "\\l" for line in told)
+    return "".join(line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + "\\l" for line in told)

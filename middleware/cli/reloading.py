@@ -17,9 +17,12 @@ from middleware.cli.signals import Stop
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 CHANGED: Final = 3  # the exit status of a child that wants to be started again
+# Not `-m middleware`, which may be a file of the user's; see wsgi_middleware_stack.
+_CODE: Final = "import sys, wsgi_middleware_stack; sys.exit(wsgi_middleware_stack.main({!r}))"
+_KILLING: Final = 3  # signals
 PATIENCE: Final = 2.0  # seconds that requests in flight have when a file changed
 
 
@@ -52,12 +55,13 @@ class Watch:
         return self.changed
 
 
-def supervise(arguments: Sequence[str], listener: socket.socket) -> int:
-    """Run `python -m middleware` with `arguments` on the socket, again after every change; return its exit status.
+def supervise(arguments: Sequence[str], listener: socket.socket, program: str) -> int:
+    """Run the command, as `program`, with `arguments` on the socket, again after each change; return its exit status.
 
-    SIGTERM and SIGINT are passed on as SIGTERM: of a Ctrl-C the child has heard by itself.
+    SIGTERM and SIGINT are passed on as SIGTERM, because the child ignores a Ctrl-C that both have received. The third
+    one kills the child, should it not end at the second.
     """
-    command = _command(arguments, listener)
+    command = _command(arguments, listener, program)
     with Stop() as stop:
         status = _generation(stop, [*command, "--watched", "first"])
         while status == CHANGED and not stop.asked:
@@ -70,26 +74,18 @@ def _exit_status(status: int) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _command(arguments: Sequence[str], listener: socket.socket) -> list[str]:
+def _command(arguments: Sequence[str], listener: socket.socket, program: str) -> list[str]:
     listener.set_inheritable(True)
     flags = [f"-W{option}" for option in sys.warnoptions]
-    return [sys.executable, *flags, "-m", "middleware", *arguments, "--listen", f"fd://{listener.fileno()}"]
+    return [sys.executable, *flags, "-c", _CODE.format(program), *arguments, "--listen", f"fd://{listener.fileno()}"]
 
 
 def _generation(stop: Stop, command: Sequence[str]) -> int:
     with subprocess.Popen(command, close_fds=False) as child:  # noqa: S603 - the command that runs this
-        stop.wake = child.terminate
+        stop.wake = lambda: child.terminate() if stop.asked < _KILLING else child.kill()
         if stop.asked:
             child.terminate()
-        return _until(child.wait, child.kill)
-
-
-def _until(wait: Callable[[], int], kill: Callable[[], None]) -> int:
-    try:
-        return wait()
-    except KeyboardInterrupt:
-        kill()
-        raise
+        return child.wait()
 
 
 def _loaded() -> Iterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.cli.errors import CommandError, places, raised
 from middleware.cli.listening import listen
+from middleware.cli.output import say
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.serving import run
 from middleware.cli.targets import APPLICATION, STACK, load, stack_of
@@ -32,7 +32,8 @@ def serve(arguments: Namespace) -> int:
     adjustments = _adjustments(arguments)
     with listen(arguments.listen) as listener:
         if arguments.reload:
-            return supervise([given for given in arguments.given if given != "--reload"], listener)
+            again = [given for given in arguments.given if given != "--reload"]
+            return supervise(again, listener, arguments.program)
         if arguments.watched:
             return _serve_watched(arguments, listener, adjustments)
         run(_prepared(arguments), listener, **adjustments)
@@ -40,10 +41,12 @@ def serve(arguments: Namespace) -> int:
 
 
 def _adjustments(arguments: Namespace) -> dict[str, Any]:
-    """The options in waitress's words."""
+    """The options in the words of `run` and of waitress."""
     if arguments.threads < 1:
         raise CommandError(f"--threads {arguments.threads}: at least one has to do the work")
-    return {"threads": arguments.threads, **_proxy(arguments)}
+    if not arguments.grace >= 0:  # NaN included
+        raise CommandError(f"--grace {arguments.grace:g}: seconds, 0 or more")
+    return {"threads": arguments.threads, "grace": arguments.grace, **_proxy(arguments)}
 
 
 def _proxy(arguments: Namespace) -> dict[str, Any]:
@@ -66,10 +69,10 @@ def _serve_watched(arguments: Namespace, listener: socket.socket, adjustments: d
             raise
         suspects = _suspects(error)
         watch.over(suspects)  # what is written from now on is a change
-        print(f"{error}\nWaiting for a change", file=sys.stderr)
+        say(f"{error}\nWaiting for a change", error=True)
         return CHANGED if watch.wait(suspects) else 0
     watch.over()
-    ended = run(app, listener, over=watch.over, patience=PATIENCE, **adjustments)
+    ended = run(app, listener, over=watch.over, patience=PATIENCE, deaf=True, **adjustments)
     return CHANGED if watch.changed and not ended else 0
 
 
@@ -83,7 +86,7 @@ def _prepared(arguments: Namespace) -> Application:
     app = load(arguments.app, APPLICATION)
     stack = load(arguments.stack, STACK) if arguments.stack is not None else None
     wrapped = app if stack is None else wrap(stack, app)
-    print(told(stack, stack_of(app)), flush=True)
+    say(told(stack, stack_of(app)))
     return wrapped
 
 
@@ -95,7 +98,7 @@ def wrap(stack: Stack, app: Application) -> Application:
     """
     for finding in stack.check():
         if finding.severity == "warning":
-            print(f"warning: {finding.message} (rule {finding.rule}; mend it by {finding.fix})", file=sys.stderr)
+            say(f"warning: {finding.message} (rule {finding.rule}; mend it by {finding.fix})", error=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OrderWarning)

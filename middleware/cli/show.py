@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.cli.drawing import dot, svg
 from middleware.cli.held import held
+from middleware.cli.output import say
 from middleware.cli.targets import STACK, load
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def show(arguments: Namespace) -> int:
     """Print the chain of `arguments.stack` in `arguments.format`; return 0."""
-    print(FORMATS[arguments.format](load(arguments.stack, STACK)))
+    say(FORMATS[arguments.format](load(arguments.stack, STACK)))
     return 0
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING, Any, Final
+
+from middleware.cli.output import flush
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,17 +20,24 @@ _ASKING: Final = signal.SIGTERM, signal.SIGINT
 class Stop:
     """Within `with`, SIGTERM and SIGINT ask to end instead of ending. Main thread only.
 
-    Any number of SIGTERM asks once. A second SIGINT, Ctrl-C for the second time, raises KeyboardInterrupt.
+    Options:
+        deaf: whether SIGINT does nothing, because a parent passes on each Ctrl-C as SIGTERM. Default False.
 
     Attributes:
-        asked: bool. Whether a signal came.
+        asked: int. The number of signals that came.
+        ending: bool. Whether the end has begun: a signal came, or the owner has set it for a reason of its own.
+        told: bool. Whether a signal after the first ends the process at once, with the status 128 and its number.
+            Default False; set it when the end is announced, because supervisors send the first signal twice: to the
+            process and to its group.
         wake: called when one comes, between any two steps of the main thread: it must not wait for a lock.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, *, deaf: bool = False) -> None:
+        self.asked = 0
+        self.ending = False
+        self.told = False
         self.wake: Callable[[], object] = lambda: None
-        self._interrupted = False
+        self._deaf = deaf
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -39,9 +49,16 @@ class Stop:
             signal.signal(each, handler)
 
     def _ask(self, number: int, _: FrameType | None) -> None:
-        if number == signal.SIGINT:
-            if self._interrupted:
-                raise KeyboardInterrupt
-            self._interrupted = True
-        self.asked = True
+        if self._deaf and number == signal.SIGINT:
+            return
+        if self.told and self.asked:
+            leave(128 + number)
+        self.asked += 1
+        self.ending = True
         self.wake()
+
+
+def leave(status: int) -> None:
+    """End the process now, whatever its threads are at: nothing waits for them, and no exit function runs."""
+    flush()
+    os._exit(status)

@@ -7,15 +7,19 @@ import os
 import pkgutil
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from middleware.cli.errors import CommandError, raised
+from middleware.cli.output import say
+from middleware.cli.shadow import NAME, shadow
 from middleware.stack.builder import Stack
 from middleware.wsgi.middleware import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
     from types import ModuleType
 
     from middleware.wsgi.types import Application
@@ -77,6 +81,7 @@ def load(target: str, kind: Kind[T]) -> T:
     picked = kind.pick(owner)
     if picked is None:
         raise CommandError(f"{target!r} is {_described(owner)}, not {kind.one}; {_offered(parent, kind)}")
+    _warn_of(shadow())
     return picked
 
 
@@ -92,11 +97,23 @@ def _module(name: str, target: str, kind: Kind[Any]) -> ModuleType:
         raise CommandError(_not_imported(name, error)) from error
 
 
+@cache
+def _warn_of(other: Path | None) -> None:
+    if other is not None:
+        say(f"warning: {_hidden(other)}", error=True)
+
+
+def _hidden(other: Path) -> str:
+    return f"{other} has the name of this package, and is not what `import {NAME}` finds: rename it"
+
+
 def _not_imported(name: str, error: BaseException) -> str:
     missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{name}.".startswith(f"{missing}."):
         return f"there is no module {missing!r}; {_modules(missing)}"
-    return f'importing {name!r} failed: {raised(error)}; python -c "import {name}" shows where it came from'
+    other = shadow() if NAME in str(error) else None
+    remedy = f'python -c "import {name}" shows where it came from' if other is None else _hidden(other)
+    return f"importing {name!r} failed: {raised(error)}; {remedy}"
 
 
 def _modules(missing: str) -> str:

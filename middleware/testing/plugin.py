@@ -1,6 +1,7 @@
-"""The pytest plugin, found by its entry point: what `middleware.testing` has, as fixtures.
+"""The pytest plugin, `-p middleware.testing.plugin`: what `middleware.testing` has, as fixtures.
 
-It loads nothing of the matrix until a test asks for it.
+It has no entry point, so that installing the package changes no other project's tests. It loads nothing of the matrix
+until a test asks for it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from needed import needs
 from serving import Server, script
 
 pytestmark = pytest.mark.real
@@ -41,15 +41,6 @@ def command(*words: str, cwd: Path | None = None, status: int | None = 0) -> str
     return done.stdout
 
 
-def installed(name: str) -> str:
-    """The path of a command of the system; without it the test is skipped, but not in CI."""
-    found = shutil.which(name)
-    if found is None:
-        assert not os.environ.get("CI"), f"{name} is not installed: apt-get install {name}"
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
 @pytest.fixture
 def verdicts(tmp_path):
     """What a client finds at a site, without the layers and with them."""
@@ -73,7 +64,7 @@ def verdicts(tmp_path):
 
 
 def test_wsgidav_passes_the_same_tests_of_litmus(verdicts):
-    litmus = installed("litmus")
+    litmus = needs("litmus")
 
     def client(server, served, work):
         said = command(litmus, "--keep-going", server.url("/"), cwd=work, status=None)
@@ -85,7 +76,7 @@ def test_wsgidav_passes_the_same_tests_of_litmus(verdicts):
 
 
 def test_git_pushes_to_dulwich_and_clones_the_same_again(verdicts):
-    git = installed("git")
+    git = needs("git")
 
     def client(server, served, work):
         url, one, two = server.url("/repository"), work / "one", work / "two"

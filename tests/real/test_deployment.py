@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import pytest
 import requests
 
+from needed import needs
 from series import converse
 from serving import PATIENCE, Client, Server, ask, kept_port
 
@@ -82,27 +82,22 @@ def configured(folder: Path, ports: dict[str, int]) -> Path:
     return path
 
 
-def nginx() -> str:
-    """The path of nginx; without it the test is skipped, but not in CI."""
-    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-    if found is None:
-        assert not os.environ.get("CI"), "nginx is not installed: apt-get install nginx"
-        pytest.skip("nginx is not installed")
-    return found
-
-
 def certify(folder: Path) -> Path:
     """Make a certificate for this address."""
     key, certificate = folder / "site.key", folder / "site.pem"
-    made = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=site.example"
+    made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=site.example"
     made += " -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run([*made.split(), "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    subprocess.run(
+        [needs("openssl"), *made.split(), "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+    )
     return certificate
 
 
 @pytest.fixture
 def site(tmp_path):
-    program = nginx()
+    program = needs("nginx")
     with ExitStack() as ending:
         processes = [Server(*unit("0"), cwd=SUPPORT) for _ in range(2)]
         for process in processes:

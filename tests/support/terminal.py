@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from needed import needs
 from serving import PATIENCE, Server, environment
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 ADDRESS = "127.0.0.1:8080"
 ANY_ADDRESS = re.compile(r"127\.0\.0\.1:80[0-9]{2}\b")  # on which a page lets something listen
 SERVES = re.compile(r"(?:waitress-serve|python -m middleware (?:serve|demo))\b")
+PROGRAMS = re.compile(r"(?:^|[|&;(])\s*(curl|git|openssl)\b")  # which a bare system lacks
 # What differs from run to run, and what stands for it in the comparison.
 VOLATILE = (
     (re.compile(r"dur=[0-9]+\.[0-9]+"), "dur=0.000"),
@@ -75,6 +77,8 @@ class Terminal:
         return self._as_printed("".join(f"{line}\n" for line in self.server.lines))
 
     def _run(self, command: str) -> str:
+        for program in PROGRAMS.findall(command):
+            needs(program)
         if self.server is not None:
             command = command.replace(ADDRESS, f"127.0.0.1:{self.server.port}")
         state = self.folder / ".state"
