@@ -6,6 +6,10 @@ combine the answers: `~p` holds possibly where `p` does not hold certainly, and 
 
 A layer takes part where its condition holds possibly, so that a guard sees whatever the framework may take for a path
 that it guards. A layer that grants something (`Effects(grants=True)`: CORS) takes part where it holds certainly.
+
+A condition on a header field makes responses differ by it, so the field is named in the Vary of all responses that the
+layer may have changed, whether the condition held or not. Path, method and host are part of what a cache looks up.
+Which fields a plain callable looks at is unknown: it may name them in an attribute, `request_fields`.
 """
 
 from __future__ import annotations
@@ -93,6 +97,7 @@ class _Asked(Predicate):
 
     def __init__(self, function: Callable[[Environ], bool]) -> None:
         self.function = function
+        self.request_fields = frozenset(getattr(function, "request_fields", ()))
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the callable says yes."""

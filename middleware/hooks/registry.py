@@ -129,8 +129,9 @@ class Registry:
         if len(self._scopes) == 1:
             return plan
         context.view_args = {}
-        paths, complete = readings("", context.path[1]).written()
-        found = _matching(self.root, context.environ, paths, anywhere=not complete)
+        paths, complete, read = readings("", context.path[1]).written()
+        doubted = () if complete and read else (Prefix,) if complete else (Prefix, Pattern, Route)
+        found = _matching(self.root, context.environ, paths, doubted)
         scopes = [self.root]
         for scope, view_args in found:
             scopes.append(scope)
@@ -164,32 +165,32 @@ def named(function: object) -> str:
 
 
 def _matching(
-    scope: Scope, environ: Environ, paths: Iterable[str], *, anywhere: bool
+    scope: Scope, environ: Environ, paths: Iterable[str], doubted: tuple[type[Place], ...]
 ) -> Iterator[tuple[Scope, dict[str, Any]]]:
     """The scopes within this one that take part, outermost first, and what they find: by the first path that fits.
 
     Options:
         paths: what may be left of the path, one for each reading.
-        anywhere: there are more readings than that, and the request may be at every place that is open to it.
+        doubted: the kinds of places that the request may be at without such a path, as far as they are open to it.
     """
     within = list(filter(lambda inner: inner.place.open_to(environ), scope.within))
-    met: dict[Scope, Match] = dict.fromkeys(within, Match((), {})) if anywhere else {}
-    for inner, match in chain.from_iterable(_there(within, path, anywhere=anywhere) for path in paths):
+    met = {inner: Match((), {}) for inner in within if isinstance(inner.place, doubted)}
+    for inner, match in chain.from_iterable(_there(within, path, every=bool(doubted)) for path in paths):
         rests, found = met.get(inner, ((), {}))
         met[inner] = Match(chain(rests, match.rests), found or match.found)
     for inner in sorted(filter(met.__contains__, within), key=_turn):
         yield inner, met[inner].found
         if inner.within:
-            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), anywhere=anywhere)
+            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), doubted)
 
 
-def _there(scopes: Iterable[Scope], path: str, *, anywhere: bool) -> Iterable[tuple[Scope, Match]]:
+def _there(scopes: Iterable[Scope], path: str, *, every: bool) -> Iterable[tuple[Scope, Match]]:
     """The scopes that a path belongs to: of prefixes the longest, of routes the most literal, of everything else all.
 
-    Options: anywhere: all of every kind.
+    Options: every: all of every kind.
     """
     found = [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
-    return found if anywhere else _chosen(found)
+    return found if every else _chosen(found)
 
 
 def _chosen(found: Sequence[tuple[Scope, Match]]) -> Iterator[tuple[Scope, Match]]:

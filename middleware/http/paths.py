@@ -11,7 +11,7 @@ import re
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -38,22 +38,22 @@ def below(path: Segments, prefix: Segments) -> bool:
     return path[: len(prefix)] == prefix
 
 
-@lru_cache(maxsize=64)  # all predicates and scopes of a request ask about the same path
 def readings(script_name: str, path_info: str) -> Readings:
     """The readings of a path, given as the two strings of environ, which hold its bytes as latin-1 (PEP 3333)."""
     raw = script_name + path_info
+    too_long = len(raw) > LONGEST or raw.removesuffix("/").count("/") > MOST
+    return _Unread(raw) if too_long else _read(script_name, path_info)
+
+
+@lru_cache(maxsize=32)  # all predicates and scopes of a request ask about the same path
+def _read(script_name: str, path_info: str) -> Readings:
+    raw = script_name + path_info
     texts = _decoded(raw)
-    if _is_too_long(raw):
-        return _Unread(texts[0])
     if not _is_rooted(raw):
         return _Several([f"/{text}" for text in texts], texts[:1], certain=False)
     if script_name and not _is_rooted(path_info):  # an application mounted there puts the slash before the rest
         return _Several([*texts, *_decoded(f"{script_name}/{path_info}")], certain=False)
     return _One(texts[0]) if len(texts) == 1 and _ODD.search(texts[0]) is None else _Several(texts)
-
-
-def _is_too_long(path: str) -> bool:
-    return len(path) > LONGEST or path.removesuffix("/").count("/") > MOST
 
 
 def _is_rooted(path: str) -> bool:
@@ -75,6 +75,25 @@ def _decoded(raw: str) -> tuple[str, ...]:
         return (octets.decode("utf-8", "replace"), octets.decode("utf-8", "ignore"), percent, raw)
 
 
+def _lines(texts: Iterable[str]) -> Iterable[str]:
+    """The texts, with and without a final line end."""
+    return dict.fromkeys(each for text in texts for each in (text, text.rstrip("\r\n")))
+
+
+class Written(NamedTuple):
+    """Readings as strings, the path as it stands first.
+
+    Attributes:
+        paths: the readings.
+        complete: bool. Whether these are all; there may be too many to write.
+        read: bool. Whether the path was short enough to be read; if not, it is possibly below every prefix.
+    """
+
+    paths: Iterable[str]
+    complete: bool = True
+    read: bool = True
+
+
 class Readings(ABC):
     """All ways in which one path may be read."""
 
@@ -89,8 +108,8 @@ class Readings(ABC):
         """Whether all readings are below a prefix, which is given in its normal form."""
 
     @abstractmethod
-    def written(self) -> tuple[Sequence[str], bool]:
-        """The readings, the path as it stands first, and whether these are all. There may be too many to write."""
+    def written(self) -> Written:
+        """The readings as strings."""
 
 
 class _One(Readings):
@@ -108,18 +127,18 @@ class _One(Readings):
 
     certainly = possibly
 
-    def written(self) -> tuple[Sequence[str], bool]:
+    def written(self) -> Written:
         """The path alone."""
-        return (self._text,), True
+        return Written((self._text,))
 
 
 class _Unread(Readings):
     """A path that is too long to be read."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("_raw",)
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, raw: str) -> None:
+        self._raw = raw
 
     def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002
         """Below everything."""
@@ -129,9 +148,15 @@ class _Unread(Readings):
         """Below nothing."""
         return False
 
-    def written(self) -> tuple[Sequence[str], bool]:
-        """The path as it stands, of many."""
-        return (self._text,), False
+    def written(self) -> Written:
+        """The path as it stands; where nothing climbs, the few that there are. They are not kept."""
+        texts = _decoded(self._raw)
+        if any("/.." in text for text in texts):
+            return Written(texts[:1], complete=False, read=False)
+        rooted = [text if _is_rooted(text) else f"/{text}" for text in texts]
+        return Written(
+            chain(texts[:1], chain.from_iterable(_Spelling(text).written() for text in _lines(rooted))), read=False
+        )
 
 
 class _Several(Readings):
@@ -146,8 +171,7 @@ class _Several(Readings):
     __slots__ = ("_certain", "_spellings", "_stands", "_written")
 
     def __init__(self, texts: Iterable[str], stands: Iterable[str] = (), *, certain: bool = True) -> None:
-        ended = dict.fromkeys(each for text in texts for each in (text, text.rstrip("\r\n")))
-        self._certain, self._stands, self._spellings = certain, stands, tuple(map(_Spelling, ended))
+        self._certain, self._stands, self._spellings = certain, stands, tuple(map(_Spelling, _lines(texts)))
         self._written: tuple[str, ...] = ()  # until it is asked for
 
     def possibly(self, prefix: Segments) -> bool:
@@ -160,7 +184,7 @@ class _Several(Readings):
             return not prefix
         return all(spelling.certainly(prefix) for spelling in self._spellings)
 
-    def written(self) -> tuple[Sequence[str], bool]:
+    def written(self) -> Written:
         """Those of all texts, up to a bound."""
         if not self._written:
             written = dict.fromkeys(self._stands)
@@ -169,7 +193,7 @@ class _Several(Readings):
                 if len(written) > MOST_WRITTEN:
                     break
             self._written = tuple(written)
-        return self._written[:MOST_WRITTEN], len(self._written) <= MOST_WRITTEN
+        return Written(self._written[:MOST_WRITTEN], complete=len(self._written) <= MOST_WRITTEN)
 
 
 class _Spelling:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from middleware.wsgi.plan import Layer
 
@@ -23,11 +23,11 @@ def asked(condition: Predicate | None, effects: Effects) -> Predicate | None:
     return certain(condition) if effects.grants and condition is not None else condition
 
 
-def varying(condition: Any) -> tuple[Layer, ...]:
+def varying(condition: object) -> tuple[Layer, ...]:
     """What names the request fields of a predicate in Vary, to stand right outside the layer with that condition.
 
     Responses are named as varying whether the condition held or not, except where the URL and the method alone decide.
-    What the answer of a plain callable depends on is unknown.
+    A callable that is no predicate of `match` may have `request_fields`; without, its fields are unknown.
     """
     names = sorted(getattr(condition, "request_fields", ()))
     if not names:
@@ -36,4 +36,4 @@ def varying(condition: Any) -> tuple[Layer, ...]:
     def on_response(_: Environ, response: Response) -> None:
         response.vary(*names)
 
-    return (Layer(condition.varies, None, on_response, None, waits=False),)
+    return (Layer(getattr(condition, "varies", None), None, on_response, None, waits=False),)
