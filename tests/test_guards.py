@@ -79,14 +79,14 @@ def test_it_is_so_where_a_site_is_mounted(made):
 
 @every_site
 @given(spellings)
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_no_spelling_that_is_made_up_gets_past(made, spelling):
     check(site_of(made), "/admin", "", spelling)
 
 
 @every_mounted_site
 @given(st.sampled_from(["/app", "//app", "/./app", "app", "/app/x/..", "/app/"]), spellings)
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_no_spelling_that_is_made_up_gets_past_a_mount(made, mount, spelling):
     check(site_of(made), "/app/admin", "", mount + spelling)
 
@@ -145,7 +145,7 @@ def test_the_hooks_of_a_scope_miss_nothing_that_a_framework_leads_there(made, sc
 
 @every_site
 @given(spellings)
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_no_spelling_that_is_made_up_gets_past_a_scope(made, spelling):
     assert served(guarded(site_of(made), "prefix"), "", spelling) != ADMIN
 

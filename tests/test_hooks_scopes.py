@@ -40,7 +40,7 @@ def takes_part(make, path, **keys):
     traced(make(hooks), seen, "it")
     environ = {"PATH_INFO": path, **keys}
     setup_testing_defaults(environ)  # some paths and methods are too odd for a validator
-    assert b"".join(hooks.wrap(anywhere)(environ, lambda *_: None)) == b"x"
+    assert b"".join(hooks.wrap(anywhere)(environ, lambda *_: None)) in {b"x", b""}
     return bool(seen)
 
 

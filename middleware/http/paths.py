@@ -154,9 +154,8 @@ class _Unread(Readings):
         if any("/.." in text for text in texts):
             return Written(texts[:1], complete=False, read=False)
         rooted = [text if _is_rooted(text) else f"/{text}" for text in texts]
-        return Written(
-            chain(texts[:1], chain.from_iterable(_Spelling(text).written() for text in _lines(rooted))), read=False
-        )
+        spelled = chain.from_iterable(_Spelling(text).written() for text in _lines(rooted))
+        return Written(dict.fromkeys(chain(texts[:1], spelled)), read=False)
 
 
 class _Several(Readings):
