@@ -175,7 +175,7 @@ def _matching(
     """
     within = list(filter(lambda inner: inner.place.open_to(environ), scope.within))
     met = {inner: Match((), {}) for inner in within if isinstance(inner.place, doubted)}
-    for inner, match in chain.from_iterable(_there(within, path, every=bool(doubted)) for path in paths):
+    for inner, match in chain.from_iterable(_chosen(_found(within, path)) for path in paths):
         rests, found = met.get(inner, ((), {}))
         met[inner] = Match(chain(rests, match.rests), found or match.found)
     for inner in sorted(filter(met.__contains__, within), key=_turn):
@@ -184,16 +184,12 @@ def _matching(
             yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), doubted)
 
 
-def _there(scopes: Iterable[Scope], path: str, *, every: bool) -> Iterable[tuple[Scope, Match]]:
-    """The scopes that a path belongs to: of prefixes the longest, of routes the most literal, of everything else all.
-
-    Options: every: all of every kind.
-    """
-    found = [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
-    return found if every else _chosen(found)
+def _found(scopes: Iterable[Scope], path: str) -> list[tuple[Scope, Match]]:
+    return [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
 
 
 def _chosen(found: Sequence[tuple[Scope, Match]]) -> Iterator[tuple[Scope, Match]]:
+    """The scopes that a path belongs to: of prefixes the longest, of routes the most literal, of the others all."""
     for turn in sorted({_turn(scope) for scope, _ in found}):
         alike = [each for each in found if _turn(each[0]) == turn]
         best = max(scope.place.rank for scope, _ in alike)
