@@ -10,7 +10,7 @@ from webob import exc
 
 from hooked import ask, boom, site
 from middleware import ConfigError, Hooks, match
-from middleware.hooks import g, request
+from middleware.hooks import g, places, request
 
 
 @pytest.fixture
@@ -229,6 +229,21 @@ def test_what_lies_within_a_pattern_is_seen_from_every_boundary_that_it_reaches(
     hooks.scope(where).scope("/admin").before_request(lambda: seen.append(1))
     ask(hooks, path, anywhere)
     assert seen == [1]
+
+
+@pytest.mark.parametrize("inner", [lambda scope: scope.scope("/admin"), lambda scope: scope.route("/admin")])
+def test_of_a_path_that_is_not_read_everything_within_a_pattern_may_be_meant(hooks, seen, inner):
+    outer = hooks.scope(re.compile("/[a-z/]*"))
+    inner(outer).before_request(lambda: seen.append(1))
+    ask(hooks, "/a" * 129 + "/admin", anywhere)
+    ask(hooks, "/a" * 128, anywhere)
+    assert seen == [1]
+
+
+def test_the_boundaries_that_a_pattern_reaches_are_looked_for_in_short_paths_only():
+    matched = places.place(re.compile("/.*"), "Hooks").match("/a" * 129)
+    assert list(matched.rests) == [""]
+    assert len({*places.place(re.compile("/.*"), "Hooks").match("/a" * 128).rests}) == 129
 
 
 def test_each_reading_of_a_path_has_its_own_longest_prefix(hooks, seen):

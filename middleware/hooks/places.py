@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from middleware.http.fields import is_token
-from middleware.http.paths import normal
+from middleware.http.paths import is_too_long, normal
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class Pattern(Place):
 
     def _rests(self, path: str, reached: int) -> Iterator[str]:
         yield _rooted(path[reached:])
+        if is_too_long(path):  # what lies within is doubted
+            return
         for slash in (place for place, character in enumerate(path) if character == "/"):
             for end in (slash, slash + 1):
                 if end != reached and self.pattern.fullmatch(path, 0, end):

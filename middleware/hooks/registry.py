@@ -80,6 +80,7 @@ def _nearest(handlers: dict[type, Hook] | None, kind: type) -> Hook | None:
     return next((handlers[base] for base in lineage(kind) if base in handlers), None)
 
 
+_KINDS: Final = (Prefix, Pattern, Route)  # that a path decides about
 _TURNS: Final = {Prefix: 0, Asked: 1, Pattern: 1, Route: 2}  # in which sister scopes take part
 
 
@@ -130,7 +131,7 @@ class Registry:
             return plan
         context.view_args = {}
         paths, complete, read = readings("", context.path[1]).written()
-        doubted = () if complete and read else (Prefix,) if complete else (Prefix, Pattern, Route)
+        doubted = () if complete and read else (Prefix,) if complete else _KINDS
         found = _matching(self.root, context.environ, paths, doubted)
         scopes = [self.root]
         for scope, view_args in found:
@@ -181,7 +182,12 @@ def _matching(
     for inner in sorted(filter(met.__contains__, within), key=_turn):
         yield inner, met[inner].found
         if inner.within:
-            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), doubted)
+            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), _doubted(inner, doubted))
+
+
+def _doubted(scope: Scope, doubted: tuple[type[Place], ...]) -> tuple[type[Place], ...]:
+    """The kinds that are doubted within a scope: where a path is not read, one end of a pattern is known, of many."""
+    return _KINDS if doubted and isinstance(scope.place, Pattern) else doubted
 
 
 def _found(scopes: Iterable[Scope], path: str) -> list[tuple[Scope, Match]]:

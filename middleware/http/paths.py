@@ -41,8 +41,12 @@ def below(path: Segments, prefix: Segments) -> bool:
 def readings(script_name: str, path_info: str) -> Readings:
     """The readings of a path, given as the two strings of environ, which hold its bytes as latin-1 (PEP 3333)."""
     raw = script_name + path_info
-    too_long = len(raw) > LONGEST or raw.removesuffix("/").count("/") > MOST
-    return _Unread(raw) if too_long else _read(script_name, path_info)
+    return _Unread(raw) if is_too_long(raw) else _read(script_name, path_info)
+
+
+def is_too_long(path: str) -> bool:
+    """Whether the path has too many characters or segments to be read."""
+    return len(path) > LONGEST or path.removesuffix("/").count("/") > MOST
 
 
 @lru_cache(maxsize=32)  # all predicates and scopes of a request ask about the same path
