@@ -15,6 +15,7 @@ Which fields a plain callable looks at is unknown: it may name them in an attrib
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -125,8 +126,9 @@ class _Pair(Predicate):
         fixed = [part for part in (self.one, self.other) if not part.varies(environ)]
         return len(fixed) < 2 and not any(self._decided(part, environ) for part in fixed)
 
+    @abstractmethod
     def _decided(self, part: Predicate, environ: Environ) -> bool:
-        raise NotImplementedError
+        """Whether this part decides alone."""
 
 
 class _Both(_Pair):
