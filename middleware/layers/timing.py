@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.http.server_timing import MetricLines, metric
 from middleware.layers.recorder import SAID, Measurement, Recorder, Running, recorders, running
+from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
@@ -44,7 +45,8 @@ class Timing(Middleware):
         header: str, a field name. Where it is said. Default "Server-Timing".
         response_time_header: str, a field name, or None. A field for the milliseconds alone, say "X-Response-Time".
             Default None.
-        expose: bool, or predicate of the environ. Whether the header is sent. Default True.
+        expose: bool, or predicate of the environ. Whether the header is sent; a predicate has to hold certainly, and
+            its request fields are named in Vary. Default True.
         layers: bool. Also one metric for each layer of the stack from here inwards: its own time, without what lies
             inside it, named after the layer. Default False.
         precision: int, 0 to 9. Digits after the point, of milliseconds. Default 3.
@@ -158,7 +160,7 @@ class Timing(Middleware):
         if recorder is None:
             return
         recorder.seconds, recorder.status = max(now - recorder.start, 0.0), response.status
-        if self.expose(environ) if callable(self.expose) else self.expose:
+        if certain(self.expose)(environ) if callable(self.expose) else self.expose:
             metrics = [(self.metric, recorder.seconds, self.description), *recorder.more()]
             metrics += recorder.layers(self._names, now)
             response.headers.add(self.header, ", ".join(metric(*each, self.precision) for each in metrics))
@@ -200,6 +202,7 @@ class Timing(Middleware):
         if type(self) is Timing:
             on_request, on_response = self._hooks()
             layer = layer._replace(on_request=on_request, on_response=on_response)
+        layer = layer._replace(vary=(*layer.vary, *varying(self.expose)))
         return layer if self.on_complete is not None else layer._replace(on_close=None)
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:

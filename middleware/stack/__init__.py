@@ -1,1 +1,1 @@
-"""The stack: an immutable chain of layers, the rules of its order, and the predicates of its conditions."""
+"""The stack: an immutable chain of layers, and the rules of its order."""

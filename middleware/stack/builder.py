@@ -270,7 +270,7 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) 
         layer = layers[place]
         if isinstance(layer, Splitting):
             further_out = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
-            app = layer.around(_pass(app, inside, respond=respond and not further_out))
+            app = layer.placed(_pass(app, inside, respond=respond and not further_out))
             inside = []
         else:
             inside.insert(0, layer)

@@ -76,9 +76,9 @@ class External(Splitting):
         wrapped = self.factory(app, *args, **options)
         if not callable(wrapped):
             raise TypeError(f"External({self.name}): the factory returned no WSGI application but {wrapped!r}")
-        if self.condition is None:
+        condition = self.asked
+        if condition is None:
             return wrapped
-        condition = self.condition
         return lambda environ, start_response: (wrapped if condition(environ) else app)(environ, start_response)
 
     def declared(self) -> Effects:

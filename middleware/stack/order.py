@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from middleware.stack.match import disjoint
+from middleware.match import disjoint
 from middleware.stack.rules import RULES, Finding, Rule
 from middleware.wsgi.effects import declared_by
 

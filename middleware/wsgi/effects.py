@@ -29,6 +29,8 @@ class Effects:
         measures: bool. It measures what stands inside it. Default False.
         rewrites_body: bool. It changes the bytes of the representation (not its coding). Default False.
         encodes_body: bool. It applies a content coding (RFC 9110 8.4). Default False.
+        grants: bool. It grants clients something, so that its condition has to hold certainly (middleware.match).
+            Default False.
         sets, reads: iterables of response field names. Those that it sets, and those that it decides by. Default none.
         provides, requires: iterables of environ keys. Those that it puts there, and those that it needs. Default none.
         shares: bool. It lets pages of every origin read responses (Access-Control-Allow-Origin: *). Default False.
@@ -44,6 +46,7 @@ class Effects:
     measures: bool = False
     rewrites_body: bool = False
     encodes_body: bool = False
+    grants: bool = False
     sets: AbstractSet[str] = frozenset()
     reads: AbstractSet[str] = frozenset()
     provides: AbstractSet[str] = frozenset()
@@ -54,7 +57,7 @@ class Effects:
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")
-        for option in ("answers", "every_response", "measures", "rewrites_body", "encodes_body", "shares"):
+        for option in ("answers", "every_response", "measures", "rewrites_body", "encodes_body", "grants", "shares"):
             value = getattr(self, option)
             problems.check(isinstance(value, bool), option, "True or False", value)
         isolates = problems.check(isinstance(self.isolates, Mapping), "isolates", "option -> value", self.isolates)

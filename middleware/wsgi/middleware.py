@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import Effects, declared_by, forget_effects
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
@@ -122,7 +123,10 @@ class Middleware(metaclass=_Sealed):
     def when(self, predicate: Predicate) -> Self:
         """Return a copy that takes part only in requests whose environ satisfies `predicate`.
 
-        It is asked when the request reaches the layer, so that layers further out may have prepared the environ.
+        The predicate is asked when the request reaches the layer, so that outer layers may have prepared the environ.
+        A path that can be read in several ways satisfies it possibly, and the layer takes part; a layer that grants
+        something (`Effects(grants=True)`) takes part only if every reading satisfies it (middleware.match). Request
+        fields of a predicate are named in the Vary of all responses that they may have changed, whether it held or not.
         """
         if not callable(predicate):
             raise TypeError(f"{self.name}.when: a predicate is a callable environ -> bool; got {predicate!r}")
@@ -156,12 +160,15 @@ class Middleware(metaclass=_Sealed):
     def layer(self) -> Layer:
         """What the pipeline runs: only the methods that the class overrides."""
         effects = declared_by(self)
+        on_request = self.on_request if _overrides(self, "on_request") else None
+        on_response = self.on_response if _overrides(self, "on_response") else None
         return Layer(
-            self.condition,
-            self.on_request if _overrides(self, "on_request") else None,
-            self.on_response if _overrides(self, "on_response") else None,
+            asked(self.condition, effects),
+            on_request,
+            on_response,
             self.on_close if _overrides(self, "on_close") else None,
             effects.rewrites_body or effects.encodes_body,
+            varying(self.condition) if on_request or on_response else (),
         )
 
     def __repr__(self) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Application:
     """Put `layers`, outermost first, around `app`. `respond`: answer errors instead of re-raising them."""
+    layers = [each for layer in layers for each in (*layer.vary, layer)]
     plan = plan_for(layers, (), respond=respond)
     if any(layer.condition is not None for layer in layers):
         return _careful(_choosing(app, layers, respond=respond), plan)

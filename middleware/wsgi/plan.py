@@ -24,6 +24,7 @@ class Layer(NamedTuple):
     on_response: OnResponse | None
     on_close: OnClose | None
     waits: bool  # its on_response wants to see the body
+    vary: tuple[Layer, ...] = ()  # stand right outside, and name the request fields that it decides by
 
 
 @dataclass(slots=True)

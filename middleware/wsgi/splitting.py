@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from middleware.wsgi.conditions import asked, varying
+from middleware.wsgi.effects import declared_by
 from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.pipeline import pipeline
 
 if TYPE_CHECKING:
-    from middleware.wsgi.types import Application
+    from middleware.wsgi.types import Application, Predicate
 
 
 class Splitting(Middleware):
@@ -24,7 +27,17 @@ class Splitting(Middleware):
     def around(self, app: Application) -> Application:
         """Return `app` inside this layer."""
 
+    def placed(self, app: Application) -> Application:
+        """Return `app` inside this layer and the Vary that its condition asks for."""
+        around, vary = self.around(app), varying(self.condition)
+        return pipeline(around, vary) if vary else around
+
+    @property
+    def asked(self) -> Predicate | None:
+        """What decides whether the layer takes part in a request; None, if it always does."""
+        return None if self.condition is None else asked(self.condition, declared_by(self))
+
     def _bind(self) -> None:
         super()._bind()
         if self.app is not None:
-            self.__dict__["_run"] = self.around(self.app)
+            self.__dict__["_run"] = self.placed(self.app)
