@@ -160,6 +160,7 @@ class ContextDispatcher(Crossing[Contextual]):
                 return converted(error, "an exception was")
             except Exception as worse:  # noqa: BLE001 - a 500 as well
                 error = worse
+        passage.failed = True
         self._note(passage, error)
         if passage.passed or self._policy.propagate:
             raise error

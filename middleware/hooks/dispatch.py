@@ -131,6 +131,7 @@ class Dispatcher(Crossing[Passage]):
 
     def _failed(self, passage: Passage, error: Exception) -> Response | Passage:
         """A 500 for what nobody has handled."""
+        passage.failed = True
         self._note(passage, error)
         if passage.passed or self._policy.propagate:
             raise error
