@@ -10,7 +10,7 @@ from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.finishing import check, finish, leave_out
 from middleware.hooks.response import Response
 from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
-from middleware.hooks.teardown import passages_of
+from middleware.hooks.teardown import keep
 from middleware.wsgi.body import is_file
 from middleware.wsgi.ending import EXCEPTION
 from middleware.wsgi.held import Settled
@@ -73,7 +73,7 @@ class Crossing(ABC, Generic[P]):
         passage = self._passage(environ, start_response)
         passage.owner, passage.registry = self, self.registry
         if self.keeps:
-            passages_of(environ)[self] = passage
+            keep(self, environ, passage)
         environ.pop(EXCEPTION, None)
         token = CURRENT.set(passage)
         try:

@@ -20,15 +20,31 @@ _KEY: Final = "middleware.hooks"
 logger = logging.getLogger("middleware.hooks")
 
 
-def passages_of(environ: Environ) -> dict[object, Context]:
-    """The contexts whose end is still to come, by the hooked applications that the request is in."""
-    passages: dict[object, Context] = environ.setdefault(_KEY, {})
-    return passages
+class _Open:
+    """The contexts whose end is still to come, by the hooked applications that the request is in.
+
+    One opaque object, because tools walk an environ, and could neither sort nor serialize what is in it.
+    """
+
+    __slots__ = ("contexts",)
+
+    def __init__(self) -> None:
+        self.contexts: dict[object, Context] = {}
+
+
+def keep(owner: object, environ: Environ, context: Context) -> None:
+    """Keep the context of a request for its end."""
+    kept: _Open = environ.setdefault(_KEY, _Open())
+    kept.contexts[owner] = context
 
 
 def tear_down(owner: object, environ: Environ, error: BaseException | None) -> None:
     """End the request of this hooked application."""
-    end(passages_of(environ).pop(owner), error)
+    kept: _Open = environ[_KEY]
+    context = kept.contexts.pop(owner)
+    if not kept.contexts:
+        del environ[_KEY]
+    end(context, error)
 
 
 def end(context: Context, error: BaseException | None) -> None:

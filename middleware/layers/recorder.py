@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.http.server_timing import duration_fault, metric_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SAID: Final[tuple[()]] = ()
 
@@ -40,7 +40,7 @@ class Measurement:
 class Recorder:
     """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
 
-    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status")
+    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status", "under")
 
     clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
     start: float
@@ -51,6 +51,7 @@ class Recorder:
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
+    under: Recorder | None  # of the same Timing further out; set by a Timing that tells more than the whole
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
@@ -113,8 +114,3 @@ class Recorder:
 def recorders(clock: Callable[[], float]) -> type[Recorder]:
     """What makes the recorders of one Timing."""
     return type("Recorder", (Recorder,), {"__slots__": (), "clock": staticmethod(clock)})
-
-
-def running(found: Iterable[Recorder | None]) -> list[Recorder]:
-    """Those whose response is still to come."""
-    return [recorder for recorder in found if recorder is not None and recorder.running]

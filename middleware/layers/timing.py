@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.http.server_timing import MetricLines, metric
-from middleware.layers.recorder import SAID, Measurement, Recorder, recorders, running
+from middleware.layers.recorder import SAID, Measurement, Recorder, recorders
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
@@ -111,12 +111,16 @@ class Timing(Middleware):
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
         """Prepare for more than the whole, and for a Timing further out."""
-        outers = running([outer])  # none, if it was left by an earlier request: an environ may be used again
-        if self._elaborate or outers:
+        if outer is not None and not outer.running:
+            outer = None  # left by an earlier request: an environ may be used again
+        if self._elaborate or outer is not None:
             recorder.more()
-            recorder.outer = next(iter(outers), None)
+            recorder.outer = outer
             key = f"{KEY}.{id(self)}"
-            environ[key] = [*running(environ.get(key, ())), recorder]
+            under: Recorder | None = environ.get(key)
+            while under is not None and not under.running:
+                under = under.under
+            recorder.under, environ[key] = under, recorder
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add the header."""
@@ -168,7 +172,10 @@ class Timing(Middleware):
         """Report the request, now that it is over."""
         if self.on_complete is None:
             return
-        recorder: Recorder = environ[f"{KEY}.{id(self)}"].pop()
+        key = f"{KEY}.{id(self)}"
+        recorder: Recorder = environ.pop(key)
+        if recorder.under is not None:
+            environ[key] = recorder.under
         measurement = Measurement(
             environ.get("REQUEST_METHOD", ""),
             environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
@@ -226,9 +233,9 @@ class _Probe(Middleware):
         self._note(environ, "out")
 
     def _note(self, environ: Environ, way: str) -> None:
-        recorders: list[Recorder] | None = environ.get(self.key)
-        if recorders:  # none: the Timing has a condition that does not hold
-            recorders[-1].marks[self.index, way] = self.clock()
+        recorder: Recorder | None = environ.get(self.key)
+        if recorder is not None:  # None: the Timing has a condition that does not hold
+            recorder.marks[self.index, way] = self.clock()
 
 
 def _probed(layers: Sequence[Middleware], key: str, clock: Callable[[], float]) -> Iterable[Middleware]:
