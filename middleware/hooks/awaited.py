@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import wraps
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from contextvars import Context
 
 _UNSET: Final = object()
 
@@ -28,24 +27,43 @@ def called(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*arguments: Any) -> Any:
-        contexts: list[Context] = []
-        coroutine = _observed(function, arguments, contexts)
+        ended: list[_Ended] = []
+        coroutine = _observed(function, arguments, ended)
         try:
-            return _finished(coroutine)
+            _finish(coroutine)
         finally:
             coroutine.close()  # one that could not be started warns otherwise
-            while contexts:
-                _take_over(contexts.pop())
+            if ended:
+                _take_over(ended[0].context)
+        _, result, error = ended.pop()
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # break the traceback reference cycle
+        return result
 
     return call
 
 
-async def _observed(function: Callable[..., Any], arguments: tuple[Any, ...], contexts: list[Context]) -> Any:
-    """Keep the context in which the function ends."""
+class _Ended(NamedTuple):
+    """How a coroutine has ended, and the context in which it did."""
+
+    context: Context
+    result: Any = None
+    error: Exception | None = None
+
+
+async def _observed(function: Callable[..., Any], arguments: tuple[Any, ...], ended: list[_Ended]) -> None:
+    """Note how the function ends. An exception that passed through a task would be in a reference cycle with it."""
     try:
-        return await function(*arguments)
-    finally:
-        contexts.append(copy_context())
+        result = await function(*arguments)
+        ended.append(_Ended(copy_context(), result))
+    except Exception as error:  # noqa: BLE001 - raised by `call`
+        ended.append(_Ended(copy_context(), error=error))
+    except BaseException:  # asyncio has to know
+        ended.append(_Ended(copy_context()))
+        raise
 
 
 def _take_over(context: Context) -> None:
@@ -55,27 +73,23 @@ def _take_over(context: Context) -> None:
             variable.set(value)
 
 
-def _finished(coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _finish(coroutine: Coroutine[Any, Any, None]) -> None:
     """Run it to its end; in a thread of its own where this one has a running loop, which must not be entered twice."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(coroutine)
-    outcome: list[tuple[Any, BaseException | None]] = []
-    thread = Thread(target=copy_context().run, args=(_run, coroutine, outcome))
+        asyncio.run(coroutine)
+        return
+    errors: list[BaseException] = []
+    thread = Thread(target=copy_context().run, args=(_run, coroutine, errors))
     thread.start()
     thread.join()
-    result, error = outcome.pop()
-    try:
-        if error is not None:
-            raise error
-    finally:
-        del error  # break the traceback reference cycle
-    return result
+    if errors:
+        raise errors.pop()
 
 
-def _run(coroutine: Coroutine[Any, Any, Any], outcome: list[tuple[Any, BaseException | None]]) -> None:
+def _run(coroutine: Coroutine[Any, Any, None], errors: list[BaseException]) -> None:
     try:
-        outcome.append((asyncio.run(coroutine), None))
-    except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
-        outcome.append((None, error))
+        asyncio.run(coroutine)
+    except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+        errors.append(error)

@@ -163,7 +163,10 @@ class ContextDispatcher(Crossing[Contextual]):
         passage.failed = True
         self._note(passage, error)
         if passage.passed or self._policy.propagate:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # break the traceback reference cycle
         who = "The application" if passage.author is None else f"The hook {named(passage.author)}"
         method = passage.environ.get("REQUEST_METHOD")
         logger.error("%s failed on %s [%s]", who, passage.path[1], method, exc_info=error)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.finishing import check, finish, leave_out
 from middleware.hooks.response import Response
 from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
-from middleware.hooks.teardown import keep
+from middleware.hooks.teardown import forget, keep
 from middleware.wsgi.body import is_file
 from middleware.wsgi.ending import EXCEPTION
 from middleware.wsgi.held import Settled
@@ -43,6 +44,11 @@ class Passage(Context):
         """Have a hook that is reading the body go on with the head that came out of it."""
         if self.view is not None:
             self.view.become(self.status, self.lines)
+
+    def drop(self) -> None:
+        """Close what the application returned, when nobody will get it."""
+        self.view = None  # which has the body, and that has this context
+        super().drop()
 
     def settle(self) -> Settled:
         """Show the hooks a head whose body is out of their reach."""
@@ -80,6 +86,7 @@ class Crossing(ABC, Generic[P]):
             reply = self._reply(passage)
             return self._sent(passage, self._sound(passage, reply, conditional=True))
         except BaseException:
+            environ.pop(EXCEPTION, None)  # raised, or replaced by what is raised
             _drop(passage)
             raise
         finally:
@@ -135,11 +142,15 @@ class Crossing(ABC, Generic[P]):
         error = _fault(passage, reply, conditional=conditional)
         if error is not None and not passage.failed:
             _discard(passage, reply)
-            reply = self._failed(passage, error)
+            try:
+                reply = self._failed(passage, error)
+            finally:
+                error = None  # break the traceback reference cycle
             error = _fault(passage, reply, conditional=False) if isinstance(reply, Response) else None
         if error is not None and isinstance(reply, Response):
             logger.error("A hook spoiled the response to an error, which goes out without that", exc_info=error)
             leave_out(reply, passage)
+        error = None  # break the traceback reference cycle
         return reply
 
     def settled(self, passage: P) -> Settled:
@@ -158,11 +169,13 @@ class Crossing(ABC, Generic[P]):
     def _sent(self, passage: P, reply: Response | P) -> Iterable[bytes]:
         """The body for the server, which has the head."""
         passage.view = None
+        if EXCEPTION in passage.environ:
+            passage.closers += (partial(forget, passage.environ),)
         if isinstance(reply, Response):
             if reply.response is not passage.body or reply.status != passage.status:
                 finish(reply)
             passage.pass_on(Settled(reply.status, reply.headers.lines, None))
-            return outgoing(passage, reply.response, reply.closers)
+            return outgoing(passage, reply.response, (*reply.closers, *passage.closers))
         if not passage.passed:
             passage.pass_on(Settled(passage.status, passage.lines, None))
         body = passage.body if passage.instead is None else passage.instead

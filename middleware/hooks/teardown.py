@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from middleware.hooks.context import bound
 from middleware.hooks.registry import named
+from middleware.wsgi.ending import EXCEPTION
 from middleware.wsgi.held import close
 
 if TYPE_CHECKING:
@@ -44,29 +45,55 @@ def tear_down(owner: object, environ: Environ, error: BaseException | None) -> N
     context = kept.contexts.pop(owner)
     if not kept.contexts:
         del environ[_KEY]
-    end(context, error)
+    try:
+        end(context, error)
+    finally:
+        del error
+        forget(environ)
+
+
+def forget(environ: Environ) -> None:
+    """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
+
+    The exception stays, without its traceback, once every teardown_request hook has been told of it.
+    """
+    pending = [] if _KEY in environ else [environ.get(EXCEPTION)]
+    seen = set()
+    while pending:
+        error = pending.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        pending += error.__cause__, error.__context__, *getattr(error, "exceptions", ())
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None  # a request or an environ, perhaps
 
 
 def end(context: Context, error: BaseException | None) -> None:
     """Call every teardown_request hook with the error that nobody took; log what they raise, raise the first of it."""
     told, context.error = context.error or error, None
-    with bound(context):
-        failures = [failure for hook in context.plan.teardown if (failure := _failure(hook, told)) is not None]
-    if failures:
-        try:
-            raise failures[0]
-        finally:
-            failures.clear()  # they lead back to this frame
-            told = error = None
+    first = error = None
+    try:
+        with bound(context):
+            for hook in context.plan.teardown:
+                first = _failure(hook, told, first)
+        if first is not None:
+            raise first
+    finally:
+        del told, first  # break the traceback reference cycle
 
 
-def _failure(hook: Callable[..., object], told: BaseException | None) -> BaseException | None:
+def _failure(
+    hook: Callable[..., object], told: BaseException | None, first: BaseException | None
+) -> BaseException | None:
+    """The first failure, once this hook has been called too."""
     try:
         hook(told)
     except BaseException as failure:
         logger.exception("The teardown_request hook %s failed", named(hook))
-        return failure
-    return None
+        return first or failure
+    return first
 
 
 def early(app: Application, owner: object) -> Application:
