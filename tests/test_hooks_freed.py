@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from webob import exc
 
-from middleware import ContextHooks, Headers, Hooks, Stack
+from middleware import ContextHooks, Headers, Hooks, Middleware, Stack
 from middleware.hooks import Response, abort, after_this_request, g, request
 from middleware.testing.gateway import environ as environ_of
 
@@ -416,3 +416,21 @@ def test_the_exception_stays_without_its_traceback_until_then_teardown_has_it():
 
 def early_alone(environ, start_response):
     return fail()
+
+
+@pytest.mark.parametrize("program", [nothing, teardown], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("app", [early_alone, generator], ids=lambda each: each.__name__)
+def test_outer_layers_are_told_with_the_traceback(program, app):
+    class Watch(Middleware):
+        def on_close(self, environ, error):
+            seen.append(error.__traceback__ is not None)
+
+    def failing(environ, start_response):
+        start(start_response)
+        yield b"x"
+        fail()
+
+    hooks, seen = Hooks(), []
+    program(hooks)
+    served(Stack(Watch(), Headers(set={"X-A": "1"}), hooks).wrap(failing if app is generator else app), environ_of())
+    assert seen == [True]

@@ -170,7 +170,7 @@ class Crossing(ABC, Generic[P]):
         """The body for the server, which has the head."""
         passage.view = None
         if EXCEPTION in passage.environ:
-            passage.closers += (partial(forget, passage.environ),)
+            passage.closers += (partial(forget, passage.environ, passage.server),)
         if isinstance(reply, Response):
             if reply.response is not passage.body or reply.status != passage.status:
                 finish(reply)

@@ -73,7 +73,7 @@ class Stream:
                 _close_all((getattr(self._body, "close", None), *self._closers))
             finally:
                 self._context.body = None  # which is this stream
-                forget(self._context.environ)
+                forget(self._context.environ, self._context.server)
 
 
 class Sized(list[bytes]):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from middleware.hooks.context import bound
 from middleware.hooks.registry import named
 from middleware.wsgi.ending import EXCEPTION
-from middleware.wsgi.held import close
+from middleware.wsgi.exchange import Exchange
+from middleware.wsgi.held import Held, close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,15 +50,18 @@ def tear_down(owner: object, environ: Environ, error: BaseException | None) -> N
         end(context, error)
     finally:
         del error
-        forget(environ)
+        server: Any = context.server
+        forget(environ, server.__self__.server)  # of the pass that has just called this
 
 
-def forget(environ: Environ) -> None:
+def forget(environ: Environ, server: object) -> None:
     """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
 
-    The exception stays, without its traceback, once every teardown_request hook has been told of it.
+    The exception stays, without its traceback. Nothing happens where an outer pass has still to tell its layers of it.
     """
-    pending = [] if _KEY in environ else [environ.get(EXCEPTION)]
+    if _told_later(server):
+        return
+    pending = [environ.get(EXCEPTION)]
     seen = set()
     while pending:
         error = pending.pop()
@@ -68,6 +72,15 @@ def forget(environ: Environ) -> None:
         error.__traceback__ = None
         if isinstance(error, AttributeError):
             error.obj = None  # a request or an environ, perhaps
+
+
+def _told_later(server: object) -> bool:
+    outer = getattr(server, "__self__", None)
+    while isinstance(outer, (Exchange, Held)):
+        if isinstance(outer, Exchange) and outer.plan.closers:
+            return True
+        outer = getattr(outer.server, "__self__", None)
+    return False
 
 
 def end(context: Context, error: BaseException | None) -> None:

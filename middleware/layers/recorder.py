@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.http.server_timing import duration_fault, metric_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 SAID: Final[tuple[()]] = ()
 
@@ -40,7 +40,7 @@ class Measurement:
 class Recorder:
     """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
 
-    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status", "under")
+    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status")
 
     clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
     start: float
@@ -51,7 +51,6 @@ class Recorder:
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
-    under: Recorder | None  # of the same Timing further out; set by a Timing that tells more than the whole
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
@@ -111,6 +110,20 @@ class Recorder:
             yield name, max(further - came + went - back, 0.0), None
 
 
+class Running:
+    """The recorders of one Timing in one request, innermost last: there are several where it stands around itself."""
+
+    __slots__ = ("recorders",)
+
+    def __init__(self, recorders: list[Recorder]) -> None:
+        self.recorders = recorders
+
+
 def recorders(clock: Callable[[], float]) -> type[Recorder]:
     """What makes the recorders of one Timing."""
     return type("Recorder", (Recorder,), {"__slots__": (), "clock": staticmethod(clock)})
+
+
+def running(found: Iterable[Recorder | None]) -> list[Recorder]:
+    """Those whose response is still to come."""
+    return [recorder for recorder in found if recorder is not None and recorder.running]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.http.server_timing import MetricLines, metric
-from middleware.layers.recorder import SAID, Measurement, Recorder, recorders
+from middleware.layers.recorder import SAID, Measurement, Recorder, Running, recorders, running
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.ending import BYTES_SENT
 from middleware.wsgi.errors import Problems
@@ -111,16 +111,13 @@ class Timing(Middleware):
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
         """Prepare for more than the whole, and for a Timing further out."""
-        if outer is not None and not outer.running:
-            outer = None  # left by an earlier request: an environ may be used again
-        if self._elaborate or outer is not None:
+        outers = running([outer])  # none, if it was left by an earlier request: an environ may be used again
+        if self._elaborate or outers:
             recorder.more()
-            recorder.outer = outer
+            recorder.outer = next(iter(outers), None)
             key = f"{KEY}.{id(self)}"
-            under: Recorder | None = environ.get(key)
-            while under is not None and not under.running:
-                under = under.under
-            recorder.under, environ[key] = under, recorder
+            before: Running | None = environ.get(key)
+            environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add the header."""
@@ -172,10 +169,7 @@ class Timing(Middleware):
         """Report the request, now that it is over."""
         if self.on_complete is None:
             return
-        key = f"{KEY}.{id(self)}"
-        recorder: Recorder = environ.pop(key)
-        if recorder.under is not None:
-            environ[key] = recorder.under
+        recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
         measurement = Measurement(
             environ.get("REQUEST_METHOD", ""),
             environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
@@ -233,9 +227,9 @@ class _Probe(Middleware):
         self._note(environ, "out")
 
     def _note(self, environ: Environ, way: str) -> None:
-        recorder: Recorder | None = environ.get(self.key)
-        if recorder is not None:  # None: the Timing has a condition that does not hold
-            recorder.marks[self.index, way] = self.clock()
+        running: Running | None = environ.get(self.key)
+        if running is not None and running.recorders:  # none: the Timing has a condition that does not hold
+            running.recorders[-1].marks[self.index, way] = self.clock()
 
 
 def _probed(layers: Sequence[Middleware], key: str, clock: Callable[[], float]) -> Iterable[Middleware]:

@@ -29,6 +29,7 @@ class Held:
 
     Attributes:
         environ: that of the request.
+        server: the start_response that was given.
         status, lines: the head that the application gave last; an empty status until it has given one.
         body: what it returned, once it has.
         given_error: the exception that it gave with its head (PEP 3333, exc_info), or None.
@@ -48,7 +49,7 @@ class Held:
 
     def __init__(self, environ: Environ, server: StartResponse) -> None:
         self.environ = environ
-        self._server = server
+        self.server = server
 
     def settle(self) -> Settled:
         """Decide about a head whose body cannot be had: it goes out by write(), or is iterated already."""
@@ -111,9 +112,9 @@ class Held:
         exc_info, self._exc_info, self.given_error = self._exc_info, None, None
         try:
             head = settled.status, settled.lines
-            self._write = self._server(*head, exc_info) if exc_info else self._server(*head)
+            self._write = self.server(*head, exc_info) if exc_info else self.server(*head)
         finally:
-            exc_info = None  # it leads back to this frame
+            exc_info = None  # Break the traceback reference cycle.
 
     def sends(self, chunk: bytes) -> None:
         """Note that this goes out: too late for another head, once there is content."""
