@@ -33,8 +33,7 @@ def called(function: Callable[..., Any]) -> Callable[..., Any]:
             _finish(coroutine)
         finally:
             coroutine.close()  # one that could not be started warns otherwise
-            if ended:
-                _take_over(ended[0].context)
+            _take_over(ended)
         _, result, error = ended.pop()
         try:
             if error is not None:
@@ -66,11 +65,12 @@ async def _observed(function: Callable[..., Any], arguments: tuple[Any, ...], en
         raise
 
 
-def _take_over(context: Context) -> None:
+def _take_over(ended: list[_Ended]) -> None:
     """Set the variables that differ; by identity, because some values cannot be compared."""
-    for variable, value in context.items():
-        if variable.get(_UNSET) is not value:
-            variable.set(value)
+    for how in ended:
+        for variable, value in how.context.items():
+            if variable.get(_UNSET) is not value:
+                variable.set(value)
 
 
 def _finish(coroutine: Coroutine[Any, Any, None]) -> None:

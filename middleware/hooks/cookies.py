@@ -42,10 +42,6 @@ def dumped(
     Errors: TypeError for a value that is no str; ValueError for a name that is no token, for a `path`, `domain` or
     `expires` that could contain another attribute, and for a `samesite` that browsers do not know.
     """
-    if not is_token(key):
-        raise ValueError(f"the name of a cookie is a token (RFC 6265 4.1.1), not {key!r}")
-    if not isinstance(value, str):
-        raise TypeError(f"the value of a cookie is a str, not {value!r}")
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
         ("Expires", _expiry(expires, max_age), _date),
@@ -57,7 +53,15 @@ def dumped(
         ("Partitioned", _flag(partitioned), str),
     )
     given = [f"{name}={written(text)}".removesuffix("=") for name, text, written in attributes if text is not None]
-    return "; ".join((f"{key}={_quoted(value)}", *given))
+    return "; ".join((_pair(key, value), *given))
+
+
+def _pair(key: str, value: str) -> str:
+    if not is_token(key):
+        raise ValueError(f"the name of a cookie is a token (RFC 6265 4.1.1), not {key!r}")
+    if not isinstance(value, str):
+        raise TypeError(f"the value of a cookie is a str, not {value!r}")
+    return f"{key}={_quoted(value)}"
 
 
 def _flag(given: object) -> str | None:
