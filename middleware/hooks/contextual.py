@@ -161,9 +161,13 @@ class ContextDispatcher(Crossing[Contextual]):
                 return converted(error, "an exception was")
             except Exception as worse:  # noqa: BLE001 - a 500 as well
                 error = worse
+        passage.failed = True
         self._note(passage, error)
         if passage.passed or self._policy.propagate:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # break the traceback reference cycle
         who = "The application" if passage.author is None else f"The hook {named(passage.author)}"
         method = passage.environ.get("REQUEST_METHOD")
         logger.error("%s failed on %s [%s]", who, escaped(passage.path[1]), escaped(method), exc_info=error)

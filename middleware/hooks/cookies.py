@@ -9,12 +9,19 @@ from time import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from middleware.http.fields import is_token
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
 _ESCAPED: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
 _SAME_SITE: Final = ("Strict", "Lax", "None")
+# RFC 6265 4.1.1: an attribute value has no control characters and no semicolon, which begins the next attribute.
+_DATE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
+_PATH: Final = re.compile(r"[^\x00-\x1f;\x7f]*")  # other characters are percent-encoded
+_DOMAIN: Final = re.compile(r"[\w\-.]+", re.ASCII)
+_PORT: Final = re.compile(r"[0-9]*", re.ASCII)  # browsers know no port of a cookie: left out, as in Flask
 
 
 def dumped(
@@ -32,13 +39,12 @@ def dumped(
 ) -> str:
     """The value of a Set-Cookie line.
 
-    Errors: TypeError for a value that is no str; ValueError for a `samesite` that browsers do not know.
+    Errors: TypeError for a value that is no str; ValueError for a name that is no token, for a `path`, `domain` or
+    `expires` that could contain another attribute, and for a `samesite` that browsers do not know.
     """
-    if not isinstance(value, str):
-        raise TypeError(f"the value of a cookie is a str, not {value!r}")
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
-        ("Expires", _expiry(expires, max_age), http_date),
+        ("Expires", _expiry(expires, max_age), _date),
         ("Max-Age", max_age, _seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
@@ -47,7 +53,15 @@ def dumped(
         ("Partitioned", _flag(partitioned), str),
     )
     given = [f"{name}={written(text)}".removesuffix("=") for name, text, written in attributes if text is not None]
-    return "; ".join((f"{key}={_quoted(value)}", *given))
+    return "; ".join((_pair(key, value), *given))
+
+
+def _pair(key: str, value: str) -> str:
+    if not is_token(key):
+        raise ValueError(f"the name of a cookie is a token (RFC 6265 4.1.1), not {key!r}")
+    if not isinstance(value, str):
+        raise TypeError(f"the value of a cookie is a str, not {value!r}")
+    return f"{key}={_quoted(value)}"
 
 
 def _flag(given: object) -> str | None:
@@ -55,11 +69,26 @@ def _flag(given: object) -> str | None:
 
 
 def _domain(value: str) -> str:
-    return value.partition(":")[0].lstrip(".").encode("idna").decode("ascii")
+    host, _, port = value.partition(":")
+    domain = host.lstrip(".").encode("idna").decode("ascii")
+    if _DOMAIN.fullmatch(domain) is None or _PORT.fullmatch(port) is None:
+        raise ValueError(f"the domain of a cookie is a host name (RFC 6265 4.1.1), not {value!r}")
+    return domain
 
 
 def _path(value: str) -> str:
+    if _PATH.fullmatch(value) is None:
+        raise ValueError(f"the path of a cookie has no semicolon or control character (RFC 6265 4.1.1); got {value!r}")
     return quote(value, safe="%!$&'()*+,/:=@")
+
+
+def _date(value: str | datetime | float) -> str:
+    date = http_date(value)
+    if _DATE.fullmatch(date) is None:
+        raise ValueError(
+            f"the expiry date of a cookie is ASCII text without a semicolon (RFC 6265 4.1.1), not {date!r}"
+        )
+    return date
 
 
 def http_date(value: str | datetime | float) -> str:

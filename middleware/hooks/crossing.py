@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks.context import CURRENT, Context
-from middleware.hooks.finishing import finish
+from middleware.hooks.finishing import check, finish, leave_out
 from middleware.hooks.response import Response
 from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
-from middleware.hooks.teardown import passages_of
+from middleware.hooks.teardown import keep
 from middleware.wsgi.body import is_file
-from middleware.wsgi.ending import EXCEPTION
+from middleware.wsgi.ending import EXCEPTION, forget
 from middleware.wsgi.held import Settled
 from middleware.wsgi.takeover import TakenOver
 
@@ -37,12 +38,18 @@ class Passage(Context):
 
     owner: Crossing[Any]
     view: Response | None = None  # of the application's response, while hooks look at it
+    failed: bool = False  # what is sent is the response to an error that nobody has handled
     closers: tuple[Callable[[], object], ...] = ()  # of a response whose head went out before its body was there
 
     def replaced(self) -> None:
         """Have a hook that is reading the body go on with the head that came out of it."""
         if self.view is not None:
             self.view.become(self.status, self.lines)
+
+    def drop(self) -> None:
+        """Close what the application returned, when nobody will get it."""
+        self.view = None  # which has the body, and that has this context
+        super().drop()
 
     def settle(self) -> Settled:
         """Show the hooks a head whose body is out of their reach."""
@@ -73,15 +80,17 @@ class Crossing(ABC, Generic[P]):
         passage = self._passage(environ, start_response)
         passage.owner, passage.registry = self, self.registry
         if self.keeps:
-            passages_of(environ)[self] = passage
+            keep(self, environ, passage)
         environ.pop(EXCEPTION, None)
         token = CURRENT.set(passage)
         try:
-            return self._sent(passage, self._reply(passage))
+            reply = self._reply(passage)
+            return self._sent(passage, self._sound(passage, reply, conditional=True))
         except TakenOver as taken:
             _drop(passage)
             left, stopped = taken.body, taken.stopped
         except BaseException:
+            environ.pop(EXCEPTION, None)  # raised, or replaced by what is raised
             _drop(passage)
             raise
         finally:
@@ -133,12 +142,31 @@ class Crossing(ABC, Generic[P]):
         passage.view = self.kind.of(passage.status, passage.lines, body, passthrough=passthrough)
         return passage.view
 
+    def _sound(self, passage: P, reply: Response | P, *, conditional: bool = False) -> Response | P:
+        """The reply, if its head may be sent; else the response to the error that hooks have made of it."""
+        if not isinstance(reply, Response):
+            return reply
+        error = _fault(passage, reply, conditional=conditional)
+        if error is not None and not passage.failed:
+            _discard(passage, reply)
+            try:
+                reply = self._failed(passage, error)
+            finally:
+                error = None  # break the traceback reference cycle
+            error = _fault(passage, reply, conditional=False) if isinstance(reply, Response) else None
+        if error is not None and isinstance(reply, Response):
+            logger.error("A hook spoiled the response to an error, which goes out without that", exc_info=error)
+            leave_out(reply, passage)
+        error = None  # break the traceback reference cycle
+        return reply
+
     def settled(self, passage: P) -> Settled:
         """What becomes of a head whose body is out of reach."""
         try:
             reply = self._gone(passage)
         except Exception as error:  # noqa: BLE001
             reply = self._failed(passage, error)
+        reply = self._sound(passage, reply)
         if isinstance(reply, Passage):
             return Settled(reply.status, reply.lines, None)
         passage.closers += reply.closers
@@ -148,13 +176,13 @@ class Crossing(ABC, Generic[P]):
     def _sent(self, passage: P, reply: Response | P) -> Iterable[bytes]:
         """The body for the server, which has the head."""
         passage.view = None
+        if EXCEPTION in passage.environ:
+            passage.closers += (partial(forget, passage.environ, passage.server),)
         if isinstance(reply, Response):
-            if reply.conditional_response:
-                reply.make_conditional(passage.environ)
             if reply.response is not passage.body or reply.status != passage.status:
                 finish(reply)
             passage.pass_on(Settled(reply.status, reply.headers.lines, None))
-            return outgoing(passage, reply.response, reply.closers)
+            return outgoing(passage, reply.response, (*reply.closers, *passage.closers))
         if not passage.passed:
             passage.pass_on(Settled(passage.status, passage.lines, None))
         body = passage.body if passage.instead is None else passage.instead
@@ -165,5 +193,26 @@ def _drop(passage: Passage) -> None:
     """Close what nobody will get; the error that it is for is the one to tell of."""
     try:
         passage.drop()
+    except Exception:
+        logger.exception("close() failed after an error")
+
+
+def _fault(passage: Passage, reply: Response, *, conditional: bool) -> Exception | None:
+    """What is wrong with a head, if anything is."""
+    try:
+        if conditional and reply.conditional_response:
+            reply.make_conditional(passage.environ)
+        check(reply, passage)
+    except Exception as error:  # noqa: BLE001 - has a response
+        return error
+    return None
+
+
+def _discard(passage: Passage, reply: Response) -> None:
+    """Close a response that is not sent; the application's body is closed with the one that is."""
+    if reply.response is passage.body:
+        reply.__dict__["_app_iter"] = ()
+    try:
+        reply.close()
     except Exception:
         logger.exception("close() failed after an error")

@@ -61,6 +61,8 @@ class Dispatcher(Crossing[Passage]):
             return passage if passage.passed else self._finalized(passage, value)
         except Exception as error:  # noqa: BLE001
             return self._failed(passage, error)
+        finally:
+            value = None  # if it is an error, its traceback leads back to this frame
 
     def _answer(self, passage: Passage) -> Any:
         """What the first before_request hook that answers returns; else the passage, through the application."""
@@ -81,7 +83,10 @@ class Dispatcher(Crossing[Passage]):
         if handler is not None:
             return _by(passage, handler, error)
         if passage.passed or not is_response(error):
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # break the traceback reference cycle
         return error
 
     def _told(self, passage: Passage) -> Any:
@@ -132,9 +137,13 @@ class Dispatcher(Crossing[Passage]):
 
     def _failed(self, passage: Passage, error: Exception) -> Response | Passage:
         """A 500 for what nobody has handled."""
+        passage.failed = True
         self._note(passage, error)
         if passage.passed or self._policy.propagate:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # break the traceback reference cycle
         method = passage.environ.get("REQUEST_METHOD")
         logger.error("Exception on %s [%s]", escaped(passage.path[1]), escaped(method), exc_info=error)
         wrapped = InternalServerError(original_exception=error)

@@ -1,12 +1,12 @@
 """Instead: names of Flask's or of WebOb's that hooks do not have, and what to use instead of each.
 
 A name whose two meanings cannot both be had is missing on purpose: a value of another type than a function expects is
-found out later, and elsewhere.
+found out later, and elsewhere. Where only the type that is read differs, the name can be assigned.
 """
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 _HEADER: Final = "use response.headers[{!r}]"
 _OWN: Final = "use webob.Request(request.environ).{}, whose type is WebOb's"
@@ -50,11 +50,6 @@ REQUEST: Final = {
 RESPONSE: Final = {
     "autocorrect_location_header": "Location is sent as it is",
     "automatically_set_content_length": "Content-Length is set with the data",
-    "content_range": _HEADER.format("Content-Range"),
-    "content_security_policy": _HEADER.format("Content-Security-Policy"),
-    "content_security_policy_report_only": _HEADER.format("Content-Security-Policy-Report-Only"),
-    "cross_origin_embedder_policy": _HEADER.format("Cross-Origin-Embedder-Policy"),
-    "cross_origin_opener_policy": _HEADER.format("Cross-Origin-Opener-Policy"),
     "default_mimetype": "it is text/html; give make_response what has another",
     "default_status": "it is 200; set response.status_code",
     "force_type": "use make_response(value)",
@@ -66,13 +61,22 @@ RESPONSE: Final = {
     "json_module": "the json of Python is used",
     "max_cookie_size": "browsers take about 4 KiB",
     "stream": "use response.response",
-    "www_authenticate": _HEADER.format("WWW-Authenticate"),
 }
+# Attributes of a response that can be assigned, as in Flask, and not read: there each has a type of its own.
+FIELDS: Final = {
+    "content_range": "Content-Range",
+    "content_security_policy": "Content-Security-Policy",
+    "content_security_policy_report_only": "Content-Security-Policy-Report-Only",
+    "cross_origin_embedder_policy": "Cross-Origin-Embedder-Policy",
+    "cross_origin_opener_policy": "Cross-Origin-Opener-Policy",
+    "www_authenticate": "WWW-Authenticate",
+}
+_IN_HEADERS: Final = {name: _HEADER.format(header) for name, header in FIELDS.items()}
 
 
 def missing(kind: str, name: str) -> str:
     """What to say of a name that is not there."""
-    table = REQUEST if kind == "request" else RESPONSE
+    table = REQUEST if kind == "request" else {**RESPONSE, **_IN_HEADERS}
     instead = table.get(name, "put what is your own on g" if kind == "request" else "put fields of your own in headers")
     return f"a {kind} has no {name!r}: {instead}"
 
@@ -90,3 +94,26 @@ class Missing:
 
     def __set__(self, instance: object, value: object) -> NoReturn:
         raise AttributeError(self._said)
+
+
+class Assigned:
+    """An attribute of a response that sets a field, and cannot be read. None removes the field.
+
+    Takes a str, an Enum, or an object of Werkzeug's with `to_header()`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._header = FIELDS[name]
+        self._said = missing("response", name)
+
+    def __get__(self, instance: Any, owner: type) -> Assigned:
+        if instance is None:
+            return self
+        raise AttributeError(self._said)
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if value is None:
+            instance.headers.remove(self._header)
+            return
+        text = value.to_header() if hasattr(value, "to_header") else getattr(value, "value", value)
+        instance.headers[self._header] = text

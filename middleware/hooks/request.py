@@ -2,9 +2,10 @@
 
 The request is seen as it came, also where the application changes PATH_INFO to hand it on to another that it mounts.
 Reading the body keeps it: in memory up to 10 KiB, in a temporary file from there on, and whole for the application.
-Once the application has read it, it can only be read by who has done so before. A name that neither Flask nor WebOb has
-is an AttributeError, on assignment too, and so is one whose two meanings cannot both be had; the message says what to
-use.
+Once the application has read it, it can only be read by who has done so before. What is assigned to `data`, `form`,
+`path` and their like is read by later hooks and changes nothing else, as in Flask. A name that neither Flask nor WebOb
+has is an AttributeError, on assignment too, and so is one whose two meanings cannot both be had; the message says what
+to use.
 """
 
 from __future__ import annotations
@@ -26,6 +27,27 @@ if TYPE_CHECKING:
 
     from middleware.wsgi.types import Environ
 
+# As in Flask, these may be assigned: later reads see it, and nothing else does.
+_ASSIGNABLE: Final = (
+    "access_route",
+    "args",
+    "authorization",
+    "base_url",
+    "data",
+    "files",
+    "form",
+    "full_path",
+    "host_url",
+    "path",
+    "query_string",
+    "root_path",
+    "root_url",
+    "stream",
+    "url",
+    "url_root",
+    "user_agent",
+    "values",
+)
 _BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
@@ -231,13 +253,26 @@ class Request(RequestBody):
         raise AttributeError(missing("request", name))
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not name.startswith("_") and not hasattr(type(self), name):
+        if not name.startswith("_") and name not in self.__dict__ and not hasattr(type(self), name):
             raise AttributeError(missing("request", name))
         super().__setattr__(name, value)
 
 
+class Assignable:
+    """A property whose value may be assigned: no data descriptor, so that an attribute of the instance hides it."""
+
+    def __init__(self, read: property) -> None:
+        self._read: Any = read.fget
+        self.__doc__ = read.__doc__
+
+    def __get__(self, instance: Request | None, owner: type) -> Any:
+        return self if instance is None else self._read(instance)
+
+
 for _name in REQUEST:
     setattr(Request, _name, Missing("request", _name))
+for _name in _ASSIGNABLE:
+    setattr(Request, _name, Assignable(getattr(Request, _name)))
 
 
 def _decoded(text: str) -> str:

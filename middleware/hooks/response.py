@@ -19,7 +19,7 @@ import webob
 
 from middleware.hooks.coded import Coded
 from middleware.hooks.headers import Pairs, ResponseHeaders
-from middleware.hooks.instead import RESPONSE, Missing, missing
+from middleware.hooks.instead import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.http.status import status_fault
 
@@ -273,6 +273,8 @@ class Response(Coded, ResponseFields, _WebOb):
 
 for _name in RESPONSE:
     setattr(Response, _name, Missing("response", _name))
+for _name in FIELDS:
+    setattr(Response, _name, Assigned(_name))
 
 
 def _status_line(value: int | str) -> str:

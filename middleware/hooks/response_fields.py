@@ -188,7 +188,8 @@ class ResponseFields:
     ) -> None:
         """Set a cookie; those that are set already stay.
 
-        Errors: TypeError for a value that is no str; ValueError for a `samesite` that browsers do not know.
+        Errors: TypeError for a value that is no str; ValueError for a name that is no token, for a `path`, `domain` or
+        `expires` that could contain another attribute (RFC 6265 4.1.1), and for an unknown `samesite`.
         """
         cookie = dumped(
             key,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from middleware.hooks.context import CURRENT, bound
 from middleware.hooks.response import encoded
 from middleware.wsgi.body import is_file
+from middleware.wsgi.ending import forget
 from middleware.wsgi.held import Begun, close
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Stream:
                 _close_all((getattr(self._body, "close", None), *self._closers))
             finally:
                 self._context.body = None  # which is this stream
+                forget(self._context.environ, self._context.server)
 
 
 class Sized(list[bytes]):
@@ -83,8 +84,9 @@ class Sized(list[bytes]):
         self._closers = closers
 
     def close(self) -> None:
-        """Call what waits for that."""
-        _close_all(self._closers)
+        """Call what waits for that, once."""
+        closers, self._closers = self._closers, ()
+        _close_all(closers)
 
 
 class Gone:
@@ -95,10 +97,15 @@ class Gone:
 
 
 def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
-    with ExitStack() as stack:
-        for close in reversed(closers):
-            if close is not None:
-                stack.callback(close)
+    """Call each, whatever raises. Not by an ExitStack, whose frame holds the exception: a reference cycle."""
+    if not closers:
+        return
+    closing, *rest = closers
+    try:
+        if closing is not None:
+            closing()
+    finally:
+        _close_all(rest)
 
 
 def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Iterable[bytes]:

@@ -111,6 +111,14 @@ def sendable_value(name: str, value: str) -> str:
     return value.strip(" \t")
 
 
+def check_line(line: object) -> None:
+    """Raise ValueError or TypeError for a header line that may not be sent (RFC 9110 5.1 and 5.5, PEP 3333)."""
+    if not isinstance(line, tuple) or len(line) != 2:
+        raise TypeError(f"a header line is a tuple of name and value (PEP 3333); got {line!r}")
+    sendable_name(line[0])
+    sendable_value(*line)
+
+
 def content_length(value: str) -> int | None:
     """How many bytes a Content-Length declares, or None if it is none (RFC 9110 8.6)."""
     return int(value) if value.isdecimal() and len(value) <= _DIGITS else None

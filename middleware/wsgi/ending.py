@@ -78,8 +78,7 @@ def close(exchange: Exchange) -> None:
         failure = failure or failed
     exchange.error = exchange.exc_info = None
     _let_go(environ, failure)
-    if EXCEPTION in environ and not _told_later(exchange):
-        _strip(environ[EXCEPTION])
+    forget(environ, exchange.server)
     if failure is not None:
         try:
             raise failure
@@ -108,9 +107,17 @@ def _attempt(function: Callable[..., object], *arguments: object) -> BaseExcepti
     return None
 
 
-def _told_later(exchange: Exchange) -> bool:
+def forget(environ: Environ, server: object) -> None:
+    """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
+
+    The exception stays, without its traceback. A no-op where layers of an outer pass have still to be told of it.
+    """
+    if EXCEPTION in environ and not _told_later(server):
+        _strip(environ[EXCEPTION])
+
+
+def _told_later(server: object) -> bool:
     """Whether layers of an outer pass have their on_close still to come, and may report the traceback."""
-    server: object = exchange.server
     while isinstance(outer := getattr(server, "__self__", None), (Exchange, Held)):
         if isinstance(outer, Exchange) and outer.plan.closers:
             return True

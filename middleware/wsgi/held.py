@@ -145,6 +145,7 @@ class Held:
     def drop(self) -> None:
         """Close what the application returned, when nobody will get it."""
         body, self.body = self.body, None
+        self._exc_info = self.given_error = None  # break the traceback reference cycle
         close(body)
 
 
