@@ -65,10 +65,11 @@ def forget(environ: Environ, server: object) -> None:
     seen = set()
     while pending:
         error = pending.pop()
-        if error is None or id(error) in seen:
+        if not isinstance(error, BaseException) or id(error) in seen:
             continue
         seen.add(id(error))
-        pending += error.__cause__, error.__context__, *getattr(error, "exceptions", ())
+        grouped = getattr(error, "exceptions", ())
+        pending += error.__cause__, error.__context__, *(grouped if isinstance(grouped, tuple) else ())
         error.__traceback__ = None
         if isinstance(error, AttributeError):
             error.obj = None  # a request or an environ, perhaps
