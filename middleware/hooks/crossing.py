@@ -177,7 +177,7 @@ class Crossing(ABC, Generic[P]):
         """The body for the server, which has the head."""
         passage.view = None
         if EXCEPTION in passage.environ:
-            passage.closers += (partial(forget, passage.environ, passage.server),)
+            _forget_in_time(passage, reply)
         if isinstance(reply, Response):
             if reply.response is not passage.body or reply.status != passage.status:
                 finish(reply)
@@ -195,6 +195,19 @@ def _drop(passage: Passage) -> None:
         passage.drop()
     except Exception:
         logger.exception("close() failed after an error")
+
+
+def _forget_in_time(passage: Passage, reply: Response | Passage) -> None:
+    """Break the cycle of the error in the environ when the body is closed.
+
+    A list of the application is handed on as the same object, whose end nobody sees: there the cycle is broken at once.
+    """
+    forgets = partial(forget, passage.environ, passage.server)
+    body = reply.response if isinstance(reply, Response) else passage.body
+    if body is passage.body and isinstance(body, (list, tuple)):
+        forgets()
+    else:
+        passage.closers += (forgets,)
 
 
 def _fault(passage: Passage, reply: Response, *, conditional: bool) -> Exception | None:
