@@ -124,7 +124,7 @@ def deep_dive_request(hooks):
 
     @hooks.after_request
     def change_request(response):
-        # In Flask this changes what later hooks read, and nothing else. Here it is an AttributeError, and so a 500.
+        # This changes what later hooks read of the request, and nothing of the response.
         request.data = b"new data"
         return response
 

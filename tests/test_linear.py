@@ -83,7 +83,7 @@ PARSERS = {
     "negotiation.choose": chosen,
     "origins.is_origin": origins.is_origin,
     "origins.origin_fault": origins.origin_fault,
-    "paths": lambda text: (paths.resolved(text), paths.segments(text)),
+    "paths": lambda text: (paths.normal(text), [*paths.readings("", text).written().paths]),
     "permissions.feature_name": quietly(permissions.feature_name),
     "permissions.allowlist": quietly(permissions.allowlist),
     "reporting.endpoints": quietly(lambda text: reporting.endpoints({"a": text})),
@@ -104,7 +104,7 @@ BEFORE = ["", '"', "a", 'no-transform="', '(["', "https://", "/"]
 BEHIND = ["", "\x7f", '-gzip"']
 ENDS = [(before, behind) for before in BEFORE for behind in BEHIND]
 # How often: more than what a parser refuses by its length, and repeats within that
-SIZES = {name: 256 if name.startswith("origins") else 32 for name in PARSERS}
+SIZES = {name: 256 if name.startswith(("origins", "permissions.allowlist")) else 32 for name in PARSERS}
 
 
 def modules():
