@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rewrite middleware/http/compressible.py from the data of mime-db: .ci/compressible.py path/to/mime-db/db.json.
+"""Rewrite middleware/layers/compress/compressible.py from mime-db: .ci/compressible.py path/to/mime-db/db.json.
 
 Reads that file, and HISTORY.md beside it for version and date; downloads nothing. Of the types that mime-db marks as
 compressible, those are left out that a range or suffix covers, and those of LEFT_OUT.
@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-DATA = Path(__file__).parents[1] / "middleware" / "http" / "compressible.py"
+DATA = Path(__file__).parents[1] / "middleware" / "layers" / "compress" / "compressible.py"
 TEMPLATE = '''"""Media types that are worth compressing: data only, which .ci/compressible.py writes. It says why, too.
 
 Text, and what mime-db {version} of {date} marks as compressible, less images of disks and application/octet-stream,

@@ -38,18 +38,18 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "security-headers": (
         "SecurityHeaders",
         "The fields by which browsers protect a site, and the policies that go into them.",
-        ["SecurityHeaders", "CSP", "NONCE", "HSTS", "PermissionsPolicy", "middleware.layers.nonce:Nonce"],
+        ["SecurityHeaders", "CSP", "NONCE", "HSTS", "PermissionsPolicy", "middleware.layers.security.nonce:Nonce"],
     ),
     "cors": ("CORS", "Preflights, and who may read responses.", ["CORS"]),
     "compress": (
         "Compress and Gzip",
         "Content codings: which, when, of what.",
-        ["Compress", "Gzip", "middleware.http.content_types:DEFAULT"],
+        ["Compress", "Gzip", "middleware.layers.compress.content_types:DEFAULT"],
     ),
     "timing": (
         "Timing",
         "Server-Timing, metrics of the application, and a report of every request.",
-        ["Timing", "middleware.layers.recorder:Recorder", "Measurement"],
+        ["Timing", "middleware.layers.timing.recorder:Recorder", "Measurement"],
     ),
     "hooks": (
         "Hooks and ContextHooks",

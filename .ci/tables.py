@@ -13,23 +13,24 @@ from middleware.cli import command
 from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
 from middleware.hooks import contextual
-from middleware.layers import nonce, timing
+from middleware.layers import timing
+from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import ending
+from middleware.wsgi import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # A key: who puts it there, who reads it, what it is.
 KEYS: Final = {
-    ending.EXCEPTION: (
+    errors.EXCEPTION: (
         "the pipeline; an application that answers its own errors may",
         "`Hooks`, `on_close` of every layer",
         "the exception that the response stands for",
     ),
-    ending.BYTES_SENT: (
+    errors.BYTES_SENT: (
         "the pipeline, when a response is over",
         "`on_close` of every layer",
         "int, bytes of content; None where the server sent a file by itself",

@@ -18,49 +18,49 @@ if TYPE_CHECKING:
     from middleware import match as match
     from middleware.hooks.context_layer import ContextHooks as ContextHooks
     from middleware.hooks.layer import Hooks as Hooks
-    from middleware.http.csp import NONCE as NONCE
     from middleware.http.fields import Fields as Fields
-    from middleware.layers.compression import Compress as Compress
-    from middleware.layers.compression import Gzip as Gzip
+    from middleware.layers.compress import Compress as Compress
+    from middleware.layers.compress import Gzip as Gzip
     from middleware.layers.cors import CORS as CORS
     from middleware.layers.headers import Headers as Headers
-    from middleware.layers.policies import CSP as CSP
-    from middleware.layers.policies import HSTS as HSTS
-    from middleware.layers.policies import PermissionsPolicy as PermissionsPolicy
-    from middleware.layers.recorder import Measurement as Measurement
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
+    from middleware.layers.security.csp import NONCE as NONCE
+    from middleware.layers.security.policies import CSP as CSP
+    from middleware.layers.security.policies import HSTS as HSTS
+    from middleware.layers.security.policies import PermissionsPolicy as PermissionsPolicy
     from middleware.layers.timing import Timing as Timing
+    from middleware.layers.timing.recorder import Measurement as Measurement
     from middleware.stack.builder import Stack as Stack
     from middleware.stack.external import External as External
     from middleware.stack.order import OrderError as OrderError
     from middleware.stack.order import OrderWarning as OrderWarning
     from middleware.stack.rules import Finding as Finding
     from middleware.wsgi.effects import Effects as Effects
-    from middleware.wsgi.errors import ConfigError as ConfigError
-    from middleware.wsgi.middleware import Middleware as Middleware
+    from middleware.wsgi.layer import Middleware as Middleware
+    from middleware.wsgi.options import ConfigError as ConfigError
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
     "CORS": "layers.cors",
-    "CSP": "layers.policies",
-    "Compress": "layers.compression",
-    "ConfigError": "wsgi.errors",
+    "CSP": "layers.security.policies",
+    "Compress": "layers.compress",
+    "ConfigError": "wsgi.options",
     "ContextHooks": "hooks.context_layer",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",
     "Finding": "stack.rules",
-    "Gzip": "layers.compression",
-    "HSTS": "layers.policies",
+    "Gzip": "layers.compress",
+    "HSTS": "layers.security.policies",
     "Headers": "layers.headers",
     "Hooks": "hooks.layer",
-    "Measurement": "layers.recorder",
-    "Middleware": "wsgi.middleware",
-    "NONCE": "http.csp",
+    "Measurement": "layers.timing.recorder",
+    "Middleware": "wsgi.layer",
+    "NONCE": "layers.security.csp",
     "OrderError": "stack.order",
     "OrderWarning": "stack.order",
-    "PermissionsPolicy": "layers.policies",
+    "PermissionsPolicy": "layers.security.policies",
     "Response": "wsgi.response",
     "SecurityHeaders": "layers.security",
     "Stack": "stack.builder",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from middleware.http.fields import is_token
 from middleware.http.paths import below, normal, readings
-from middleware.wsgi.errors import Problems
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -13,16 +13,16 @@ from configparser import RawConfigParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from middleware.layers.compression import Compress, Gzip
+from middleware.layers.compress import Compress, Gzip
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
-from middleware.layers.policies import HSTS
 from middleware.layers.security import SecurityHeaders
+from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
-from middleware.wsgi.errors import ConfigError, Problems
+from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
-    from middleware.wsgi.middleware import Middleware
+    from middleware.wsgi.layer import Middleware
     from middleware.wsgi.types import Application
 
 Reader: TypeAlias = Callable[[str], Any]  # raises ValueError with the rule that a string breaks

@@ -21,9 +21,9 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from middleware.layers.codecs import gzip, zstd
-from middleware.layers.codecs.codec import Codec, CodecError
-from middleware.layers.codecs.registry import CODECS, available, codec
+from middleware.layers.compress.codecs import gzip, zstd
+from middleware.layers.compress.codecs.codec import Codec, CodecError
+from middleware.layers.compress.codecs.registry import CODECS, available, codec
 
 MIB = 1 << 20
 TEXT = b"".join(b'{"id": %d, "name": "%x", "on": true}\n' % (n * 7919 % 10007, n * n) for n in range(3000))
@@ -647,7 +647,7 @@ def test_a_large_body_leaves_nothing_behind_in_a_thread():
 
 MAPPED = """
 import ctypes
-from middleware.layers.codecs.registry import codec
+from middleware.layers.compress.codecs.registry import codec
 
 class Told(ctypes.Structure):  # mallinfo(3)
     _fields_ = [(name, ctypes.c_int) for name in ("arena", "ordblks", "smblks", "hblks", *map(str, range(6)))]

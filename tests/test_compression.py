@@ -29,7 +29,7 @@ from middleware import (
     Timing,
     match,
 )
-from middleware.http.cache_control import has_directive
+from middleware.http.lists import has_directive
 from shapes import Body, Failure
 
 TEXT = b"hello, world\n" * 400

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from middleware.http.fields import Fields, is_token, name_fault, sendable_name, value_fault
+from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST
 from middleware.http.status import status_fault, status_line, without_content
-from middleware.http.vary import merge
 from middleware.wsgi.response import Response
 
 TCHAR = "!#$%&'*+-.^_`|~" + string.digits + string.ascii_letters

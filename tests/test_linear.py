@@ -14,30 +14,20 @@ import pytest
 import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
-from middleware.http import (
-    cache_control,
-    content_types,
-    cors,
-    csp,
-    edits,
-    entity_tags,
-    fields,
-    negotiation,
-    origins,
-    paths,
-    permissions,
-    reporting,
-    server_timing,
-    status,
-    structured,
-    vary,
-    words,
-)
+from middleware.http import edits, entity_tags, fields, lists, negotiation, origins, paths, status, structured
 from middleware.http.fields import Fields
+from middleware.layers.compress import content_types as types_listed
+from middleware.layers.compress.content_types import DEFAULT, matches
+from middleware.layers.compress.content_types import compressible as is_compressible
+from middleware.layers.cors import preflight
+from middleware.layers.security import csp, permissions, reporting, words
+from middleware.layers.timing import metrics
 from steps import counted, instructions
 
 CODINGS = ("zstd", "br", "gzip")
-GRANT = cors.Grant(("GET",), frozenset(("x-a",)), credentials=False, exposed=(), max_age=None, private_network=False)
+GRANT = preflight.Grant(
+    ("GET",), frozenset(("x-a",)), credentials=False, exposed=(), max_age=None, private_network=False
+)
 
 
 def quietly(parse):
@@ -56,15 +46,15 @@ def chosen(text):
 
 
 def compressible(text):
-    content_types.matches(content_types.DEFAULT).clear()
-    return content_types.compressible(text, content_types.DEFAULT)
+    matches(DEFAULT).clear()
+    return is_compressible(text, DEFAULT)
 
 
 PARSERS = {
-    "cache_control.has_directive": lambda text: cache_control.has_directive(text, "no-transform"),
+    "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
-    "content_types.content_types": quietly(content_types.content_types),
-    "cors": lambda text: cors.refusal(GRANT, cors.preflight("GET", text, "true")),
+    "content_types.content_types": quietly(types_listed),
+    "cors": lambda text: preflight.refusal(GRANT, preflight.preflight("GET", text, "true")),
     "csp.directive_name": quietly(csp.directive_name),
     "csp.sources": quietly(csp.sources),
     "csp.directives_of": csp.directives_of,
@@ -87,12 +77,12 @@ PARSERS = {
     "permissions.feature_name": quietly(permissions.feature_name),
     "permissions.allowlist": quietly(permissions.allowlist),
     "reporting.endpoints": quietly(lambda text: reporting.endpoints({"a": text})),
-    "server_timing.metric": lambda text: (server_timing.metric_fault("a", text), server_timing.quoted_string(text)),
+    "metrics.metric": lambda text: (metrics.metric_fault("a", text), metrics.quoted_string(text)),
     "status": status.status_fault,
     "structured.key": quietly(structured.key),
     "structured.bare": quietly(structured.bare),
     "structured.token": quietly(lambda text: structured.bare(structured.Token(text))),
-    "vary": lambda text: vary.merge([text], ["Accept-Encoding"]),
+    "lists.merge": lambda text: lists.merge([text], ["Accept-Encoding"]),
     "words.reported": quietly(lambda text: words.reported(words.OPENER_POLICIES, text)),
     "words.referrer_policy": quietly(words.referrer_policy),
     "words.frame_options": quietly(words.frame_options),
@@ -109,7 +99,7 @@ SIZES = {name: 256 if name.startswith(("origins", "permissions.allowlist")) else
 
 def modules():
     for package in (middleware.http, middleware.layers):
-        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 
 
@@ -185,7 +175,7 @@ EDITS = {
     "delete": lambda found: looked_at(found).__delitem__("Vary"),
     "setdefault": lambda found: looked_at(found).setdefault("X-Own", "1"),
     "add": added_one_by_one,
-    "vary": lambda found: looked_at(found).vary("A"),
+    "lists.merge": lambda found: looked_at(found).vary("A"),
     "adding": lambda found: edits.adding(BLOCK)(None, looked_at(found)),
     "adding many": lambda found: edits.adding(edits.Block(found))(None, looked_at(found)),
     "removing": lambda found: edits.removing(frozenset(("vary",)))(None, found),

@@ -30,7 +30,7 @@ from middleware import (
     Timing,
     match,
 )
-from middleware.layers.presets import PRESETS, TABLE
+from middleware.layers.security.presets import PRESETS, TABLE
 from shapes import Failure, returning
 
 HTTPS = {"wsgi.url_scheme": "https"}

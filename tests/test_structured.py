@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import structured_fields
-from middleware.http.permissions import allowlist, feature_name, policy_text
-from middleware.http.reporting import endpoints
 from middleware.http.structured import Token, bare, dictionary, inner_list, item
+from middleware.layers.security.permissions import allowlist, feature_name, policy_text
+from middleware.layers.security.reporting import endpoints
 from structured_fields import Word, plain
 
 LARGEST = 999_999_999_999_999

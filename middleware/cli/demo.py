@@ -16,7 +16,7 @@ from middleware.cli.listening import listen
 from middleware.cli.output import say
 from middleware.cli.page import page
 from middleware.cli.serving import run
-from middleware.layers.compression import Compress
+from middleware.layers.compress import Compress
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
 from middleware.layers.security import SecurityHeaders

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from middleware.stack.builder import built
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

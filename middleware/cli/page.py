@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from middleware.cli.held import Held
     from middleware.cli.ledger import Line, Record
     from middleware.stack.builder import Stack
-    from middleware.wsgi.middleware import Middleware
+    from middleware.wsgi.layer import Middleware
     from middleware.wsgi.types import Environ
 
 _METRIC: Final = re.compile(r"""([^\s,;="]+)(?:;desc="((?:[^"\\]|\\.)*)")?;dur=([0-9.]+)""")

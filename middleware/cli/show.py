@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from middleware.cli.held import Held
     from middleware.stack.builder import Stack
-    from middleware.wsgi.middleware import Middleware
+    from middleware.wsgi.layer import Middleware
 
 
 def show(arguments: Namespace) -> int:

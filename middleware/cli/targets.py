@@ -15,7 +15,7 @@ from middleware.cli.errors import CommandError, raised
 from middleware.cli.output import say
 from middleware.cli.shadow import NAME, shadow
 from middleware.stack.builder import Stack
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

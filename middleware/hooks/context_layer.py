@@ -10,7 +10,7 @@ from middleware.hooks.entrance import Hooked
 from middleware.hooks.forms import Limits
 from middleware.hooks.levels import F, Levels
 from middleware.hooks.registry import Registry
-from middleware.wsgi.errors import Problems
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from middleware.hooks.registry import Scope

@@ -30,7 +30,7 @@ from middleware.hooks.errors import InternalServerError, is_response
 from middleware.hooks.registry import named
 from middleware.hooks.streaming import Stream
 from middleware.hooks.wrapped import Wrapped, wrapped
-from middleware.wsgi.ending import EXCEPTION
+from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from middleware.hooks.response import Response
 from middleware.hooks.streaming import Gone, Stream, as_it_is, outgoing
 from middleware.hooks.teardown import keep
 from middleware.wsgi.body import is_file
-from middleware.wsgi.ending import EXCEPTION, forget
+from middleware.wsgi.errors import EXCEPTION, forget
 from middleware.wsgi.held import Settled
 from middleware.wsgi.takeover import TakenOver
 

@@ -32,7 +32,7 @@ from middleware.hooks.crossing import Crossing, Passage, logger
 from middleware.hooks.errors import ERRORS, InternalServerError, is_response, stands_for_no_error
 from middleware.hooks.registry import named
 from middleware.hooks.response import Response
-from middleware.wsgi.ending import EXCEPTION
+from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from middleware.http.fields import Fields
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from middleware.wsgi.errors import Problems
+    from middleware.wsgi.options import Problems
 
 URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"

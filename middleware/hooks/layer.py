@@ -13,7 +13,7 @@ from middleware.hooks.forms import Limits
 from middleware.hooks.registering import Registering
 from middleware.hooks.registry import Registry
 from middleware.hooks.teardown import end
-from middleware.wsgi.errors import Problems
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from middleware.http.fields import is_token
 from middleware.http.paths import is_too_long, normal
-from middleware.wsgi.errors import Problems
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.hooks.cookies import dumped
 from middleware.hooks.header_values import CacheControl, HeaderSet
-from middleware.http.vary import members
+from middleware.http.lists import members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

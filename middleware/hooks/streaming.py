@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from middleware.hooks.context import CURRENT, bound
 from middleware.hooks.response import encoded
 from middleware.wsgi.body import is_file
-from middleware.wsgi.ending import forget
+from middleware.wsgi.errors import forget
 from middleware.wsgi.held import Begun, close
 
 if TYPE_CHECKING:

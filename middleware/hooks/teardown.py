@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.hooks.context import bound
 from middleware.hooks.registry import named
-from middleware.wsgi.ending import forget
+from middleware.wsgi.errors import forget
 from middleware.wsgi.held import close
 from middleware.wsgi.takeover import ends_takeover
 

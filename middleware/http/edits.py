@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from middleware.http.fields import Fields
+from middleware.http.lists import merge
 from middleware.http.remembered import Remembered
-from middleware.http.vary import merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

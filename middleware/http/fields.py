@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
 
+from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST
-from middleware.http.vary import merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

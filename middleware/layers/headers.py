@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 from middleware.http.edits import Block, adding, removing, setting
 from middleware.http.fields import name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import Problems
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 

@@ -10,8 +10,8 @@ from middleware.stack.order import OrderError, OrderWarning, arranged, findings
 from middleware.stack.printed import chain
 from middleware.stack.rules import RULES, Finding
 from middleware.wsgi.effects import keep_effects
-from middleware.wsgi.errors import ConfigError
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.splitting import Splitting
 

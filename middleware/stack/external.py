@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import ConfigError
+from middleware.wsgi.options import ConfigError
 from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:

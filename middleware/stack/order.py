@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from middleware.wsgi.effects import Effects
-    from middleware.wsgi.middleware import Middleware
+    from middleware.wsgi.layer import Middleware
 
 
 class OrderError(ValueError):

@@ -9,7 +9,7 @@ from middleware.stack.order import demands
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from middleware.wsgi.middleware import Middleware
+    from middleware.wsgi.layer import Middleware
 
 
 def chain(layers: Sequence[Middleware], names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from middleware.testing.report import report
 from middleware.testing.responses import MORE
 from middleware.testing.shapes import SHAPES
 from middleware.testing.watching import Linted, is_complaint
-from middleware.wsgi.errors import Problems
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

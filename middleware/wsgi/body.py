@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final, cast
 
-from middleware.wsgi.ending import close, leave, respond
+from middleware.wsgi.errors import close, leave, respond
 from middleware.wsgi.exchange import NEW, PASSED
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
 

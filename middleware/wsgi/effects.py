@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from middleware.http.fields import is_token
-from middleware.wsgi.errors import Problems
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from middleware.wsgi.middleware import Middleware
+    from middleware.wsgi.layer import Middleware
 
 _KNOWN: Final = "_effects_declared"
 

@@ -1,43 +1,185 @@
-"""Errors of configuration: every wrong option of one constructor in one message."""
+"""How an exchange ends: answered after an error, given up, or closed. Everybody is told, whatever anybody raises."""
 
 from __future__ import annotations
 
-from typing import Literal
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from middleware.wsgi.escaped import escaped
+from middleware.wsgi.exchange import PASSED, SENT, Exchange
+from middleware.wsgi.held import Held
+from middleware.wsgi.takeover import ends_takeover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.types import Environ
+
+EXCEPTION: Final = "middleware.exception"
+BYTES_SENT: Final = "middleware.bytes_sent"
+_INTERNAL_SERVER_ERROR: Final = (
+    "500 Internal Server Error",
+    (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "22")),
+    [b"Internal Server Error\n"],
+)
+logger = logging.getLogger("middleware")
 
 
-class ConfigError(ValueError):
-    """An option that cannot be right: a ValueError.
+def answer_error(exchange: Exchange, error: BaseException) -> None:
+    """Answer an error by a response; where that is not wanted or too late, everything is over, and it is raised."""
+    try:
+        if ends_takeover(exchange.environ, error):
+            exchange.prepare()
+            exchange.sent = None
+            raise error  # noqa: TRY301 - the server expects it, and no layer is told of an error
+        if not respond(exchange, error):
+            raise error  # noqa: TRY301 - what is raised in respond ends the same way
+    except BaseException as raised:
+        del error  # Break the traceback reference cycle.
+        _abandon(exchange)
+        _let_go(exchange.environ, raised)
+        raise
 
-    The message names the middleware, the option, the rule and the value; of several wrong options all are in it.
+
+def respond(exchange: Exchange, error: BaseException) -> bool:
+    """Answer an error with a plain 500 that every layer sees, if that is wanted and there is still time."""
+    exchange.prepare()
+    exchange.error = error
+    if not exchange.plan.respond or exchange.phase == SENT or not isinstance(error, Exception):
+        return False
+    environ = exchange.environ
+    method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+    logger.error("Exception on %s %s", escaped(method), escaped(path), exc_info=error)
+    _drop_source(exchange)
+    environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
+    exchange.reset(*_INTERNAL_SERVER_ERROR)
+    exchange.transforms = ()
+    if exchange.phase == PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
+        exchange.exc_info = (type(error), error, error.__traceback__)
+    unmet = [layer.on_response for layer in exchange.plan.unmet if layer.on_response and _holds(layer, environ)]
+    try:
+        exchange.begin_again((*unmet, *exchange.plan.responders))
+    finally:
+        del error  # Break the traceback reference cycle: a server that has sent its head raises this error again.
+    return True
+
+
+def close(exchange: Exchange) -> None:
+    """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
+    environ = exchange.environ
+    source, exchange.source, exchange.body = exchange.source, None, None
+    environ[BYTES_SENT] = exchange.sent
+    failure = _attempt(_close, source)
+    told = exchange.error or environ.get(EXCEPTION) or failure
+    for on_close in exchange.plan.closers:
+        failed = _attempt(on_close, environ, told)
+        failure = failure or failed
+    exchange.error = exchange.exc_info = None
+    _let_go(environ, failure)
+    forget(environ, exchange.server)
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            failure = failed = told = None  # Break the traceback reference cycle.
+
+
+def leave(exchange: Exchange) -> None:
+    """Tell every layer, once, that the application has taken the connection over and is through with it."""
+    exchange.sent = exchange.source = None  # no one counts, and the server closes what it gets
+    try:
+        close(exchange)
+    except Exception:
+        logger.exception("on_close failed after the end of a connection that was taken over")
+    finally:
+        exchange.plan = replace(exchange.plan, closers=())
+
+
+def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
+    """Call it; return what it raises, so that others can be told before it is raised."""
+    try:
+        function(*arguments)
+    except BaseException as error:  # noqa: BLE001 - close() raises it
+        arguments = ()  # Break the traceback reference cycle: it may be an argument that was raised.
+        return error
+    return None
+
+
+def forget(environ: Environ, server: object) -> None:
+    """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
+
+    The exception stays, without its traceback. A no-op where layers of an outer pass have still to be told of it.
     """
+    if EXCEPTION in environ and not _told_later(server):
+        _strip(environ[EXCEPTION])
 
 
-class Problems:
-    """Collects what is wrong with the options of one constructor, so that a user mends all of it at once."""
+def _told_later(server: object) -> bool:
+    """Whether layers of an outer pass have their on_close still to come, and may report the traceback."""
+    while isinstance(outer := getattr(server, "__self__", None), (Exchange, Held)):
+        if isinstance(outer, Exchange) and outer.plan.closers:
+            return True
+        server = outer.server
+    return False
 
-    def __init__(self, owner: str) -> None:
-        self.owner = owner
-        self.found: list[str] = []
 
-    def add(self, option: str, rule: str, value: object) -> None:
-        """Note that `option` breaks `rule` by `value`."""
-        self.found.append(f"{option}: {rule}; got {value!r}")
+def _let_go(environ: Environ, raised: BaseException | None) -> None:
+    """Take an exception out of environ that the server gets, or gets with another: with its traceback."""
+    kept = environ.get(EXCEPTION)
+    if kept is not None and any(error is kept for error in _behind(raised)):
+        del environ[EXCEPTION]
 
-    def check(self, holds: object, option: str, rule: str, value: object) -> bool:
-        """Note it unless `holds`; say whether it did."""
-        if not holds:
-            self.add(option, rule, value)
-        return bool(holds)
 
-    def add_fault(self, option: str, fault: str | Literal[False] | None, value: object) -> None:
-        """Note that something was found wrong with `value`, if it was."""
-        if fault:
-            self.add(option, fault, value)
+def _strip(kept: object) -> None:
+    """Drop what leads from an exception in environ back to that: frames, and the object without an attribute."""
+    for error in _behind(kept):
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None
 
-    def done(self) -> None:
-        """Raise ConfigError if anything was noted."""
-        if len(self.found) == 1:
-            raise ConfigError(f"{self.owner}: {self.found[0]}")
-        if self.found:
-            lines = "".join(f"\n  - {line}" for line in self.found)
-            raise ConfigError(f"{self.owner}: {len(self.found)} options are wrong:{lines}")
+
+def _behind(error: object) -> list[BaseException]:
+    """An exception, and all that it was caused by, came after, or is a group of."""
+    found: dict[int, BaseException] = {}
+    ahead = [error]
+    while ahead:
+        error = ahead.pop()
+        if isinstance(error, BaseException) and id(error) not in found:
+            found[id(error)] = error
+            grouped = getattr(error, "exceptions", ())
+            ahead += [error.__cause__, error.__context__, *(grouped if isinstance(grouped, tuple) else ())]
+    return [*found.values()]
+
+
+def _holds(layer: Layer, environ: Environ) -> bool:
+    try:
+        return layer.condition is None or bool(layer.condition(environ))
+    except Exception:
+        logger.exception("A condition failed on an error response: %r", layer.condition)
+        return False
+
+
+def _drop_source(exchange: Exchange) -> None:
+    """Close an iterable of the application that nobody will see."""
+    source, exchange.source = exchange.source, None
+    try:
+        _close(source)
+    except Exception:
+        logger.exception("close() failed after an error")
+
+
+def _abandon(exchange: Exchange) -> None:
+    """End an exchange of which the server gets nothing to close: an exception is on its way to it."""
+    _drop_source(exchange)
+    try:
+        close(exchange)
+    except Exception:
+        logger.exception("on_close failed after an error")
+
+
+def _close(iterable: object) -> None:
+    closing: Callable[[], object] | None = getattr(iterable, "close", None)
+    if closing is not None:
+        closing()

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from middleware.wsgi.body import SizedBody, begun, deliver
-from middleware.wsgi.ending import EXCEPTION, answer_error
+from middleware.wsgi.errors import EXCEPTION, answer_error
 from middleware.wsgi.exchange import KEPT, NEW, PLAIN, STARTED, Exchange, HeadExchange
 from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
 

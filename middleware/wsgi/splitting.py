@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import declared_by
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.pipeline import pipeline
 
 if TYPE_CHECKING:

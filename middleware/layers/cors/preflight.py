@@ -10,7 +10,7 @@ from itertools import filterfalse
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from middleware.http.fields import is_token
-from middleware.http.vary import members
+from middleware.http.lists import members
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,9 +10,9 @@ import re
 from functools import partial
 from typing import Final
 
-from middleware.http import words
-from middleware.http.compressible import TYPES
 from middleware.http.remembered import Remembered
+from middleware.layers.compress.compressible import TYPES
+from middleware.wsgi.options import several
 
 # What Compress encodes unless it is told otherwise: types, ranges and suffixes, as a frozenset.
 DEFAULT: Final[frozenset[str]] = TYPES
@@ -54,7 +54,7 @@ _MATCHERS: Final = Remembered(_matcher, longest=10_000)
 
 def content_types(value: object) -> frozenset[str]:
     """What an option lists, in lower case: an iterable of entries, or a single one; ValueError if one is none."""
-    return frozenset(map(_entry, words.listed(value)))
+    return frozenset(map(_entry, several(value)))
 
 
 def content_types_fault(value: object) -> str | None:

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from middleware.layers.codecs.codec import Backend, Codec, Encoder, window
+from middleware.layers.compress.codecs.codec import Backend, Codec, Encoder, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

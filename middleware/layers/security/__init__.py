@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Block, removing, setting
-from middleware.http.words import site_data
-from middleware.layers.choices import Preset, checked, field_value, sent, with_nonce
-from middleware.layers.nonce import KEY, naming, offer
+from middleware.layers.security.choices import Preset, checked, field_value, sent, with_nonce
+from middleware.layers.security.nonce import KEY, naming, offer
+from middleware.layers.security.words import site_data
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from middleware.http.csp import Sources
-    from middleware.http.permissions import Allowlist
-    from middleware.layers.choices import Forget
-    from middleware.layers.policies import CSP, HSTS, PermissionsPolicy
+    from middleware.layers.security.choices import Forget
+    from middleware.layers.security.csp import Sources
+    from middleware.layers.security.permissions import Allowlist
+    from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ

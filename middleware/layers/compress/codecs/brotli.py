@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from middleware.layers.codecs.codec import Backend, Codec, Encoder, window
+from middleware.layers.compress.codecs.codec import Backend, Codec, Encoder, window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

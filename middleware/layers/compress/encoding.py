@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.http.cache_control import has_directive
 from middleware.http.edits import varied, varying
 from middleware.http.entity_tags import suffixed, weakened
 from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
+from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
-from middleware.layers.revalidation import Revalidation, revalidating, suffix_known, weak_known
+from middleware.layers.compress.revalidation import Revalidation, revalidating, suffix_known, weak_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from middleware.http.fields import Line
-    from middleware.layers.codecs.codec import Codec
+    from middleware.layers.compress.codecs.codec import Codec
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.http import csp, permissions
-from middleware.wsgi.errors import ConfigError, Problems
+from middleware.layers.security import csp, permissions
+from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from middleware.http.csp import Sources
-    from middleware.http.permissions import Allowlist
+    from middleware.layers.security.csp import Sources
+    from middleware.layers.security.permissions import Allowlist
 
 _YEAR: Final = 31_536_000
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 from middleware.http.structured import Token, bare, item
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from middleware.wsgi.options import several
 
 _REPORT_TO: Final = re.compile(r' *report-to="([^"\\]*)"')
 
@@ -72,7 +70,7 @@ def reported(words: tuple[str, ...], value: object) -> str:
 
 def referrer_policy(value: object) -> str:
     """One policy, or several in the order of fallback: a browser takes the last that it knows."""
-    parts = [part.strip(" ") for part in value.split(",")] if isinstance(value, str) else listed(value)
+    parts = [part.strip(" ") for part in value.split(",")] if isinstance(value, str) else several(value)
     policies = [one_of(REFERRER_POLICIES, part) for part in parts]
     if not 0 < len(policies) == len(set(policies)):
         raise ValueError("names at least one policy, and each once")
@@ -81,14 +79,4 @@ def referrer_policy(value: object) -> str:
 
 def site_data(value: object) -> str:
     """What a browser shall forget, as a list of quoted strings."""
-    return ", ".join(bare(one_of(SITE_DATA, kind)) for kind in listed(value))
-
-
-def listed(value: object) -> list[object]:
-    """The members of an option that takes several values: a str counts as one; ValueError for no iterable."""
-    if isinstance(value, str):
-        return [value]
-    try:
-        return list(cast("Iterable[object]", value))
-    except TypeError:
-        raise ValueError("a str, or an iterable of str") from None
+    return ", ".join(bare(one_of(SITE_DATA, kind)) for kind in several(value))

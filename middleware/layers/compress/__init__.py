@@ -8,22 +8,21 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 
-from middleware.http.content_types import DEFAULT, content_types, matches
 from middleware.http.fields import content_length
 from middleware.http.negotiation import choices
 from middleware.http.remembered import Remembered
-from middleware.http.words import listed
-from middleware.layers.codecs.codec import AUTO, CodecError
-from middleware.layers.codecs.registry import CODECS, available, codec
-from middleware.layers.encoding import Encoding
+from middleware.layers.compress.codecs.codec import AUTO, CodecError
+from middleware.layers.compress.codecs.registry import CODECS, available, codec
+from middleware.layers.compress.content_types import DEFAULT, content_types, matches
+from middleware.layers.compress.encoding import Encoding
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import Problems
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems, several
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from middleware.layers.codecs.codec import Codec
+    from middleware.layers.compress.codecs.codec import Codec
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ
@@ -239,7 +238,7 @@ def _codings(problems: Problems, given: object, levels: object) -> tuple[str, ..
     if given is CODINGS:
         return _installed(levels if isinstance(levels, Mapping) else ())
     try:
-        codings = tuple(listed(given))
+        codings = tuple(several(given))
     except ValueError as error:
         problems.add("codings", str(error), given)
         return ()

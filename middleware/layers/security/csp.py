@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from middleware.http.words import listed
+from middleware.wsgi.options import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ def sources(given: object) -> tuple[str, ...] | None:
     """
     if given is None or isinstance(given, bool):
         return () if given else None
-    found = tuple(chain.from_iterable(map(_split, listed(given))))
+    found = tuple(chain.from_iterable(map(_split, several(given))))
     for fault in filter(None, (*map(_source_fault, found), _none_fault(found))):
         raise ValueError(fault)
     return found

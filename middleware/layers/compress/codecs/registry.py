@@ -5,15 +5,15 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from middleware.layers.codecs.brotli import Brotli
-from middleware.layers.codecs.codec import AUTO, CodecError
-from middleware.layers.codecs.gzip import Gzip
-from middleware.layers.codecs.zstd import Zstd
+from middleware.layers.compress.codecs.brotli import Brotli
+from middleware.layers.compress.codecs.codec import AUTO, CodecError
+from middleware.layers.compress.codecs.gzip import Gzip
+from middleware.layers.compress.codecs.zstd import Zstd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from middleware.layers.codecs.codec import Codec
+    from middleware.layers.compress.codecs.codec import Codec
 
 CODECS: Final[Mapping[str, type[Codec]]] = MappingProxyType({each.coding: each for each in (Zstd, Brotli, Gzip)})
 

@@ -9,13 +9,13 @@ from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
-from middleware.http.server_timing import MetricLines, metric
-from middleware.layers.recorder import SAID, Measurement, Recorder, Running, recorders, running
+from middleware.layers.timing.metrics import MetricLines, metric
+from middleware.layers.timing.recorder import SAID, Measurement, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.ending import BYTES_SENT
-from middleware.wsgi.errors import Problems
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.errors import BYTES_SENT
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

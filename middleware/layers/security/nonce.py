@@ -7,14 +7,13 @@ from collections import UserString
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Final
 
-from middleware.http.cache_control import has_directive
-from middleware.http.csp import NONCE
-from middleware.http.vary import members
+from middleware.http.lists import has_directive, members
+from middleware.layers.security.csp import NONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from middleware.layers.policies import CSP
+    from middleware.layers.security.policies import CSP
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Environ
 

@@ -8,24 +8,23 @@ from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from middleware.http import cors
 from middleware.http.edits import Block, adding, setting
 from middleware.http.origins import LONGEST, is_origin, matcher
 from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
-from middleware.layers import grants
-from middleware.layers.sharing import PREFLIGHT, TIMING, Decision, finishing
+from middleware.layers.cors import grants, preflight
+from middleware.layers.cors.sharing import PREFLIGHT, TIMING, Decision, finishing
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import Problems
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.middleware import Middleware
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from middleware.http.fields import Line
-    from middleware.layers.grants import Origin
+    from middleware.layers.cors.grants import Origin
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -79,8 +78,8 @@ class CORS(Middleware):
         answers=True,
         every_response=True,
         grants=True,
-        sets={*cors.FIELDS, "Vary", TIMING},
-        reads={cors.ALLOW_ORIGIN},
+        sets={*preflight.FIELDS, "Vary", TIMING},
+        reads={preflight.ALLOW_ORIGIN},
         unique=True,
     )
 
@@ -126,7 +125,7 @@ class CORS(Middleware):
 
     def _prepare(self) -> None:
         """Make ready what is known before any request."""
-        self._grant = cors.Grant(
+        self._grant = preflight.Grant(
             self.allow_methods,
             frozenset(map(str.lower, self.allow_headers)),
             self.allow_credentials,
@@ -145,7 +144,7 @@ class CORS(Middleware):
 
     def _decision(self, origin: str | None) -> Decision:
         """What follows for a response to this origin, or to one that is refused."""
-        granted = [] if origin is None else cors.response_lines(self._grant, origin)
+        granted = [] if origin is None else preflight.response_lines(self._grant, origin)
         timing = [(TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
         block = Block((*granted, *timing))
         return Decision(
@@ -172,11 +171,11 @@ class CORS(Middleware):
     def _answer(self, origin: str, environ: Environ) -> Application:
         """What a granted origin is told."""
         headers = environ.get(f"{_REQUESTED}HEADERS", "")
-        asked = cors.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
-        reason = cors.refusal(self._grant, asked)
+        asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
+        reason = preflight.refusal(self._grant, asked)
         if reason is not None:
             return _refused(reason)
-        return _answer(status_line(self.preflight_status), cors.preflight_lines(self._grant, origin, asked))
+        return _answer(status_line(self.preflight_status), preflight.preflight_lines(self._grant, origin, asked))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""

@@ -8,13 +8,13 @@ from datetime import timedelta
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
-from middleware.http.cors import UNEXPOSABLE
 from middleware.http.fields import is_token
 from middleware.http.origins import origin_fault, wildcard_fault
+from middleware.layers.cors.preflight import UNEXPOSABLE
 from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
-    from middleware.wsgi.errors import Problems
+    from middleware.wsgi.options import Problems
 
 Asked: TypeAlias = Callable[[str, Environ], bool]
 Origin: TypeAlias = str | re.Pattern[str] | Asked

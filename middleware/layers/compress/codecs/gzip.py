@@ -7,7 +7,7 @@ from functools import partial
 from struct import Struct
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from middleware.layers.codecs.codec import RESERVED, Backend, Codec, Encoder, window
+from middleware.layers.compress.codecs.codec import RESERVED, Backend, Codec, Encoder, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

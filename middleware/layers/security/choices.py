@@ -7,12 +7,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
-from middleware.http import words
 from middleware.http.fields import name_fault
-from middleware.http.reporting import endpoints
-from middleware.layers.policies import CSP, HSTS, PermissionsPolicy
-from middleware.layers.presets import PRESETS, TABLE
-from middleware.wsgi.errors import ConfigError, Problems
+from middleware.layers.security import words
+from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
+from middleware.layers.security.presets import PRESETS, TABLE
+from middleware.layers.security.reporting import endpoints
+from middleware.wsgi.options import ConfigError, Problems, several
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
@@ -67,7 +67,7 @@ def _forget(given: object) -> Forget:
 
 
 def _names(given: Any) -> tuple[str, ...]:
-    names = words.listed(given)
+    names = several(given)
     for fault in filter(None, map(name_fault, names)):
         raise ValueError(fault)
     return tuple(map(str, names))

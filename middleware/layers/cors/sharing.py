@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from middleware.http import cors
 from middleware.http.edits import varied, varying
+from middleware.layers.cors import preflight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 VARY: Final = ("Vary", "Origin")
 TIMING: Final = "Timing-Allow-Origin"
-_ALLOW_ORIGIN: Final = cors.ALLOW_ORIGIN.lower()
-_WATCHED: Final = frozenset((_ALLOW_ORIGIN, cors.ALLOW_CREDENTIALS.lower(), TIMING.lower()))
+_ALLOW_ORIGIN: Final = preflight.ALLOW_ORIGIN.lower()
+_WATCHED: Final = frozenset((_ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS.lower(), TIMING.lower()))
 _ENCODED: Final = varied(("Accept-Encoding",))  # the line of who encodes, mostly the layer before
 _vary: Final = varying(("Origin",))
 
@@ -117,6 +117,6 @@ def _glancing(*, varies: bool) -> Callable[[Response, Decision], bool]:
 def _merge(response: Response, decision: Decision, names: Mapping[str, str]) -> None:
     """Add the lines to a response that has some of them already."""
     if decision.origin and _ALLOW_ORIGIN not in names:
-        del response[cors.ALLOW_CREDENTIALS]  # of the application: without an origin it says nothing
+        del response[preflight.ALLOW_CREDENTIALS]  # of the application: without an origin it says nothing
         decision.granted(None, response)
     decision.timing(None, response)

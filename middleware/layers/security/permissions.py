@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from middleware.http.origins import origin_fault, wildcard_fault
 from middleware.http.structured import Token, dictionary
-from middleware.http.words import listed
+from middleware.wsgi.options import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def feature_name(name: object) -> str:
 
 def allowlist(given: object) -> tuple[str, ...]:
     """Who may use a feature; ValueError for what is neither "self", "src", "*" nor an origin."""
-    members = tuple(map(_member, listed(given)))
+    members = tuple(map(_member, several(given)))
     if "*" in members and members != _EVERYBODY:
         raise ValueError("'*' is everybody, and stands alone")
     return members

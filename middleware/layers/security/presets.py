@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from middleware.http.csp import NONCE
-from middleware.layers.policies import CSP, HSTS, PermissionsPolicy
+from middleware.layers.security.csp import NONCE
+from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
 
 _YEAR: Final = 31_536_000
 _DEVICES: Final = (
