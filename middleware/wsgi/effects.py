@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from middleware.wsgi.layer import Middleware
 
 _KNOWN: Final = "_effects_declared"
+_FACTS: Final = (
+    "answers",
+    "every_response",
+    "measures",
+    "rewrites_body",
+    "encodes_body",
+    "grants",
+    "validates",
+    "observes",
+    "own_page",
+    "identifies",
+    "limits_input",
+    "decodes_input",
+    "reads_input",
+    "shares",
+)
 
 
 @dataclass(frozen=True)
@@ -31,8 +47,14 @@ class Effects:
         encodes_body: bool. It applies a content coding (RFC 9110 8.4). Default False.
         grants: bool. It grants clients something, so that its condition has to hold certainly (middleware.match).
             Default False.
+        validates: bool. It makes or checks entity tags (RFC 9110 13). Default False.
+        observes: bool. It tells of every request, so that it stands outside whatever answers. Default False.
+        own_page: bool. It answers only on a page of its own. Default False.
+        identifies: bool. It gives the request an id, and the response a field that echoes it. Default False.
+        limits_input, decodes_input, reads_input: bool. It limits, decodes or reads the request body. Default False.
         sets, reads: iterables of response field names. Those that it sets, and those that it decides by. Default none.
-        provides, requires: iterables of environ keys. Those that it puts there, and those that it needs. Default none.
+        provides, requires, needs: iterables of environ keys. Those that it puts there; those that it looks at, which a
+            layer that provides them has to do first; and those that some outer layer has to provide. Default none.
         shares: bool. It lets pages of every origin read responses (Access-Control-Allow-Origin: *). Default False.
         isolates: mapping option -> value. It has browsers block what pages of other origins embed
             (Cross-Origin-Resource-Policy), until its option has that value. Default none.
@@ -47,17 +69,25 @@ class Effects:
     rewrites_body: bool = False
     encodes_body: bool = False
     grants: bool = False
+    validates: bool = False
+    observes: bool = False
+    own_page: bool = False
+    identifies: bool = False
+    limits_input: bool = False
+    decodes_input: bool = False
+    reads_input: bool = False
     sets: AbstractSet[str] = frozenset()
     reads: AbstractSet[str] = frozenset()
     provides: AbstractSet[str] = frozenset()
     requires: AbstractSet[str] = frozenset()
+    needs: AbstractSet[str] = frozenset()
     shares: bool = False
     isolates: Mapping[str, object] = field(default_factory=dict, hash=False)
     unique: bool | str = False
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")
-        for option in ("answers", "every_response", "measures", "rewrites_body", "encodes_body", "grants", "shares"):
+        for option in _FACTS:
             value = getattr(self, option)
             problems.check(isinstance(value, bool), option, "True or False", value)
         isolates = problems.check(isinstance(self.isolates, Mapping), "isolates", "option -> value", self.isolates)
@@ -66,7 +96,7 @@ class Effects:
         for option in ("sets", "reads"):
             names = _names(problems, option, getattr(self, option), is_token, "field names are tokens")
             object.__setattr__(self, option, frozenset(map(str.lower, names)))
-        for option in ("provides", "requires"):
+        for option in ("provides", "requires", "needs"):
             names = _names(problems, option, getattr(self, option), _is_key, "environ keys are str")
             object.__setattr__(self, option, frozenset(names))
         problems.done()
