@@ -7,10 +7,10 @@ from typing import Final
 
 from middleware.http.remembered import Remembered
 
-_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9a-z]+"
+_TCHAR: Final = r"[!#$%&'*+\-.^_`|~0-9a-z]+"
 # RFC 9110 12.5.1 and 12.4.2: media-range, parameters, weight. A quoted parameter may hold commas and is not supported:
 # no media type for JSON or text has one.
-_RANGE: Final = re.compile(rf"({_TOKEN}/{_TOKEN})((?:[ \t]*;[ \t]*[^;]*)*)")
+_RANGE: Final = re.compile(rf"({_TCHAR}/{_TCHAR})((?:[ \t]*;[ \t]*[^;]*)*)")
 _WEIGHT: Final = re.compile(r";[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*(?:;|\Z)")
 _JSON: Final = ("application/problem+json", "application/json")
 _TEXT: Final = ("text/plain", "text/html")
