@@ -42,7 +42,7 @@ def leave_out(response: Response, held: Held) -> None:
     """Remove the lines that `check` refuses; what is left of the response is a 500."""
     refused = {id(line) for line in _added(response, held) if _refused(line)}
     response.headers.lines[:] = [line for line in response.headers.lines if id(line) not in refused]
-    response.headers.folded = None
+    response.headers.index = None
     response.status = 500
 
 

@@ -25,12 +25,12 @@ class ResponseHeaders(Fields):  # noqa: PLW1641 - what can be edited has no hash
         """Have one line of the name."""
         folded = sendable_name(name)
         line = name, sendable_value(name, value if type(value) is str else str(value))
-        names = self.folded or self.names()
+        names = self.names()
         if folded in names:
             self._put(folded, line)
         else:
             self.lines.append(line)
-        names[folded] = line[1]
+        names.add(folded)
 
     def _put(self, folded: str, line: Line) -> None:
         """Put the line in the place of the first of its name."""
@@ -100,7 +100,7 @@ class ResponseHeaders(Fields):  # noqa: PLW1641 - what can be edited has no hash
     def clear(self) -> None:
         """Drop all lines."""
         self.lines.clear()
-        self.folded = None
+        self.index = None
 
     def keys(self) -> list[str]:
         """The name of each line."""

@@ -94,7 +94,7 @@ class Response(Coded, ResponseFields, _WebOb):
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
         """Have another head, given by the application."""
-        self._status, self.headers.lines[:], self.headers.folded, self._given = status, lines, None, lines
+        self._status, self.headers.lines[:], self.headers.index, self._given = status, lines, None, lines
 
     def copy(self) -> Response:
         """The same again; reads a body that is streamed."""
@@ -105,7 +105,7 @@ class Response(Coded, ResponseFields, _WebOb):
 
     @property
     def _headerlist(self) -> list[tuple[str, str]]:  # what WebOb's own attributes work on
-        self.headers.folded = None
+        self.headers.index = None
         return self.headers.lines
 
     @_headerlist.setter

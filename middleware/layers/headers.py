@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 
-from middleware.http.edits import Block, adding, removing, setting
+from middleware.http.edits import Edit
 from middleware.http.fields import name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.response import Response
+from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
-Edit: TypeAlias = Callable[[Environ, Response], None]
 _FRAMING: Final = "content-length", "transfer-encoding"
 
 
@@ -62,26 +61,24 @@ class Headers(Middleware):
         self.append = tuple(_pairs(problems, "append", append, unique=False))
         self.remove = tuple(_names(problems, remove))
         problems.done()
-        self._edits = tuple(self._make_edits())
-
-    def _make_edits(self) -> Iterable[Edit]:
-        """One edit for all lines of a kind that are known now, and one for each that a callable makes."""
-        if self.remove:
-            yield removing(frozenset(name.lower() for name in self.remove))
-        yield from _edits(self.set.items(), partial(setting, default=False), _set)
-        yield from _edits(self.default.items(), partial(setting, default=True), _default)
-        yield from _edits(self.append, adding, _append)
+        self._edits = tuple(_edits(self.remove, self.set.items(), self.default.items(), self.append))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
         for edit in self._edits:
-            edit(environ, response)
+            if isinstance(edit, Edit):
+                edit(response.headers)
+            else:
+                edit(environ, response)
 
     def layer(self) -> Layer:
-        """A single edit is the hook itself: one call less on every response."""
+        """What the pipeline runs: an edit whose lines are known needs no run for most responses."""
         layer = super().layer()
-        alone = len(self._edits) == 1 and type(self) is Headers
-        return layer._replace(on_response=self._edits[0]) if alone else layer
+        edit, *others = self._edits
+        adds_cookie = any(name.lower() == "set-cookie" for name, _ in self.append)
+        if type(self) is not Headers or not isinstance(edit, Edit) or others or adds_cookie:
+            return layer
+        return layer._replace(ordinary=Ordinary(watched=edit.watched, always=True))
 
     effects: ClassVar[Effects] = Effects()
 
@@ -99,12 +96,41 @@ class Headers(Middleware):
 
 
 def _edits(
-    pairs: Iterable[tuple[str, Value]], known: Callable[[Block], Edit], made: Callable[[Response, str, str], None]
-) -> Iterable[Edit]:
-    block = Block((name, value) for name, value in pairs if isinstance(value, str))
-    if block:
-        yield known(block)
-    yield from (_made(made, name, value) for name, value in pairs if not isinstance(value, str))
+    remove: Iterable[str],
+    replace: Iterable[tuple[str, Value]],
+    default: Iterable[tuple[str, Value]],
+    add: Iterable[tuple[str, Value]],
+) -> Iterable[Edit | Callable[[Environ, Response], None]]:
+    """One edit for everything that is known now; where callables make values, one step for each kind of edit."""
+    if all(isinstance(value, str) for _, value in (*replace, *default, *add)):
+        yield Edit(remove=remove, replace=_known(replace), default=_known(default), add=_known(add))
+        return
+    yield Edit(remove=remove, replace=_known(replace))
+    yield from _made(_set, replace)
+    yield Edit(default=_known(default))
+    yield from _made(_default, default)
+    yield Edit(add=_known(add))
+    yield from _made(_append, add)
+
+
+def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in pairs if isinstance(value, str)]
+
+
+def _made(
+    edit: Callable[[Response, str, str], None], pairs: Iterable[tuple[str, Value]]
+) -> Iterable[Callable[[Environ, Response], None]]:
+    """Edits whose values are made for each response."""
+
+    def making(name: str, value: Maker) -> Callable[[Environ, Response], None]:
+        def make(environ: Environ, response: Response) -> None:
+            made = value(environ, response)
+            if made is not None:
+                edit(response, name, sendable_value(name, made))
+
+        return make
+
+    return [making(name, value) for name, value in pairs if not isinstance(value, str)]
 
 
 def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> Iterable[tuple[str, Value]]:
@@ -160,17 +186,6 @@ def _name_fault(name: object) -> str | None:
     if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
         return "the server frames the response by it (RFC 9110 8.6)"
     return fault
-
-
-def _made(edit: Callable[[Response, str, str], None], name: str, value: Maker) -> Edit:
-    """An edit whose value is made for each response."""
-
-    def make(environ: Environ, response: Response) -> None:
-        made = value(environ, response)
-        if made is not None:
-            edit(response, name, sendable_value(name, made))
-
-    return make
 
 
 def _set(response: Response, name: str, value: str) -> None:

@@ -174,7 +174,8 @@ class Compress(Middleware):
         if type(self) not in (Compress, Gzip):
             return layer
         encoding = self._encoding
-        return layer._replace(on_request=encoding.on_request, on_response=encoding.on_response)
+        layer = layer._replace(on_request=encoding.on_request, on_response=encoding.on_response)
+        return layer if encoding.strict else layer._replace(ordinary=encoding.ordinary())
 
     def declared(self) -> Effects:
         """It answers if it may answer 406."""

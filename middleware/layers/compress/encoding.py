@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.http.edits import varied, varying
+from middleware.http.edits import Edit, Look
 from middleware.http.entity_tags import suffixed, weakened
 from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
 from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.compress.revalidation import Revalidation, revalidating, suffix_known, weak_known
+from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from middleware.http.fields import Line
     from middleware.layers.compress.codecs.codec import Codec
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -26,8 +26,7 @@ OPT_OUT: Final = "middleware.compress"
 # Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
 SUFFIXES: Final = ("zstd", "br", "gzip")
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
-_VARY: Final = varied(("Accept-Encoding",))
-_vary: Final = varying(("Accept-Encoding",))
+_vary: Final = Edit(vary=("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
 _LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
@@ -42,6 +41,9 @@ _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 # Where none of these is there, nobody forbids it, and what it changes is known beforehand
 _FORBIDDING: Final = HANDED_OVER | {"content-encoding", "content-range", "signature-input"}
 _NOTABLE: Final = _TOLD | _FORBIDDING | {"cache-control", "vary"}
+_look: Final = Look(_NOTABLE | {"content-type", "content-length"})
+_untell: Final = Edit(remove=_TOLD)
+_unmeasure: Final = Edit(remove=_OF_IDENTITY)
 Known: TypeAlias = dict[str, str]
 
 
@@ -73,6 +75,10 @@ class Encoding:
     suffix: bool
     strict: bool
 
+    def ordinary(self) -> Ordinary:
+        """What decides about a body that is too small to be encoded: whether to say that responses vary."""
+        return Ordinary(_NOTABLE, by=(_ACCEPT,), keeps=(self.key,), typed=True, below=self.minimum, unless=(OPT_OUT,))
+
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
@@ -95,7 +101,7 @@ class Encoding:
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
-        fields = response.names()
+        fields = _look(response.headers)
         request = environ.pop(self.key, None)
         if type(request) is not Choice or response.status not in _WHOLE:
             return self._unusual(environ, response, fields, request)
@@ -104,11 +110,10 @@ class Encoding:
         if not self.matches[fields.get("content-type", "")]:
             return None
         body = response.body
-        if type(body) is not list or environ.get("REQUEST_METHOD") == "HEAD":
-            return self._judge(environ, response, fields, request)
+        if type(body) is not list or response.method == "HEAD":
+            return self._judge(response, fields, request)
         self._encode_sized(response, fields, request, body)
-        response.lines.append(_VARY)  # as `_vary` does where there is none yet, without the call
-        fields["vary"] = _VARY[1]
+        _vary(response.headers)
         return None
 
     def _unusual(self, environ: Environ, response: Response, fields: Known, request: Choice | None) -> Transform | None:
@@ -116,26 +121,26 @@ class Encoding:
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
             return None
-        return self._notable(environ, response, fields, request)
+        return self._notable(environ, response, _look(response.headers), request)
 
     def _notable(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
         """The same where somebody may forbid it, or more is told of the content than its type and length."""
         if _may_change(environ, fields):
-            return self._judge(environ, response, fields, request)
+            return self._judge(response, fields, request)
         if fields.get("content-encoding", "").strip().lower() == "identity":
-            del response["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
+            del response.headers["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
         return None
 
-    def _judge(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _judge(self, response: Response, fields: Known, request: Choice) -> Transform | None:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
             return None
         if self._declines(fields, request):
-            _vary(response, fields)
+            _vary(response.headers)
             return None
         body = response.body
         sized = isinstance(body, (list, tuple))
-        if environ.get("REQUEST_METHOD") == "HEAD":
+        if response.method == "HEAD":
             self._encode_head(response, fields, request, body if sized else ())
         elif sized:
             self._retell(response, fields, self._encode_sized(response, fields, request, body))
@@ -153,7 +158,7 @@ class Encoding:
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response["ETag"] = self._known_tag(environ, code, fields["etag"], request)
+            response.headers["ETag"] = self._known_tag(environ, code, fields["etag"], request)
         if code in _OF_A_200:
             whole = {name: value for name, value in fields.items() if name != "content-range"}
             self._say_as_a_200(environ, response, whole, request)
@@ -164,8 +169,8 @@ class Encoding:
         if not (self._would_match(fields) and _may_change(environ, fields)):
             return
         if response.status.startswith("304") and not self._declines(fields, request):
-            _drop(response, _OF_IDENTITY)  # RFC 9111 3.2: what the client has, and would update, is encoded
-        _vary(response, response.names())
+            _unmeasure(response.headers)  # RFC 9111 3.2: what the client has, and would update, is encoded
+        _vary(response.headers)
 
     def _known_tag(self, environ: Environ, code: str, tag: str, request: Choice) -> str:
         if self.suffix:
@@ -190,15 +195,8 @@ class Encoding:
         if identity and len(encoded) >= len(data):
             return None
         response.body = [encoded]
-        lines = response.lines
-        length = "Content-Length", str(len(encoded))
-        try:
-            lines[lines.index(("Content-Length", fields.get("content-length", "")))] = length
-        except ValueError:  # there is none, or more than one, or none that is spelled so
-            lines[:] = [*_without_length(lines), length]
-        fields["content-length"] = length[1]
-        lines.append(("Content-Encoding", coding))  # as `_say` does, without the call
-        fields["content-encoding"] = coding
+        response.headers["Content-Length"] = str(len(encoded))
+        response.headers["Content-Encoding"] = coding
         return coding
 
     def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
@@ -207,17 +205,17 @@ class Encoding:
         if any(body):
             coding = self._encode_sized(response, fields, request, body)
         else:
-            _say(response, fields, coding or "")
+            response.headers["Content-Encoding"] = coding or ""
         if coding is not None:
             response.body = ()
-            del response["Content-Length"]
-        self._retell(response, response.names(), coding)
+            del response.headers["Content-Length"]
+        self._retell(response, fields, coding)
 
     def _encode_stream(self, response: Response, fields: Known, request: Choice) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
         coding = request.coding or ""
         size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
-        _say(response, fields, coding)
+        response.headers["Content-Encoding"] = coding
         self._retell(response, fields, coding)
         encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
         if request.identity:
@@ -227,12 +225,11 @@ class Encoding:
     def _retell(self, response: Response, fields: Known, coding: str | None) -> None:
         """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
         if coding is not None and not _TOLD.isdisjoint(fields):
-            _drop(response, _TOLD)
+            _untell(response.headers)
             tag = fields.get("etag")
             if tag and (known := self._encoded_tag(response, tag, coding)):
-                response["ETag"] = known
-            fields = response.names()
-        _vary(response, fields)
+                response.headers["ETag"] = known
+        _vary(response.headers)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
@@ -264,24 +261,8 @@ def _may_change(environ: Environ, fields: Known) -> bool:
     return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
-def _say(response: Response, fields: Known, coding: str) -> None:
-    """Say how the content is encoded now."""
-    response.lines.append(("Content-Encoding", coding))
-    fields["content-encoding"] = coding
-
-
 def _unsay(tag: str | None, response: Response) -> None:
     """Say that the content is not encoded after all, as there is none."""
-    del response["Content-Encoding"]
+    del response.headers["Content-Encoding"]
     if tag is not None:
-        response["ETag"] = tag
-
-
-def _without_length(lines: Iterable[Line]) -> Iterable[Line]:
-    return (line for line in lines if line[0].lower() != "content-length")
-
-
-def _drop(response: Response, names: frozenset[str]) -> None:
-    """Take out every line of these names; whoever looks at the names next makes them anew."""
-    response.lines = [line for line in response.lines if line[0].lower() not in names]
-    response.folded = None
+        response.headers["ETag"] = tag

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import filterfalse
-from typing import TYPE_CHECKING, ClassVar, Final
+from itertools import count, filterfalse
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
-from middleware.http.edits import Block, adding, setting
+from middleware.http.edits import Edit
 from middleware.http.origins import LONGEST, is_origin, matcher
 from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
 from middleware.layers.cors import grants, preflight
-from middleware.layers.cors.sharing import PREFLIGHT, TIMING, Decision, finishing
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
+from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +38,29 @@ _STAR_INSTEAD: Final = {
     "expose_headers": "list them",
 }
 _REMEMBERED: Final = 1024  # origins, each with what follows from it
+_TIMING: Final = "Timing-Allow-Origin"
+_PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+_WATCHED: Final = frozenset(map(str.lower, ("Vary", _TIMING, preflight.ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS)))
+_NUMBERS: Final = count()
 logger = logging.getLogger("middleware")
+
+
+class Decision(NamedTuple):
+    """What a response gets, once it is known who asks.
+
+    Attributes:
+        origin: str or None. What Access-Control-Allow-Origin says; None: the origin is refused, or there is none.
+        edit: the lines for that origin.
+    """
+
+    origin: str | None
+    edit: Edit
+
+
+class _Answered(NamedTuple):
+    """Stands for a decision whose preflight is answered, which has all that it gets."""
+
+    decision: Decision
 
 
 class CORS(Middleware):
@@ -78,7 +100,7 @@ class CORS(Middleware):
         answers=True,
         every_response=True,
         grants=True,
-        sets={*preflight.FIELDS, "Vary", TIMING},
+        sets={*preflight.FIELDS, "Vary", _TIMING},
         reads={preflight.ALLOW_ORIGIN},
         unique=True,
     )
@@ -140,19 +162,24 @@ class CORS(Middleware):
         self._known = Remembered(self._judged, longest=LONGEST)
         asked = tuple(filter(callable, self.allow_origins))
         self._ask = _asking(self._known, self._granted, asked) if asked and not self._every else None
-        self._finish = finishing(self._known, self._ask, varies=not self._every)
+        self._key = f"middleware.cors.{next(_NUMBERS)}"
 
     def _decision(self, origin: str | None) -> Decision:
         """What follows for a response to this origin, or to one that is refused."""
         granted = [] if origin is None else preflight.response_lines(self._grant, origin)
-        timing = [(TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
-        block = Block((*granted, *timing))
+        timing = [(_TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
+        vary = () if self._every else ("Origin",)
+        if not granted:
+            return Decision(origin, Edit(default=timing, vary=vary))
         return Decision(
             origin,
-            adding(Block(granted)),
-            setting(Block(timing), default=True),
-            block.lines,
-            block.folded,
+            Edit(
+                remove=(preflight.ALLOW_CREDENTIALS,),  # of the application: without an origin it says nothing
+                add=granted,
+                default=timing,
+                vary=vary,
+                unless=preflight.ALLOW_ORIGIN,
+            ),
         )
 
     def _judged(self, origin: str) -> Decision:
@@ -162,11 +189,16 @@ class CORS(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
+        decision = self._decide(environ)
         if _METHOD not in environ or "HTTP_ORIGIN" not in environ or environ.get("REQUEST_METHOD") != "OPTIONS":
+            environ[self._key] = decision
             return None
-        sender = environ["HTTP_ORIGIN"]
-        origin = (self._known[sender] if self._ask is None else self._ask(sender, environ)).origin
-        return _refused(_NOT_LISTED) if origin is None else self._answer(origin, environ)
+        environ[self._key] = _Answered(decision)
+        return _refused(_NOT_LISTED) if decision.origin is None else self._answer(decision.origin, environ)
+
+    def _decide(self, environ: Environ) -> Decision:
+        origin = environ.get("HTTP_ORIGIN", "")
+        return self._known[origin] if self._ask is None else self._ask(origin, environ)
 
     def _answer(self, origin: str, environ: Environ) -> Application:
         """What a granted origin is told."""
@@ -179,16 +211,24 @@ class CORS(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
-        self._finish(environ, response)
+        decision: Decision | _Answered | None = environ.get(self._key)
+        if isinstance(decision, _Answered):
+            environ[self._key] = decision.decision  # of an error that takes the place of the answer
+        elif decision is None:  # an error in an outer layer: the request has not come here
+            self._decide(environ).edit(response.headers)
+        else:
+            decision.edit(response.headers)
 
     def declared(self) -> Effects:
         """What the class declares; with "*", that every origin may read."""
         return replace(self.effects, shares=self._every)
 
     def layer(self) -> Layer:
-        """The closure is the hook itself: one call less on every response."""
+        """What the pipeline runs: without a callable to ask, the origin decides about most responses."""
         layer = super().layer()
-        return layer._replace(on_response=self._finish) if type(self) is CORS else layer
+        if type(self) is not CORS or self._ask is not None:
+            return layer
+        return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """What it grants whom."""
@@ -248,7 +288,7 @@ def _answer(status: str, lines: list[Line], body: bytes = b"") -> Application:
     framing = [] if status.startswith("204") else [_TEXT, ("Content-Length", str(len(body)))]  # RFC 9110 8.6
 
     def answer(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status, [*framing, *lines, PREFLIGHT])
+        start_response(status, [*framing, *lines, _PREFLIGHT])
         return [body] if body else []
 
     return answer

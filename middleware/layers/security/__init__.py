@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from middleware.http.edits import Block, removing, setting
+from middleware.http.edits import Edit
 from middleware.layers.security.choices import Preset, checked, field_value, sent, with_nonce
 from middleware.layers.security.nonce import KEY, naming, offer
 from middleware.layers.security.words import site_data
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ
 
-    Edit: TypeAlias = Callable[[Environ, Response], None]
+    Step: TypeAlias = Callable[[Environ, Response], None]
     Policy: TypeAlias = CSP | Mapping[str, Sources] | str
     Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
 
@@ -126,7 +127,7 @@ class SecurityHeaders(Middleware):
         self._lines = [(name, field_value(it)) for name, it in fields.items() if name not in self._nonced]
         self._edits = tuple(self._make_edits())
 
-    def _make_edits(self) -> Iterable[Edit]:
+    def _make_edits(self) -> Iterable[Step]:
         yield _static(self._lines, self.remove or ())
         if self.clear_site_data is not None:
             yield _forgetting(self.clear_site_data)
@@ -147,9 +148,11 @@ class SecurityHeaders(Middleware):
         """Fields that are known beforehand need one hook and no wait; a nonce may be read until the body is there."""
         layer = super().layer()
         nonced = bool(self._nonced)
-        if type(self) is SecurityHeaders:
-            edit = self._edits[0] if len(self._edits) == 1 else self.on_response
-            layer = layer._replace(on_request=offer if nonced else None, on_response=edit)
+        if type(self) is SecurityHeaders and not nonced:
+            layer = layer._replace(on_request=None)
+            if self.clear_site_data is None:
+                watched = frozenset(map(str.lower, (*self._names(), *(self.remove or ()))))
+                layer = layer._replace(ordinary=Ordinary(watched, late=("wsgi.url_scheme",), always=True))
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
@@ -179,35 +182,18 @@ class SecurityHeaders(Middleware):
         yield "response", "; ".join(told) or "leaves it as it is"
 
 
-def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
-    """Remove some fields and add those that are not there; an ordinary response is looked through once."""
-    secure, plain = Block(lines), Block(line for line in lines if line[0] != _HSTS)
-    gone = frozenset(name.lower() for name in removed)
-    watched, over_https = secure.names | gone, secure.lines != plain.lines
-    remove, adds = removing(gone), {block: setting(block, default=True) for block in (secure, plain)}
-
-    def merge(response: Response, block: Block) -> None:
-        remove(None, response)
-        adds[block](None, response)
+def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Step:
+    """Remove some fields and add those that are missing; HSTS over https only (RFC 6797 7.2)."""
+    secure = Edit(remove=removed, default=lines)
+    plain = Edit(remove=removed, default=[line for line in lines if line[0] != _HSTS])
 
     def edit(environ: Environ, response: Response) -> None:
-        folded = response.folded
-        block = secure if over_https and environ.get("wsgi.url_scheme") == "https" else plain
-        if folded is None:
-            for name, _ in response.lines:
-                if name.lower() in watched:
-                    merge(response, block)
-                    return
-        elif not watched.isdisjoint(folded or response.names()):
-            merge(response, block)
-            return
-        response.folded = False  # as `setting` does: the next to ask folds the names, and mostly there is none
-        response.lines.extend(block.lines)
+        (secure if environ.get("wsgi.url_scheme") == "https" else plain)(response.headers)
 
     return edit
 
 
-def _forgetting(choose: Forget) -> Edit:
+def _forgetting(choose: Forget) -> Step:
     """Add Clear-Site-Data where it is wanted."""
 
     def edit(environ: Environ, response: Response) -> None:

@@ -67,15 +67,15 @@ def offer(environ: Environ) -> None:
 
 def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response], None]:
     """Add policies, each under its field name, with the nonce of the response if the page has it, or may have it."""
-    texts = [(header, header.lower(), str(policy), policy.without_nonce()) for header, policy in policies]
+    texts = [(header, str(policy), policy.without_nonce()) for header, policy in policies]
 
     def edit(environ: Environ, response: Response) -> None:
         nonce = _spent(environ.get(KEY), response)
         if response.status[:3] == "304":  # it would replace the policy that is kept with the page, and its nonce
             return
         source = "" if nonce is None else f"'nonce-{nonce}'"
-        for header, folded, text, bare in texts:
-            _default(response, header, folded, text.replace(NONCE, source) if source else bare)
+        for header, text, bare in texts:
+            response.headers.setdefault(header, text.replace(NONCE, source) if source else bare)
         if source:
             _withhold(response)
 
@@ -88,19 +88,11 @@ def _withhold(response: Response) -> None:
     Without a Cache-Control a shared cache may store the response by heuristics (4.2.2); with no-cache it may send it
     again after a 304.
     """
-    given = response.names().get("cache-control", "").strip(" \t,")
+    given = ", ".join(response.headers.get_all("Cache-Control")).strip(" \t,")
     unqualified = "private" in members([given.lower()])  # private="X-Field" withholds nothing but that field
     if any(has_directive(given, name) for name in _DECIDED) or (unqualified and has_directive(given, "private")):
         return
     response.headers["Cache-Control"] = f"{given}, private" if given else "private"
-
-
-def _default(response: Response, name: str, folded: str, value: str) -> None:
-    """Send a line that is known to be right, unless there is one of the name."""
-    names = response.names()
-    if folded not in names:
-        names[folded] = value
-        response.lines.append((name, value))
 
 
 def _spent(nonce: object, response: Response) -> Nonce | None:
@@ -108,5 +100,5 @@ def _spent(nonce: object, response: Response) -> Nonce | None:
     if not isinstance(nonce, Nonce):
         return None  # an error further out: the request never came here
     nonce.sent = True
-    whole = isinstance(response.body, (list, tuple)) or "content-length" in response.names()
+    whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
     return None if whole and not nonce.read else nonce

@@ -16,16 +16,19 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
+from middleware.wsgi.plan import Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from middleware.http.fields import Line
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, Predicate
 
 KEY: Final = "middleware.timing"
-_NEVER_BACKWARDS: Final = (time.perf_counter, time.monotonic)  # every other clock is watched
+# The clocks that never run backwards, by nanoseconds; every other clock is watched.
+_STEADY: Final = {time.perf_counter: time.perf_counter_ns, time.monotonic: time.monotonic_ns}
 _NO_TOKEN: Final = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 logger = logging.getLogger("middleware")
 
@@ -63,6 +66,8 @@ class Timing(Middleware):
         measures=True, every_response=True, sets={"server-timing"}, provides={KEY}, unique=True
     )
 
+    _hooks: Made
+
     def __init__(
         self,
         app: Application | None = None,
@@ -83,10 +88,14 @@ class Timing(Middleware):
         self.response_time_header, self.layers, self.precision = response_time_header, layers, precision
         self.clock, self.on_complete = clock, on_complete
         self._check()
-        plain = expose is True and clock in _NEVER_BACKWARDS
+        plain = expose is True and clock in _STEADY and precision <= 6
         self._elaborate = not plain or layers or bool(response_time_header or on_complete)
         self._lines = MetricLines(header, metric, description, precision)
         self._names: tuple[str, ...] = (_NO_TOKEN.sub("-", self.name),) if layers else ()
+
+    def _bind(self) -> None:
+        self.__dict__["_hooks"] = self._compiled()  # of this very copy
+        super()._bind()
 
     def _check(self) -> None:
         problems = Problems("Timing")
@@ -109,49 +118,61 @@ class Timing(Middleware):
 
     def on_request(self, environ: Environ) -> None:
         """Start the clock."""
-        self._hooks()[0](environ)
+        self._hooks.open(environ)
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Add the header."""
+        recorder: Recorder | None = environ.get(KEY)
+        if recorder is None:
+            return  # an error in an outer layer: the request has not come here
+        line = self._hooks.line(recorder)
+        if line is None:
+            self._report(recorder, environ, response)
+        else:
+            response.headers.add(*line)
+
+    def _compiled(self) -> Made:
+        """What a request and an ordinary response take, with everything that they look at at hand."""
+        prepare, elaborate, make, known = self._open, self._elaborate, recorders(self.clock), self._lines
+        nanoseconds = _STEADY.get(self.clock, time.perf_counter_ns)
+        unit = 10 ** max(6 - self.precision, 0)
+        half = unit // 2
+        lines: dict[int, Line] = {}
+
+        def open_(environ: Environ) -> Recorder:
+            recorder = make()
+            recorder.metrics = None
+            if elaborate or KEY in environ:
+                prepare(recorder, environ.get(KEY), environ)
+            recorder.ns = nanoseconds()
+            environ[KEY] = recorder
+            return recorder
+
+        def line(recorder: Recorder) -> Line | None:
+            if recorder.metrics is not None:
+                return None
+            recorder.metrics = SAID
+            ticks = (nanoseconds() - recorder.ns + half) // unit
+            try:
+                return lines[ticks]
+            except KeyError:
+                return known.kept(ticks, lines)
+
+        return Made(open_, line, _put)
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
-        """Prepare for more than the whole, and for a Timing further out."""
+        """Prepare for more than the whole, and for an outer Timing."""
         outers = running([outer])  # none, if it was left by an earlier request: an environ may be used again
         if self._elaborate or outers:
             recorder.more()
             recorder.outer = next(iter(outers), None)
+            recorder.exposed = certain(self.expose)(environ) if callable(self.expose) else self.expose
+            recorder.method = environ.get("REQUEST_METHOD", "")
+            recorder.path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
             key = f"{KEY}.{id(self)}"
             before: Running | None = environ.get(key)
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
-
-    def on_response(self, environ: Environ, response: Response) -> None:
-        """Add the header."""
-        self._hooks()[1](environ, response)
-
-    def _hooks(self) -> tuple[Callable[[Environ], None], Callable[[Environ, Response], None]]:
-        """Both as closures: what they look at every time is at hand, which is a fifth of their time."""
-        clock, elaborate, prepare, report = self.clock, self._elaborate, self._open, self._report
-        lines, ticks = self._lines, self._lines.ticks
-        make, key, said = recorders(clock), KEY, SAID
-
-        def on_request(environ: Environ) -> None:
-            recorder = make()
-            recorder.metrics = None
-            if elaborate or key in environ:
-                prepare(recorder, environ.get(key), environ)
-            environ[key] = recorder
-            recorder.start = clock()
-
-        def on_response(environ: Environ, response: Response) -> None:
-            try:
-                recorder = environ[key]
-            except KeyError:
-                return  # an error further out: the request never came here
-            if recorder.metrics is not None:
-                report(recorder, environ, response)
-                return
-            recorder.metrics = said
-            response.lines.append(lines[int((clock() - recorder.start) * ticks + 0.5)])
-            response.folded = False  # rarely anybody stands further out
-
-        return on_request, on_response
+            recorder.start = self.clock()
 
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
         """The same where there is more to say than the whole."""
@@ -160,7 +181,7 @@ class Timing(Middleware):
         if recorder is None:
             return
         recorder.seconds, recorder.status = max(now - recorder.start, 0.0), response.status
-        if certain(self.expose)(environ) if callable(self.expose) else self.expose:
+        if recorder.exposed:
             metrics = [(self.metric, recorder.seconds, self.description), *recorder.more()]
             metrics += recorder.layers(self._names, now)
             response.headers.add(self.header, ", ".join(metric(*each, self.precision) for each in metrics))
@@ -173,8 +194,8 @@ class Timing(Middleware):
             return
         recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
         measurement = Measurement(
-            environ.get("REQUEST_METHOD", ""),
-            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
+            recorder.method,
+            recorder.path,
             recorder.status,
             recorder.seconds,
             max(self.clock() - recorder.start, 0.0),
@@ -200,8 +221,7 @@ class Timing(Middleware):
         """Without on_complete nobody watches the body."""
         layer = super().layer()
         if type(self) is Timing:
-            on_request, on_response = self._hooks()
-            layer = layer._replace(on_request=on_request, on_response=on_response)
+            layer = layer._replace(made=self._hooks)
         layer = layer._replace(vary=(*layer.vary, *varying(self.expose)))
         return layer if self.on_complete is not None else layer._replace(on_close=None)
 
@@ -212,6 +232,11 @@ class Timing(Middleware):
         names = [layer.name for layer in layers if not isinstance(layer, _Probe)]  # those of another Timing
         timing = self._changed(_names=tuple(_NO_TOKEN.sub("-", name) for name in names))
         return [timing, *_probed(layers[1:], f"{KEY}.{id(timing)}", self.clock)]
+
+
+def _put(environ: Environ, recorder: Recorder) -> None:
+    """Put the recorder back, where the application has cleared environ."""
+    environ.setdefault(KEY, recorder)
 
 
 class _Probe(Middleware):

@@ -44,25 +44,23 @@ def metric(name: str, seconds: float, description: str | None, precision: int) -
     return f"{text};dur={max(seconds, 0.0) * 1000.0:.{precision}f}"
 
 
-class MetricLines(dict[int, "Line"]):
-    """Ticks -> the line of a field that has one metric: of the last digit that is shown, rounded.
+class MetricLines:
+    """Makes the line of a field that has one metric, from the time in units of the last digit that is shown.
 
-    Formatting a number takes longer than all else in it. The first thousand lines, those of times below a millisecond
-    at three digits, are kept once they were made; what takes longer does not mind.
-
-    Attributes:
-        ticks: float, how many of them a second has.
+    Formatting a number takes longer than all else in it. So the lines of the first thousand units, which are times
+    below a millisecond at three digits, are kept once they have been made.
     """
 
-    __slots__ = ("_field", "_metric", "_precision", "ticks")
+    __slots__ = ("_field", "_metric", "_precision", "_ticks")
 
     def __init__(self, field: str, name: str, description: str | None, precision: int) -> None:
         self._field, self._metric, self._precision = field, (name, description), precision
-        self.ticks = 10.0 ** (precision + 3)
+        self._ticks = 10.0 ** (precision + 3)
 
-    def __missing__(self, ticks: int) -> Line:
+    def kept(self, ticks: int, lines: dict[int, Line]) -> Line:
+        """The line, which is put into `lines` if it is one of those that are kept."""
         name, description = self._metric
-        line = self._field, metric(name, ticks / self.ticks, description, self._precision)
+        line = self._field, metric(name, ticks / self._ticks, description, self._precision)
         if ticks < _KEPT:
-            self[ticks] = line
+            lines[ticks] = line
         return line
