@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from middleware.http import compressible as data
 from middleware.http.remembered import LONGEST
+from middleware.layers.compress import compressible as data
 from middleware.layers.compress.content_types import DEFAULT, compressible, content_types, content_types_fault, matches
 
 LISTED = frozenset(("text/html", "image/*", "+json", "application/a.b-c"))

@@ -14,7 +14,18 @@ import pytest
 import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
-from middleware.http import edits, entity_tags, fields, lists, negotiation, origins, paths, status, structured
+from middleware.http import (
+    edits,
+    entity_tags,
+    fields,
+    lists,
+    media_types,
+    negotiation,
+    origins,
+    paths,
+    status,
+    structured,
+)
 from middleware.http.fields import Fields
 from middleware.layers.compress import content_types as types_listed
 from middleware.layers.compress.content_types import DEFAULT, matches
@@ -82,6 +93,7 @@ PARSERS = {
     "structured.key": quietly(structured.key),
     "structured.bare": quietly(structured.bare),
     "structured.token": quietly(lambda text: structured.bare(structured.Token(text))),
+    "media_types.prefers_json": media_types._prefers_json,
     "lists.merge": lambda text: lists.merge([text], ["Accept-Encoding"]),
     "words.reported": quietly(lambda text: words.reported(words.OPENER_POLICIES, text)),
     "words.referrer_policy": quietly(words.referrer_policy),
@@ -140,7 +152,7 @@ def test_a_parser_takes_twice_the_instructions_for_twice_the_input(name):
 
 def test_every_module_of_syntax_is_in_the_table():
     """All that read text; the others hold data, or what was found out about it."""
-    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "compressible", "remembered"}
+    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "media_types", "problem", "remembered"}
     assert {found.name for found in pkgutil.iter_modules(middleware.http.__path__)} <= named
 
 
@@ -153,7 +165,8 @@ def test_patterns_are_compiled_where_they_are_found():
 # -- the lines of a response -------------------------------------------------------------------------------------------
 
 LINE = "x" * 1000
-BLOCK = edits.Block([("Vary", "A"), ("Link", "a"), ("Link", "b"), ("X-Own", "1")])
+BLOCK = [("Vary", "A"), ("Link", "a"), ("Link", "b"), ("X-Own", "1")]
+LOOK = edits.Look({"vary", "set-cookie"})
 
 
 def looked_at(found):
@@ -176,13 +189,15 @@ EDITS = {
     "setdefault": lambda found: looked_at(found).setdefault("X-Own", "1"),
     "add": added_one_by_one,
     "lists.merge": lambda found: looked_at(found).vary("A"),
-    "adding": lambda found: edits.adding(BLOCK)(None, looked_at(found)),
-    "adding many": lambda found: edits.adding(edits.Block(found))(None, looked_at(found)),
-    "removing": lambda found: edits.removing(frozenset(("vary",)))(None, found),
-    "setting": lambda found: edits.setting(BLOCK, default=False)(None, found),
-    "setting one": lambda found: edits.setting(edits.Block([("Vary", "A")]), default=False)(None, looked_at(found)),
-    "default": lambda found: edits.setting(BLOCK, default=True)(None, looked_at(found)),
-    "varying": lambda found: edits.varying(("A",))(found, found.names()),
+    "adding": lambda found: edits.Edit(add=BLOCK)(looked_at(found)),
+    "adding many": lambda found: edits.Edit(add=found)(looked_at(found)),
+    "removing": lambda found: edits.Edit(remove=["Vary"])(found),
+    "replacing": lambda found: edits.Edit(replace=BLOCK)(found),
+    "replacing one": lambda found: edits.Edit(replace=BLOCK[:1])(looked_at(found)),
+    "default": lambda found: edits.Edit(default=BLOCK)(looked_at(found)),
+    "varying": lambda found: edits.Edit(vary=["A"])(found),
+    "unless": lambda found: edits.Edit(add=BLOCK, vary=["A"], unless="Set-Cookie")(found),
+    "looking": LOOK,
 }
 HEADS = {
     "one name": lambda size: [("Vary", f"{LINE}{number}") for number in range(size)],

@@ -136,7 +136,7 @@ class Edit:
 
 
 class Look:
-    """The values of a few fields of a head, by name in lower case; several lines of a name count as one list (RFC 9110 5.3)."""
+    """The values of a few fields of a head, by name in lower case."""
 
     __slots__ = ("_kinds",)
 
@@ -144,11 +144,10 @@ class Look:
         self._kinds = Kinds(dict.fromkeys(names, 1))
 
     def __call__(self, fields: Fields) -> dict[str, str]:
-        """Look at a head."""
+        """Look at a head. Several lines of a name count as one list (RFC 9110 5.3)."""
         kinds = self._kinds
         found: dict[str, str] = {}
         for name, value in fields.lines:
-            if kinds[name]:
-                folded = name.lower()
-                found[folded] = f"{found[folded]}, {value}" if folded in found else value
+            if kinds[name] and found.setdefault(name.lower(), value) is not value:
+                return {name: value for name, value in fields.folded().items() if kinds[name]}
         return found

@@ -230,6 +230,11 @@ class Fields:
         if self.index is not None:
             self.index.add(folded)
 
+    def append(self, line: Line) -> None:
+        """Add one line that is known to be valid."""
+        self.lines.append(line)
+        self.index = None
+
     def setdefault(self, name: str, value: str) -> str:
         """The value of the name, set to `value` if there was none."""
         sendable_name(name)

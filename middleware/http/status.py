@@ -17,6 +17,8 @@ ORDINARY: Final = {
     for text in (f"{int(status)} {status.phrase}", f"{int(status)} {status.phrase.upper()}")
 }
 
+NOT_MODIFIED: Final = ("304 Not Modified", "304 NOT MODIFIED")
+
 
 def status_fault(status: object) -> str | None:
     """Why this is no WSGI status ("200 OK"), or None if it is one."""

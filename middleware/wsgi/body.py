@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # no code of the application runs for a chunk
 
+NOTHING: Final = (b"",)  # one empty chunk: where there is none, or a list, servers add a Content-Length
+
 
 class Body:
     """A stream, passed through the transforms one chunk at a time, and watched to its end."""
@@ -30,7 +32,7 @@ class Body:
 
     def __init__(self, exchange: Layered, iterable: Iterable[bytes] | None) -> None:
         self.exchange = exchange
-        self.iterator = iter((b"",) if iterable is None else iterable)
+        self.iterator = iter(NOTHING if iterable is None else iterable)
         self.over = iterable is None  # nothing to send: closing it early is no failure
         self.closed = False
 
@@ -218,9 +220,9 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
 
 
 def _nothing(exchange: Layered) -> Iterable[bytes]:
-    """No content, in one empty chunk of an iterator: where there is none, or a list, servers add a Content-Length."""
+    """No content, of an iterator."""
     ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
-    return Body(exchange, None) if ends else iter((b"",))
+    return Body(exchange, None) if ends else iter(NOTHING)
 
 
 def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:

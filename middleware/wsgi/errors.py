@@ -1,4 +1,4 @@
-"""Errors: how an exchange ends, answered after an error, abandoned, or closed. Every layer is told, whatever is raised."""
+"""Errors: how an exchange ends: answered after an error, abandoned, or closed. Every layer is told of it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
-        except BaseException as raised:  # noqa: BLE001 - raised below, when every layer has been told
+        except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
             failure = raised if failure is None else failure
     exchange.exc_info = None
     if failure is not None or EXCEPTION in environ:

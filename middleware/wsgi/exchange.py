@@ -79,7 +79,7 @@ class Exchange(Response):
         """Set the attributes that an ordinary response does without."""
 
     def settle(self) -> None:
-        """Decide about a head whose body is out of reach, and pass it on: content is about to go out, or it is another."""
+        """Decide about a head that cannot wait for the body, and pass it on."""
         self.pass_on()
 
     def replaced(self) -> None:

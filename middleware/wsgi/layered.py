@@ -192,10 +192,10 @@ class Layered(Exchange):
         code = self.status[:3]
         if code < "2" or code == "204":
             del self["Content-Length"]
-        elif code != "304" and not self.transforms and isinstance(self.body, (list, tuple)) and any(self.body):
-            if self.get("Content-Length") is None:
-                self.lines.append(("Content-Length", str(sum(map(len, self.body)))))
-                self.index = None
+        elif code != "304" and not self.transforms and self.get("Content-Length") is None:
+            length = sum(map(len, self.body)) if isinstance(self.body, (list, tuple)) else 0
+            if length:
+                self.append(("Content-Length", str(length)))
 
     def reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
         """Start the head over."""
@@ -236,5 +236,5 @@ def opened(environ: Environ, server: StartResponse, plan: Plan) -> Layered:
     exchange: Layered = Layered()
     exchange.environ, exchange.server, exchange.plan = environ, server, plan
     exchange.method = environ.get("REQUEST_METHOD", "")
-    exchange.state, exchange.index, exchange.body = NEW, None, None
+    exchange.state = NEW
     return exchange

@@ -35,15 +35,23 @@ def source(app: Application, layers: Sequence[Layer], *, respond: bool = False) 
     general = _general(app, layers, respond=respond)
     conditional = [n for n, layer in enumerate(layers) if layer.condition is not None]
     if not conditional:
-        return assembled(app, layers, general, respond=respond)
+        return _fast(app, layers, general, respond=respond)
     if not all(_is_quiet(layer) for layer in layers[: conditional[-1]]):
         return plain(general)
 
     def chosen(met: int) -> Application:
         taking_part = [layer._replace(condition=None) for n, layer in enumerate(layers) if met >> n & 1]
-        return assembled(app, taking_part, general, respond=respond).function()
+        return _fast(app, taking_part, general, respond=respond).function()
 
     return choosing(layers, general, chosen)
+
+
+def _fast(app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> Source:
+    """The fast path; for requests that no row is made for, one on which each layer is asked."""
+    if any(layer.ordinary is not None for layer in layers):
+        asked = [layer._replace(ordinary=None) for layer in layers]
+        general = assembled(app, asked, general, respond=respond).function()
+    return assembled(app, layers, general, respond=respond)
 
 
 def _is_quiet(layer: Layer) -> bool:

@@ -1,4 +1,4 @@
-"""Plan: which layers take part in a response. Known when a pipeline is made, unless layers have conditions or answer."""
+"""Plan: the layers that take part in a response. Known beforehand, unless layers have conditions or answer."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ The laws of a row:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from middleware.http.remembered import LIMIT, LONGEST
 
@@ -35,7 +35,7 @@ QUIET, TYPE, VARY, WATCHED = range(4)  # the kinds of field names
 
 
 class Ordinary(NamedTuple):
-    """What a layer decides by, for requests that are not HEAD and, unless `always`, not OPTIONS, partial or conditional.
+    """What a layer decides by, for a request that is no HEAD and, unless `always`, no OPTIONS, partial or conditional.
 
     The layer promises: on a head without any of the fields `watched`, its on_response appends lines, or merges names
     into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. Its
@@ -123,7 +123,7 @@ class Row:
             environ.update((key, request[key]) for key in self._keeps if key in request)
 
     def show(
-        self, exchange: Layered, came: tuple[Any, ...], ordinary: bool, place: int
+        self, exchange: Layered, came: tuple[Any, ...], place: int, *, ordinary: bool
     ) -> tuple[int, Transform] | None:
         """Show the request and the head to the layers one by one, and record what they append, if that is all.
 

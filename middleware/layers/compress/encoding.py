@@ -112,7 +112,7 @@ class Encoding:
         body = response.body
         if type(body) is not list or response.method == "HEAD":
             return self._judge(response, fields, request)
-        self._encode_sized(response, fields, request, body)
+        self._encode_sized(response, request, body)
         _vary(response.headers)
         return None
 
@@ -143,7 +143,7 @@ class Encoding:
         if response.method == "HEAD":
             self._encode_head(response, fields, request, body if sized else ())
         elif sized:
-            self._retell(response, fields, self._encode_sized(response, fields, request, body))
+            self._retell(response, fields, self._encode_sized(response, request, body))
         else:
             return self._encode_stream(response, fields, request)
         return None
@@ -182,7 +182,7 @@ class Encoding:
         content_type = fields.get("content-type")
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
-    def _encode_sized(self, response: Response, fields: Known, request: Choice, body: Any) -> str | None:
+    def _encode_sized(self, response: Response, request: Choice, body: Any) -> str | None:
         """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
         coding = request.coding
         if coding is None:
@@ -203,7 +203,7 @@ class Encoding:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         coding = request.coding
         if any(body):
-            coding = self._encode_sized(response, fields, request, body)
+            coding = self._encode_sized(response, request, body)
         else:
             response.headers["Content-Encoding"] = coding or ""
         if coding is not None:

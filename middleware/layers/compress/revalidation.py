@@ -63,21 +63,17 @@ def revalidating(
 
     before: what the request said when the same layer changed it already, further out.
     """
-    said = dict(_with_suffixes(environ, codings))
-    full = _ties_to_encoded(environ, choice, codings)
-    environ.update((name, _CONDITIONS[name](value, codings)) for name, value in said.items())
+    said: dict[str, Any] = {}
+    full = ("HTTP_RANGE" in environ or "HTTP_IF_RANGE" in environ) and _ties_to_encoded(environ, choice, codings)
+    for name, without in _CONDITIONS.items():
+        value = environ.get(name)
+        if value is not None and (known := without(value, codings)) != value:
+            said[name], environ[name] = value, known
     if full:
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
-    said.update(before or {})
+    if before:
+        said.update(before)
     return Revalidation(choice.coding, choice.identity, said) if said else choice
-
-
-def _with_suffixes(environ: Environ, codings: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The conditions that have something to lose."""
-    for name, known in _CONDITIONS.items():
-        value = environ.get(name, "")
-        if known(value, codings) != value:
-            yield name, value
 
 
 def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str]) -> bool:

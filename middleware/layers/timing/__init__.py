@@ -127,9 +127,9 @@ class Timing(Middleware):
             return  # an error in an outer layer: the request has not come here
         line = self._hooks.line(recorder)
         if line is None:
-            self._report(recorder, environ, response)
+            self._report(recorder, response)
         else:
-            response.headers.add(*line)
+            response.headers.append(line)
 
     def _compiled(self) -> Made:
         """What a request and an ordinary response take, with everything that they look at at hand."""
@@ -174,7 +174,7 @@ class Timing(Middleware):
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
             recorder.start = self.clock()
 
-    def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
+    def _report(self, innermost: Recorder, response: Response) -> None:
         """The same where there is more to say than the whole."""
         now = self.clock()
         recorder = innermost.own((id(self), id(response)))
@@ -236,7 +236,7 @@ class Timing(Middleware):
 
 def _put(environ: Environ, recorder: Recorder) -> None:
     """Put the recorder back, where the application has cleared environ."""
-    environ.setdefault(KEY, recorder)
+    environ[KEY] = recorder
 
 
 class _Probe(Middleware):
