@@ -127,14 +127,14 @@ def declined(app: Application) -> Application:
     return run
 
 
-def four(app: Application) -> Application:  # noqa: C901 - by hand it is one function
+def four(app: Application) -> Application:
     """Four jobs in one function: security fields, CORS, the decision not to encode, Server-Timing."""
     allowed = {"https://app.example"}
     folded = {name.lower(): (name, value) for name, value in SECURITY}
     known: dict[str, bool] = {}
     types = {"text/html; charset=utf-8": True}
 
-    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:  # noqa: C901
+    def run(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, lines: Lines, exc_info: Any = None) -> Any:
             lines = [*lines]
             there = {name.lower(): value for name, value in lines}

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.limit import Lines
 
 
-def encoding(  # noqa: C901 - by hand it is one function
-    app: Application, coding: str, encode: Callable[[bytes], bytes]
-) -> Application:
+def encoding(app: Application, coding: str, encode: Callable[[bytes], bytes]) -> Application:
     """Encode what is worth it, and do the other three jobs."""
     allowed = {"https://app.example"}
     folded = {name.lower(): (name, value) for name, value in SECURITY}

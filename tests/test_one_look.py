@@ -2,149 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import sys
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import serve
-from middleware import (
-    CORS,
-    NONCE,
-    Compress,
-    External,
-    Gzip,
-    Headers,
-    Hooks,
-    Middleware,
-    SecurityHeaders,
-    Stack,
-    Timing,
-    match,
-)
-
-
-class Writes(Middleware):
-    """Writes to environ on the way in, where inner layers look."""
-
-    def on_request(self, environ):
-        if environ.get("HTTP_X_REWRITE"):
-            environ["HTTP_ORIGIN"] = "https://rewritten.example"
-            environ["HTTP_ACCEPT_ENCODING"] = "identity"
-
-
-class Custom(Middleware):
-    """Sets a field and a status on the way out."""
-
-    def on_response(self, environ, response):
-        response.headers["X-Custom"] = response.headers.get("X-Set", "none")
-        if "X-Teapot" in response.headers:
-            response.status = "418 I'm a Teapot"
-
-
-class Closes(Middleware):
-    def on_close(self, environ, error):
-        environ["test.closed"] = (environ.get("test.closed", 0), error and type(error).__name__)
-
-
-class Subclass(Headers):
-    """Does more than the layer that it is derived from."""
-
-    def on_response(self, environ, response):
-        super().on_response(environ, response)
-        response.headers.vary("X-Subclass")
-
-
-def rewrites(app):
-    """A middleware of others that changes environ and the head."""
-
-    def run(environ, start_response):
-        environ["wsgi.url_scheme"] = environ.get("HTTP_X_SCHEME", "http")
-        return app(environ, lambda status, lines, *rest: start_response(status, [*lines, ("X-Outer", "1")], *rest))
-
-    return run
-
-
-LAYERS = [
-    lambda: Headers(set={"X-Set": "1"}),
-    lambda: Headers(default={"Cache-Control": "no-cache", "X-Set": "2"}, remove=["X-Gone"]),
-    lambda: Headers(append=[("Set-Cookie", "a=b"), ("Vary", "Cookie")]),
-    lambda: Headers(append={"Vary": "X-Beta"}, set={"X-Made": lambda environ, response: environ.get("HTTP_ORIGIN")}),
-    lambda: SecurityHeaders(),
-    lambda: SecurityHeaders(preset="strict", csp={"default-src": ["'self'", NONCE]}),
-    lambda: SecurityHeaders(preset="api", remove=["X-Gone", "Server"]),
-    lambda: CORS(allow_origins="*", timing_origins="*"),
-    lambda: CORS(allow_origins=["https://app.example", "https://*.b.example"], allow_credentials=True),
-    lambda: CORS(allow_origins=lambda origin, environ: origin.endswith("pp.example")),
-    lambda: Gzip(minimum_size=100),
-    lambda: Compress(minimum_size=0, etag="weak"),
-    lambda: Gzip(minimum_size=100).when(match.path("/a")),
-    lambda: CORS(allow_origins="https://app.example").when(match.path("/a")),
-    lambda: Headers(set={"X-A": "1"}).when(match.method("GET")),
-    lambda: Headers(set={"X-B": "1"}).when(lambda environ: "HTTP_X_B" in environ),
-    lambda: Timing(),
-    lambda: Timing(layers=True, response_time_header="X-Time"),
-    Writes,
-    Custom,
-    Closes,
-    lambda: Subclass(set={"X-Sub": "1"}),
-    lambda: External(rewrites),
-    lambda: Stack(Headers(set={"X-Nested": "1"}), Timing(metric="nested")),
-    lambda: Hooks(),
-]
-HEADS = [
-    [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", "{length}")],
-    [("content-type", "text/plain"), ("VARY", "Cookie"), ("X-Gone", "1")],
-    [("Content-Type", "application/json"), ("Vary", "*"), ("Cache-Control", "no-transform")],
-    [("Content-Type", "text/html"), ("Vary", "Origin"), ("Vary", "Accept-Encoding"), ("X-Teapot", "1")],
-    [("Content-Type", "text/html"), ("ETag", '"x"'), ("Access-Control-Allow-Origin", "https://own.example")],
-    [("Content-Type", "image/png"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Set", "own")],
-    [
-        ("Content-Type", "text/css"),
-        ("Content-Type", "text/html"),
-        ("Server", "x"),
-        ("Access-Control-Allow-Credentials", "true"),
-    ],
-]
-STATUSES = ["200 OK", "404 Not Found", "204 No Content", "304 Not Modified", "299 Fine", "500 INTERNAL SERVER ERROR"]
-REQUESTS = [
-    {},
-    {"HTTP_ORIGIN": "https://app.example", "HTTP_ACCEPT_ENCODING": "gzip, br"},
-    {"HTTP_ORIGIN": "https://x.b.example", "HTTP_ACCEPT_ENCODING": "gzip;q=0", "PATH_INFO": "/a/b"},
-    {"HTTP_ORIGIN": "https://evil.example", "wsgi.url_scheme": "https", "HTTP_X_B": "1"},
-    {"HTTP_ORIGIN": "null", "HTTP_X_REWRITE": "1", "HTTP_ACCEPT_ENCODING": "*"},
-    {"HTTP_IF_NONE_MATCH": '"x-gzip"', "HTTP_ACCEPT_ENCODING": "gzip", "HTTP_X_SCHEME": "https"},
-    {"HTTP_RANGE": "bytes=0-1", "HTTP_ACCEPT_ENCODING": "gzip"},
-    {"REQUEST_METHOD": "HEAD", "HTTP_ACCEPT_ENCODING": "gzip"},
-    {"REQUEST_METHOD": "OPTIONS", "HTTP_ORIGIN": "https://app.example", "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "GET"},
-    {"REQUEST_METHOD": "POST", "middleware.compress": False, "HTTP_ACCEPT_ENCODING": "gzip"},
-]
-BODIES = [[b"small"], [b"text " * 100], [b"a" * 60, b"b" * 60], [], (b"a", b"tuple"), "stream"]
-exchanges = st.tuples(
-    *map(st.integers, [0] * 5, [len(HEADS) - 1, len(STATUSES) - 1, len(REQUESTS) - 1, len(BODIES) - 1, 2])
-)
-
-
-def application(environ, start_response):
-    head, status, body, tampers = environ["test.response"]
-    chunks = BODIES[body]
-    length = str(sum(map(len, chunks))) if chunks != "stream" else "6"
-    if tampers == 1:
-        environ["HTTP_ORIGIN"] = "https://app.example"
-        environ["REQUEST_METHOD"] = "HEAD"
-        environ.pop("HTTP_ACCEPT_ENCODING", None)
-    if tampers == 2:
-        environ.clear()
-    start_response(STATUSES[status], [(name, value.format(length=length)) for name, value in HEADS[head]])
-    return (chunk for chunk in (b"abc", b"def")) if chunks == "stream" else chunks
-
-
-def told(app, exchange):
-    """Everything that a client gets, but for times and nonces."""
-    head, status, request, body, tampers = exchange
-    answer = serve(app, lint=False, **{"test.response": (head, status, body, tampers)}, **REQUESTS[request])
-    return re.sub(r"\d+\.\d+|nonce-[^']*", "", repr((answer.status, answer.headers, answer.body, type(answer.error))))
+from middleware import CORS, Compress, Gzip, Headers, SecurityHeaders, Stack, Timing
+from middleware.http.remembered import LIMIT
+from middleware.wsgi import row
+from ordinary import LAYERS, ORIGIN, application, exchanges, told
 
 
 def both(layers):
@@ -165,3 +34,107 @@ def test_rows_add_what_their_layers_add(layers, said):
     quick, slow = both(layers)
     for exchange in said * 3:
         assert told(quick, exchange) == told(slow, exchange)
+
+
+def rows_of(stack, monkeypatch):
+    """The rows of a stack, and the application that it makes."""
+    made = []
+    init = row.Row.__init__
+
+    def noted(self, *args, **options):
+        init(self, *args, **options)
+        made.append(self)
+
+    monkeypatch.setattr(row.Row, "__init__", noted)
+    return made, stack.wrap(application)
+
+
+FOUR = Stack(Timing(), SecurityHeaders(), CORS(allow_origins=[ORIGIN, "https://*.b.example"]), Gzip(minimum_size=100))
+
+
+@pytest.mark.parametrize("key", ["HTTP_ORIGIN", "HTTP_ACCEPT_ENCODING"])
+def test_hostile_values_of_a_request_do_not_fill_the_memory(key, monkeypatch):
+    made, app = rows_of(FOUR, monkeypatch)
+    for number in range(3 * LIMIT):
+        for _ in range(3):
+            answer = serve(app, lint=False, **{"test.response": (0, 0, 0, 0), key: f"https://x{number}.b.example"})
+    assert ("Access-Control-Allow-Origin" in dict(answer.headers)) is (key == "HTTP_ORIGIN")
+    assert all(len(table) <= LIMIT for each in made for table in (each.known, each.kinds, each._seen))
+
+
+def test_hostile_names_of_fields_do_not_fill_the_memory(monkeypatch):
+    made, app = rows_of(Stack(Headers(set={"X-A": "1"})), monkeypatch)
+
+    def named(environ, start_response):
+        start_response("200 OK", [(f"X-{environ['test.number']}", "1")])
+        return [b""]
+
+    app = Stack(Headers(set={"X-A": "1"})).wrap(named)
+    for number in range(3 * LIMIT):
+        answer = serve(app, lint=False, **{"test.number": number})
+        assert answer.headers == [(f"X-{number}", "1"), ("X-A", "1")]
+    assert all(len(each.kinds) <= LIMIT for each in made)
+
+
+def test_a_value_that_comes_once_is_not_recorded(monkeypatch):
+    made, app = rows_of(FOUR, monkeypatch)
+    for origin in ("https://one.b.example", "https://two.b.example"):
+        serve(app, **{"test.response": (0, 0, 0, 0), "HTTP_ORIGIN": origin})
+    assert not any(each.known for each in made)
+    serve(app, **{"test.response": (0, 0, 0, 0), "HTTP_ORIGIN": origin})
+    assert [len(each.known) for each in made if each.known] == [1]
+
+
+@pytest.mark.parametrize(
+    ("layer", "extra"),
+    [
+        (Headers(append={"Set-Cookie": "a=b"}), {}),
+        (CORS(allow_origins=ORIGIN), {"HTTP_ORIGIN": "x" * 300}),
+        (CORS(allow_origins=ORIGIN), {"HTTP_ORIGIN": type("Text", (str,), {})("null")}),
+    ],
+    ids=["a cookie", "a long value", "a value of another type"],
+)
+def test_what_is_not_recorded(layer, extra, monkeypatch):
+    made, app = rows_of(Stack(layer), monkeypatch)
+    for _ in range(4):
+        serve(app, lint=False, **{"test.response": (0, 0, 0, 0)}, **extra)
+    assert not any(each.known for each in made)
+
+
+def test_a_hook_runs_once_for_a_response_on_a_miss_too(monkeypatch):
+    runs = []
+    respond = CORS.on_response
+    monkeypatch.setattr(CORS, "on_response", lambda *args: runs.append(1) or respond(*args))
+    app = Stack(CORS(allow_origins=ORIGIN)).wrap(application)
+    counts = []
+    for _ in range(4):
+        serve(app, **{"test.response": (0, 0, 0, 0)})
+        counts.append(len(runs))
+    assert counts == [1, 2, 2, 2]
+
+
+def test_threads_share_rows(monkeypatch):
+    """Sixteen threads with a tiny switch interval, and tables that are cleared all the time."""
+    monkeypatch.setattr(row, "LIMIT", 3)
+    app = FOUR.wrap(application)
+    wrong = []
+
+    def ask(seed):
+        for number in range(150):
+            origin = f"https://x{(seed + number) % 5}.b.example"
+            answer = serve(app, lint=False, **{"test.response": (0, 0, 0, 0), "HTTP_ORIGIN": origin})
+            found = dict(answer.headers)
+            if (found.get("Access-Control-Allow-Origin"), found.get("Vary")) != (origin, "Accept-Encoding, Origin"):
+                wrong.append(answer.headers)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert wrong == []

@@ -182,7 +182,7 @@ class _FastPath:
         add(3, self._entering(len(self.steps)))
         add(3, "return deliver(exchange, body)")
         add(2, "except BaseException as error:")
-        add(3, self._entering(len(self.steps)))
+        add(3, self._entering(len(self.steps), reached=False))
         add(3, "return failed(exchange, error)")
 
     def _write_start(self) -> None:
@@ -226,14 +226,24 @@ class _FastPath:
         elif self._ends:
             add(3, "exchange.kept = None")
 
-    def _entering(self, end: int) -> str:
-        """Have the steps before `end` that have not looked at the request leave in environ what they need of it."""
+    def _entering(self, end: int, *, reached: bool = True) -> str:
+        """Have the steps before `end` that have not looked at the request leave in environ what they need of it.
+
+        `reached`: the request has reached all of them.
+        """
         lines = []
+        calls = False  # an earlier step runs code that may fail
         for n, step in enumerate(self.steps[:end]):
-            if isinstance(step, Row):
-                lines += [f"if came{n} is not None:", f"    row{n}.enter(environ, came{n}, method)"]
-            elif step.made is not None:
-                lines += [f"if made{n} is not None:", f"    put{n}(environ, made{n})"]
+            if isinstance(step, Row) or step.made is not None:
+                name, enter = (
+                    ("came", "row{n}.enter(environ, came{n}, method)")
+                    if isinstance(step, Row)
+                    else ("made", "put{n}(environ, made{n})")
+                )
+                may_be_missing = not reached and (calls or not isinstance(step, Row))
+                lines += [f"if {name}{n} is not None:"] * may_be_missing
+                lines.append("    " * may_be_missing + enter.format(n=n))
+            calls = calls or not isinstance(step, Row)
         return "\n".join(lines)
 
     def _write_response(self) -> None:
@@ -242,7 +252,7 @@ class _FastPath:
         for n, step in reversed([*enumerate(self.steps)]):
             if isinstance(step, Row):
                 self._write_reading(4, shown=shown)
-                self._write_row(4, f"{n}", step, place)
+                self._write_row(4, f"{n}", step)
                 place, shown = place + step.size, False
             elif step.on_response is not None:
                 place += 1
@@ -278,7 +288,7 @@ class _FastPath:
         if self._asks:
             add(5, "exchange.index = None")
 
-    def _write_row(self, depth: int, name: str, row: Row, place: int) -> None:
+    def _write_row(self, depth: int, name: str, row: Row) -> None:
         """Look up what the layers of a row append; where that is not known, or not all, ask them one by one."""
         add = self.source.add
         self.source.names.update({f"row{name}": row, f"kinds{name}": row.kinds, f"known{name}": row.known})
@@ -292,14 +302,14 @@ class _FastPath:
             add(depth + 1, "if vary is not None:\n    lines.remove(vary)")
         add(depth + 1, "lines += added")
         add(depth, "else:" if row.below is None else "elif small:")
-        self._write_showing(depth + 1, f"row{name}", name, place, ordinary=True)
+        self._write_showing(depth + 1, f"row{name}", name, ordinary=True)
         if row.below is not None:
             large, others = row.apart()
             self.source.names[f"large{name}"] = large
             add(depth, "else:")
-            self._write_showing(depth + 1, f"large{name}", name, place, ordinary=False)
+            self._write_showing(depth + 1, f"large{name}", name, ordinary=False)
             if others is not None:
-                self._write_row(depth + 1, f"{name}x", others, place + large.size)
+                self._write_row(depth + 1, f"{name}x", others)
 
     def _write_look(self, depth: int, name: str, row: Row) -> None:
         add = self.source.add
@@ -316,11 +326,10 @@ class _FastPath:
         add(depth + 1, f"else:\n    added = known{name}.get({key})")
         add(depth, "except KeyError:\n    pass  # a name that is seen for the first time")
 
-    def _write_showing(self, depth: int, row: str, name: str, place: int, *, ordinary: bool) -> None:
+    def _write_showing(self, depth: int, row: str, name: str, *, ordinary: bool) -> None:
         came = f"came{name.rstrip('x')}"
         add = self.source.add
-        add(depth, f"exchange.body = body\nfound = {row}.show(exchange, {came}, {place}, ordinary={ordinary})")
-        add(depth, "if found is not None:\n    return resumed(exchange, body, *found)")
+        add(depth, f"exchange.body = body\n{row}.show(exchange, {came}, ordinary={ordinary})")
         self._write_reading(depth)
 
     def _write_end(self) -> None:

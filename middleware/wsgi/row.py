@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from middleware.http.fields import Line
     from middleware.wsgi.layered import Layered
     from middleware.wsgi.plan import Layer, OnRequest, OnResponse
-    from middleware.wsgi.response import Transform
     from middleware.wsgi.types import Environ
 
     Key = tuple[Any, ...]
@@ -38,8 +37,9 @@ class Ordinary(NamedTuple):
     """What a layer decides by, for a request that is no HEAD and, unless `always`, no OPTIONS, partial or conditional.
 
     The layer promises: on a head without any of the fields `watched`, its on_response appends lines, or merges names
-    into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. Its
-    on_request looks at nothing but `by` and `keeps`, changes nothing but `keeps`, and answers nothing.
+    into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. For a
+    list it never returns a transform: it may put another list in its place. Its on_request looks at nothing but `by`
+    and `keeps`, changes nothing but `keeps`, and answers nothing.
 
     Attributes:
         watched: names of response fields, in lower case. Vary may be among them.
@@ -122,32 +122,26 @@ class Row:
                 on_request(request)
             environ.update((key, request[key]) for key in self._keeps if key in request)
 
-    def show(
-        self, exchange: Layered, came: tuple[Any, ...], place: int, *, ordinary: bool
-    ) -> tuple[int, Transform] | None:
+    def show(self, exchange: Layered, came: tuple[Any, ...], *, ordinary: bool) -> None:
         """Show the request and the head to the layers one by one, and record what they append, if that is all.
 
-        Returns the place of the next layer and a transform, if one of them returns that. `ordinary`: whether the body
-        is. `place`: of the first layer.
+        `ordinary`: whether the body is.
         """
         environ, body, before = exchange.environ, exchange.body, None
         exchange.index = None
         key = self._key(exchange, came) if ordinary else None
-        if key is not None and key not in self._seen:
-            _put(self._seen, key, None)
-            key = None
         if key is not None:
-            before = exchange.status, exchange.lines.copy(), environ.copy()
+            if key in self._seen:
+                before = exchange.status, exchange.lines.copy(), environ.copy()
+            else:
+                _put(self._seen, key, None)
         self.enter(environ, came, exchange.method)
-        for following, member in enumerate(self.members, place + 1):
-            transform = member.on_response(environ, exchange)
-            if transform is not None:
-                return following, transform
+        for member in self.members:
+            member.on_response(environ, exchange)
         if before is not None and exchange.body is body:
             added = self._added(exchange, *before[:2])
             if added is not None and self._same(before[2], environ):
                 _put(self.known, key, added)
-        return None
 
     def _key(self, exchange: Layered, came: tuple[Any, ...]) -> Key | None:
         """The values that count; None if this head is not ordinary, or one of the values is not fit to be kept."""
