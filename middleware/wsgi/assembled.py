@@ -23,6 +23,7 @@ from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
 from middleware.wsgi.plan import plan_for
+from middleware.wsgi.returned import as_application, as_transform
 from middleware.wsgi.row import TYPE, VARY, Member, Row
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ _SHARED: Final[dict[str, Any]] = {
     "ORDINARY": ORDINARY,
     "PASSED": PASSED,
     "Watched": Watched,
+    "as_application": as_application,
+    "as_transform": as_transform,
     "deliver": deliver,
     "failed": failed,
     "finished": finished,
@@ -220,7 +223,7 @@ class _FastPath:
                 names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plans[met]
                 add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
                 add(4, self._entering(n))
-                add(4, "return deliver(exchange, answer(environ, exchange.start))")
+                add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
         if self._keeps:
             add(3, "exchange.plan = plan\nexchange.keep()")
         elif self._ends:
@@ -272,7 +275,7 @@ class _FastPath:
         if not shown:
             add(depth, "exchange.body = body")
         add(depth, f"transform = response{n}(environ, exchange)\nif transform is not None:")
-        add(depth + 1, f"return resumed(exchange, body, {place}, transform)")
+        add(depth + 1, f"return resumed(exchange, body, {place}, as_transform(transform, response{n}))")
 
     def _write_reading(self, depth: int, *, shown: bool = True) -> None:
         """Go on with what layers have made of the head, if it was shown to them."""

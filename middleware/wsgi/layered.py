@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.http.fields import content_length
 from middleware.http.status import ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
+from middleware.wsgi.returned import as_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -116,7 +117,7 @@ class Layered(Exchange):
         for on_response in self.left:
             transform = on_response(environ, self)
             if transform is not None:
-                self.attach(transform)
+                self.attach(as_transform(transform, on_response))
         if self.declared is None and self.undo is None:
             self.pass_on()
 
@@ -153,7 +154,7 @@ class Layered(Exchange):
                 if transform is None:
                     continue
                 if self.transforms is not None:
-                    self.attach(transform)
+                    self.attach(as_transform(transform, on_response))
                     continue
             except Exception:
                 logger.exception("A layer failed on an error response and was left out: %r", on_response)

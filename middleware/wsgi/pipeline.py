@@ -15,6 +15,7 @@ from middleware.wsgi.body import deliver, failed
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.layered import Layered, opened
 from middleware.wsgi.plan import Layer, Plan, plan_for
+from middleware.wsgi.returned import as_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -92,7 +93,7 @@ def _meeting(app: Application, layers: Sequence[Layer], whole: Plan) -> Meet:
         for on_request, exchange.plan in steps:
             answer = on_request(exchange.environ)
             if answer is not None:
-                return answer
+                return as_application(answer, on_request)
         exchange.plan = whole
         return app
 
@@ -126,4 +127,5 @@ def _ask(layer: Layer, environ: Environ, place: int, chosen: list[int]) -> Appli
     if layer.condition is not None and not layer.condition(environ):
         return None
     chosen.append(place)
-    return None if layer.on_request is None else layer.on_request(environ)
+    answer = None if layer.on_request is None else layer.on_request(environ)
+    return None if answer is None or layer.on_request is None else as_application(answer, layer.on_request)
