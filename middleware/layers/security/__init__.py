@@ -1,23 +1,22 @@
-"""SecurityHeaders: the fields that make browsers careful, from a preset or one by one (OWASP Secure Headers)."""
+"""SecurityHeaders: response headers by which browsers protect a site, by preset or by option (OWASP Secure Headers)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Block, removing, setting
-from middleware.layers.security.choices import Preset, checked, field_value, sent, with_nonce
+from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
-from middleware.layers.security.words import site_data
+from middleware.layers.security.presets import Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from middleware.layers.security.choices import Forget
     from middleware.layers.security.csp import Sources
-    from middleware.layers.security.permissions import Allowlist
-    from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
+    from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
+    from middleware.layers.security.presets import Forget
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ
