@@ -106,7 +106,7 @@ class CSP(_Policy):
     Options:
         policy: mapping directive -> sources, or str. Directive names are in kebab or snake case; a str is a whole
             policy. Default None.
-        directives: sources, with directive names as keywords. Default none.
+        directives: sources. Directives as keywords. Default none.
         Sources are a str that spaces divide, or an iterable of str. An empty one, or True, is a directive without a
         value (upgrade-insecure-requests). None or False leaves the directive out.
 
@@ -167,7 +167,7 @@ class PermissionsPolicy(_Policy):
 
     Options:
         policy: mapping feature -> allowlist. Feature names are in kebab or snake case. Default None.
-        features: allowlists, with feature names as keywords. Default none.
+        features: allowlists. Features as keywords. Default none.
         An allowlist is a str or an iterable of str: "self", "src", and origins in lower case. "*" stands alone and
         allows everyone; () allows no one. None leaves the feature out.
 
