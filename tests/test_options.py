@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from middleware import ConfigError
+from middleware import ConfigError, Effects
 from middleware.wsgi.options import Problems, choice_fault, int_fault, several
 
 
@@ -81,6 +81,21 @@ def test_one_string_counts_as_one_value(value, members):
 def test_what_is_not_iterable_is_not_several(value):
     with pytest.raises(ValueError, match=r"^a str, or an iterable of str$"):
         several(value)
+
+
+@pytest.mark.parametrize(
+    ("reader", "fault"),
+    [
+        (int, "option: invalid literal for int() with base 10: 'x'; got 'x'"),
+        (lambda value: Effects(unique=5, sets={value}), "option: Effects: unique: True or False, or a kind; got 5"),
+    ],
+)
+def test_what_a_reader_refuses_is_noted(reader, fault):
+    problems = Problems("Layer")
+    assert problems.read("option", "5", int, 0) == 5
+    assert not problems.found
+    assert problems.read("option", "x", reader, None) is None
+    assert problems.found == [fault]
 
 
 def test_nothing_wrong_raises_nothing():

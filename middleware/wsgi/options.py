@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+Kept = TypeVar("Kept")
 
 
 class ConfigError(ValueError):
@@ -48,6 +50,16 @@ class Problems:
     def one_of(self, option: str, value: object, choices: tuple[str, ...]) -> bool:
         """Note a value that is not among the choices; return whether it is right."""
         return self.add_fault(option, choice_fault(value, choices), value)
+
+    def read(self, option: str, value: object, reader: Callable[[Any], Kept], otherwise: Kept) -> Kept:
+        """Return `reader(value)`; if it raises ValueError, note the rule that it names and return `otherwise`."""
+        try:
+            return reader(value)
+        except ConfigError as error:  # names option and value of its own
+            self.found.append(f"{option}: {error}")
+        except ValueError as error:
+            self.add(option, str(error), value)
+        return otherwise
 
     def done(self) -> None:
         """Raise ConfigError if anything was noted."""

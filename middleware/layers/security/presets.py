@@ -15,7 +15,7 @@ from middleware.http.fields import name_fault
 from middleware.layers.security import header_values as values
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
-from middleware.wsgi.options import ConfigError, Problems, several
+from middleware.wsgi.options import Problems, several
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
@@ -243,15 +243,8 @@ def checked(preset: object, **given: object) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, option in OPTIONS.items():
         value = defaults.get(name) if given[name] is Preset.PRESET else given[name]
-        kept[name] = None
-        if value is None or value is False:
-            continue
-        try:
-            kept[name] = option.read(value)
-        except ConfigError as error:
-            problems.found.append(f"{name}: {error}")
-        except ValueError as error:
-            problems.add(name, str(error), value)
+        left_out = value is None or value is False
+        kept[name] = None if left_out else problems.read(name, value, option.read, None)
     problems.done()
     return kept
 
