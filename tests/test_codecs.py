@@ -687,7 +687,7 @@ class Deflate(Codec):
 """
 USED = """
 import zlib
-from middleware import Compress
+from middleware import Compress, Stack
 
 seen = []
 
@@ -697,8 +697,8 @@ def app(environ, start_response):
     return [b"a" * 5000]
 
 def fetch(layer, **request):
-    heads = []
-    body = layer(app)({"REQUEST_METHOD": "GET", "PATH_INFO": "/", **request}, lambda status, head: heads.append(head))
+    heads, environ = [], {"REQUEST_METHOD": "GET", "PATH_INFO": "/", **request}
+    body = Stack(layer).wrap(app)(environ, lambda status, head: heads.append(head))
     return dict(heads[0]), b"".join(body)
 
 layer = Compress(codings="deflate", levels={"deflate": 9})
