@@ -31,7 +31,7 @@ from middleware.layers.compress import content_types as types_listed
 from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
 from middleware.layers.cors import preflight
-from middleware.layers.security import csp, permissions, reporting, words
+from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import metrics
 from steps import counted, instructions
 
@@ -54,6 +54,11 @@ def quietly(parse):
 def chosen(text):
     negotiation.choices(CODINGS).clear()  # what was found out about a value costs nothing
     return negotiation.choose(text, CODINGS)
+
+
+def preferred(text):
+    media_types._PREFERENCES.clear()  # as above
+    return media_types.prefers_json(text)
 
 
 def compressible(text):
@@ -85,19 +90,19 @@ PARSERS = {
     "origins.is_origin": origins.is_origin,
     "origins.origin_fault": origins.origin_fault,
     "paths": lambda text: (paths.normal(text), [*paths.readings("", text).written().paths]),
-    "permissions.feature_name": quietly(permissions.feature_name),
-    "permissions.allowlist": quietly(permissions.allowlist),
-    "reporting.endpoints": quietly(lambda text: reporting.endpoints({"a": text})),
+    "policies.feature_name": quietly(policies.feature_name),
+    "policies.allowlist": quietly(policies.allowlist),
+    "header_values.endpoints": quietly(lambda text: header_values.endpoints({"a": text})),
     "metrics.metric": lambda text: (metrics.metric_fault("a", text), metrics.quoted_string(text)),
+    "media_types.prefers_json": preferred,
     "status": status.status_fault,
     "structured.key": quietly(structured.key),
     "structured.bare": quietly(structured.bare),
     "structured.token": quietly(lambda text: structured.bare(structured.Token(text))),
-    "media_types.prefers_json": media_types._prefers_json,
     "lists.merge": lambda text: lists.merge([text], ["Accept-Encoding"]),
-    "words.reported": quietly(lambda text: words.reported(words.OPENER_POLICIES, text)),
-    "words.referrer_policy": quietly(words.referrer_policy),
-    "words.frame_options": quietly(words.frame_options),
+    "header_values.with_report": quietly(lambda text: header_values.with_report(header_values.COOP_VALUES, text)),
+    "header_values.referrer_policy": quietly(header_values.referrer_policy),
+    "header_values.frame_options": quietly(header_values.frame_options),
 }
 # What is repeated, and what stands before and behind it: openings without an end, escapes, lists, whitespace
 PIECES = ['"', '\\"', "\\", "'", ",", "a,", "a, ", " ", "\t", "a", "a ", ";", "; ", "=", "W/", '"a-gzip",', '["', "["]
@@ -106,7 +111,7 @@ BEFORE = ["", '"', "a", 'no-transform="', '(["', "https://", "/"]
 BEHIND = ["", "\x7f", '-gzip"']
 ENDS = [(before, behind) for before in BEFORE for behind in BEHIND]
 # How often: more than what a parser refuses by its length, and repeats within that
-SIZES = {name: 256 if name.startswith(("origins", "permissions.allowlist")) else 32 for name in PARSERS}
+SIZES = {name: 256 if name.startswith(("origins", "policies.allowlist")) else 32 for name in PARSERS}
 
 
 def modules():

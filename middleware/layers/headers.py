@@ -1,4 +1,4 @@
-"""Headers: fields to set, to default, to append and to remove on every response that passes (RFC 9110 section 5)."""
+"""Headers: sets, defaults, appends and removes response headers (RFC 9110 section 5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from middleware.http.edits import Edit
 from middleware.http.fields import name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, several
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Environ
@@ -24,23 +24,23 @@ _FRAMING: Final = "content-length", "transfer-encoding"
 
 
 class Headers(Middleware):
-    """Sets, defaults, appends and removes response fields.
+    """Sets, defaults, appends and removes response headers.
 
-    Stands anywhere: further out it has the last word, further in the layers outside see what it sets. Does nothing to
-    the body. Within one layer: remove, then set, then default, then append.
+    Stands anywhere: an outer Headers has the last word, and layers outside an inner one see the headers that it sets.
+    Does nothing to the body. One layer first removes, then sets, then defaults, then appends.
 
     Options:
         set: mapping name -> value. Replaces every line of the name. Default none.
-        default: mapping name -> value. Yields to a line that the application, or a layer further in, has sent. Default
+        default: mapping name -> value. Added unless the application, or an inner layer, has sent the name. Default
             none.
-        append: mapping name -> value, or pairs. Adds a line and leaves the others alone (two Set-Cookie stay two).
+        append: mapping name -> value, or pairs. Adds a line next to those of the same name, as two Set-Cookie lines.
             Default none.
-        remove: iterable of names. Drops every line of the name. Default none.
-        A value is a str, or a callable (environ, response) -> str or None; None leaves the field as it is.
+        remove: iterable of names. Removes every line of the name. Default none.
+        A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is.
 
     Errors: ConfigError for a name that is no token, a hop-by-hop name, Content-Length and Transfer-Encoding (the server
         frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises, or
-        returns what cannot be sent, is an error of the request: nothing of the response has gone out then.
+        returns an invalid value, is an error of the request, before any of the response is sent.
     Source: RFC 9110 5.1 to 5.6, PEP 3333.
     """
 
@@ -59,7 +59,8 @@ class Headers(Middleware):
         self.set = dict(_pairs(problems, "set", set, unique=True))
         self.default = dict(_pairs(problems, "default", default, unique=True))
         self.append = tuple(_pairs(problems, "append", append, unique=False))
-        self.remove = tuple(_names(problems, remove))
+        names: list[object] = problems.read("remove", remove, several, [])
+        self.remove = tuple(str(name) for name in names if problems.add_fault("remove", _name_fault(name), name))
         problems.done()
         self._edits = tuple(_edits(self.remove, self.set.items(), self.default.items(), self.append))
 
@@ -83,11 +84,11 @@ class Headers(Middleware):
     effects: ClassVar[Effects] = Effects()
 
     def declared(self) -> Effects:
-        """It sets the fields that it names."""
+        """It sets every header that an option names."""
         return Effects(sets=frozenset([*self.set, *self.default, *(name for name, _ in self.append), *self.remove]))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does to which fields."""
+        """The headers by what happens to them."""
         kinds = ("removes", self.remove), ("sets", self.set), ("defaults", self.default)
         told = [f"{verb} {', '.join(names)}" for verb, names in kinds if names]
         if self.append:
@@ -134,7 +135,7 @@ def _made(
 
 
 def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> Iterable[tuple[str, Value]]:
-    """The pairs of one option, each checked; what is wrong goes to `problems`."""
+    """Return the valid pairs of one option. Faults go to `problems`."""
     seen: set[str] = set()
     for name, value in _listed(problems, option, given, only_mapping=unique):
         if not _right(problems, option, name, value):
@@ -153,32 +154,16 @@ def _listed(problems: Problems, option: str, given: object, *, only_mapping: boo
         if not only_mapping:
             return [(name, value) for name, value in cast("Iterable[tuple[str, Value]]", given)]
     except (TypeError, ValueError):
-        pass  # reported below, as what else is no mapping
+        pass  # reported below, like every other value that is no mapping
     problems.add(option, "a mapping name -> value" + (", or pairs" * (not only_mapping)), given)
     return []
 
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
-    fault = _name_fault(name)
-    if fault is not None:
-        problems.add(option, fault, name)
-    value_wrong = None if callable(value) else value_fault(value)
-    if value_wrong is not None:
-        problems.add(f"{option}[{name!r}]", f"{value_wrong}, or a callable (environ, response) -> str or None", value)
-    return fault is None and value_wrong is None
-
-
-def _names(problems: Problems, given: object) -> Iterable[str]:
-    try:
-        names = (given,) if isinstance(given, str) else tuple(cast("Iterable[str]", given))
-    except TypeError:
-        problems.add("remove", "an iterable of field names", given)
-        return
-    for name in names:
-        if (fault := _name_fault(name)) is not None:
-            problems.add("remove", fault, name)
-        else:
-            yield name
+    named = problems.add_fault(option, _name_fault(name), name)
+    fault = None if callable(value) else value_fault(value)
+    rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
+    return problems.add_fault(f"{option}[{name!r}]", rule, value) and named
 
 
 def _name_fault(name: object) -> str | None:

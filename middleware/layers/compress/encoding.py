@@ -12,6 +12,7 @@ from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
 from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
+from middleware.layers.compress.codecs import CODINGS
 from middleware.layers.compress.revalidation import Revalidation, revalidating, suffix_known, weak_known
 from middleware.wsgi.row import Ordinary
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 OPT_OUT: Final = "middleware.compress"
 # Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
-SUFFIXES: Final = ("zstd", "br", "gzip")
+SUFFIXES: Final = CODINGS
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
 _vary: Final = Edit(vary=("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")

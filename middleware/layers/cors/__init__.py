@@ -1,4 +1,4 @@
-"""CORS: which origins may read responses, and what their pages may send (Fetch 3.3)."""
+"""CORS: lets pages of other origins read responses, and answers preflights (Fetch 3.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from middleware.http.edits import Edit
 from middleware.http.origins import LONGEST, is_origin, matcher
 from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
-from middleware.layers.cors import grants, preflight
+from middleware.layers.cors import cors_options as options
+from middleware.layers.cors import preflight
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.layer import Middleware
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from middleware.http.fields import Line
-    from middleware.layers.cors.grants import Origin
+    from middleware.layers.cors.cors_options import Origin
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -33,11 +34,7 @@ _REQUESTED: Final = "HTTP_ACCESS_CONTROL_REQUEST_"
 _METHOD: Final = f"{_REQUESTED}METHOD"
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _NOT_LISTED: Final = "the origin is not listed in allow_origins"
-_STAR_INSTEAD: Final = {
-    "allow_origins": "list them, or grant all by a callable: lambda origin, environ: True",
-    "expose_headers": "list them",
-}
-_REMEMBERED: Final = 1024  # origins, each with what follows from it
+_REMEMBERED: Final = 1024  # origins, each with its decision
 _TIMING: Final = "Timing-Allow-Origin"
 _PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 _WATCHED: Final = frozenset(map(str.lower, ("Vary", _TIMING, preflight.ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS)))
@@ -64,35 +61,38 @@ class _Answered(NamedTuple):
 
 
 class CORS(Middleware):
-    """Lets pages of other origins read responses, and answers the preflights by which browsers ask before they send.
+    """Lets pages of other origins read responses, and answers the preflight requests of browsers.
 
-    Stands outside whatever answers requests, authentication above all: preflights carry no credentials. Stands inside
-    layers whose headers belong on every response. Does nothing to the body, and keeps no request from the application
-    but preflights: the browser is who refuses. Without options it grants nothing. Where the application, or a layer
-    further in, has set Access-Control-Allow-Origin itself, its CORS headers stay as they are. What <img> and the like
-    may show depends on Cross-Origin-Resource-Policy; the order rules warn of one that blocks it beside "*".
+    Stands outside every layer that answers requests, authentication above all: preflights carry no credentials. Stands
+    inside layers whose headers belong on every response. Does nothing to the body. Every request but a preflight
+    reaches the application: the browser enforces the policy. Without options, no origin is allowed. If the application,
+    or an inner layer, sets Access-Control-Allow-Origin, its CORS headers stay as they are. Whether <img> and other
+    elements may embed a response depends on Cross-Origin-Resource-Policy; an order rule warns of a value that blocks
+    them next to "*".
 
-    Options: those that take several values take any iterable of them, or a single value.
-        allow_origins: origins, patterns, callables, or "*". Who may read: "*" is every origin, without credentials; an
-            origin is written as browsers send it, "https://app.example" or "app://."; "https://*.app.example" is one or
-            more labels; a re.Pattern has to match all of it; of a callable (origin, environ) -> bool only True grants,
-            and it refuses if it raises (logged); "null" is for pages without an origin, sandboxed frames among them,
-            which no pattern and no callable grants. Default ().
-        allow_methods: methods, whose case counts, or "*". What they may ask by; "*" is any. Default GET, HEAD and POST.
-        allow_headers: names of request headers, or "*". What they may send, Content-Type and Authorization too; "*" is
-            any. Accept, Accept-Language and Content-Language always are allowed. Default ().
-        allow_credentials: bool. Whether cookies and HTTP authentication may go along. Default False.
-        expose_headers: names of response headers, or "*". What pages may read; "*" is all. Default ().
-        max_age: int of seconds, timedelta, or None. How long a browser may remember a preflight; None leaves it to the
-            browser. Default 600.
-        allow_private_network: bool. Whether pages of the public web may ask a server in a private network. Default
+    Options: an option for several values takes an iterable, or a single value.
+        allow_origins: origins, patterns, callables, or "*". The origins that may read responses. "*" is every origin,
+            without credentials. An origin is spelled as browsers send it, "https://app.example" or "app://.".
+            "https://*.app.example" matches one or more labels. A re.Pattern must match the whole origin. A callable
+            (origin, environ) -> bool allows an origin only by True; one that raises allows none, and the error is
+            logged. "null" is an opaque origin, such as a sandboxed frame; no pattern and no callable matches it.
+            Default ().
+        allow_methods: methods, whose case counts, or "*". The methods that pages may use; "*" is any. Default GET, HEAD
+            and POST.
+        allow_headers: names of request headers, or "*". The headers that pages may send, among them Content-Type and
+            Authorization; "*" is any. Accept, Accept-Language and Content-Language are always allowed. Default ().
+        allow_credentials: bool. Whether requests may carry cookies and HTTP authentication. Default False.
+        expose_headers: names of response headers, or "*". The headers that pages may read; "*" is all. Default ().
+        max_age: int of seconds, timedelta, or None. How long browsers may cache the answer to a preflight; None leaves
+            it to the browser. Default 600.
+        allow_private_network: bool. Whether public pages may send requests to a server in a private network. Default
             False.
-        preflight_status: int, 200 to 299. The status of a granted preflight. Default 204.
-        timing_origins: origins, "null", or "*". Whose pages may read Server-Timing. Default ().
+        preflight_status: int, 200 to 299. The status of an allowed preflight. Default 204.
+        timing_origins: origins, "null", or "*". The origins whose pages may read Server-Timing. Default ().
 
-    Errors: ConfigError for another spelling of an origin (it shows the right one), for "*" beside other origins, for
-        "*" with credentials among origins and exposed headers (a callable grants all of them), and for exposing
-        Set-Cookie. A refused preflight is a 403 that says what is not allowed.
+    Errors: ConfigError for a misspelled origin (the message has the right spelling), for "*" next to other origins, for
+        "*" with credentials among origins and exposed headers (a callable can allow all of them), and for an exposed
+        Set-Cookie. The answer to a refused preflight is a 403 whose text names the reason.
     Source: Fetch 3.3 and 4.8 to 4.11; Private Network Access 3.
     """
 
@@ -122,31 +122,28 @@ class CORS(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("CORS")
-        values = partial(grants.values, problems)
-        self.allow_origins = grants.origins(problems, "allow_origins", allow_origins, grants.allowed_fault)
-        self.allow_methods = values("allow_methods", allow_methods, grants.method_fault)
-        self.allow_headers = values("allow_headers", allow_headers, grants.header_fault)
-        self.expose_headers = values("expose_headers", expose_headers, grants.exposed_fault)
-        self.timing_origins = grants.origins(problems, "timing_origins", timing_origins, grants.timing_fault)
-        self.max_age = grants.seconds(problems, "max_age", max_age)
-        self.allow_credentials, self.allow_private_network = allow_credentials, allow_private_network
-        self.preflight_status = preflight_status
-        self._check(problems)
+        values = partial(options.values, problems)
+        self.allow_origins = options.origins(problems, "allow_origins", allow_origins, options.allow_origin_fault)
+        self.allow_methods = values("allow_methods", allow_methods, options.method_fault)
+        self.allow_headers = values("allow_headers", allow_headers, options.header_fault)
+        self.allow_credentials = allow_credentials
+        self.expose_headers = values("expose_headers", expose_headers, options.expose_header_fault)
+        self.max_age = options.max_age_seconds(problems, max_age)
+        self.allow_private_network, self.preflight_status = allow_private_network, preflight_status
+        self.timing_origins = options.origins(problems, "timing_origins", timing_origins, options.timing_origin_fault)
+        problems.boolean("allow_credentials", allow_credentials)
+        problems.boolean("allow_private_network", allow_private_network)
+        problems.integer("preflight_status", preflight_status, 200, 299, " (Fetch 4.8)")
+        if allow_credentials:
+            star = '"*" means nothing with credentials (Fetch 3.3.5): list them'
+            every = f"{star}, or grant all by a callable: lambda origin, environ: True"
+            problems.check(options.ANY not in self.allow_origins, "allow_origins", every, self.allow_origins)
+            problems.check(options.ANY not in self.expose_headers, "expose_headers", star, self.expose_headers)
+        problems.done()
         self._prepare()
 
-    def _check(self, problems: Problems) -> None:
-        for option in ("allow_credentials", "allow_private_network"):
-            problems.check(isinstance(getattr(self, option), bool), option, "True or False", getattr(self, option))
-        status = self.preflight_status
-        right = type(status) is int and 200 <= status <= 299
-        problems.check(right, "preflight_status", "an int from 200 to 299 (Fetch 4.8)", status)
-        for option, instead in _STAR_INSTEAD.items() if self.allow_credentials else ():
-            rule = f'"*" means nothing with credentials (Fetch 3.3.5): {instead}'
-            problems.check(grants.ANY not in getattr(self, option), option, rule, getattr(self, option))
-        problems.done()
-
     def _prepare(self) -> None:
-        """Make ready what is known before any request."""
+        """Prepare everything that no request changes."""
         self._grant = preflight.Grant(
             self.allow_methods,
             frozenset(map(str.lower, self.allow_headers)),
@@ -155,7 +152,7 @@ class CORS(Middleware):
             self.max_age,
             self.allow_private_network,
         )
-        self._every = grants.ANY in self.allow_origins
+        self._every = options.ANY in self.allow_origins
         self._nobody = self._decision("*" if self._every else None)
         self._granted = lru_cache(_REMEMBERED)(self._decision)
         self._listed = matcher(filterfalse(callable, self.allow_origins))
@@ -201,7 +198,7 @@ class CORS(Middleware):
         return self._known[origin] if self._ask is None else self._ask(origin, environ)
 
     def _answer(self, origin: str, environ: Environ) -> Application:
-        """What a granted origin is told."""
+        """Answer the preflight of an allowed origin."""
         headers = environ.get(f"{_REQUESTED}HEADERS", "")
         asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
         reason = preflight.refusal(self._grant, asked)
@@ -220,7 +217,7 @@ class CORS(Middleware):
             decision.edit(response.headers)
 
     def declared(self) -> Effects:
-        """What the class declares; with "*", that every origin may read."""
+        """The effects of the class. With "*", every origin may read."""
         return replace(self.effects, shares=self._every)
 
     def layer(self) -> Layer:
@@ -231,7 +228,7 @@ class CORS(Middleware):
         return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it grants whom."""
+        """The origins that may read, and what their pages may send."""
         whom = ", ".join(map(_shown, self.allow_origins)) or "nobody"
         headers = _told("; headers ", self.allow_headers)
         yield "request", f"answers preflights; grants {whom}: {', '.join(self.allow_methods)}{headers}"
@@ -255,7 +252,7 @@ def _asking(
     granted: Callable[[str], Decision],
     asked: tuple[Callable[..., object], ...],
 ) -> Callable[[str, Environ], Decision]:
-    """Ask the callables about the origins that are not listed, of those that are origins."""
+    """Return a function that asks the callables about an origin that is well-formed and not listed."""
     well_formed = lru_cache(_REMEMBERED)(is_origin)
 
     def ask(origin: str, environ: Environ) -> Decision:
@@ -263,24 +260,20 @@ def _asking(
         if decision.origin or len(origin) > LONGEST or not well_formed(origin):
             return decision
         for each in asked:
-            if _says_yes(each, origin, environ):
+            try:
+                allowed = each(origin, environ) is True
+            except Exception:
+                logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), each)
+                continue
+            if allowed:
                 return granted(origin)
         return decision
 
     return ask
 
 
-def _says_yes(asked: Callable[..., object], origin: str, environ: Environ) -> bool:
-    """Whether the callable grants; one that fails does not."""
-    try:
-        return asked(origin, environ) is True
-    except Exception:
-        logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), asked)
-        return False
-
-
 def _refused(reason: str) -> Application:
-    """The answer to a preflight that is not granted: no CORS header, and what to change."""
+    """Answer a refused preflight without CORS headers. The text names the option to change."""
     return _answer("403 Forbidden", [], f"CORS preflight refused: {reason}\n".encode("ascii"))
 
 
