@@ -27,9 +27,9 @@ from middleware.http import (
     structured,
 )
 from middleware.http.fields import Fields
-from middleware.layers.compress import content_types as types_listed
 from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
+from middleware.layers.compress.content_types import content_types as types_listed
 from middleware.layers.cors import preflight
 from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import metrics

@@ -106,10 +106,12 @@ def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
     by_position = [name for name, each in parameters.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY][1:]
-    if len(by_position) == 1 and names and args and not _is_application(args[0]):
+    if by_position != ["app"] or not names:
+        return
+    if args and not _is_application(args[0]):
         rule = "a WSGI application is a callable (environ, start_response), and options are given by keyword"
         raise TypeError(f"{cls.__name__}: {rule}: {cls.__name__}({names[0]}={args[0]!r})")
-    if len(args) > len(by_position) and names:
+    if len(args) > 1:
         raise TypeError(f"{cls.__name__}: options are given by keyword: {cls.__name__}(app, {names[0]}={args[-1]!r})")
 
 
