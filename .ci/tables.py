@@ -30,6 +30,11 @@ KEYS: Final = {
         "`Hooks`, `on_close` of every layer",
         "the exception that the response stands for",
     ),
+    errors.STATUS: (
+        "the pipeline, when a response is over",
+        "`on_close` of every layer",
+        "int, the status of the response",
+    ),
     errors.BYTES_SENT: (
         "the pipeline, when a response is over",
         "`on_close` of every layer",
@@ -62,7 +67,7 @@ KEYS: Final = {
     ),
 }
 # What the layers keep for themselves: a key of each instance.
-OWN: Final = ("middleware.coding.", "middleware.demo.ledger")
+OWN: Final = ("middleware.coding.", "middleware.cors.", "middleware.demo.ledger", "middleware.marked")
 LOGGED: Final = [
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
     ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
