@@ -250,9 +250,9 @@ class Hooks(FlaskDecorators, HookLayer):
     `@hooks.errorhandler(404)`, for all requests or in a scope, before the first request. Copies (`wrap`, `named`,
     `when`, in a stack) share the registered functions. Without functions, it answers errors only.
 
-    Belongs inside layers whose headers must be on every response, and outside everything whose responses the hooks
-    must see. It answers the errors of inner layers and the application; inner layers do not see those responses. A body
-    that no hook touches is passed on unchanged.
+    Stands inside layers whose headers must be on every response, and outside everything whose responses the hooks must
+    see. It answers the errors of inner layers and the application; inner layers do not see those responses. Does
+    nothing to a body that no hook touches.
 
     An application that turns errors into responses hides them from errorhandlers. It can raise them instead (Flask:
     PROPAGATE_EXCEPTIONS, Django: DEBUG_PROPAGATE_EXCEPTIONS, Bottle: catchall=False), or put the exception into

@@ -122,7 +122,7 @@ def abort(code: int | Application, description: str | None = None, response: Any
     """Raise the HTTPException of a status; given a response instead, end the request with that.
 
     Options:
-        code: int, 400 to 599, or a response. Required.
+        code: int, 400 to 599, or a response. What the client gets. Required.
         description: str or None. The text of the page, in place of the standard one. Default None.
         response: a response, or None. Sent in place of the page. Default None.
 

@@ -308,8 +308,8 @@ class ContextHooks(ContextDecorators, HookLayer):
     value replaces it. Only `abort` stops a request early. Any failure is a 500, which no after_request hook sees.
     Copies share the registered functions. Without functions, it answers errors only.
 
-    Belongs where Hooks does: inside layers whose headers must be on every response, and outside everything whose
-    responses the hooks must see. A body that no hook touches is passed on unchanged.
+    Stands where Hooks does: inside layers whose headers must be on every response, and outside everything whose
+    responses the hooks must see. Does nothing to a body that no hook touches.
 
     Options:
         propagate_exceptions: bool. Whether an exception that is not a response is raised instead of becoming a 500.

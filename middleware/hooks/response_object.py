@@ -85,14 +85,17 @@ class Response(ResponseFields, _WebOb):
         self.headers.extend(headers or ())
         self.status = 200 if status is None else status
         self.direct_passthrough = direct_passthrough
-        if content_type is not None:
-            self.content_type = content_type
-        elif mimetype is not None or "Content-Type" not in self.headers:
-            self.mimetype = mimetype or "text/html"
+        self._set_type(mimetype, content_type)
         if isinstance(response, (str, bytes, bytearray)):
             self.set_data(response)
         else:
             self.response = () if response is None else response
+
+    def _set_type(self, mimetype: str | None, content_type: str | None) -> None:
+        if content_type is not None:
+            self.content_type = content_type
+        elif mimetype is not None or "Content-Type" not in self.headers:
+            self.mimetype = mimetype or "text/html"
 
     @classmethod
     def of(cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool) -> Response:
@@ -179,8 +182,7 @@ class Response(ResponseFields, _WebOb):
 
         Errors: RuntimeError for a replacement that is not empty and not encoded, after the encoded body was read.
         """
-        lines = [line for line in self.headers.lines if line[0].lower() == "content-encoding"]
-        coding = ", ".join(line[1] for line in lines if any(line is given for given in self._given))
+        coding = self._coding()
         if not coding:
             return
         if self._exposed and body is not None:
@@ -190,6 +192,11 @@ class Response(ResponseFields, _WebOb):
                 raise RuntimeError(_NOT_ENCODED.format(coding))
         for name in _OF_CODED:
             self.headers.remove(name)
+
+    def _coding(self) -> str:
+        """The application's Content-Encoding, unless a hook has set or deleted it."""
+        lines = [line for line in self.headers.lines if line[0].lower() == "content-encoding"]
+        return ", ".join(line[1] for line in lines if any(line is given for given in self._given))
 
     def _is_encoded(self, data: bytes, coding: str) -> bool:
         """Whether the data equals the present body, or is gzip as that is (RFC 1952)."""
