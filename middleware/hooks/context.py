@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 _MISSING: Final = object()
 _UNBOUND: Final = (
-    "{} belongs to a request: it is bound while hooks run, and while the application that they are around is called "
-    "and its body is iterated"
+    "{} belongs to a request: it is bound while hooks run, and while the application inside them is called and its "
+    "body is iterated"
 )
 
 
@@ -227,7 +227,9 @@ def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
             _run(coroutine)
         finally:
             coroutine.close()  # otherwise a coroutine that could not be started warns
-            _copy_back(outcomes)
+            for variable, value in chain.from_iterable(outcome.variables.items() for outcome in outcomes):
+                if variable.get(_MISSING) is not value:  # by identity, because some values cannot be compared
+                    variable.set(value)
         _, result, error = outcomes.pop()
         try:
             if error is not None:
@@ -257,14 +259,6 @@ async def _observed(function: Callable[..., Any], arguments: tuple[Any, ...], ou
     except BaseException:  # asyncio has to see it
         outcomes.append(_Outcome(copy_context()))
         raise
-
-
-def _copy_back(outcomes: list[_Outcome]) -> None:
-    """Set the context variables that differ, by identity, because some values cannot be compared."""
-    for outcome in outcomes:
-        for variable, value in outcome.variables.items():
-            if variable.get(_MISSING) is not value:
-                variable.set(value)
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

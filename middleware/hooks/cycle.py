@@ -80,6 +80,28 @@ class Cycle(Context):
         """Run the hooks for a head whose body cannot be read."""
         return self.owner.settled(self)
 
+    def discard(self, reply: Response) -> None:
+        """Close a response that is not sent, but not the application's body, which is closed with the one that is."""
+        if reply.response is self.body:
+            reply.__dict__["_app_iter"] = ()
+        try:
+            reply.close()
+        except Exception:
+            logger.exception("close() failed after an error")
+
+    def forget_error(self, reply: Response | Cycle) -> None:
+        """Break the reference cycle of the error in the environ when the body is closed.
+
+        The end of the application's own list is never seen, because the server gets the same object. There the
+        reference cycle is broken at once.
+        """
+        forgets = partial(forget, self.environ, self.server)
+        body = reply.response if isinstance(reply, Response) else self.body
+        if body is self.body and isinstance(body, (list, tuple)):
+            forgets()
+        else:
+            self.closers += (forgets,)
+
 
 C = TypeVar("C", bound=Cycle)
 
@@ -175,7 +197,7 @@ class Dispatcher(ABC, Generic[C]):
             return reply
         error = _fault(cycle, reply, conditional=conditional)
         if error is not None and not cycle.failed:
-            _discard(cycle, reply)
+            cycle.discard(reply)
             try:
                 reply = self._failed(cycle, error)
             finally:
@@ -206,7 +228,7 @@ class Dispatcher(ABC, Generic[C]):
         """Send the head to the server; return the body."""
         cycle.view = None
         if EXCEPTION in cycle.environ:
-            _forget_in_time(cycle, reply)
+            cycle.forget_error(reply)
         if isinstance(reply, Response):
             if reply.response is not cycle.body or reply.status != cycle.status:
                 complete_head(reply)
@@ -226,20 +248,6 @@ def _drop(cycle: Cycle) -> None:
         logger.exception("close() failed after an error")
 
 
-def _forget_in_time(cycle: Cycle, reply: Response | Cycle) -> None:
-    """Break the reference cycle of the error in the environ when the body is closed.
-
-    The end of the application's own list is never seen, because the server gets the same object. There the reference
-    cycle is broken at once.
-    """
-    forgets = partial(forget, cycle.environ, cycle.server)
-    body = reply.response if isinstance(reply, Response) else cycle.body
-    if body is cycle.body and isinstance(body, (list, tuple)):
-        forgets()
-    else:
-        cycle.closers += (forgets,)
-
-
 def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | None:
     """The error in a head, or None."""
     try:
@@ -249,16 +257,6 @@ def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | N
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None
-
-
-def _discard(cycle: Cycle, reply: Response) -> None:
-    """Close a response that is not sent, except for the application's body, which is closed with the one that is."""
-    if reply.response is cycle.body:
-        reply.__dict__["_app_iter"] = ()
-    try:
-        reply.close()
-    except Exception:
-        logger.exception("close() failed after an error")
 
 
 # -- teardown ----------------------------------------------------------------------------------------------------------

@@ -135,7 +135,10 @@ class FlaskDispatcher(Dispatcher[Cycle]):
             if result is response:
                 continue
             if not isinstance(result, Response):
-                result = _accepted(hook, result)
+                if not callable(result):
+                    kind, name = type(result).__name__, qualified_name(hook)
+                    raise TypeError(f"the after_request hook {name} returned {kind}: it has to return a response")
+                result = answered(result)
             response = result.taking_over(response)
         return response
 
@@ -156,21 +159,13 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         try:
             return self._after(cycle, response)
         except Exception:  # noqa: BLE001 - logged
-            logger.exception("An after_request hook failed on the response to an error, which goes out as it was")
+            logger.exception("An after_request hook failed on the response to an error, which is sent without it")
             return response
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:
     cycle.author = handler
     return handler(error)
-
-
-def _accepted(hook: Callable[..., Any], result: Any) -> Response:
-    """The response for a WSGI application returned by an after_request hook."""
-    if callable(result):
-        return answered(result)
-    kind = type(result).__name__
-    raise TypeError(f"the after_request hook {qualified_name(hook)} returned {kind}: it has to return a response")
 
 
 class FlaskDecorators(Decorators["HookScope"]):
@@ -259,16 +254,16 @@ class Hooks(FlaskDecorators, HookLayer):
     environ["middleware.exception"] and answer by itself.
 
     Options:
-        after_order: "reverse" or "registration". Whether the after_request hook of a scope that was registered last, as
-            in Flask, or first runs first. Default "reverse".
-        teardown: "close" or "flask". When teardown_request hooks run: when the body is closed, with any exception of
-            the body, or before the body is iterated. Default "close".
+        after_order: "reverse" or "registration". The order of the after_request hooks of a scope: the last registered
+            first, as in Flask, or the first registered first. Default "reverse".
+        teardown: "close" or "flask". When teardown_request hooks run: when the body is closed, with the exception that
+            it raised, if any; or before the body is iterated. Default "close".
         propagate_exceptions: bool. Whether an exception without an errorhandler is raised instead of becoming a 500.
             Default False.
         statuses: bool. Whether errorhandlers for codes also get responses of the application with these codes. Default
             False: exceptions only, as in Flask.
-        max_content_length: int in bytes, or None. A larger body is a 413 when a hook reads it, and the application is
-            not called; the application has limits of its own. Default None: no limit.
+        max_content_length: int in bytes, or None. A larger body is a 413 when a hook reads it, so the application is
+            not called. It does not limit what the application reads. Default None: no limit.
         max_form_memory_size: int in bytes, or None. A larger field of a multipart form is a 413 when a hook reads the
             form; files are kept on disk. Default 500,000.
         max_form_parts: int, or None. A multipart form with more parts is a 413 when a hook reads it. Default 1,000.

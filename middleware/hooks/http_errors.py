@@ -87,7 +87,7 @@ class InternalServerError(HTTPException, _HTTPInternalServerError):
     """The exception that errorhandlers for 500 get in place of an unhandled one.
 
     Options:
-        description, response: those of HTTPException. Default None.
+        description, response: those of HTTPException. The text of the page, or a response in its place. Default None.
         original_exception: exception or None. The unhandled exception. Default None.
 
     Attributes:
@@ -122,7 +122,7 @@ def abort(code: int | Application, description: str | None = None, response: Any
     """Raise the HTTPException of a status; given a response instead, end the request with that.
 
     Options:
-        code: int, 400 to 599, or a response. What the client gets. Required.
+        code: int, 400 to 599, or a response. The status of the error, or the response that is sent. Required.
         description: str or None. The text of the page, in place of the standard one. Default None.
         response: a response, or None. Sent in place of the page. Default None.
 

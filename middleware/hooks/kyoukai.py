@@ -270,11 +270,11 @@ class ContextDecorators(Decorators["ContextScope"]):
     _owner: ClassVar[str] = "ContextHooks"
 
     def before_request(self, function: F) -> F:
-        """Call `function(ctx)` before the application. It returns another context, or None to keep it."""
+        """Call `function(ctx)` before the application. It returns another context, or None to keep `ctx`."""
         return self._add("before_request", self._scope.before, function)
 
     def after_request(self, function: F) -> F:
-        """Call `function(ctx, response)` after the application. It returns another response, or None to keep it."""
+        """Call `function(ctx, response)` after the application. It returns another, or None to keep `response`."""
         return self._add("after_request", self._scope.after, function)
 
     def add_hook(self, kind: Literal["pre", "post"], function: F) -> F:

@@ -84,7 +84,7 @@ def answered(app: Application) -> Response:
 
 
 def jsonify(*args: Any, **kwargs: Any) -> Response:
-    """A JSON response with one argument, several arguments as a list, or keywords as an object. Keys are sorted.
+    """A JSON response of one value, of several values as an array, or of keywords as an object. Keys are sorted.
 
     Errors: TypeError for arguments together with keywords, and for a value that JSON cannot represent.
     """

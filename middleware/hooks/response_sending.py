@@ -160,7 +160,7 @@ class Unreadable:
     """Placeholder for a body that hooks cannot read, because it is sent by write() or already being iterated."""
 
     def __iter__(self) -> NoReturn:
-        raise RuntimeError("this body is on its way out already, by write() or as a stream: it cannot be read")
+        raise RuntimeError("this body cannot be read: it is already being sent, by write() or as a stream")
 
 
 def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:

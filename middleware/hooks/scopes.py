@@ -159,6 +159,17 @@ class Route(Place):
         self.pattern = re.compile("".join((*pieces, re.escape(template[end:]))), re.DOTALL)
         self.rank = len(_PARAMETER.sub("", template))
 
+    @staticmethod
+    def fault(template: str) -> str | None:
+        """The rule that a template breaks, or None."""
+        parameters = _PARAMETER.findall(template)
+        names = [name for name, _ in parameters]
+        if len(set(names)) < len(names):
+            return "each parameter has a name of its own"
+        if not {kind or "str" for _, kind in parameters} <= set(_CONVERTERS):
+            return f"a parameter is {{name}} or {{name:kind}}, of the kinds {', '.join(_CONVERTERS)}"
+        return "braces only around parameters" if set(_PARAMETER.sub("", template)) & set("{}") else None
+
     def open_to(self, environ: Environ) -> bool:
         """Whether the method, in upper case, is one of those given."""
         return self.methods is None or environ.get("REQUEST_METHOD", "").upper() in self.methods
@@ -248,7 +259,7 @@ class Registry:
         """Raise AssertionError, as Flask does, after the first request. `what` names the method that was called."""
         if self._closed:
             raise AssertionError(
-                f"{what} was called after the first request: not every request would see it alike; register before that"
+                f"{what} was called after the first request, which did not see the function; register functions before"
             )
 
     def close(self) -> None:
@@ -356,18 +367,19 @@ class Decorators(Generic[Level]):
         """A scope within this one, with the same decorators, for some requests.
 
         Options:
-            where: str, re.Pattern, or predicate environ -> bool. A prefix, "/admin", is that path and all below it. A
-                pattern matches the path up to any segment boundary that it can reach; its named groups are in
-                request.view_args, and "." matches line ends. Within a prefix, a pattern or a route's template, the path
-                goes on from there. Required.
+            where: str, re.Pattern, or predicate environ -> bool. A prefix such as "/admin" covers that path and all
+                below it. A pattern matches the path up to any segment boundary that it can reach; its named groups are
+                in request.view_args, and "." matches line ends. Within a prefix, a pattern or a route, the path is
+                relative to the end of that match. Required.
 
-        A request is in the scope if one reading of its path is (middleware.match.path): //admin is in that of /admin.
+        A request belongs to the scope if one reading of its path does (middleware.match.path): //admin belongs to
+        "/admin".
 
-        Errors: ConfigError for anything else.
+        Errors: ConfigError for any other value.
         """
         problems = Problems(f"{self._owner}.scope")
         if isinstance(where, str):
-            rule = "a path as the user sees it decoded, with a leading slash and without a query"
+            rule = "a decoded path with a leading slash and without a query"
             problems.check(where.startswith("/") and "?" not in where, "where", rule, where)
         elif isinstance(where, re.Pattern):
             problems.check(isinstance(where.pattern, str), "where", "a pattern of str", where)
@@ -379,16 +391,17 @@ class Decorators(Generic[Level]):
         return self._within("scope", kind(where))
 
     def route(self, template: str, *, methods: Iterable[str] | None = None) -> Level:
-        """A scope for one route: those paths that a template such as /users/{id} or /files/{name:path} fits.
+        """A scope for one route: the paths that fit a template such as /users/{id} or /files/{name:path}.
 
         Options:
-            template: str. A path whose parameters are {name} for a segment, {name:int} and {name:path}; they are in
-                request.view_args. Required.
-            methods: iterable of str, or None. Methods, in any case, GET with HEAD; None is any. Default None.
+            template: str. A path with parameters, which are in request.view_args: {name} is a segment, {name:int} a
+                number, {name:path} one or more segments. Required.
+            methods: iterable of str, or None. The methods, in any case; GET includes HEAD. Default None: any method.
 
-        A request is in it if one reading of its path is, as with `scope`; the parameters come from the first that fits.
+        A request belongs to the route if one reading of its path fits, as in `scope`. The parameters come from the
+        first that does.
 
-        Errors: ConfigError for a template without a leading slash, and for methods that are no tokens.
+        Errors: ConfigError for a template without a leading slash, and for methods that are not tokens.
         """
         problems = Problems(f"{self._owner}.route")
         listed = None if methods is None else [methods] if isinstance(methods, str) else list(methods)
@@ -396,7 +409,7 @@ class Decorators(Generic[Level]):
             problems.check(is_token(method), "methods", "tokens such as GET (RFC 9110 9.1)", method)
         absolute = isinstance(template, str) and template.startswith("/")
         if problems.check(absolute, "template", "a path with a leading slash, such as /users/{id}", template):
-            problems.add_fault("template", _template_fault(template), template)
+            problems.add_fault("template", Route.fault(template), template)
         problems.done()
         return self._within("route", Route(template, listed))
 
@@ -412,16 +425,6 @@ class Decorators(Generic[Level]):
             raise TypeError(f"{what} takes a function, not {function!r}")
         hooks.append(synchronous(function))
         return function
-
-
-def _template_fault(template: str) -> str | None:
-    parameters = _PARAMETER.findall(template)
-    names = [name for name, _ in parameters]
-    if len(set(names)) < len(names):
-        return "names a parameter once"
-    if not {kind or "str" for _, kind in parameters} <= set(_CONVERTERS):
-        return f"a parameter is {{name}} or {{name:kind}}, of the kinds {', '.join(_CONVERTERS)}"
-    return "braces only around parameters" if set(_PARAMETER.sub("", template)) & set("{}") else None
 
 
 def qualified_name(function: object) -> str:
