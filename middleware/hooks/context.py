@@ -2,28 +2,21 @@
 
 A context is bound to a context variable while a hook runs, while the application is called, and while its body is
 iterated or closed. It is unbound in between, because the server may go on in another thread.
-
-`async def` functions run to completion, each in an event loop of its own. A task works on a copy of the context
-variables; those that it has set are copied back when it ends, so that later hooks and the application see them.
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from contextlib import contextmanager
-from contextvars import Context as Variables
-from contextvars import ContextVar, copy_context
-from functools import wraps
+from contextvars import ContextVar
 from itertools import chain
-from threading import Thread
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
+from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.request import Request
 from middleware.wsgi.held import Begun, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from middleware.hooks.response_object import Response
     from middleware.hooks.scopes import Plan, Registry
@@ -209,75 +202,3 @@ def after_this_request(function: F) -> F:
 def has_request_context() -> bool:
     """Whether `g` and `request` are bound."""
     return CURRENT.get() is not None
-
-
-# -- async functions ---------------------------------------------------------------------------------------------------
-
-
-def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that runs an `async def` function to completion when called; any other function unchanged."""
-    if not (inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))):  # noqa: B004 - whether calling it has to be awaited
-        return function
-
-    @wraps(function)
-    def call(*arguments: Any) -> Any:
-        outcomes: list[_Outcome] = []
-        coroutine = _observed(function, arguments, outcomes)
-        try:
-            _run(coroutine)
-        finally:
-            coroutine.close()  # otherwise a coroutine that could not be started warns
-            for variable, value in chain.from_iterable(outcome.variables.items() for outcome in outcomes):
-                if variable.get(_MISSING) is not value:  # by identity, because some values cannot be compared
-                    variable.set(value)
-        _, result, error = outcomes.pop()
-        try:
-            if error is not None:
-                raise error
-        finally:
-            del error  # break the traceback reference cycle
-        return result
-
-    return call
-
-
-class _Outcome(NamedTuple):
-    """The end of a coroutine: its context variables, and its result or exception."""
-
-    variables: Variables
-    result: Any = None
-    error: Exception | None = None
-
-
-async def _observed(function: Callable[..., Any], arguments: tuple[Any, ...], outcomes: list[_Outcome]) -> None:
-    """Record the outcome. An exception that passes through a task would be in a reference cycle with it."""
-    try:
-        result = await function(*arguments)
-        outcomes.append(_Outcome(copy_context(), result))
-    except Exception as error:  # noqa: BLE001 - raised by `call`
-        outcomes.append(_Outcome(copy_context(), error=error))
-    except BaseException:  # asyncio has to see it
-        outcomes.append(_Outcome(copy_context()))
-        raise
-
-
-def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine, in another thread if this one has a running event loop, because loops cannot be nested."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(coroutine)
-        return
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(coroutine)
-        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
-            errors.append(error)
-
-    thread = Thread(target=copy_context().run, args=(run,))
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors.pop()

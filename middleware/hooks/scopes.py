@@ -27,7 +27,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
-from middleware.hooks.context import synchronous
+from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.http_errors import code_of, handler_key, lineage
 from middleware.http.fields import is_token
 from middleware.http.paths import is_too_long, normal, readings
