@@ -12,7 +12,7 @@ from middleware import CORS, Compress, Headers, SecurityHeaders, Stack, Timing
 from middleware.cli import command
 from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
-from middleware.hooks import contextual
+from middleware.hooks import kyoukai
 from middleware.layers import timing
 from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
@@ -55,12 +55,12 @@ KEYS: Final = {
         "`Compress`, `Gzip`",
         "`False`: this response is not to be encoded",
     ),
-    contextual.CONTEXT: (
+    kyoukai.CONTEXT: (
         "`ContextHooks`",
         "the application",
         "the context that the hooks share: [`HTTPRequestContext`](hooks.md#httprequestcontext)",
     ),
-    contextual.RESULT: (
+    kyoukai.RESULT: (
         "the application",
         "`ContextHooks`",
         "an object that hooks get as `response.response`, and that becomes the body",

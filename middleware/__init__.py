@@ -16,8 +16,8 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from middleware import match as match
-    from middleware.hooks.context_layer import ContextHooks as ContextHooks
-    from middleware.hooks.layer import Hooks as Hooks
+    from middleware.hooks.flask import Hooks as Hooks
+    from middleware.hooks.kyoukai import ContextHooks as ContextHooks
     from middleware.http.fields import Fields as Fields
     from middleware.layers.compress import Compress as Compress
     from middleware.layers.compress import Gzip as Gzip
@@ -46,7 +46,7 @@ _HOMES = {
     "CSP": "layers.security.policies",
     "Compress": "layers.compress",
     "ConfigError": "wsgi.options",
-    "ContextHooks": "hooks.context_layer",
+    "ContextHooks": "hooks.kyoukai",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",
@@ -54,7 +54,7 @@ _HOMES = {
     "Gzip": "layers.compress",
     "HSTS": "layers.security.policies",
     "Headers": "layers.headers",
-    "Hooks": "hooks.layer",
+    "Hooks": "hooks.flask",
     "Measurement": "layers.timing.recorder",
     "Middleware": "wsgi.layer",
     "NONCE": "layers.security.csp",

@@ -1,7 +1,7 @@
-"""Instead: names of Flask's or of WebOb's that hooks do not have, and what to use instead of each.
+"""Names of Flask or WebOb that requests and responses of hooks lack, each with the name to use instead.
 
-A name whose two meanings cannot both be had is missing on purpose: a value of another type than a function expects is
-found out later, and elsewhere. Where only the type that is read differs, the name can be assigned.
+A name that means one thing in Flask and another in WebOb is left out on purpose, because a value of an unexpected type
+fails later and elsewhere. Where only the type read differs, the name can be assigned.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ REQUEST: Final = {
     "range": _OWN.format("range"),
     "routing_exception": _ROUTED,
     "server": "use request.environ['SERVER_NAME'] and request.environ['SERVER_PORT']",
-    "shallow": "a request reads nothing until it is asked to",
+    "shallow": "a request reads its body on first access only",
     "trusted_hosts": "use middleware.match.host in a scope, or abort(400)",
     "url_rule": _ROUTED,
     "want_form_data_parsed": "use request.form",
@@ -50,7 +50,7 @@ REQUEST: Final = {
 RESPONSE: Final = {
     "autocorrect_location_header": "Location is sent as it is",
     "automatically_set_content_length": "Content-Length is set with the data",
-    "default_mimetype": "it is text/html; give make_response what has another",
+    "default_mimetype": "it is text/html; set response.mimetype",
     "default_status": "it is 200; set response.status_code",
     "force_type": "use make_response(value)",
     "from_app": "use make_response(application)",
@@ -58,11 +58,11 @@ RESPONSE: Final = {
     "get_wsgi_headers": "use response.headers.to_wsgi_list()",
     "get_wsgi_response": "use response.status, response.headers and response.response",
     "implicit_sequence_conversion": "a streamed body is read by get_data()",
-    "json_module": "the json of Python is used",
-    "max_cookie_size": "browsers take about 4 KiB",
+    "json_module": "the standard json module is used",
+    "max_cookie_size": "browsers accept about 4 KiB",
     "stream": "use response.response",
 }
-# Attributes of a response that can be assigned, as in Flask, and not read: there each has a type of its own.
+# Attributes of a response that can be assigned, as in Flask, but not read: Flask reads each as a type of its own.
 FIELDS: Final = {
     "content_range": "Content-Range",
     "content_security_policy": "Content-Security-Policy",
@@ -75,41 +75,41 @@ _IN_HEADERS: Final = {name: _HEADER.format(header) for name, header in FIELDS.it
 
 
 def missing(kind: str, name: str) -> str:
-    """What to say of a name that is not there."""
+    """The message of the AttributeError for a missing name."""
     table = REQUEST if kind == "request" else {**RESPONSE, **_IN_HEADERS}
-    instead = table.get(name, "put what is your own on g" if kind == "request" else "put fields of your own in headers")
-    return f"a {kind} has no {name!r}: {instead}"
+    own = "put values of your own on g" if kind == "request" else "put fields of your own in headers"
+    return f"a {kind} has no {name!r}: {table.get(name, own)}"
 
 
 class Missing:
-    """An attribute that is missing on purpose."""
+    """An attribute that raises AttributeError when it is read or assigned."""
 
     def __init__(self, kind: str, name: str) -> None:
-        self._said = missing(kind, name)
+        self._message = missing(kind, name)
 
     def __get__(self, instance: object, owner: type) -> Missing:
         if instance is None:
             return self
-        raise AttributeError(self._said)
+        raise AttributeError(self._message)
 
     def __set__(self, instance: object, value: object) -> NoReturn:
-        raise AttributeError(self._said)
+        raise AttributeError(self._message)
 
 
 class Assigned:
-    """An attribute of a response that sets a field, and cannot be read. None removes the field.
+    """An attribute of a response that sets a header field and cannot be read. None removes the field.
 
-    Takes a str, an Enum, or an object of Werkzeug's with `to_header()`.
+    Accepts a str, an Enum, or an object of Werkzeug with `to_header()`.
     """
 
     def __init__(self, name: str) -> None:
         self._header = FIELDS[name]
-        self._said = missing("response", name)
+        self._message = missing("response", name)
 
     def __get__(self, instance: Any, owner: type) -> Assigned:
         if instance is None:
             return self
-        raise AttributeError(self._said)
+        raise AttributeError(self._message)
 
     def __set__(self, instance: Any, value: Any) -> None:
         if value is None:

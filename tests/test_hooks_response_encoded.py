@@ -151,7 +151,7 @@ def test_an_edit_of_encoded_bytes_is_an_error_that_says_what_to_do(dialect, codi
     answer = ask(dialect(edit), coding)
     assert answer.status == "500 INTERNAL SERVER ERROR"
     assert f"the body that was read is encoded in {coding}" in caplog.text
-    assert "stand the hooks inside of what encodes it" in caplog.text
+    assert "place the hooks inside the layer that encodes it" in caplog.text
 
 
 def regzipped(response):
@@ -266,7 +266,7 @@ def test_what_is_not_gzip_to_its_end_is_none(data):
     response = Response.of("200 OK", [("Content-Encoding", "gzip")], [gzip.compress(b"old")], passthrough=False)
     response.get_data()
     if data:
-        with pytest.raises(RuntimeError, match="stand the hooks inside"):
+        with pytest.raises(RuntimeError, match="place the hooks inside"):
             response.set_data(data)
     else:
         response.set_data(data)

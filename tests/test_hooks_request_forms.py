@@ -19,9 +19,8 @@ from gateway import environ, serve
 from hooked import ask
 from middleware import ConfigError, Hooks, Stack
 from middleware.hooks import ContextHooks, Request, g, request
-from middleware.hooks.errors import ERRORS
-from middleware.hooks.forms import FileStorage
-from middleware.hooks.parameters import parameters
+from middleware.hooks.http_errors import ERRORS
+from middleware.hooks.request_forms import FileStorage, parameters
 from serving import environment
 
 BadRequest = ERRORS[400]
@@ -570,9 +569,9 @@ def test_the_error_is_raised_where_the_form_is_read_and_is_no_empty_form(monkeyp
     assert Request(environ("/", **posted(b"a=1", FORM))).form["a"] == "1"
 
 
-@pytest.mark.parametrize("module", ["middleware.hooks", "middleware.hooks.forms", "middleware"])
+@pytest.mark.parametrize("module", ["middleware.hooks", "middleware.hooks.request_forms", "middleware"])
 def test_hooks_are_imported_without_a_warning(module):
-    program = f"from {module} import {'Hooks' if module != 'middleware.hooks.forms' else 'multipart'}"
+    program = f"from {module} import {'Hooks' if module != 'middleware.hooks.request_forms' else 'multipart'}"
     checked = "import sys, warnings; assert 'multipart' not in sys.modules; assert warnings.filters[0][0] == 'error'"
     command = [sys.executable, "-W", "error", "-c", f"{program}; {checked}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())

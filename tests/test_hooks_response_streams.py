@@ -166,7 +166,7 @@ def test_what_is_on_its_way_already_cannot_be_read(hooks):
 
     @hooks.after_request
     def look(response):
-        with pytest.raises(RuntimeError, match="on its way out"):
+        with pytest.raises(RuntimeError, match="already being sent"):
             list(response.response)
         return response
 
