@@ -60,7 +60,7 @@ class Context(Held):
         self.path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
 
     @property
-    def names(self) -> Namespace:
+    def namespace(self) -> Namespace:
         """The object behind `g`, made on first access."""
         names = self._names
         if names is None:
@@ -180,7 +180,7 @@ class _Proxy:
 
 
 # Values that hooks and the application share in one request: any attribute, and `get`, `pop`, `setdefault`, `in`.
-g: Any = _Proxy("g", lambda context: context.names)
+g: Any = _Proxy("g", lambda context: context.namespace)
 # The current request.
 request: Request = cast("Request", _Proxy("request", lambda context: context.request))
 

@@ -76,7 +76,7 @@ class Cycle(Context):
         self.view = None  # break the reference cycle: the view has the body, which has this context
         super().drop()
 
-    def settle(self) -> Settled:
+    def decide(self) -> Settled:
         """Run the hooks for a head whose body cannot be read."""
         return self.owner.settled(self)
 
@@ -232,10 +232,10 @@ class Dispatcher(ABC, Generic[C]):
         if isinstance(reply, Response):
             if reply.response is not cycle.body or reply.status != cycle.status:
                 complete_head(reply)
-            cycle.pass_on(Settled(reply.status, reply.headers.lines, None))
+            cycle.send_head(Settled(reply.status, reply.headers.lines, None))
             return outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
         if not cycle.passed:
-            cycle.pass_on(Settled(cycle.status, cycle.lines, None))
+            cycle.send_head(Settled(cycle.status, cycle.lines, None))
         body = cycle.body if cycle.instead is None else cycle.instead
         return outgoing(cycle, () if body is None else body, cycle.closers)
 

@@ -109,7 +109,7 @@ class Stream:
             chunk = self._step(context)
         finally:
             CURRENT.reset(token)
-        context.sends(chunk)
+        context.take(chunk)
         return chunk
 
     def _step(self, context: Context) -> bytes:

@@ -75,6 +75,11 @@ class Exchange(Response):
 
     __init__ = object.__init__  # the attributes are set where the exchange is made, which saves a call for each request
 
+    @property
+    def final(self) -> bool:
+        """Whether it is too late for another head."""
+        return self.state is SENT
+
     def prepare(self) -> None:
         """Set the attributes that an ordinary response does without."""
 
@@ -107,9 +112,9 @@ class Exchange(Response):
 
     def _start_again(self, status: str, headers: Iterable[tuple[str, str]], exc_info: ExcInfo | None) -> Write:
         """Replace a head that has not gone out; re-raise if it has (PEP 3333 "Error Handling")."""
-        if exc_info is None or (self.state is SENT and exc_info[1] is None):
+        if exc_info is None or (self.final and exc_info[1] is None):
             self.move("head")  # raises
-        elif self.state is SENT and exc_info[1] is not None:
+        elif self.final and exc_info[1] is not None:
             try:
                 raise exc_info[1].with_traceback(exc_info[2])
             finally:

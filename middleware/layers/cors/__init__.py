@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import count, filterfalse
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.edits import Edit
 from middleware.http.origins import LONGEST, is_origin, matcher
@@ -42,7 +42,8 @@ _NUMBERS: Final = count()
 logger = logging.getLogger("middleware")
 
 
-class Decision(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Decision:
     """What a response gets, once it is known who asks.
 
     Attributes:
@@ -54,7 +55,8 @@ class Decision(NamedTuple):
     edit: Edit
 
 
-class _Answered(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Answered:
     """Stands for a decision whose preflight is answered, which has all that it gets."""
 
     decision: Decision
