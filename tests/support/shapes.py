@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from middleware.testing.shape import TEXT, Body, ByIndex, Failure, Shape, returning
 from middleware.testing.shapes import SHAPES
+from middleware.testing.shapes.definition import TEXT, Body, ByIndex, Failure, Shape, returning
 
 __all__ = ["SHAPES", "TEXT", "Body", "ByIndex", "Failure", "Shape", "returning"]

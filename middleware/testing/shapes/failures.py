@@ -1,11 +1,11 @@
-"""Applications that fail: before, in and after their content, and against PEP 3333."""
+"""Applications that fail before, in or after their content, or break PEP 3333."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Final
 
-from middleware.testing.shape import TEXT, Body, Failure, Made, Shape, begin, registering, returning
+from middleware.testing.shapes.definition import TEXT, Body, Failure, Made, Shape, begin, registering, returning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def head_replaced_too_late() -> Made:
         def body() -> Iterator[bytes]:
             yield b"one"
             try:
-                raise Failure("too late")  # noqa: TRY301 - raised and handed over is the case
+                raise Failure("too late")  # noqa: TRY301 - raised and passed on is the case
             except Failure:
                 start_response("503 Busy", list(TEXT), sys.exc_info())
             yield b"never"

@@ -1,4 +1,4 @@
-"""Applications that do what PEP 3333 allows, in every way that it allows, and do not fail."""
+"""Applications that succeed, in every way that PEP 3333 allows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import io
 import sys
 from typing import TYPE_CHECKING, Final
 
-from middleware.testing.shape import TEXT, Body, ByIndex, Failure, Made, Shape, begin, registering, returning
+from middleware.testing.shapes.definition import (
+    TEXT,
+    Body,
+    ByIndex,
+    Failure,
+    Made,
+    Shape,
+    begin,
+    registering,
+    returning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,10 +24,10 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ, StartResponse
 
 RESPONSES: Final[list[Shape]] = []
-# Not for every test of ours: what they say of a status, and of a length.
-MORE: Final[list[Shape]] = []
+# Shapes for `assert_wsgi_transparent` alone, because they depend on a status or a declared length.
+FURTHER: Final[list[Shape]] = []
 shape = registering(RESPONSES)
-further = registering(MORE)
+further = registering(FURTHER)
 
 
 @shape()
@@ -86,13 +96,13 @@ def closing_iterator() -> Made:
 
 @shape()
 def iterator_that_ends_once() -> Made:
-    """Returns an iterator that fails when it is asked again after its end."""
+    """Returns an iterator that fails if it is resumed after its end."""
     return returning(Body([b"one", b"two"], ends_once=True))
 
 
 @shape(body=b"")
 def iterator_without_content() -> Made:
-    """Returns an iterator that has no chunk, declares that, and fails when it is asked again after its end."""
+    """Returns an empty iterator with Content-Length 0, which fails if it is resumed after its end."""
     return returning(Body([], ends_once=True), headers=[*TEXT, ("Content-Length", "0")])
 
 
@@ -129,7 +139,7 @@ def written() -> Made:
 
 @shape()
 def written_then_iterated() -> Made:
-    """Calls write(), and has more in its iterable."""
+    """Calls write(), and returns an iterable with further content."""
     body = Body([b"two"])
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
