@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from middleware.cli.drawing import dot, svg
 from middleware.cli.output import say
 from middleware.cli.targets import STACK, load
-from middleware.stack.order import OrderError, held
+from middleware.stack.order import OrderError, reasons_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator, Sequence
 
     from middleware.stack.builder import Stack
-    from middleware.stack.order import Held
+    from middleware.stack.order import Reason
     from middleware.stack.rules import Finding
     from middleware.wsgi.layer import Middleware
 
@@ -32,12 +32,12 @@ def as_json(stack: Stack) -> str:
 
     Options, conditions and the layers themselves are given by their repr.
     """
-    reasons = held(tuple(stack), stack.names)
+    reasons = reasons_of(tuple(stack), stack.names)
     layers = [_layer(*each) for each in zip(stack.names, stack, reasons, strict=True)]
     return json.dumps({"layers": layers, "findings": [finding._asdict() for finding in stack.check()]}, indent=2)
 
 
-def _layer(name: str, layer: Middleware, reasons: list[Held]) -> dict[str, Any]:
+def _layer(name: str, layer: Middleware, reasons: list[Reason]) -> dict[str, Any]:
     effects = asdict(layer.declared())
     return {
         "name": name,

@@ -30,7 +30,7 @@ _NAMED_AT_MOST: Final = 12
 
 
 @dataclass(frozen=True)
-class Kind(Generic[T]):
+class Expected(Generic[T]):
     """The type of object that a target should be.
 
     Attributes:
@@ -58,40 +58,42 @@ def _application(value: object) -> Application | None:
     return value if callable(value) else None
 
 
-STACK: Final = Kind("MODULE:STACK", "a stack", "stacks", stack_of)
-APPLICATION: Final = Kind("MODULE:APP", "a WSGI application", "applications", _application)
+STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", stack_of)
+APPLICATION: Final = Expected("MODULE:APP", "a WSGI application", "applications", _application)
 
 
-def load(target: str, kind: Kind[T]) -> T:
+def load(target: str, expected: Expected[T]) -> T:
     """Return the object that `MODULE:NAME` names; NAME may be a dotted path. The current directory is importable.
 
     Errors: CommandError if there is no such module or name, if the object is of another kind, or if the import raises.
     The message names the target and lists the alternatives.
     """
     name, _, path = target.partition(":")
-    module = _module(name, target, kind)
+    module = _module(name, target, expected)
     if not path:
-        raise CommandError(f"{target!r} names nothing in a module: write {kind.form}; {_offered(module, kind)}")
+        raise CommandError(f"{target!r} names nothing in a module: write {expected.form}; {_offered(module, expected)}")
     owner, label, parent = module, name, module
     for part in path.split("."):
         try:
             owner, parent = getattr(owner, part), owner
         except AttributeError:
-            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, kind)}") from None
+            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, expected)}") from None
         label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
-    picked = kind.pick(owner)
+    picked = expected.pick(owner)
     if picked is None:
-        raise CommandError(f"{target!r} is {_described(owner)}, not {kind.one}; {_offered(parent, kind)}")
+        raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
     _warn_of(_shadow())
     return picked
 
 
-def _module(name: str, target: str, kind: Kind[Any]) -> ModuleType:
+def _module(name: str, target: str, expected: Expected[Any]) -> ModuleType:
     here = os.getcwd()  # noqa: PTH109 - an entry of sys.path is a str
     if here not in sys.path:
         sys.path.insert(0, here)
     if not all(map(str.isidentifier, name.split("."))):
-        raise CommandError(f"{target!r} does not begin with the name of a module: write {kind.form}; {_modules('')}")
+        raise CommandError(
+            f"{target!r} does not begin with the name of a module: write {expected.form}; {_modules('')}"
+        )
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:
@@ -137,8 +139,8 @@ def _modules(missing: str) -> str:
     return _listed(f"modules in {package!r}" if package else "modules here", names)
 
 
-def _offered(owner: object, kind: Kind[Any]) -> str:
-    """The public members of that kind, without classes and imported functions."""
+def _offered(owner: object, expected: Expected[Any]) -> str:
+    """The public members of that expected, without classes and imported functions."""
     own = getattr(owner, "__module__", getattr(owner, "__name__", None))
 
     def is_offer(value: object) -> bool:
@@ -146,11 +148,11 @@ def _offered(owner: object, kind: Kind[Any]) -> str:
             is_foreign = inspect.isroutine(value) and getattr(value, "__module__", None) != own
             if is_foreign or inspect.isclass(value):
                 return False
-        return kind.pick(value) is not None
+        return expected.pick(value) is not None
 
     members = getattr(owner, "__dict__", {}).items()
     names = [name for name, value in members if not name.startswith("_") and is_offer(value)]
-    return _listed(f"{kind.many} there", names)
+    return _listed(f"{expected.many} there", names)
 
 
 def _listed(many: str, names: Sequence[str]) -> str:

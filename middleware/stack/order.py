@@ -46,7 +46,7 @@ class Demand(NamedTuple):
     what: str
 
 
-class Held(NamedTuple):
+class Reason(NamedTuple):
     """A rule that holds a layer in its place.
 
     Attributes:
@@ -79,12 +79,12 @@ def demands(layers: Sequence[Middleware]) -> list[Demand]:
     ]
 
 
-def held(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[Held]]:
+def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[Reason]]:
     """The rules that hold each layer in its place, outermost layer first."""
-    found: list[dict[tuple[str, str], Held]] = [{} for _ in layers]
+    found: list[dict[tuple[str, str], Reason]] = [{} for _ in layers]
     for rule, outer, inner, _ in demands(layers):
         for index, side, other in ((outer, "outside", inner), (inner, "inside", outer)):
-            reason = found[index].setdefault((rule.id, side), Held(rule, side, []))
+            reason = found[index].setdefault((rule.id, side), Reason(rule, side, []))
             reason.others.append(names[other])
     return [list(reasons.values()) for reasons in found]
 

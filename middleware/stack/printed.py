@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from middleware.stack.order import held
+from middleware.stack.order import reasons_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,4 +31,4 @@ def chain(layers: Sequence[Middleware], names: Sequence[str]) -> str:
 
 def places(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[str]]:
     """The reasons why each layer stands where it does, such as "outside CORS (unique)"."""
-    return [[f"{reason} ({reason.rule.id})" for reason in reasons] for reasons in held(layers, names)]
+    return [[f"{reason} ({reason.rule.id})" for reason in reasons] for reasons in reasons_of(layers, names)]

@@ -10,7 +10,7 @@ from wsgiref.validate import validator
 
 from middleware.testing.gateway import Answer, serve
 from middleware.testing.laws import Breach
-from middleware.testing.shapes.definition import Body, Failure, Shape
+from middleware.testing.shapes.definition import CountedBody, Failure, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -64,7 +64,7 @@ class Linted:
         return _Complaining(self.given[-1], self._told)
 
     def end(self) -> None:
-        """Close the iterables that the middleware left open: wsgiref.validate complains on stderr when they are freed."""
+        """Close the iterables that the middleware left open. wsgiref.validate would complain on stderr."""
         for iterable in self.given:
             if not iterable.closed:
                 iterable.close()
@@ -127,7 +127,7 @@ class Case:
     shape: Shape
     owed: Owed
     app: Watched
-    body: Body | None
+    body: CountedBody | None
     answer: Answer
 
     @property

@@ -119,6 +119,6 @@ def serve(
     try:
         if hasattr(answer.result, "close"):
             answer.result.close()
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - as above
         answer.error = answer.error or error
     return answer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from middleware.testing.cases import Owed, told
 from middleware.testing.gateway import Answer, environ, serve
 from middleware.testing.laws import Breach
-from middleware.testing.shapes.definition import TEXT, Body, Shape, begin, returning
+from middleware.testing.shapes.definition import TEXT, CountedBody, Shape, begin, returning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -50,7 +50,7 @@ def keeps_input(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
     """Each step of the server is at most one step of the application."""
     case = "stream: returns an iterator of four chunks"
-    body = Body([b"one", b"", b"two", b"three"])
+    body = CountedBody([b"one", b"", b"two", b"three"])
     answer = Answer(environ=environ(**owed.environ))
     pulls = [0]
     try:
@@ -70,7 +70,7 @@ def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 def _echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     own: str = environ["PATH_INFO"]
     start_response("200 OK", [*TEXT, ("X-Own", own)])
-    return Body([own.encode(), b"-", own.encode()])
+    return CountedBody([own.encode(), b"-", own.encode()])
 
 
 def _late_echo(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
@@ -90,16 +90,20 @@ def keeps_apart(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 def _in_turn(wrapped: Application, owed: Owed) -> list[tuple[Any, Any]]:
     answers = [Answer(environ=environ(path, **owed.environ)) for path in _PATHS]
     try:
-        for answer in answers:
-            answer.result = wrapped(answer.environ, answer.start)
-        running = [(answer, iter(answer.result)) for answer in answers]
-        while running:
-            running = [(answer, iterator) for answer, iterator in running if _step(answer, iterator)]
-        for answer in answers:
-            _close(answer)
+        _alternate(wrapped, answers)
         return [(answer.get("X-Own"), owed.content(answer)) for answer in answers]
     except Exception as error:  # noqa: BLE001 - any exception comes of the other request
         return [(answer.get("X-Own"), told(error)) for answer in answers]
+
+
+def _alternate(wrapped: Application, answers: list[Answer]) -> None:
+    for answer in answers:
+        answer.result = wrapped(answer.environ, answer.start)
+    running = [(answer, iter(answer.result)) for answer in answers]
+    while running:
+        running = [(answer, iterator) for answer, iterator in running if _step(answer, iterator)]
+    for answer in answers:
+        _close(answer)
 
 
 def _step(answer: Answer, iterator: Iterator[bytes]) -> bool:

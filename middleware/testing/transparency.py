@@ -70,14 +70,19 @@ def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
     skip = options.pop("skip", None) or {}
     owed = Owed(**{option: value for option, value in options.items() if value is not None})
     _check(middleware, owed, skip)
-    shapes = [shape for shape in MATRIX if shape.name not in skip]
-    found = [breach for shape in shapes for breach in _of_shape(middleware, shape, owed)]
-    found += [breach for probe in PROBES for breach in probe(middleware, owed)]
+    found = _found(middleware, [shape for shape in MATRIX if shape.name not in skip], owed)
+    return tuple(breach for breach in found if breach.law not in skip)
+
+
+def _found(middleware: Wrap, shapes: list[Shape], owed: Owed) -> Iterator[Breach]:
+    for shape in shapes:
+        yield from _of_shape(middleware, shape, owed)
+    for probe in PROBES:
+        yield from probe(middleware, owed)
     for shape in shapes:
         # Not for a failing shape, because the traceback of a stored exception leads to every frame that it passed.
         if not shape.fails and (count := cycles_of(middleware, shape, owed)):
-            found.append(Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none"))
-    return tuple(breach for breach in found if breach.law not in skip)
+            yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
 
 
 def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
@@ -129,18 +134,21 @@ _SHOWN: Final = 3  # applications for each law; of the others only the names
 
 def report(middleware: object, found: Sequence[Breach]) -> str:
     """The breaches in words, in the order of the laws: each law once, with its source."""
-    laws = [law for law in LAWS if any(breach.law == law for breach in found)]
+    broken = {breach.law for breach in found}
+    laws = [law for law in LAWS if law in broken]
     count = f"{len(laws)} law" + "s" * (len(laws) > 1)
     name = getattr(middleware, "__qualname__", None) or repr(middleware)
     lines = [f"{name} is not transparent: it breaks {count}"]
     for law in laws:
         lines += ["", f"{law}: {LAWS[law].sentence} [{LAWS[law].source}]"]
-        broken = [breach for breach in found if breach.law == law]
-        for breach in broken[:_SHOWN]:
-            lines.append(f"    application  {breach.case}")
-            lines.append(f"        seen     {breach.seen}")
-            lines.append(f"        owed     {breach.owed}")
-        rest = [breach.case.partition(":")[0] for breach in broken[_SHOWN:]]
-        if rest:
-            lines.append(f"    and so with  {', '.join(rest)}")
+        lines += _shown([breach for breach in found if breach.law == law])
     return "\n".join(lines)
+
+
+def _shown(found: Sequence[Breach]) -> Iterator[str]:
+    for breach in found[:_SHOWN]:
+        yield f"    application  {breach.case}"
+        yield f"        seen     {breach.seen}"
+        yield f"        owed     {breach.owed}"
+    if len(found) > _SHOWN:
+        yield f"    and so with  {', '.join(breach.case.partition(':')[0] for breach in found[_SHOWN:])}"

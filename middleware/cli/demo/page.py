@@ -10,7 +10,7 @@ from string import Template
 from typing import TYPE_CHECKING, Final
 
 from middleware.cli.demo.ledger import APPLICATION
-from middleware.stack.order import held
+from middleware.stack.order import reasons_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ def page(stack: Stack, environ: Environ) -> Callable[[Record], str]:
 
 
 def _chain(stack: Stack) -> Iterator[str]:
-    all_reasons = held(tuple(stack), stack.names)
+    all_reasons = reasons_of(tuple(stack), stack.names)
     for number, (name, layer, reasons) in enumerate(zip(stack.names, stack, all_reasons, strict=True), 1):
         stands = [f"{reason}: {reason.rule.demand}" for reason in reasons] or ["here by choice: no rule holds it"]
         told = (*layer.describe(), *(("stands", reason) for reason in stands))

@@ -18,7 +18,7 @@ class Failure(Exception):  # noqa: N818 - raised on purpose, so that it is no er
     """The exception that the applications raise."""
 
 
-class Body:
+class CountedBody:
     """An iterator that counts the calls to it.
 
     Options:
@@ -40,7 +40,7 @@ class Body:
         self.ends_once = ends_once
         self.pulled = self.ended = self.closed = 0
 
-    def __iter__(self) -> Body:
+    def __iter__(self) -> CountedBody:
         return self
 
     def __next__(self) -> bytes:
@@ -73,7 +73,7 @@ class ByIndex:
         return [b"one", b"two"][index]
 
 
-Made: TypeAlias = "tuple[Application, Body | None]"
+Made: TypeAlias = "tuple[Application, CountedBody | None]"
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Shape:
 
     Attributes:
         name: str. Its name in reports and in `skip`.
-        make: callable () -> the application, and its Body if it returns one.
+        make: callable () -> the application, and its CountedBody if it returns one.
         says: str. A description.
         body: bytes. The content that a client should get.
         unsent: bytes. Content that the application returns although the response has none: the server drops it.
@@ -132,7 +132,7 @@ def returning(result: Any, status: str = "200 OK", headers: Iterable[tuple[str, 
         returned: Iterable[bytes] = result
         return returned
 
-    return app, result if isinstance(result, Body) else None
+    return app, result if isinstance(result, CountedBody) else None
 
 
 def begin(start_response: StartResponse, status: str = "200 OK") -> Write:
