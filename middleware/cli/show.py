@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from middleware.cli.drawing import dot, svg
 from middleware.cli.output import say
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from middleware.stack.builder import Stack
-    from middleware.stack.order import Reason
     from middleware.stack.rules import Finding
-    from middleware.wsgi.layer import Middleware
 
 
 def show(arguments: Namespace) -> int:
@@ -32,26 +30,25 @@ def as_json(stack: Stack) -> str:
 
     Options, conditions and the layers themselves are given by their repr.
     """
-    reasons = reasons_of(tuple(stack), stack.names)
-    layers = [_layer(*each) for each in zip(stack.names, stack, reasons, strict=True)]
+    layers = []
+    for name, layer, reasons in zip(stack.names, stack, reasons_of(tuple(stack), stack.names), strict=True):
+        effects = asdict(layer.declared()).items()
+        layers.append(
+            {
+                "name": name,
+                "class": f"{type(layer).__module__}:{type(layer).__qualname__}",
+                "repr": repr(layer),
+                "options": {option: repr(value) for option, value in layer.options.items()},
+                "condition": None if layer.condition is None else repr(layer.condition),
+                "describe": [list(pair) for pair in layer.describe()],
+                "effects": {key: sorted(value) if isinstance(value, frozenset) else value for key, value in effects},
+                "rules": [
+                    {"id": rule.id, "demand": rule.demand, "severity": rule.severity, side: others}
+                    for rule, side, others in reasons
+                ],
+            }
+        )
     return json.dumps({"layers": layers, "findings": [finding._asdict() for finding in stack.check()]}, indent=2)
-
-
-def _layer(name: str, layer: Middleware, reasons: list[Reason]) -> dict[str, Any]:
-    effects = asdict(layer.declared())
-    return {
-        "name": name,
-        "class": f"{type(layer).__module__}:{type(layer).__qualname__}",
-        "repr": repr(layer),
-        "options": {option: repr(value) for option, value in layer.options.items()},
-        "condition": None if layer.condition is None else repr(layer.condition),
-        "describe": [list(pair) for pair in layer.describe()],
-        "effects": {key: sorted(value) if isinstance(value, frozenset) else value for key, value in effects.items()},
-        "rules": [
-            {"id": rule.id, "demand": rule.demand, "severity": rule.severity, side: others}
-            for rule, side, others in reasons
-        ],
-    }
 
 
 FORMATS: Final[dict[str, Callable[[Stack], str]]] = {"text": str, "dot": dot, "svg": svg, "json": as_json}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.testing.cases import Owed, told
@@ -99,18 +99,12 @@ def _in_turn(wrapped: Application, owed: Owed) -> list[tuple[Any, Any]]:
 def _alternate(wrapped: Application, answers: list[Answer]) -> None:
     for answer in answers:
         answer.result = wrapped(answer.environ, answer.start)
-    running = [(answer, iter(answer.result)) for answer in answers]
-    while running:
-        running = [(answer, iterator) for answer, iterator in running if _step(answer, iterator)]
+    for chunks in zip_longest(*(answer.result for answer in answers)):
+        for answer, chunk in zip(answers, chunks, strict=True):
+            if chunk is not None:
+                answer.send(chunk)
     for answer in answers:
         _close(answer)
-
-
-def _step(answer: Answer, iterator: Iterator[bytes]) -> bool:
-    chunk = next(iterator, None)
-    if chunk is not None:
-        answer.send(chunk)
-    return chunk is not None
 
 
 def _close(answer: Answer) -> None:
