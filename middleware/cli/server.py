@@ -139,10 +139,10 @@ def run(
 
     Options:
         over: callable () -> bool. Called every second on the main thread. Default never.
-        patience: float, seconds that requests in flight have after `over`. Default unlimited.
-        grace: float, seconds that requests in flight have after a signal. Default 30.
+        patience: float. Seconds that requests in flight have after `over`. Default unlimited.
+        grace: float. Seconds that requests in flight have after a signal. Default 30.
         deaf: bool. Ignore SIGINT, because a parent process passes it on as SIGTERM. Default False.
-        adjustments: options of waitress. No Server header is sent.
+        adjustments: any. Options of waitress. No Server header is sent.
 
     Errors: CommandError for adjustments that waitress refuses.
     """

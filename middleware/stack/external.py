@@ -44,7 +44,7 @@ class External(Splitting):
 
     Options:
         factory: callable (app, *args, **options) -> WSGI application. The layer has its name. Required.
-        args, options: the further arguments of the factory. Default none.
+        args, options: any. The further arguments of the factory. Default none.
         effects: Effects or None. The facts for the order rules. None takes those of a well-known middleware, or no
             effects for any other. Default None.
 

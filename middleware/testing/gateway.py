@@ -99,7 +99,7 @@ def serve(
     """Run one request, with further keys of the environ as keyword arguments.
 
     Options:
-        app: WSGI application. Required.
+        app: WSGI application. The application to call. Required.
         path: str. PATH_INFO. Default "/".
         method: str. REQUEST_METHOD. Default "GET".
         stop_after: int or None. The client disconnects after this number of chunks. Default None.

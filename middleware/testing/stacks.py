@@ -17,7 +17,7 @@ def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = (
     """Raise unless the layers of `stack` have these names, outermost first, and no order rule is broken.
 
     Options:
-        stack: Stack. Required.
+        stack: Stack. The stack to check. Required.
         names: iterable of str. The expected names, as in `stack.names`. Required.
         waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
 

@@ -39,7 +39,7 @@ def assert_wsgi_transparent(
     names each broken law with the section of its source.
 
     Options:
-        middleware: callable application -> application, such as a class, a function or Stack.wrap. Required.
+        middleware: callable application -> application. A class, a function or Stack.wrap. Required.
         body: callable bytes -> bytes. The deliberate change of the content. Default: none.
         content: callable Answer -> bytes. Decodes the content of an encoded response. Default: the content as sent.
         statuses: mapping str -> str. Status lines of the application, and those that the client gets. Default: no

@@ -22,7 +22,7 @@ class CountedBody:
     """An iterator that counts the calls to it.
 
     Options:
-        chunks: iterable of bytes. Required.
+        chunks: iterable of bytes. The content. Required.
         fails_at: int or None. The index of the chunk at which it raises. Default None.
         fails_to_close: bool. Raise in close(). Default False.
         ends_once: bool. Raise AssertionError if resumed after its end. Default False.
