@@ -10,8 +10,8 @@ from markdown_of import WIDTH, cell, table
 
 from middleware import CORS, Compress, Headers, SecurityHeaders, Stack, Timing
 from middleware.cli import command
-from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
+from middleware.cli.show import report
 from middleware.hooks import kyoukai
 from middleware.layers import timing
 from middleware.layers.security import nonce
@@ -120,7 +120,7 @@ def _environ() -> Iterator[str]:
 
 
 def _command() -> Iterator[str]:
-    parser = command._parser()  # noqa: SLF001 - asked as the command asks it
+    parser = command.parser()
     yield f"{parser.description} Exit status 2 and one line on stderr: what was typed cannot be done."
     yield (
         "`wsgi-middleware-stack` is the same command under a name that no `middleware.py` of a project hides; where "
@@ -141,7 +141,7 @@ def _command() -> Iterator[str]:
     yield "The same with `--format svg`:"
     yield "![The chain of the demo, drawn](demo.svg)"
     yield "`check` of a stack whose order is wrong, `" + _short(WRONG) + "`:"
-    yield _text("\n".join(_report(WRONG, WRONG.check())))
+    yield _text("\n".join(report(WRONG, WRONG.check())))
 
 
 def _short(stack: Stack) -> str:

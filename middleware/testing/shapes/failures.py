@@ -1,11 +1,11 @@
-"""Applications that fail: before, in and after their content, and against PEP 3333."""
+"""Applications that fail before, in or after their content, or break PEP 3333."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Final
 
-from middleware.testing.shape import TEXT, Body, Failure, Made, Shape, begin, registering, returning
+from middleware.testing.shapes.definition import TEXT, CountedBody, Failure, Made, Shape, begin, registering, returning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ def head_replaced_too_late() -> Made:
         def body() -> Iterator[bytes]:
             yield b"one"
             try:
-                raise Failure("too late")  # noqa: TRY301 - raised and handed over is the case
+                raise Failure("too late")  # noqa: TRY301 - raised and passed on is the case
             except Failure:
                 start_response("503 Busy", list(TEXT), sys.exc_info())
             yield b"never"
@@ -60,13 +60,13 @@ def error_after_start() -> Made:
 @shape(fails="early")
 def error_at_the_first_chunk() -> Made:
     """Raises when the first chunk is asked for."""
-    return returning(Body([b"one"], fails_at=0))
+    return returning(CountedBody([b"one"], fails_at=0))
 
 
 @shape(fails="early")
 def error_after_an_empty_chunk() -> Made:
     """Raises after an empty chunk."""
-    return returning(Body([b"", b"one"], fails_at=1))
+    return returning(CountedBody([b"", b"one"], fails_at=1))
 
 
 @shape(fails="early")
@@ -107,7 +107,7 @@ def error_mid_body_after_a_late_start() -> Made:
 @shape(fails="late", body=b"one")
 def error_mid_body() -> Made:
     """Raises after its first chunk."""
-    return returning(Body([b"one", b"two"], fails_at=1))
+    return returning(CountedBody([b"one", b"two"], fails_at=1))
 
 
 @shape(fails="late", body=b"one")
@@ -124,7 +124,7 @@ def error_after_write() -> Made:
 @shape(fails="close")
 def error_in_close() -> Made:
     """Raises in close()."""
-    return returning(Body([b"one", b"two"], fails_to_close=True))
+    return returning(CountedBody([b"one", b"two"], fails_to_close=True))
 
 
 @shape(fails="early", lint=False)

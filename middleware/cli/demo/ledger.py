@@ -1,4 +1,4 @@
-"""Ledger: a layer of the demo that notes which header lines pass between every two layers, and so whose they are."""
+"""Ledger: a layer of the demo that records the header lines between every two layers, and so who sent each line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APPLICATION: Final = "the application"
 
 
 class Line(NamedTuple):
-    """A header line, who sent it, and who took it away, if anybody did."""
+    """A header line, the layer that sent it, and the layer that removed it, if any."""
 
     name: str
     value: str
@@ -28,11 +28,11 @@ class Line(NamedTuple):
 
 
 class Record:
-    """What is known of the head of one response.
+    """The history of the head of one response.
 
     Attributes:
-        lines: list of Line. What is there now.
-        gone: list of Line. What was there on the way.
+        lines: list of Line. The current lines.
+        gone: list of Line. The lines that a layer removed.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Record:
         self.gone: list[Line] = []
 
     def note(self, by: str, lines: Iterable[tuple[str, str]]) -> None:
-        """Note the head as it comes from `by`: a line that was there before keeps its sender."""
+        """Record the head as it leaves `by`. A line that was there before keeps its sender."""
         before, self.lines = self.lines, []
         for name, value in lines:
             same = next((line for line in before if line[:2] == (name, value)), None)
@@ -51,20 +51,20 @@ class Record:
 
 
 class Ledger(Middleware):
-    """Notes whose every header line is. Adds nothing to any response.
+    """Records the sender of every header line. Adds nothing to any response.
 
-    Stands outermost: it sees the layers inside it, and puts a note-taker outside each. For the environ of a request it
-    keeps a Record under "middleware.demo.ledger", complete once the head has passed every layer.
+    Stands outermost, and puts a recording layer outside each layer inside it. environ["middleware.demo.ledger"] has the
+    Record of a request, which is complete once the head has passed every layer.
     """
 
     effects: ClassVar[Effects] = Effects(measures=True, provides=frozenset([KEY]), unique=True)
 
     def on_request(self, environ: Environ) -> None:
-        """Begin a record."""
+        """Begin a Record."""
         environ[KEY] = Record()
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
-        """Let the layers build first: what they put between themselves belongs to nobody."""
+        """Put recording layers between the layers. Layers that others add on build are not recorded."""
         noted: list[Middleware] = [self]
         for layer in built(layers[1:]):
             if any(layer.name == other.name for other in layers):
@@ -73,19 +73,19 @@ class Ledger(Middleware):
         return [*noted, _Note(APPLICATION, first=True)]
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does, in a line."""
+        """A line of text for the page."""
         return [("response", "notes whose every header line is, for the page of the demo")]
 
 
 class _Note(Middleware):
-    """Stands right outside one layer, or the application, and notes the head as it comes from there."""
+    """Stands directly outside one layer, or the application, and records the head that it sends."""
 
     def __init__(self, by: str, *, first: bool = False) -> None:
         super().__init__()
         self.by, self.first = by, first
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Note the head; one that is replaced because of an error begins anew."""
+        """Record the head. A head that replaces another because of an error begins a new Record."""
         if self.first:
             environ[KEY] = Record()
         environ[KEY].note(self.by, response.headers)

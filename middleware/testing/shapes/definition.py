@@ -1,4 +1,4 @@
-"""What an application of the matrix is: a shape that PEP 3333 allows, and what a client has to get from it."""
+"""Shape: an application of the matrix, and the response that a client should get from it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ TEXT: Final = [("Content-Type", "text/plain")]
 Fails: TypeAlias = Literal["", "early", "late", "close"]
 
 
-class Failure(Exception):  # noqa: N818 - it is what fails, on purpose
-    """What the applications here raise."""
+class Failure(Exception):  # noqa: N818 - raised on purpose, so that it is no error of the kit
+    """The exception that the applications raise."""
 
 
-class Body:
-    """An iterator that counts what is done to it; if wished it fails at a chunk, after its end, or in close()."""
+class CountedBody:
+    """An iterator that counts the calls to it.
+
+    Options:
+        chunks: iterable of bytes. The content. Required.
+        fails_at: int or None. The index of the chunk at which it raises. Default None.
+        fails_to_close: bool. Raise in close(). Default False.
+        ends_once: bool. Raise AssertionError if resumed after its end. Default False.
+    """
 
     def __init__(
         self,
@@ -33,7 +40,7 @@ class Body:
         self.ends_once = ends_once
         self.pulled = self.ended = self.closed = 0
 
-    def __iter__(self) -> Body:
+    def __iter__(self) -> CountedBody:
         return self
 
     def __next__(self) -> bytes:
@@ -53,7 +60,7 @@ class Body:
         raise StopIteration
 
     def close(self) -> None:
-        """Count."""
+        """Count the call."""
         self.closed += 1
         if self.fails_to_close:
             raise Failure("in close()")
@@ -66,23 +73,23 @@ class ByIndex:
         return [b"one", b"two"][index]
 
 
-Made: TypeAlias = "tuple[Application, Body | None]"
+Made: TypeAlias = "tuple[Application, CountedBody | None]"
 
 
 @dataclass
 class Shape:
-    """An application, made anew for each request, and what a client has to get from it.
+    """An application, created for each request, and the response that a client should get from it.
 
     Attributes:
-        name: how a report, and `skip`, name it.
-        make: () -> the application, and its Body if it returns one.
-        says: what it does, in words.
-        body: bytes. The content that a client gets.
-        unsent: bytes. What it gives beside that, though the response has no content: a server drops it.
-        status: str.
-        fails: "early": before any content; "late": after some; "close": in close(); "": not at all.
-        method: str, of the request.
-        lint: bool. Whether PEP 3333 allows what it does.
+        name: str. Its name in reports and in `skip`.
+        make: callable () -> the application, and its CountedBody if it returns one.
+        says: str. A description.
+        body: bytes. The content that a client should get.
+        unsent: bytes. Content that the application returns although the response has none: the server drops it.
+        status: str. The status line.
+        fails: "early" before any content, "late" after some, "close" in close(), or "" for no failure.
+        method: str. The method of the request.
+        lint: bool. False if the application breaks PEP 3333.
     """
 
     name: str
@@ -95,9 +102,16 @@ class Shape:
     method: str = "GET"
     lint: bool = True
 
+    @property
+    def content_law(self) -> str:
+        """The law that wrong content breaks."""
+        if self.unsent or self.method == "HEAD" or self.status[:3] == "204":
+            return "no-content"
+        return "write" if "writ" in self.name else "body"
+
 
 def registering(shapes: list[Shape]) -> Callable[..., Callable[[Callable[[], Made]], Callable[[], Made]]]:
-    """A decorator with which functions become shapes of that list: their name and docstring, and what is expected."""
+    """A decorator that adds a function to the list as a Shape of its name and docstring, with the expected response."""
 
     def shape(**expected: Any) -> Callable[[Callable[[], Made]], Callable[[], Made]]:
         def register(make: Callable[[], Made]) -> Callable[[], Made]:
@@ -111,14 +125,14 @@ def registering(shapes: list[Shape]) -> Callable[..., Callable[[Callable[[], Mad
 
 
 def returning(result: Any, status: str = "200 OK", headers: Iterable[tuple[str, str]] = TEXT) -> Made:
-    """An application that starts and returns that."""
+    """An application that starts the response and returns `result`."""
 
     def app(_environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response(status, list(headers))
         returned: Iterable[bytes] = result
         return returned
 
-    return app, result if isinstance(result, Body) else None
+    return app, result if isinstance(result, CountedBody) else None
 
 
 def begin(start_response: StartResponse, status: str = "200 OK") -> Write:

@@ -1,4 +1,4 @@
-"""Applications that do what PEP 3333 allows, in every way that it allows, and do not fail."""
+"""Applications that succeed, in every way that PEP 3333 allows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import io
 import sys
 from typing import TYPE_CHECKING, Final
 
-from middleware.testing.shape import TEXT, Body, ByIndex, Failure, Made, Shape, begin, registering, returning
+from middleware.testing.shapes.definition import (
+    TEXT,
+    ByIndex,
+    CountedBody,
+    Failure,
+    Made,
+    Shape,
+    begin,
+    registering,
+    returning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,10 +24,10 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ, StartResponse
 
 RESPONSES: Final[list[Shape]] = []
-# Not for every test of ours: what they say of a status, and of a length.
-MORE: Final[list[Shape]] = []
+# Shapes for `assert_wsgi_transparent` alone, because they depend on a status or a declared length.
+FURTHER: Final[list[Shape]] = []
 shape = registering(RESPONSES)
-further = registering(MORE)
+further = registering(FURTHER)
 
 
 @shape()
@@ -81,25 +91,25 @@ def late_start_without_content() -> Made:
 @shape()
 def closing_iterator() -> Made:
     """Returns an iterator that has a close()."""
-    return returning(Body([b"one", b"two"]))
+    return returning(CountedBody([b"one", b"two"]))
 
 
 @shape()
 def iterator_that_ends_once() -> Made:
-    """Returns an iterator that fails when it is asked again after its end."""
-    return returning(Body([b"one", b"two"], ends_once=True))
+    """Returns an iterator that fails if it is resumed after its end."""
+    return returning(CountedBody([b"one", b"two"], ends_once=True))
 
 
 @shape(body=b"")
 def iterator_without_content() -> Made:
-    """Returns an iterator that has no chunk, declares that, and fails when it is asked again after its end."""
-    return returning(Body([], ends_once=True), headers=[*TEXT, ("Content-Length", "0")])
+    """Returns an empty iterator with Content-Length 0, which fails if it is resumed after its end."""
+    return returning(CountedBody([], ends_once=True), headers=[*TEXT, ("Content-Length", "0")])
 
 
 @shape()
 def iterator_with_length() -> Made:
     """Returns an iterator, and declares its Content-Length."""
-    return returning(Body([b"one", b"two"], ends_once=True), headers=[*TEXT, ("Content-Length", "6")])
+    return returning(CountedBody([b"one", b"two"], ends_once=True), headers=[*TEXT, ("Content-Length", "6")])
 
 
 @shape()
@@ -111,7 +121,7 @@ def only_getitem() -> Made:
 @shape()
 def empty_chunks() -> Made:
     """Returns an iterator with empty chunks at the beginning, between and at the end."""
-    return returning(Body([b"", b"one", b"", b"", b"two", b""]))
+    return returning(CountedBody([b"", b"one", b"", b"", b"two", b""]))
 
 
 @shape()
@@ -129,8 +139,8 @@ def written() -> Made:
 
 @shape()
 def written_then_iterated() -> Made:
-    """Calls write(), and has more in its iterable."""
-    body = Body([b"two"])
+    """Calls write(), and returns an iterable with further content."""
+    body = CountedBody([b"two"])
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         begin(start_response)(b"one")
@@ -174,7 +184,7 @@ def head_replaced_in_the_body() -> Made:
 
         def body() -> Iterator[bytes]:
             try:
-                raise Failure("handled by the application")  # noqa: TRY301
+                raise Failure("handled by the application")  # noqa: TRY301 - as above
             except Failure:
                 start_response("503 Busy", list(TEXT), sys.exc_info())
             yield b"one"
@@ -200,7 +210,7 @@ def file_wrapper() -> Made:
 @shape(body=b"", unsent=b"never", status="204 No Content")
 def no_content_with_a_body() -> Made:
     """Answers 204, and returns content all the same."""
-    return returning(Body([b"never"]), "204 No Content", [])
+    return returning(CountedBody([b"never"]), "204 No Content", [])
 
 
 @shape(body=b"", unsent=b"never", status="304 Not Modified")
@@ -229,7 +239,7 @@ def head_of_a_list() -> Made:
 @shape(body=b"", unsent=b"nevernever", method="HEAD")
 def head_of_a_stream() -> Made:
     """Answers HEAD with the iterator that GET gets."""
-    return returning(Body([b"never", b"never"]))
+    return returning(CountedBody([b"never", b"never"]))
 
 
 @shape(body=b"", unsent=b"never", method="HEAD")
@@ -269,4 +279,4 @@ def no_content() -> Made:
 @further(body=b"", unsent=b"never", status="101 Switching Protocols")
 def informational_with_a_body() -> Made:
     """Answers 101, and returns content all the same."""
-    return returning(Body([b"never"]), "101 Switching Protocols")
+    return returning(CountedBody([b"never"]), "101 Switching Protocols")
