@@ -22,11 +22,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks import ours
 from benchmarks.apart import apart
 from benchmarks.case import ENVIRON
-from benchmarks.limit import SECURITY
-from benchmarks.limit_encoding import encoding as by_hand
-from middleware import CORS, Compress, SecurityHeaders, Stack, Timing
+from benchmarks.limit import encoding as by_hand
+from middleware import Compress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,6 +61,8 @@ CODECS: Final = {
     "br": ("br", "auto", "brotli", lambda module: partial(module.compress, quality=4)),
     "zstd": ("zstd", "auto", "zstandard", lambda module: module.ZstdCompressor(level=3).compress),
 }
+
+GATED: Final = ("gzip zlib", "gzip isal")
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,9 @@ class Encoding:
     zlib6_bytes: int
     streamed: Streamed
 
-    def row(self, codec: str, kib: int) -> Encoded | None:
-        """The row of a codec and a size, if its package is installed."""
-        return next((row for row in self.rows if (row.codec, row.kib) == (codec, kib)), None)
+    def row(self, codec: str, kib: int) -> Encoded:
+        """The row of a codec and a size; a KeyError if its package was not installed."""
+        return {(row.codec, row.kib): row for row in self.rows}[codec, kib]
 
     def plain(self) -> dict[str, Any]:
         """The same for JSON."""
@@ -131,9 +133,11 @@ class Encoding:
         return cls(rows, plain["zlib6"], plain["zlib6_bytes"], Streamed(**plain["streamed"]))
 
 
-def measured() -> Encoding:
-    """Run all rows, one process after the other."""
-    installed = [name for name, (_, _, package, _) in CODECS.items() if find_spec(package)]
+def measured(*, own: bool = False) -> Encoding:
+    """Run all rows, one process after the other; of this project's own, the codecs that have a gate."""
+    installed = [
+        name for name, (_, _, package, _) in CODECS.items() if find_spec(package) and (name in GATED or not own)
+    ]
     rows = tuple(_middle(name, kib) for name in installed for kib in SIZES)
     return Encoding(rows, *apart(_zlib6, SIZES[-1]), apart(_stream, STREAMED))
 
@@ -202,7 +206,7 @@ def _row(name: str, kib: int) -> Encoded:
     found = documents(kib)
     raw: Callable[[bytes], bytes] = make(import_module(package))
     plain = _answering(*([data] for data in found))
-    app = _stack(Compress(codings=coding, backend=backend)).wrap(plain)
+    app = ours.ordinary(encoder=Compress(codings=coding, backend=backend)).wrap(plain)
     hand = by_hand(plain, coding, raw)
     environ = {**ENVIRON, "HTTP_ACCEPT_ENCODING": coding}
     sent = sum(len(b"".join(app(environ.copy(), _start_response))) for _ in found)
@@ -279,7 +283,7 @@ def _open(chunk: bytes) -> Iterator[bytes]:
 
 
 def _open_with(body: Iterable[bytes]) -> Iterable[bytes]:
-    app = _stack(Compress(codings="gzip")).wrap(_answering(body, sized=False))
+    app = ours.ordinary(encoder=Compress(codings="gzip")).wrap(_answering(body, sized=False))
     return app({**ENVIRON, "HTTP_ACCEPT_ENCODING": "gzip"}, _start_response)
 
 
@@ -288,18 +292,6 @@ def _resident() -> float:
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * 4.0
-
-
-def _stack(encodes: Compress) -> Stack:
-    only = dict.fromkeys(("hsts", "permissions_policy", "coep", "corp"))
-    policy = dict(SECURITY)
-    layer = SecurityHeaders(
-        frame_options=policy["X-Frame-Options"],
-        referrer_policy=policy["Referrer-Policy"],
-        csp=policy["Content-Security-Policy"],
-        **only,
-    )
-    return Stack(Timing(), layer, CORS(allow_origins="https://app.example"), encodes)
 
 
 def _answering(*bodies: Any, sized: bool = True) -> Any:
