@@ -1,7 +1,7 @@
 """Builds: of which kind an interpreter is, and the same measurements on another one.
 
-A distribution's Python is faster than one that pyenv compiles, and not evenly: what is cheap on one may be dear on the
-other. So gates hold on both, and the worse figure counts.
+A distribution's Python is faster than one that pyenv compiles, but not evenly: gates are measured on both, and the
+worse figure counts.
 """
 
 from __future__ import annotations
@@ -39,14 +39,12 @@ class Build:
         kind: "plain", "optimized" (PGO or LTO, by its configuration), or "distribution's".
         vendor: the distribution, or "".
         optimizations: what its configuration tells: "PGO", "LTO". A distribution's rules may add both and tell neither.
-        executable: its path.
     """
 
     python: str
     kind: str
     vendor: str
     optimizations: tuple[str, ...]
-    executable: str
 
     def __str__(self) -> str:
         more = ", ".join(filter(None, (self.vendor, *self.optimizations)))
@@ -68,7 +66,7 @@ def here() -> Build:
     optimizations = _optimizations(sysconfig.get_config_vars())
     vendor = _vendor() if sys.base_prefix == "/usr" else ""
     kind = DISTRIBUTION if vendor else OPTIMIZED if optimizations else PLAIN
-    return Build(python, kind, vendor, optimizations, sys.executable)
+    return Build(python, kind, vendor, optimizations)
 
 
 def _vendor() -> str:
