@@ -85,10 +85,10 @@ def declined(app: Application) -> Application:
     return Stack(Gzip(minimum_size=SMALL)).wrap(app)
 
 
-def ordinary(*middle: Middleware, encoder: Middleware | None = None) -> Stack:
-    """The four layers, with others in their middle."""
+def ordinary(*middle: Middleware, guards: tuple[Middleware, ...] = (), encoder: Middleware | None = None) -> Stack:
+    """The four layers, with others in their middle; guards inside what belongs on every response."""
     encodes = Gzip(minimum_size=SMALL) if encoder is None else encoder
-    return Stack(Timing(), hardening(), *middle, CORS(allow_origins="https://app.example"), encodes)
+    return Stack(Timing(), hardening(), *middle, CORS(allow_origins="https://app.example"), *guards, encodes)
 
 
 def four(app: Application) -> Application:
@@ -180,7 +180,7 @@ def guarded(
     """A layer that lets the request pass, in the middle of the four, over the four with the same request."""
 
     def make(app: Application) -> Application:
-        return ordinary(getattr(middleware, name)(*positions, **options)).wrap(app)
+        return ordinary(guards=(getattr(middleware, name)(*positions, **options),)).wrap(app)
 
     asks, layers, key = asks or {}, (name,), name.lower()
     over = Case(f"without/{key}", f"without {name}", four, FOUR, None, needs, "bare", layers, asks)
