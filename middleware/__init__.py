@@ -79,7 +79,7 @@ def __getattr__(name: str) -> object:
     if name == "match":
         return import_module("middleware.match")
     if name not in _HOMES:
-        raise _unknown(name, sys._getframe(1))  # the code that asks for the name
+        raise _unknown(name, sys._getframe(1))  # noqa: SLF001 - there is no other way to its caller
     value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
+from middleware.wsgi.refused import takes
 from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class External(Splitting):
         effects: Effects or None. The facts for the order rules. None takes those of a well-known middleware, or no
             effects for any other. Default None.
 
-    Errors: ConfigError for a factory that is not callable; TypeError from `wrap` if the factory returns something that
-    is not callable.
+    Errors: ConfigError for a factory that is not callable with an application and these arguments; TypeError from
+    `wrap` if the factory returns something that is not callable.
     Source: PEP 3333 "Middleware: Components that Play Both Sides".
     """
 
@@ -61,6 +62,10 @@ class External(Splitting):
             raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
+        if not takes(factory, 1 + len(args), **options):
+            problem = "cannot be called as factory(app, *args, **options)"
+            kind = type(factory).__name__ if takes(factory, 2) and not isinstance(factory, type) else "factory"
+            raise ConfigError(f"External: factory: {factory!r} {problem}: write External({kind}, ...) with its options")
         self.factory = factory
         named = getattr(factory, "func", factory)  # functools.partial
         qualified = getattr(named, "__qualname__", type(named).__name__)

@@ -65,13 +65,12 @@ def check_class(cls: type) -> None:
     for name, value in vars(cls).items():
         if name in HOOKS:
             _check_method(cls, name, value)
-        elif callable(value) and not name.startswith("_") and (meant := _one_letter_off(name)) is not None:
+        elif callable(value) and (meant := _one_letter_off(name)) is not None and meant not in vars(cls):
             raise TypeError(f"{cls.__name__}.{name} is never called: write {_CALLED[meant]}")
 
 
 def _check_method(cls: type, name: str, value: object) -> None:
-    function = inspect.unwrap(value) if inspect.isfunction(value) else value
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
         raise TypeError(
             f"{cls.__name__}.{name} is a coroutine, which a WSGI pipeline does not await: write it without async"
         )
@@ -128,7 +127,7 @@ def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object
 
 
 def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], names: Sequence[str]) -> str:
-    """The option that a value by position was probably meant for: the first whose default has its type, or the first."""
+    """The option that a value by position was probably meant for: the first with a default of its type, or the first."""
     return next((name for name in names if type(parameters[name].default) is type(value)), names[0])
 
 
@@ -151,8 +150,6 @@ def suggested(name: str, names: Iterable[str]) -> str:
     return f": did you mean {lower[near[0]]}?" if near else ""
 
 
-def imports_from(frame: FrameType | None) -> bool:
+def imports_from(frame: FrameType) -> bool:
     """Whether a frame is in the middle of `from ... import ...`, which hides the message of an AttributeError."""
-    if frame is None:
-        return False
     return frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]

@@ -120,6 +120,36 @@ def keep_effects(layer: Middleware, copy: Middleware) -> Middleware:
     return copy
 
 
+_TOLD: Final = (
+    ("answers", "request", "may answer it without the application"),
+    ("limits_input", "request", "limits its body"),
+    ("decodes_input", "request", "decodes its body"),
+    ("reads_input", "request", "reads its body"),
+    ("requires", "request", "looks at {}"),
+    ("needs", "request", "needs {}"),
+    ("identifies", "request", "gives it an id"),
+    ("provides", "request", "provides {}"),
+    ("reads", "response", "decides by {}"),
+    ("sets", "response", "sets {}"),
+    ("rewrites_body", "response", "rewrites the body"),
+    ("encodes_body", "response", "applies a content coding"),
+    ("validates", "response", "makes or checks entity tags"),
+    ("measures", "time", "measures what stands inside"),
+    ("observes", "end", "tells of every request"),
+)
+
+
+def told(effects: Effects) -> list[tuple[str, str]]:
+    """What effects say, for people, as pairs for `describe`."""
+    found: dict[str, list[str]] = {}
+    for fact, where, text in _TOLD:
+        value = getattr(effects, fact)
+        if value:
+            names = "" if value is True else ", ".join(sorted(value))
+            found.setdefault(where, []).append(text.format(names))
+    return [(where, "; ".join(texts)) for where, texts in found.items()]
+
+
 def _names(
     problems: Problems, option: str, given: object, right: Callable[[object], bool], rule: str
 ) -> tuple[str, ...]:
