@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
-from middleware.wsgi.refused import takes
+from middleware.wsgi.refused import is_application, takes
 from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
@@ -62,10 +63,11 @@ class External(Splitting):
             raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
-        if not takes(factory, 1 + len(args), **options):
-            problem = "cannot be called as factory(app, *args, **options)"
-            kind = type(factory).__name__ if takes(factory, 2) and not isinstance(factory, type) else "factory"
-            raise ConfigError(f"External: factory: {factory!r} {problem}: write External({kind}, ...) with its options")
+        if is_application(factory) and not takes(factory, 1 + len(args), **options):
+            line = f"External({type(factory).__name__}, ...)" if not isfunction(factory) else "stack.wrap(it)"
+            raise ConfigError(
+                f"External: factory: a callable (app, ...), and {factory!r} is an application: write {line}"
+            )
         self.factory = factory
         named = getattr(factory, "func", factory)  # functools.partial
         qualified = getattr(named, "__qualname__", type(named).__name__)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.match import disjoint
-from middleware.stack.rules import RULES, Finding, Rule
+from middleware.stack.rules import RULES, Finding, Lift, Rule
 from middleware.wsgi.effects import declared_by
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[
 
 def findings(layers: Sequence[Middleware], names: Sequence[str]) -> tuple[Finding, ...]:
     """The broken rules, errors first, each in the order of the table."""
-    found = list(_clashes(layers, names))
+    found = [*_clashes(layers, names), *_alone(layers, names)]
     for rule, outer, inner, what in demands(layers):
         if outer > inner:  # the layer that must be the outer one is the inner one
             pair = names[inner], names[outer]
@@ -121,17 +121,25 @@ def _clashes(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Fin
         if what:
             pair = names[min(one, other)], names[max(one, other)]
             message = rule.consequence.format(outer=names[one], inner=names[other], what=what)
-            yield Finding(rule.id, rule.severity, pair, message, _fix(rule, layers[other], names[other]))
+            yield Finding(rule.id, rule.severity, pair, message, _fix(rule.lift, layers[other], names[other]))
 
 
-def _fix(rule: Rule, layer: Middleware, name: str) -> str:
-    """The edit that ends a clash."""
-    if rule.lift is None:
+def _alone(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
+    for layer, name in zip(layers, names, strict=True):
+        for rule in RULES:
+            if rule.alone is not None and rule.alone(effects_of(layer)):
+                fix = _fix(rule.alone, layer, name)
+                yield Finding(rule.id, rule.severity, (name,), rule.consequence.format(outer=name), fix)
+
+
+def _fix(lift: Lift | None, layer: Middleware, name: str) -> str:
+    """The edit that ends a clash, or what is wrong with a single layer."""
+    if lift is None:
         return f"stack.remove({name!r})"
-    options = rule.lift(effects_of(layer))
+    options = lift(effects_of(layer))
     shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
     try:
-        lifted = not rule.lift(effects_of(layer.with_options(**options)))
+        lifted = not lift(effects_of(layer.with_options(**options)))
     except (TypeError, ValueError):  # a subclass whose constructor does not take the option
         lifted = False
     if not lifted:

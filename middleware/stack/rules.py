@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Severity: TypeAlias = Literal["error", "warning"]
 Test: TypeAlias = "Callable[[Effects, Effects], str]"
+Lift: TypeAlias = "Callable[[Effects], Mapping[str, object]]"
 
 
 class Finding(NamedTuple):
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
     Attributes:
         rule: str. The id, as `waive` takes it.
         severity: "error" or "warning".
-        layers: tuple of two names. The outer layer comes first.
+        layers: tuple of names: of one layer, or of two, the outer one first.
         message: str. What would go wrong for a client.
         fix: str. The edit that fixes it, as Python.
     """
@@ -55,6 +56,8 @@ class Rule:
         source: str. The specification that gives the reason.
         outside: the test for a demand on positions, or None.
         clash: the test for two layers that do not go together, or None.
+        alone: returns the options of a single layer that end what is wrong with it, wherever it stands. {outer} is the
+            layer.
         lift: returns the options of the second layer that end a clash. None for a mutual clash, which ends when the
             inner layer is removed. With `lift`, {outer} and {inner} are the first and the second layer.
     """
@@ -66,7 +69,8 @@ class Rule:
     source: str
     outside: Test | None = None
     clash: Test | None = None
-    lift: Callable[[Effects], Mapping[str, object]] | None = None
+    lift: Lift | None = None
+    alone: Lift | None = None
 
 
 def _names(names: frozenset[str]) -> str:
@@ -141,5 +145,13 @@ RULES: Final = (
         # Only for every origin: CORP cannot name a list of origins, and CORS requests pass CORP.
         clash=lambda a, b: "what they embed" if a.shares and b.isolates else "",
         lift=lambda b: b.isolates,
+    ),
+    Rule(
+        id="csp-covers-scripts",
+        demand="an enforced Content-Security-Policy restricts scripts",
+        severity="warning",
+        consequence="the policy of {outer} restricts no scripts: those that an attacker injects run in browsers",
+        source="CSP3 1.2, 6.1.10",
+        alone=lambda a: a.unscripted,
     ),
 )

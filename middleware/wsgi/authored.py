@@ -127,7 +127,7 @@ def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object
 
 
 def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], names: Sequence[str]) -> str:
-    """The option that a value by position was probably meant for: the first with a default of its type, or the first."""
+    """The option that a value by position was probably meant for: the first with a default of its type."""
     return next((name for name in names if type(parameters[name].default) is type(value)), names[0])
 
 

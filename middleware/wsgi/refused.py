@@ -32,6 +32,15 @@ def is_factory(app: object) -> bool:
     return all(each.kind in _POSITIONAL and each.default is not inspect.Parameter.empty for each in parameters)
 
 
+def is_application(value: object) -> bool:
+    """Whether a callable looks like a WSGI application: an object that takes two arguments, a function of environ."""
+    if isinstance(value, type) or not takes(value, 2):
+        return False
+    if inspect.isfunction(value):
+        return next(iter(inspect.signature(value).parameters), "") in ("environ", "env")
+    return not inspect.isroutine(value) and not hasattr(value, "func")  # functools.partial
+
+
 def takes(function: object, count: int, **options: object) -> bool:
     """Whether a callable can be called with so many arguments, as far as its signature is known."""
     try:
