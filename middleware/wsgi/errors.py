@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Final
 
 from middleware.http.media_types import prefers_json
@@ -55,7 +56,8 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    logger.error("Exception on %s %s", escaped(exchange.method), escaped(environ.get("PATH_INFO")), exc_info=error)
+    request = escaped(exchange.method), escaped(environ.get("PATH_INFO"))
+    logger.error("Exception on %s %s%s", *request, _raised_in(error), exc_info=error)
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
@@ -69,6 +71,17 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     finally:
         del error  # Break the traceback reference cycle: a server that has sent its head raises this error again.
     return True
+
+
+def _raised_in(error: BaseException) -> str:
+    """The layer and the method that an error came from, for the log; empty where it came from the application."""
+    place = ""
+    for frame, _ in walk_tb(error.__traceback__):
+        method = frame.f_code.co_name
+        if method in ("on_request", "on_response"):
+            layer = frame.f_locals.get("self")
+            place = f" in {layer.name}.{method}" if hasattr(layer, "effects") else place
+    return place
 
 
 def _give_500(exchange: Layered) -> None:

@@ -121,6 +121,8 @@ class Middleware(metaclass=_Sealed):
 
     def wrap(self, app: Application) -> Self:
         """Return a copy that is bound to `app` and so is a WSGI application."""
+        if app is None:  # which stands for none
+            check_application(f"{self.name}.wrap", app)
         return self._changed(app=app)
 
     def named(self, name: str) -> Self:

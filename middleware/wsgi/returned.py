@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from middleware.http.fields import check_line
 from middleware.http.status import status_fault, status_line
+from middleware.wsgi.response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -54,7 +55,7 @@ def as_application(answer: Any, on_request: Callable[..., object]) -> Applicatio
 
 def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
     """What an on_response returned, as a transform."""
-    if hasattr(transform, "feed") and hasattr(transform, "finish"):
+    if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, Response):
         return cast("Transform", transform)
     raise TypeError(
         f"{_named(on_response)} returned {transform!r}: it edits the response, and returns None or a transform of the "
