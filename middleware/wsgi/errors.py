@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
@@ -79,7 +79,7 @@ def _raised_in(error: BaseException) -> str:
     for frame, _ in walk_tb(error.__traceback__):
         method = frame.f_code.co_name
         if method in ("on_request", "on_response"):
-            layer = frame.f_locals.get("self")
+            layer: Any = frame.f_locals.get("self")
             place = f" in {layer.name}.{method}" if hasattr(layer, "effects") else place
     return place
 
