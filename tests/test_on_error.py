@@ -1,4 +1,4 @@
-"""on_error="auto": exceptions reach a debugger and a test client that ask for them, and every other client gets a 500."""
+"""on_error="auto": a debugger and a test client that ask for exceptions get them, every other client gets a 500."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def site(**wrapping):
 
 
 def test_the_debugger_of_werkzeug_shows_its_page():
-    """This is what `flask run --debug` puts around an application."""
+    """`flask run --debug` puts it around an application."""
     response = Client(DebuggedApplication(site(), evalex=True)).get("/")
     assert response.status_code == 500
     assert "Werkzeug Debugger" in response.text
