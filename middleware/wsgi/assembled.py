@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
-from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, resumed
+from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
@@ -58,6 +58,7 @@ _SHARED: Final[dict[str, Any]] = {
     "deliver": deliver,
     "failed": failed,
     "finished": finished,
+    "muted": muted,
     "resumed": resumed,
 }
 
@@ -345,6 +346,8 @@ class _FastPath:
             add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
         else:
             add(5, "return body")
+            if not self._rows:
+                add(4, "if status in ORDINARY:\n    return muted(exchange, body)")
             add(4, "if status in NOT_MODIFIED:")
             add(5, "exchange.state = PASSED\nstart_response(status, lines)\nreturn iter(NOTHING)")
         add(4, "return finished(exchange, body)")

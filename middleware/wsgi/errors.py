@@ -78,8 +78,8 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
     failure = None if source is None else _attempt(_close, source)
-    kept: BaseException | None = environ.get(EXCEPTION)
-    told = next((each for each in (error, kept, failure) if each is not None), None)
+    told = error if error is not None else environ.get(EXCEPTION)
+    told = told if told is not None else failure
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
@@ -93,7 +93,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         try:
             raise failure
         finally:
-            failure = told = kept = error = None  # break the traceback reference cycle
+            failure = told = error = None  # break the traceback reference cycle
 
 
 def leave(exchange: Layered) -> None:
