@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Hooked(Splitting):
     """The base of layers whose hooks are registered after they were made. Copies share what is registered."""
 
-    effects: ClassVar[Effects] = Effects(answers=True)
+    effects: ClassVar[Effects] = Effects(answers=True, reads_input=True)
     answers_errors: ClassVar[bool] = True
     logger: ClassVar[Logger] = logger
     _counted: ClassVar[tuple[str, ...]] = ("before", "after")
@@ -45,7 +45,7 @@ class Hooked(Splitting):
 
     def declared(self) -> Effects:
         """One registry is enough in a stack."""
-        return Effects(answers=True, unique=f"hooks {id(self._registry):#x}")
+        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry):#x}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """How many hooks there are."""

@@ -6,10 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
-from middleware.stack.order import OrderError, OrderWarning, arranged, findings
+from middleware.stack.findings import findings
+from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
 from middleware.stack.rules import RULES, Finding
-from middleware.wsgi.effects import keep_effects
+from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
@@ -270,7 +271,8 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) 
         layer = layers[place]
         if isinstance(layer, Splitting):
             further_out = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
-            app = layer.placed(_pass(app, inside, respond=respond and not further_out))
+            reported = not inside and declared_by(layer).reports  # errors pass it, before they are answered
+            app = layer.placed(_pass(app, inside, respond=respond and not further_out and not reported))
             inside = []
         else:
             inside.insert(0, layer)
