@@ -32,6 +32,7 @@ from middleware.hooks.streaming import Stream
 from middleware.hooks.wrapped import Wrapped, wrapped
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,7 +171,14 @@ class ContextDispatcher(Crossing[Contextual]):
                 del error  # break the traceback reference cycle
         who = "The application" if passage.author is None else f"The hook {named(passage.author)}"
         method = passage.environ.get("REQUEST_METHOD")
-        logger.error("%s failed on %s [%s]", who, escaped(passage.path[1]), escaped(method), exc_info=error)
+        logger.error(
+            "%s failed on %s [%s]",
+            who,
+            escaped(passage.path[1]),
+            escaped(method),
+            exc_info=error,
+            extra=log_extra(passage.environ, "ContextHooks"),
+        )
         return converted(InternalServerError(original_exception=error), "")
 
     def _sent(self, passage: Contextual, reply: Response | Contextual) -> Iterable[bytes]:

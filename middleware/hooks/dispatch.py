@@ -34,6 +34,7 @@ from middleware.hooks.registry import named
 from middleware.hooks.response import Response
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,7 +146,8 @@ class Dispatcher(Crossing[Passage]):
             finally:
                 del error  # break the traceback reference cycle
         method = passage.environ.get("REQUEST_METHOD")
-        logger.error("Exception on %s [%s]", escaped(passage.path[1]), escaped(method), exc_info=error)
+        extra = log_extra(passage.environ, "Hooks")
+        logger.error("Exception on %s [%s]", escaped(passage.path[1]), escaped(method), exc_info=error, extra=extra)
         wrapped = InternalServerError(original_exception=error)
         handler = passage.plan.handler(wrapped)
         value = wrapped if handler is None else _by(passage, handler, wrapped)
@@ -153,7 +155,9 @@ class Dispatcher(Crossing[Passage]):
         try:
             return self._after(passage, response)
         except Exception:  # noqa: BLE001 - logged
-            logger.exception("An after_request hook failed on the response to an error, which goes out as it was")
+            logger.exception(
+                "An after_request hook failed on the response to an error, which goes out as it was", extra=extra
+            )
             return response
 
 

@@ -16,6 +16,7 @@ from middleware.layers.cors import grants, preflight
 from middleware.layers.cors.sharing import PREFLIGHT, TIMING, Decision, finishing
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 
@@ -235,7 +236,12 @@ def _says_yes(asked: Callable[..., object], origin: str, environ: Environ) -> bo
     try:
         return asked(origin, environ) is True
     except Exception:
-        logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), asked)
+        logger.exception(
+            "CORS: allow_origins failed on %s, which it does not grant: %r",
+            escaped(origin),
+            asked,
+            extra=log_extra(environ, "CORS"),
+        )
         return False
 
 

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.layers.timing.metrics import MetricLines, metric
-from middleware.layers.timing.recorder import SAID, Measurement, Recorder, Running, recorders, running
+from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import BYTES_SENT
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.measurement import Asked
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from middleware.wsgi.measurement import Measurement
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, Predicate
@@ -117,6 +120,8 @@ class Timing(Middleware):
         if self._elaborate or outers:
             recorder.more()
             recorder.outer = next(iter(outers), None)
+            if self.on_complete is not None:
+                recorder.asked = Asked(environ)
             key = f"{KEY}.{id(self)}"
             before: Running | None = environ.get(key)
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
@@ -172,19 +177,13 @@ class Timing(Middleware):
         if self.on_complete is None:
             return
         recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
-        measurement = Measurement(
-            environ.get("REQUEST_METHOD", ""),
-            environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""),
-            recorder.status,
-            recorder.seconds,
-            max(self.clock() - recorder.start, 0.0),
-            environ.get(BYTES_SENT),
-            error,
-        )
+        seconds = max(self.clock() - recorder.start, 0.0)
+        size = environ.get(BYTES_SENT)
+        measurement = recorder.asked.measured(environ, recorder.status, (recorder.seconds, seconds), size, error)
         try:
             self.on_complete(measurement)
         except Exception:
-            logger.exception("%s: on_complete failed", self.name)
+            logger.exception("%s: on_complete failed", self.name, extra=log_extra(environ, self.name))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """What it does when."""
