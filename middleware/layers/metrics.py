@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from itertools import pairwise
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 from middleware.wsgi.effects import Effects
@@ -183,7 +183,7 @@ def _prometheus() -> ModuleType:
 
 def _rising(problems: Problems, given: object) -> tuple[float, ...]:
     try:
-        buckets = tuple(float(each) for each in given)  # type: ignore[attr-defined]
+        buckets = tuple(map(float, cast("Iterable[float]", given)))
     except (TypeError, ValueError):
         buckets = ()
     rising = bool(buckets) and all(one < other for one, other in pairwise(buckets))
