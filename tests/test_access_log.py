@@ -142,6 +142,7 @@ def test_a_callable_gets_the_measurement(lines):
     told = []
     _, line = logged(lines, format=lambda measurement: told.append(measurement) or "said\nso", **ASKED)
     [m] = told
+    assert repr(m) == "<Measurement GET '/' 200 OK>"
     assert line == "said\\x0Aso"
     assert (m.client, m.user, m.target, m.protocol) == ("192.0.2.7", "ada", "/?q=1", "HTTP/1.1")
     assert (m.method, m.path, m.status, m.status_code, m.bytes_sent) == ("GET", "/", "200 OK", 200, 5)

@@ -8,7 +8,7 @@ import re
 import time
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import is_token
@@ -40,11 +40,28 @@ _logger = logging.getLogger("middleware")
 class _Request(Watched):
     """A request to be logged."""
 
-    __slots__ = ("at", "fields", "skipped")
+    __slots__ = ("at", "failed", "fields", "skipped")
 
     at: float  # by time.time
+    failed: str | None  # the class of an error
     fields: list[tuple[str, str | None]]
     skipped: bool
+
+    def redact(self, names: frozenset[str]) -> None:
+        """Leave out the values of query parameters."""
+        self._raw = _redacted(self.target, names)
+        self.referer = self.referer and _redacted(self.referer, names)
+        self.fields = [(name, self.referer if name.lower() == "referer" else value) for name, value in self.fields]
+
+
+class _Line(NamedTuple):
+    """A message that is formatted when a handler asks for its text."""
+
+    format: Callable[[_Request], str]
+    request: _Request
+
+    def __str__(self) -> str:
+        return self.format(self.request)
 
 
 class AccessLog(Middleware):
@@ -108,7 +125,7 @@ class AccessLog(Middleware):
     def on_request(self, environ: Environ) -> None:
         """Take what the request is."""
         watch(environ, self._key, request := _Request(environ))
-        request.skipped = self._skips(environ)
+        request.skipped = self.skip is not None and self._skips(self.skip, environ)
         request.at = time.time()
         request.fields = [(name, environ.get(key)) for name, key in self._keys]
 
@@ -116,9 +133,9 @@ class AccessLog(Middleware):
     def _key(self) -> str:
         return f"middleware.access_log.{id(self)}"
 
-    def _skips(self, environ: Environ) -> bool:
+    def _skips(self, skip: Predicate, environ: Environ) -> bool:
         try:
-            return self.skip is not None and bool(certain(self.skip)(environ))
+            return bool(certain(skip)(environ))
         except Exception as error:  # noqa: BLE001 - logged
             self._failed("skip failed, so that the request is logged", environ, error)
             return False
@@ -135,39 +152,40 @@ class AccessLog(Middleware):
         if not isinstance(request, _Request) or request.skipped:
             return
         try:
-            told = request.over(environ, error)
-            self._log(request, self._redacting(request, told) if self._redacted else told)
+            request.over(environ, error)
+            if self._redacted:
+                request.redact(self._redacted)
+            self._log(request)
         except Exception as failure:  # noqa: BLE001 - logged
             self._failed("the request was not logged", environ, failure)
+        finally:
+            request.error = None  # a handler may keep the record, and should not keep frames
 
     def _failed(self, what: str, environ: Environ, error: Exception) -> None:
         with suppress(Exception):  # the same handler may fail again
             _logger.error("%s: %s", self.name, what, exc_info=error, extra=log_extra(environ, self.name))
 
-    def _log(self, request: _Request, told: Measurement) -> None:
-        level = self._level if self._level is not None else _level_of(told)
+    def _log(self, request: _Request) -> None:
+        wrong = request.error if not request.gone else None
+        request.failed = type(wrong).__qualname__ if wrong is not None else None
+        level = self._level if self._level is not None else _level_of(request)
         if not self._logger.isEnabledFor(level):
             return
         if callable(self.format):
-            line = self.format(told)
+            line = self.format(request)
             if line is None:
                 return
-            line = _escaped(_IN_LINE, line)
+            message: object = _escaped(_IN_LINE, line)
         else:
-            line = _FORMATS[self.format](told, request)
+            message = _Line(_FORMATS[self.format], request)
         extra = {
-            "request_id": told.request_id,
-            "method": escaped(told.method),
-            "path": escaped(told.path),
+            "request_id": request.request_id,
+            "method": escaped(request.method),
+            "path": escaped(request.path),
             "layer": self.name,
         }
         name = self._logger.name
-        self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, line, (), None, "on_close", extra))
-
-    def _redacting(self, request: _Request, told: Measurement) -> Measurement:
-        referer = told.referer and _redacted(told.referer, self._redacted)
-        request.fields = [(name, referer if name.lower() == "referer" else value) for name, value in request.fields]
-        return told._replace(target=_redacted(told.target, self._redacted), referer=referer)
+        self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, message, (), None, "on_close", extra))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """What is logged where."""
@@ -205,9 +223,9 @@ def _keys(problems: Problems, names: Iterable[str]) -> Iterator[tuple[str, str]]
         yield name, f"HTTP_{name.upper().replace('-', '_')}"
 
 
-def _level_of(told: Measurement) -> int:
-    code = told.status_code or 0
-    if code >= 500 or (told.error is not None and not told.gone):
+def _level_of(request: _Request) -> int:
+    code = request.status_code or 0
+    if code >= 500 or request.failed is not None:
         return logging.ERROR
     return logging.WARNING if code >= 400 else logging.INFO
 
@@ -249,68 +267,66 @@ def _quoted(text: str | None) -> str:
     return f'"{_escaped(_IN_QUOTES, text)}"' if text else '"-"'
 
 
-def _common(told: Measurement, request: _Request) -> str:
-    return _start(told, request) + _fields(request)
+def _common(request: _Request) -> str:
+    return _start(request) + _fields(request)
 
 
-def _combined(told: Measurement, request: _Request) -> str:
-    asked = f"{_quoted(told.referer)} {_quoted(told.user_agent)}"
-    return f"{_start(told, request)} {asked} {told.seconds:.6f}{_fields(request)}"
+def _combined(request: _Request) -> str:
+    asked = f"{_quoted(request.referer)} {_quoted(request.user_agent)}"
+    return f"{_start(request)} {asked} {request.seconds:.6f}{_fields(request)}"
 
 
-def _start(told: Measurement, request: _Request) -> str:
+def _start(request: _Request) -> str:
     """The Common Log Format; RFC 1413 is no longer asked who the user is."""
     now = time.gmtime(request.at)
     day = f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year}"
     at = f"[{day}:{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} +0000]"
-    line = f'"{_word(told.method)} {_word(told.target)} {_word(told.protocol)}"'
-    size = "-" if told.bytes_sent is None else told.bytes_sent
-    return f"{_word(told.client)} - {_word(told.user)} {at} {line} {told.status_code or '-'} {size}"
+    line = f'"{_word(request.method)} {_word(request.target)} {_word(request.protocol)}"'
+    size = "-" if request.bytes_sent is None else request.bytes_sent
+    return f"{_word(request.client)} - {_word(request.user)} {at} {line} {request.status_code or '-'} {size}"
 
 
 def _fields(request: _Request) -> str:
     return "".join(f" {_quoted(value)}" for _, value in request.fields)
 
 
-def _json(told: Measurement, request: _Request) -> str:
+def _json(request: _Request) -> str:
     """One object; names are those of OpenTelemetry where it has them."""
-    found = {**_asked(told, request), **_answered(told)}
+    found = {**_asked(request), **_answered(request)}
     found |= {f"http.request.header.{name.lower()}": value for name, value in request.fields}
     return json.dumps({name: _shown(value) for name, value in found.items()})
 
 
-def _asked(told: Measurement, request: _Request) -> dict[str, object]:
-    path, _, query = _AUTHORITY.sub("", told.target, count=1).partition("?")
-    known = told.method in METHODS
-    protocol, _, version = told.protocol.partition("/")
+def _asked(request: _Request) -> dict[str, object]:
+    path, _, query = _AUTHORITY.sub("", request.target, count=1).partition("?")
+    known = request.method in METHODS
+    protocol, _, version = request.protocol.partition("/")
     return {
         "timestamp": datetime.fromtimestamp(request.at, timezone.utc).isoformat(timespec="microseconds"),
-        "client.address": told.client,
-        "user.name": told.user,
-        "http.request.method": told.method if known else "_OTHER",
-        "http.request.method_original": None if known else told.method,
+        "client.address": request.client,
+        "user.name": request.user,
+        "http.request.method": request.method if known else "_OTHER",
+        "http.request.method_original": None if known else request.method,
         "url.path": path,
         "url.query": query,
         "network.protocol.name": protocol.lower(),
         "network.protocol.version": version,
-        "user_agent.original": told.user_agent,
-        "http.request.header.referer": told.referer,
-        "request_id": told.request_id,
+        "user_agent.original": request.user_agent,
+        "http.request.header.referer": request.referer,
+        "request_id": request.request_id,
     }
 
 
-def _answered(told: Measurement) -> dict[str, object]:
-    code = told.status_code
+def _answered(request: _Request) -> dict[str, object]:
+    code = request.status_code
     failed = str(code) if code is not None and code >= 500 else None
-    if told.error is not None and not told.gone:
-        failed = type(told.error).__qualname__
     return {
         "http.response.status_code": code,
-        "http.response.body.size": told.bytes_sent,
-        "error.type": failed,
-        "duration": told.seconds,
-        "time_to_head": told.seconds_to_headers,
-        "client_gone": told.gone,
+        "http.response.body.size": request.bytes_sent,
+        "error.type": request.failed or failed,
+        "duration": request.seconds,
+        "time_to_head": request.seconds_to_headers,
+        "client_gone": request.gone,
     }
 
 

@@ -126,12 +126,12 @@ class Metrics(Middleware):
         if not isinstance(request, _Request) or request.active is None:
             return
         request.active.dec()
-        told = request.over(environ, error)
-        method = told.method if told.method in METHODS else "_OTHER"
-        labels = method, str(told.status_code or ""), self._routed(environ)
-        self._series.duration.labels(*labels).observe(told.seconds)
-        if told.bytes_sent is not None:
-            self._series.size.labels(*labels).observe(told.bytes_sent)
+        request.over(environ, error)
+        method = request.method if request.method in METHODS else "_OTHER"
+        labels = method, str(request.status_code or ""), self._routed(environ)
+        self._series.duration.labels(*labels).observe(request.seconds)
+        if request.bytes_sent is not None:
+            self._series.size.labels(*labels).observe(request.bytes_sent)
 
     def _routed(self, environ: Environ) -> str:
         if self.route is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from middleware.http.fields import content_length
@@ -23,8 +23,8 @@ METHODS: Final = frozenset(
 _IN_A_PATH: Final = "/!$&'()*+,;=:@~"  # RFC 3986 3.3, beside what `quote` never encodes
 
 
-class Measurement(NamedTuple):
-    """One request, when it is over.
+class Measurement:
+    """One request: what was asked, taken when it came in, and what became of it, known when it is over.
 
     Text of the request is as PEP 3333 has it: each character stands for one byte.
 
@@ -39,51 +39,23 @@ class Measurement(NamedTuple):
             knows whether it arrived. Of a client that went away it is a GeneratorExit.
         client: str. REMOTE_ADDR; empty if the server does not tell.
         user: str or None. REMOTE_USER, at the end of the request: a layer further in may have verified it.
-        target: str. The path and the query as the client sent them, percent-encoded: REQUEST_URI or RAW_URI where the
-            server has it.
         protocol: str, "HTTP/1.1".
         referer, user_agent: str or None. The fields of the request.
         request_id: str or None. The id that `RequestId` gave.
         gone: bool. The client went away: the body was closed before it was exhausted.
     """
 
-    method: str
-    path: str
+    __slots__ = (
+        *("_query", "_raw", "bytes_sent", "client", "error", "gone", "method", "path", "protocol", "referer"),
+        *("request_id", "seconds", "seconds_to_headers", "status", "user", "user_agent"),
+    )
+
     status: str | None
     seconds_to_headers: float | None
     seconds: float
     bytes_sent: int | None
     error: BaseException | None
-    client: str = ""
-    user: str | None = None
-    target: str = ""
-    protocol: str = ""
-    referer: str | None = None
-    user_agent: str | None = None
-    request_id: str | None = None
-    gone: bool = False
-
-    @property
-    def status_code(self) -> int | None:
-        """The three digits of the status, or None."""
-        return int(self.status[:3]) if self.status is not None else None
-
-
-class Asked:
-    """What a request was when it came in, as far as a measurement tells of it."""
-
-    __slots__ = (
-        "_query",
-        "_raw",
-        "client",
-        "method",
-        "path",
-        "protocol",
-        "referer",
-        "request_id",
-        "user",
-        "user_agent",
-    )
+    gone: bool
 
     def __init__(self, environ: Environ) -> None:
         get = environ.get
@@ -97,58 +69,46 @@ class Asked:
         self.referer: str | None = get("HTTP_REFERER")
         self.user_agent: str | None = get("HTTP_USER_AGENT")
         self.request_id: str | None = get(REQUEST_ID)
+        self.status = self.seconds_to_headers = None
 
     @property
     def target(self) -> str:
-        """The path and the query as the client sent them; where the server does not tell, as they may have been."""
+        """The path and the query as the client sent them: REQUEST_URI or RAW_URI where the server has it."""
         if self._raw is not None:
             return self._raw
         path = quote(self.path.encode("latin-1", "replace"), _IN_A_PATH)
         return f"{path}?{self._query}" if self._query else path
 
-    def measured(
-        self,
-        environ: Environ,
-        status: str | None,
-        times: tuple[float | None, float],
-        size: int | None,
-        error: BaseException | None,
-    ) -> Measurement:
-        """Return the measurement, now that the request is over. `times` are to the head and in all."""
-        return Measurement(
-            self.method,
-            self.path,
-            status,
-            *times,
-            size,
-            error,
-            self.client,
-            environ.get("REMOTE_USER", self.user),
-            self.target,
-            self.protocol,
-            self.referer,
-            self.user_agent,
-            self.request_id or environ.get(REQUEST_ID),
-            isinstance(error, GeneratorExit),
-        )
+    @property
+    def status_code(self) -> int | None:
+        """The three digits of the status, or None."""
+        return int(self.status[:3]) if self.status is not None else None
+
+    def __repr__(self) -> str:
+        return f"<Measurement {self.method} {self.path!r} {self.status}>"
+
+    def end(self, environ: Environ, seconds: float, error: BaseException | None) -> None:
+        """Note what became of the request."""
+        self.seconds, self.error, self.gone = seconds, error, isinstance(error, GeneratorExit)
+        self.bytes_sent = environ.get(BYTES_SENT)
+        self.user = environ.get("REMOTE_USER", self.user)
+        self.request_id = self.request_id or environ.get(REQUEST_ID)
 
 
-class Watched(Asked):
-    """One request as a layer watches it, from its coming to its end.
+class Watched(Measurement):
+    """A request as a layer watches it, from its coming to its end.
 
     Attributes:
         start: float, when it came in, by time.perf_counter.
         outer: the same request as the same layer watches it further out, where it stands around itself; or None.
     """
 
-    __slots__ = ("_head", "_length", "_response", "_status", "outer", "start")
+    __slots__ = ("_length", "_response", "outer", "start")
 
     def __init__(self, environ: Environ) -> None:
         super().__init__(environ)
         self.outer: Watched | None = None
         self.start = time.perf_counter()
-        self._head: float | None = None
-        self._status: str | None = None
         self._length: str | None = None
         self._response = 0
 
@@ -158,25 +118,18 @@ class Watched(Asked):
             self.outer.head(response)  # the innermost has its own
             return
         self._response = id(response)
-        self._head = time.perf_counter()
-        self._status = response.status
+        self.seconds_to_headers = time.perf_counter() - self.start
+        self.status = response.status
         self._length = response.headers.get("Content-Length")
 
-    def over(self, environ: Environ, error: BaseException | None) -> Measurement:
-        """Return the measurement, now that the request is over."""
-        now = time.perf_counter()
-        size: int | None = environ.get(BYTES_SENT)
-        if size is None and self._length is not None:
-            size = content_length(self._length)
-        to_head = None if self._head is None else self._head - self.start
-        return self.measured(environ, self._sent(environ), (to_head, now - self.start), size, error)
-
-    def _sent(self, environ: Environ) -> str | None:
-        """The status that the server got, which a layer further out may have changed."""
-        code = environ.get(STATUS)
-        if code is None or (self._status is not None and self._status.startswith(str(code))):
-            return self._status
-        return status_line(code)
+    def over(self, environ: Environ, error: BaseException | None) -> None:
+        """Note what became of the request; of a file that the server sent by itself its Content-Length."""
+        self.end(environ, time.perf_counter() - self.start, error)
+        if self.bytes_sent is None and self._length is not None:
+            self.bytes_sent = content_length(self._length)
+        code = environ.get(STATUS)  # which a layer further out may have changed
+        if code is not None and (self.status is None or not self.status.startswith(str(code))):
+            self.status = status_line(code)
 
 
 def watch(environ: Environ, key: str, watched: Watched) -> None:

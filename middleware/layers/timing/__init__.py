@@ -13,16 +13,14 @@ from middleware.layers.timing.metrics import MetricLines, metric
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.measurement import Asked
+from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from middleware.wsgi.measurement import Measurement
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, Predicate
@@ -121,7 +119,7 @@ class Timing(Middleware):
             recorder.more()
             recorder.outer = next(iter(outers), None)
             if self.on_complete is not None:
-                recorder.asked = Asked(environ)
+                recorder.measurement = Measurement(environ)
             key = f"{KEY}.{id(self)}"
             before: Running | None = environ.get(key)
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
@@ -177,9 +175,9 @@ class Timing(Middleware):
         if self.on_complete is None:
             return
         recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
-        seconds = max(self.clock() - recorder.start, 0.0)
-        size = environ.get(BYTES_SENT)
-        measurement = recorder.asked.measured(environ, recorder.status, (recorder.seconds, seconds), size, error)
+        measurement = recorder.measurement
+        measurement.status, measurement.seconds_to_headers = recorder.status, recorder.seconds
+        measurement.end(environ, max(self.clock() - recorder.start, 0.0), error)
         try:
             self.on_complete(measurement)
         except Exception:

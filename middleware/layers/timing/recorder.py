@@ -10,7 +10,7 @@ from middleware.layers.timing.metrics import duration_fault, metric_fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from middleware.wsgi.measurement import Asked
+    from middleware.wsgi.measurement import Measurement
 
 SAID: Final[tuple[()]] = ()
 
@@ -18,7 +18,7 @@ SAID: Final[tuple[()]] = ()
 class Recorder:
     """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
 
-    __slots__ = ("asked", "claimed", "marks", "metrics", "outer", "seconds", "start", "status")
+    __slots__ = ("claimed", "marks", "measurement", "metrics", "outer", "seconds", "start", "status")
 
     clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
     start: float
@@ -29,7 +29,7 @@ class Recorder:
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
-    asked: Asked  # of the request, where it is reported
+    measurement: Measurement  # of the request, where it is reported
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
