@@ -14,6 +14,7 @@ class RequestIdFilter(logging.Filter):
     loggers below it. Lets every record pass. A record that has an id keeps it.
 
     Options:
+        name: str. As `logging.Filter` has it, and without effect here. Default "".
         default: str or None. The id outside of a request. Default None.
     """
 

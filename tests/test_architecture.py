@@ -120,6 +120,7 @@ MAY_IMPORT = {
     "middleware.paste": ("middleware.wsgi", "middleware.layers"),
     "middleware.cli": ("middleware",),
     "middleware.match": ("middleware.wsgi", "middleware.http"),
+    "middleware.logs": ("middleware.wsgi", "middleware.http"),
     "middleware.__main__": ("middleware.cli",),
     "middleware": ("middleware",),  # as types only, which has a test of its own
 }
