@@ -49,8 +49,15 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "timing": (
         "Timing",
         "Server-Timing, metrics of the application, and a report of every request.",
-        ["Timing", "middleware.layers.timing.recorder:Recorder", "Measurement"],
+        ["Timing", "middleware.layers.timing.recorder:Recorder"],
     ),
+    "request-id": (
+        "RequestId",
+        "One id for each request, in environ, in the response, and in every log record.",
+        ["RequestId", "request_id", "middleware.logs:RequestIdFilter"],
+    ),
+    "access-log": ("AccessLog", "One log record for each request, when it is over.", ["AccessLog", "Measurement"]),
+    "metrics": ("Metrics", "Durations, sizes and requests in flight, for Prometheus.", ["Metrics"]),
     "hooks": (
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
@@ -97,6 +104,9 @@ WORDS = {
     "cors": "explanation/cors.md",
     "compress": "explanation/compression.md",
     "timing": "how-to/measure.md",
+    "request-id": "how-to/request-ids.md",
+    "access-log": "how-to/logging.md",
+    "metrics": "how-to/metrics.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",

@@ -13,9 +13,12 @@ from configparser import RawConfigParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from middleware.layers.access_log import AccessLog
 from middleware.layers.compress import Compress, Gzip
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
+from middleware.layers.metrics import Metrics
+from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
@@ -46,6 +49,18 @@ def _number(text: str) -> int:
     if not re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
         raise ValueError("a whole number")
     return int(text)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in _words(text)]
+    except ValueError:
+        raise ValueError("numbers") from None
+
+
+def _level(text: str) -> int | str:
+    """A level of logging, by its number or its name."""
+    return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
 
 
 def _words(text: str) -> list[str]:
@@ -114,6 +129,15 @@ _ENCODING: Final[Mapping[str, Reader | Group]] = {
     "breach_padding": _number,
 }
 KINDS: Final = {
+    "access-log": Kind(
+        AccessLog,
+        {
+            **dict.fromkeys(("format", "logger"), _line),
+            "level": _or_none(_level),
+            **dict.fromkeys(("redact", "fields"), _words),
+        },
+        ("skip",),
+    ),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
     "cors": Kind(
@@ -130,6 +154,8 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
+    "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
+    "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -162,6 +188,11 @@ KINDS: Final = {
 # -- the factories ---------------------------------------------------------------------------------------------------
 
 
+def access_log(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`AccessLog` around the application."""
+    return _made("access-log", app, global_conf, options)
+
+
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Compress` around the application."""
     return _made("compress", app, global_conf, options)
@@ -180,6 +211,16 @@ def gzip(app: Application, global_conf: Mapping[str, str] | None, **options: str
 def headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Headers` around the application."""
     return _made("headers", app, global_conf, options)
+
+
+def metrics(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Metrics` around the application."""
+    return _made("metrics", app, global_conf, options)
+
+
+def request_id(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RequestId` around the application."""
+    return _made("request-id", app, global_conf, options)
 
 
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:

@@ -8,7 +8,20 @@ import pytest
 from paste.deploy import loadapp, loadfilter
 
 from gateway import serve
-from middleware import CORS, HSTS, Compress, ConfigError, Gzip, Headers, SecurityHeaders, Timing, paste
+from middleware import (
+    CORS,
+    HSTS,
+    AccessLog,
+    Compress,
+    ConfigError,
+    Gzip,
+    Headers,
+    Metrics,
+    RequestId,
+    SecurityHeaders,
+    Timing,
+    paste,
+)
 from middleware.testing import assert_wsgi_transparent
 from shapes import returning
 
@@ -39,6 +52,17 @@ FROM = {"HTTP_ORIGIN": "https://app.example"}
 
 # kind, keys as they are written, the same layer in Python, what a request has
 LAYERS = [
+    ("request-id", {"header": "X-Id", "accept": "yes"}, RequestId(header="X-Id"), {"HTTP_X_ID": "a"}),
+    ("request-id", {"accept": "no", "response": "off"}, RequestId(accept=False, response=False), {}),
+    (
+        "access-log",
+        {"format": "json", "logger": "site.access", "level": "debug", "redact": "token key", "fields": "X-Tenant"},
+        AccessLog(format="json", logger="site.access", level="DEBUG", redact=["token", "key"], fields=["X-Tenant"]),
+        {},
+    ),
+    ("access-log", {"level": "10"}, AccessLog(level=10), {}),
+    ("metrics", {"path": "/metrics"}, Metrics(path="/metrics"), {}),
+    ("metrics", {"path": "none", "buckets": " ".join(map(str, Metrics().buckets))}, Metrics(), {}),
     ("headers", {}, Headers(), {}),
     (
         "headers",
@@ -222,6 +246,8 @@ WRONG = [
     ("headers", "remove.X", "demo", "one of the options set.*, default.*, append.*, remove"),
     ("gzip", "codings", "br", "one of the options level, minimum_size"),
     ("cors", "max_age", "an hour", "a whole number"),
+    ("metrics", "buckets", "1 two", "numbers"),
+    ("access-log", "skip", "site:health", "takes a function, which no .ini can say"),
 ]
 
 

@@ -15,7 +15,10 @@ from middleware.stack.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
-LAYERS = ["CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "SecurityHeaders", "Timing"]
+LAYERS = [
+    *("AccessLog", "CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "Metrics", "RequestId"),
+    *("SecurityHeaders", "Timing"),
+]
 # Options that are told of elsewhere: `app` with Middleware, most of those of Gzip with Compress.
 ELSEWHERE = {"app"}
 OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not_acceptable", "breach_padding"}
@@ -132,7 +135,8 @@ def is_layer(kind):
 def test_every_key_of_the_environ_is_in_the_table(reference):
     tables = sys.modules["tables"]
     told = (FOLDER / "environ.md").read_text(encoding="utf-8")
-    modules = {"middleware.hooks", "middleware.match"}  # dotted names of the package, and a contextvar
+    # dotted names of the package, a contextvar, and a logger
+    modules = {"middleware.hooks", "middleware.match", "middleware.access"}
     for path in (ROOT / "middleware").rglob("*.py"):
         for key in re.findall(r'"(middleware\.[a-z_.]+)', path.read_text(encoding="utf-8")):
             assert key in modules or key.startswith(tables.OWN) or f"| `{key}` |" in told, (path, key)

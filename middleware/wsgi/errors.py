@@ -10,6 +10,7 @@ from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.takeover import ends_takeover
 
@@ -53,7 +54,8 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    logger.error("Exception on %s %s", escaped(exchange.method), escaped(environ.get("PATH_INFO")), exc_info=error)
+    told = escaped(exchange.method), escaped(environ.get("PATH_INFO"))
+    logger.error("Exception on %s %s", *told, exc_info=error, extra=log_extra(environ))
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
