@@ -255,8 +255,9 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
         source = "The application" if cycle.author is None else f"The hook {qualified_name(cycle.author)}"
         method = cycle.environ.get("REQUEST_METHOD")
         extra = log_extra(cycle.environ, "ContextHooks")
-        told = source, escaped(cycle.path[1]), escaped(method)
-        logger.error("%s failed on %s [%s]", *told, exc_info=error, extra=extra)
+        logger.error(
+            "%s failed on %s [%s]", source, escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra
+        )
         return converted(InternalServerError(original_exception=error), "")
 
     def _sent(self, cycle: ContextCycle, reply: Response | ContextCycle) -> Iterable[bytes]:
