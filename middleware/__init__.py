@@ -15,13 +15,18 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
+    from middleware import by as by
     from middleware import match as match
     from middleware.hooks.context_layer import ContextHooks as ContextHooks
     from middleware.hooks.layer import Hooks as Hooks
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.answers.body_limit import BodyLimit as BodyLimit
+    from middleware.layers.answers.concurrency import ConcurrencyLimit as ConcurrencyLimit
+    from middleware.layers.answers.rate_limit import RateLimit as RateLimit
     from middleware.layers.compress import Compress as Compress
     from middleware.layers.compress import Gzip as Gzip
     from middleware.layers.cors import CORS as CORS
+    from middleware.layers.decompress import DecompressRequest as DecompressRequest
     from middleware.layers.headers import Headers as Headers
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
     from middleware.layers.security.csp import NONCE as NONCE
@@ -36,17 +41,22 @@ if TYPE_CHECKING:
     from middleware.stack.order import OrderWarning as OrderWarning
     from middleware.stack.rules import Finding as Finding
     from middleware.wsgi.effects import Effects as Effects
+    from middleware.wsgi.input import BodyTooLarge as BodyTooLarge
     from middleware.wsgi.layer import Middleware as Middleware
     from middleware.wsgi.options import ConfigError as ConfigError
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "BodyLimit": "layers.answers.body_limit",
+    "BodyTooLarge": "wsgi.input",
     "CORS": "layers.cors",
     "CSP": "layers.security.policies",
     "Compress": "layers.compress",
+    "ConcurrencyLimit": "layers.answers.concurrency",
     "ConfigError": "wsgi.options",
     "ContextHooks": "hooks.context_layer",
+    "DecompressRequest": "layers.decompress",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",
@@ -61,18 +71,19 @@ _HOMES = {
     "OrderError": "stack.order",
     "OrderWarning": "stack.order",
     "PermissionsPolicy": "layers.security.policies",
+    "RateLimit": "layers.answers.rate_limit",
     "Response": "wsgi.response",
     "SecurityHeaders": "layers.security",
     "Stack": "stack.builder",
     "Timing": "layers.timing",
     "Transform": "wsgi.response",
 }
-__all__ = [*_HOMES, "match"]  # noqa: PLE0604 - they are str
+__all__ = [*_HOMES, "by", "match"]  # noqa: PLE0604 - they are str
 
 
 def __getattr__(name: str) -> object:
-    if name == "match":
-        return import_module("middleware.match")
+    if name in ("by", "match"):
+        return import_module(f"middleware.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
