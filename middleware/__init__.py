@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from middleware.hooks.context_layer import ContextHooks as ContextHooks
     from middleware.hooks.layer import Hooks as Hooks
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.answers.basic_auth import BasicAuth as BasicAuth
+    from middleware.layers.answers.cross_origin import CrossOriginProtection as CrossOriginProtection
+    from middleware.layers.answers.hosts import TrustedHosts as TrustedHosts
+    from middleware.layers.answers.https import HTTPSRedirect as HTTPSRedirect
+    from middleware.layers.answers.respond import Redirect as Redirect
+    from middleware.layers.answers.respond import Respond as Respond
     from middleware.layers.compress import Compress as Compress
     from middleware.layers.compress import Gzip as Gzip
     from middleware.layers.cors import CORS as CORS
@@ -42,17 +48,20 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "BasicAuth": "layers.answers.basic_auth",
     "CORS": "layers.cors",
     "CSP": "layers.security.policies",
     "Compress": "layers.compress",
     "ConfigError": "wsgi.options",
     "ContextHooks": "hooks.context_layer",
+    "CrossOriginProtection": "layers.answers.cross_origin",
     "Effects": "wsgi.effects",
     "External": "stack.external",
     "Fields": "http.fields",
     "Finding": "stack.rules",
     "Gzip": "layers.compress",
     "HSTS": "layers.security.policies",
+    "HTTPSRedirect": "layers.answers.https",
     "Headers": "layers.headers",
     "Hooks": "hooks.layer",
     "Measurement": "layers.timing.recorder",
@@ -61,11 +70,14 @@ _HOMES = {
     "OrderError": "stack.order",
     "OrderWarning": "stack.order",
     "PermissionsPolicy": "layers.security.policies",
+    "Redirect": "layers.answers.respond",
+    "Respond": "layers.answers.respond",
     "Response": "wsgi.response",
     "SecurityHeaders": "layers.security",
     "Stack": "stack.builder",
     "Timing": "layers.timing",
     "Transform": "wsgi.response",
+    "TrustedHosts": "layers.answers.hosts",
 }
 __all__ = [*_HOMES, "match"]  # noqa: PLE0604 - they are str
 
