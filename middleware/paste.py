@@ -7,6 +7,7 @@ names the section, the key, the rule and the value.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from configparser import RawConfigParser
@@ -116,7 +117,7 @@ class Group(NamedTuple):
 class Kind(NamedTuple):
     """A layer, and how its options are read. `functions` are those that no string can say."""
 
-    layer: Callable[..., Middleware]
+    layer: type[Middleware]
     options: Mapping[str, Reader | Group]
     functions: tuple[str, ...] = ()
 
@@ -252,6 +253,9 @@ def trusted_hosts(app: Application, global_conf: Mapping[str, str] | None, **opt
 def _made(name: str, app: Application, global_conf: Mapping[str, str] | None, given: Mapping[str, str]) -> Middleware:
     kind, place = KINDS[name], _place(name, global_conf or {}, given)
     options = _options(kind, place, given)
+    wanted = [each.name for each in inspect.signature(kind.layer).parameters.values() if each.default is each.empty]
+    if missing := [option for option in wanted if option not in options]:
+        raise ConfigError(f"{place}: {kind.layer.__name__} needs {' and '.join(missing)}")
     try:
         return kind.layer(app, **options)
     except ConfigError as error:

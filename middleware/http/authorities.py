@@ -12,14 +12,13 @@ from typing import Final, NamedTuple
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ZEROS: Final = re.compile(r"\b0(?::0)+\b")
-# RFC 3986 3.2.2 without percent-encoding and sub-delims, which no host name has (RFC 1123 2.1); "_" is in use.
+# RFC 3986 3.2.2 without percent-encoding and sub-delims, which no host name has (RFC 1123 2.1); "_" is in use. At most
+# 253 characters, and a final dot (RFC 1035 2.3.4).
 _LABEL: Final = r"[0-9A-Za-z_\-]{1,63}"
-_NAME: Final = rf"{_LABEL}(?:\.{_LABEL})*"
+_NAME: Final = rf"(?![^:]{{255}}){_LABEL}(?:\.{_LABEL})*"
 # RFC 3986 3.2.3: a port is digits, perhaps none.
-_AUTHORITY: Final = re.compile(
-    rf"(?:(?P<name>{_NAME})\.?|\[(?P<ipv6>[0-9A-Fa-f:.]{{2,45}})])(?::(?P<port>[0-9]{{0,5}}))?"
-)
-_LONGEST: Final = 253  # characters of a host name (RFC 1035 2.3.4)
+_PORT: Final = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[0-5]?[0-9]{1,4})?"
+_AUTHORITY: Final = re.compile(rf"(?:(?P<name>{_NAME})\.?|\[(?P<ipv6>[0-9A-Fa-f:.]{{2,45}})])(?::(?P<port>{_PORT}))?")
 
 
 class Authority(NamedTuple):
@@ -35,11 +34,9 @@ class Authority(NamedTuple):
 def authority(text: str) -> Authority | None:
     """The authority that `text` is, or None: no user, no path, no space, no list, one spelling of an address."""
     found = _AUTHORITY.fullmatch(text)
-    if found is None or len(found["name"] or "") > _LONGEST:
+    if found is None:
         return None
     port = int(found["port"]) if found["port"] else None
-    if port is not None and port > 0xFFFF:
-        return None
     if found["name"]:
         return Authority(found["name"].lower(), port)
     try:

@@ -29,13 +29,11 @@ def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
     """Whether a page of another origin, which is not trusted, makes a request that may change something."""
     if environ["REQUEST_METHOD"] in SAFE:
         return False
-    site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
-    if site in _OWN or (not site and not origin):
+    site, origin = environ.get("HTTP_SEC_FETCH_SITE", ""), environ.get("HTTP_ORIGIN", "")
+    if site in _OWN or trusts(origin):
         return False
-    if origin and trusts(origin):
-        return False
-    # A browser without Sec-Fetch-Site (before 2023) or a site by http (Fetch Metadata 2, "potentially trustworthy").
-    return bool(site) or not is_own(origin or "", environ.get("HTTP_HOST") or "")
+    # Browsers of before 2023 have no Sec-Fetch-Site, nor has any if the site is not trustworthy, as by http.
+    return site != "" or (origin != "" and not is_own(origin, environ.get("HTTP_HOST", "")))
 
 
 def is_own(origin: str, host: str) -> bool:

@@ -60,21 +60,22 @@ def decide(target: str, host: str, port: int | None) -> Decision:
 
 def target_of(environ: Environ) -> str:
     """The path and query of a request, byte for byte where the server tells the target; "" for no path of a URL."""
-    path_info, script_name = environ.get("PATH_INFO", ""), environ.get("SCRIPT_NAME", "")
+    script_name, path_info = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     try:
-        prefix, path = encoded(script_name), encoded(path_info)
+        if raw:
+            return _with_prefix(origin_form(raw), script_name, path_info)
+        path = encoded(script_name + path_info)
     except UnicodeEncodeError:
         return ""
-    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
-    if raw:
-        target = origin_form(raw)
-        # A proxy has taken the prefix off, and says so by SCRIPT_NAME (X-Forwarded-Prefix): the client asked with it.
-        stripped = script_name and unquote_to_bytes(target.partition("?")[0]) == path_info.encode("latin-1")
-        return f"{prefix}{target}" if stripped else target
     query = environ.get("QUERY_STRING", "")
-    if (prefix, path) == ("", SERVER_WIDE):
-        return SERVER_WIDE
-    return f"{prefix}{path or '/' * (not prefix)}" + (f"?{query}" if query else "")
+    return (path or "/") + (f"?{query}" if query else "")
+
+
+def _with_prefix(target: str, script_name: str, path_info: str) -> str:
+    """The target with the prefix that a proxy took off and SCRIPT_NAME still has (X-Forwarded-Prefix)."""
+    stripped = script_name and unquote_to_bytes(target.partition("?")[0]) == path_info.encode("latin-1")
+    return f"{encoded(script_name)}{target}" if stripped else target
 
 
 class HTTPSRedirect(Middleware):
@@ -114,19 +115,22 @@ class HTTPSRedirect(Middleware):
     ) -> None:
         super().__init__(app)
         self.status, self.host, self.port, self.exempt = status, host, port, exempt
-        problems = Problems("HTTPSRedirect")
-        known = type(status) is int and status in REDIRECTS
-        problems.check(known, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", status)
-        place = authority(host) if isinstance(host, str) else None
-        bare = host is None or (place is not None and place.port is None and not str(host).endswith(":"))
-        problems.check(bare, "host", "a host name or an address in brackets, without a port (RFC 3986 3.2.2)", host)
-        known = port is None or (type(port) is int and 1 <= port <= 0xFFFF)
-        problems.check(known, "port", "an int from 1 to 65535, or None", port)
-        problems.add_fault("exempt", predicate_fault(exempt), exempt)
-        problems.done()
+        self._check()
         self._exempt = None if exempt is None else certain(exempt)
         self._unsaid = [_UNTRUSTED]
         self._refusals = {fault: answer(400, fault) for fault in (BAD_HOST, BAD_TARGET)}
+
+    def _check(self) -> None:
+        problems = Problems("HTTPSRedirect")
+        known = isinstance(self.status, int) and self.status in REDIRECTS
+        problems.check(known, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", self.status)
+        if self.host is not None:
+            problems.add_fault("host", _host_fault(self.host), self.host)
+        if self.port is not None:
+            known = type(self.port) is int and 1 <= self.port <= 0xFFFF
+            problems.check(known, "port", "an int from 1 to 65535, or None", self.port)
+        problems.add_fault("exempt", predicate_fault(self.exempt), self.exempt)
+        problems.done()
 
     def on_request(self, environ: Environ) -> Application | None:
         """Redirect what came by http."""
@@ -158,3 +162,10 @@ class HTTPSRedirect(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """Where requests are sent to."""
         return [("request", f"is sent to https by {self.status} if it came by http")]
+
+
+def _host_fault(host: object) -> str | None:
+    place = authority(host) if isinstance(host, str) and not host.endswith(":") else None
+    if place is not None and place.port is None:
+        return None
+    return "a host name, or an address in brackets, without a port (RFC 3986 3.2.2)"

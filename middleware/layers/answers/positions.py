@@ -21,6 +21,15 @@ class Positional(Middleware):
     _placed: ClassVar[tuple[str, ...]]
     _configure: Callable[..., None]
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__ and "_configure" in cls.__dict__:
+            # What help() and editors show: the options, as if there were no application.
+            itself, *options = inspect.signature(cls._configure).parameters.values()
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            shown = [each.replace(kind=kind) if each.name in cls._placed else each for each in options]
+            cls.__dict__["__init__"].__dict__["__signature__"] = inspect.Signature([itself, *shown])
+
     def __init__(self, *args: Any, **options: Any) -> None:
         app, given = self._arranged(args, options)
         super().__init__(app)
@@ -39,13 +48,13 @@ class Positional(Middleware):
         if len(given) < len(rest) + len(options):
             raise TypeError(f"{kind}: {names[0]} by position and as a keyword")
         known = inspect.signature(self._configure)
-        for name in given.keys() - known.parameters.keys():
-            near = get_close_matches(name, known.parameters, 1)
-            raise TypeError(f"{kind}: no option {name!r}" + (f"; there is {near[0]!r}" if near else ""))
         try:
             known.bind(**given)
         except TypeError as error:
-            raise TypeError(f"{kind}: {error}") from None
+            near = [get_close_matches(name, known.parameters, 1) for name in given.keys() - known.parameters.keys()]
+            raise TypeError(
+                f"{kind}: {error}{''.join(f'; there is {found!r}' for [found] in filter(None, near))}"
+            ) from None
         return app, given
 
     def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
