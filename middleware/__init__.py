@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from middleware.hooks.context_layer import ContextHooks as ContextHooks
     from middleware.hooks.layer import Hooks as Hooks
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.answers.basic_auth import BasicAuth as BasicAuth
     from middleware.layers.answers.body_limit import BodyLimit as BodyLimit
     from middleware.layers.answers.concurrency import ConcurrencyLimit as ConcurrencyLimit
+    from middleware.layers.answers.cross_origin import CrossOriginProtection as CrossOriginProtection
+    from middleware.layers.answers.hosts import TrustedHosts as TrustedHosts
+    from middleware.layers.answers.https import HTTPSRedirect as HTTPSRedirect
     from middleware.layers.answers.rate_limit import RateLimit as RateLimit
+    from middleware.layers.answers.respond import Redirect as Redirect
+    from middleware.layers.answers.respond import Respond as Respond
     from middleware.layers.compress import Compress as Compress
     from middleware.layers.compress import Gzip as Gzip
     from middleware.layers.cors import CORS as CORS
@@ -48,6 +54,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "BasicAuth": "layers.answers.basic_auth",
     "BodyLimit": "layers.answers.body_limit",
     "BodyTooLarge": "wsgi.input",
     "CORS": "layers.cors",
@@ -56,6 +63,7 @@ _HOMES = {
     "ConcurrencyLimit": "layers.answers.concurrency",
     "ConfigError": "wsgi.options",
     "ContextHooks": "hooks.context_layer",
+    "CrossOriginProtection": "layers.answers.cross_origin",
     "DecompressRequest": "layers.decompress",
     "Effects": "wsgi.effects",
     "External": "stack.external",
@@ -63,6 +71,7 @@ _HOMES = {
     "Finding": "stack.rules",
     "Gzip": "layers.compress",
     "HSTS": "layers.security.policies",
+    "HTTPSRedirect": "layers.answers.https",
     "Headers": "layers.headers",
     "Hooks": "hooks.layer",
     "Measurement": "layers.timing.recorder",
@@ -72,11 +81,14 @@ _HOMES = {
     "OrderWarning": "stack.order",
     "PermissionsPolicy": "layers.security.policies",
     "RateLimit": "layers.answers.rate_limit",
+    "Redirect": "layers.answers.respond",
+    "Respond": "layers.answers.respond",
     "Response": "wsgi.response",
     "SecurityHeaders": "layers.security",
     "Stack": "stack.builder",
     "Timing": "layers.timing",
     "Transform": "wsgi.response",
+    "TrustedHosts": "layers.answers.hosts",
 }
 __all__ = [*_HOMES, "by", "match"]  # noqa: PLE0604 - they are str
 

@@ -41,6 +41,7 @@ class Key:
         self._name, self._read, self.requires = name, read, requires
 
     def __call__(self, environ: Environ) -> str | None:
+        """The key of a request."""
         return self._read(environ)
 
     def __repr__(self) -> str:

@@ -7,12 +7,19 @@ names the section, the key, the rule and the value.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from configparser import RawConfigParser
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from middleware.layers.answers.basic_auth import BasicAuth
+from middleware.layers.answers.cross_origin import CrossOriginProtection
+from middleware.layers.answers.hosts import TrustedHosts
+from middleware.layers.answers.https import HTTPSRedirect
+from middleware.layers.answers.respond import Redirect, Respond
 from middleware.layers.compress import Compress, Gzip
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
@@ -72,6 +79,14 @@ def _or_none(reader: Reader) -> Reader:
     return read
 
 
+def _object(text: str) -> Any:
+    """What a name such as `package.module:function` stands for."""
+    try:
+        return resolve_name(text.strip())
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ValueError(f"a name such as package.module:function ({error})") from None
+
+
 _SECURE: Final = re.compile(
     r"max-age=(?P<age>[0-9]+)(?P<subdomains>; includeSubDomains)?(?P<preload>; preload)?", re.IGNORECASE
 )
@@ -102,7 +117,7 @@ class Group(NamedTuple):
 class Kind(NamedTuple):
     """A layer, and how its options are read. `functions` are those that no string can say."""
 
-    layer: Callable[..., Middleware]
+    layer: type[Middleware]
     options: Mapping[str, Reader | Group]
     functions: tuple[str, ...] = ()
 
@@ -114,6 +129,19 @@ _ENCODING: Final[Mapping[str, Reader | Group]] = {
     "breach_padding": _number,
 }
 KINDS: Final = {
+    "basic-auth": Kind(BasicAuth, {"verify": _object, "realm": _line, "charset": _line, "answer": _object}),
+    "cross-origin-protection": Kind(
+        CrossOriginProtection, {"trusted_origins": _words, "exempt": _object, "answer": _object}
+    ),
+    "https-redirect": Kind(
+        HTTPSRedirect, {"status": _number, "host": _or_none(_line), "port": _or_none(_number), "exempt": _object}
+    ),
+    "redirect": Kind(Redirect, {"to": _line, "status": _number, "keep_query": _boolean}),
+    "respond": Kind(
+        Respond,
+        {"status": _number, "body": _line, "content_type": _line, "headers": Group(_lines, _pairs)},
+    ),
+    "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
     "cors": Kind(
@@ -162,6 +190,11 @@ KINDS: Final = {
 # -- the factories ---------------------------------------------------------------------------------------------------
 
 
+def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`BasicAuth` around the application."""
+    return _made("basic-auth", app, global_conf, options)
+
+
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Compress` around the application."""
     return _made("compress", app, global_conf, options)
@@ -170,6 +203,11 @@ def compress(app: Application, global_conf: Mapping[str, str] | None, **options:
 def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`CORS` around the application."""
     return _made("cors", app, global_conf, options)
+
+
+def cross_origin_protection(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`CrossOriginProtection` around the application."""
+    return _made("cross-origin-protection", app, global_conf, options)
 
 
 def gzip(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -182,6 +220,21 @@ def headers(app: Application, global_conf: Mapping[str, str] | None, **options: 
     return _made("headers", app, global_conf, options)
 
 
+def https_redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`HTTPSRedirect` around the application."""
+    return _made("https-redirect", app, global_conf, options)
+
+
+def redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Redirect` around the application."""
+    return _made("redirect", app, global_conf, options)
+
+
+def respond(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Respond` around the application."""
+    return _made("respond", app, global_conf, options)
+
+
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`SecurityHeaders` around the application."""
     return _made("security-headers", app, global_conf, options)
@@ -192,9 +245,17 @@ def timing(app: Application, global_conf: Mapping[str, str] | None, **options: s
     return _made("timing", app, global_conf, options)
 
 
+def trusted_hosts(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`TrustedHosts` around the application."""
+    return _made("trusted-hosts", app, global_conf, options)
+
+
 def _made(name: str, app: Application, global_conf: Mapping[str, str] | None, given: Mapping[str, str]) -> Middleware:
     kind, place = KINDS[name], _place(name, global_conf or {}, given)
     options = _options(kind, place, given)
+    wanted = [each.name for each in inspect.signature(kind.layer).parameters.values() if each.default is each.empty]
+    if missing := [option for option in wanted if option not in options]:
+        raise ConfigError(f"{place}: {kind.layer.__name__} needs {' and '.join(missing)}")
     try:
         return kind.layer(app, **options)
     except ConfigError as error:

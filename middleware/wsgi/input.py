@@ -36,7 +36,7 @@ class BodyError(OSError):
     status = 400
 
 
-class BodyTooLarge(BodyError):
+class BodyTooLarge(BodyError):  # noqa: N818 - a public name, as urllib3's and Werkzeug's are
     """Raised by reads of `wsgi.input` past the limit of a `BodyLimit` or a `DecompressRequest`: an OSError.
 
     Raised again by every later read. Whatever the application answers before its head is out becomes a 413.

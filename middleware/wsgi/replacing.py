@@ -1,4 +1,4 @@
-"""Replacing: a response put in the place of the application's, by a layer that learns too late that it has to answer."""
+"""Replacing: a response put in the place of the application's, by a layer that learns late that it has to answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BodyLimit: request bodies up to a size; larger ones are a 413, found by Content-Length or by counting what is read."""
+"""BodyLimit: request bodies up to a size; larger ones are a 413, by Content-Length or by counting reads."""
 
 from __future__ import annotations
 

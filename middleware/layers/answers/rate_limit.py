@@ -14,14 +14,14 @@ from hashlib import blake2b
 from importlib import import_module
 from itertools import count
 from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
 
 from middleware import by
+from middleware.layers.answers.positions import Positional
 from middleware.wsgi.answer import NO_STORE, answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ
 
 _Key: TypeAlias = "Callable[[Environ], str | None]"
+_Strategy: TypeAlias = Literal["fixed-window", "moving-window", "sliding-window-counter"]
+_Outcome: TypeAlias = Literal["allow", "deny"]
 
 KEY: Final = "middleware.rate_limit"
 PAUSE: Final = 5.0  # seconds for which a storage that failed is not asked again
@@ -226,7 +228,7 @@ def timeouts(uri: str) -> dict[str, Any]:
 # -- the layer -------------------------------------------------------------------------------------------------------
 
 
-class RateLimit(Middleware):
+class RateLimit(Positional):
     """Lets so many requests of a client pass in so much time, and answers those above by a 429.
 
     Says what is left in the fields RateLimit and RateLimit-Policy of every response that counted, its own answer too,
@@ -266,40 +268,71 @@ class RateLimit(Middleware):
     """
 
     effects: ClassVar[Effects] = Effects(answers=True, sets={"ratelimit", "ratelimit-policy"})
+    _placed = ("limits",)
 
+    @overload
     def __init__(
         self,
-        app: Application | str | None = None,
-        given: str | None = None,
-        /,
+        limits: str,
         *,
-        limits: str | None = None,
+        key: _Key = ...,
+        storage: str = ...,
+        storage_options: Mapping[str, Any] | None = ...,
+        strategy: _Strategy = ...,
+        name: str = ...,
+        cost: int = ...,
+        headers: bool = ...,
+        on_storage_error: _Outcome = ...,
+        answer: Application | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        limits: str = ...,
+        *,
+        key: _Key = ...,
+        storage: str = ...,
+        storage_options: Mapping[str, Any] | None = ...,
+        strategy: _Strategy = ...,
+        name: str = ...,
+        cost: int = ...,
+        headers: bool = ...,
+        on_storage_error: _Outcome = ...,
+        answer: Application | None = ...,
+    ) -> None: ...
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+    def _configure(
+        self,
+        *,
+        limits: str,
         key: _Key = by.address,
         storage: str = "memory://",
         storage_options: Mapping[str, Any] | None = None,
-        strategy: Literal["fixed-window", "moving-window", "sliding-window-counter"] = "sliding-window-counter",
+        strategy: _Strategy = "sliding-window-counter",
         name: str = "default",
         cost: int = 1,
         headers: bool = True,
-        on_storage_error: Literal["allow", "deny"] = "allow",
+        on_storage_error: _Outcome = "allow",
         answer: Application | None = None,
     ) -> None:
-        wrapped, self.limits = _placed(app, given, limits)
-        super().__init__(wrapped)
-        self.key, self.strategy, self.cost, self.headers = key, strategy, cost, headers
-        self.storage = Address(storage) if isinstance(storage, str) else storage
-        self.storage_options = None if storage_options is None else storage_options
+        self.limits, self.key, self.strategy, self.cost, self.headers = limits, key, strategy, cost, headers
         self.policy, self.on_storage_error, self.answer = name, on_storage_error, answer
+        self.storage = Address(storage) if isinstance(storage, str) else storage
+        self.storage_options = Private(storage_options) if isinstance(storage_options, Mapping) else storage_options
         problems = Problems("RateLimit")
         self._policies = self._check(problems)
         problems.done()
         self._told = ", ".join(map(str, self._policies))
         self._shortest_first = sorted(self._policies, key=lambda policy: policy.window)
-        options = self.storage_options = Private(storage_options) if storage_options is not None else None
+        kept: Mapping[str, Any] = self.storage_options or {}
         self._store = Store(
-            partial(limiter_of, self.storage, options or {}, strategy),
+            partial(limiter_of, self.storage, kept, strategy),
             f"RateLimit {name!r}: the storage {hidden(self.storage)}",
-            secrets(self.storage, options or {}),
+            secrets(self.storage, kept),
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
 
@@ -356,12 +389,9 @@ class RateLimit(Middleware):
 
     def declared(self) -> Effects:
         """What the key looks at, and the name, which is unique."""
-        return Effects(
-            answers=True,
-            sets=RateLimit.effects.sets if self.headers else (),
-            requires=getattr(self.key, "requires", ()),
-            unique=f"RateLimit {self.policy}",
-        )
+        sets = self.effects.sets if self.headers else frozenset()
+        requires: frozenset[str] = getattr(self.key, "requires", frozenset())
+        return Effects(answers=True, sets=sets, requires=requires, unique=f"RateLimit {self.policy}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """What it counts, and where."""
@@ -375,27 +405,8 @@ class RateLimit(Middleware):
         found = super().options
         return {**found, "name": self.policy} if "name" in found else found
 
-    def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        super()._seal((), {"limits": self.limits, **options})
-
 
 _DOWN: Final = answer(503, "Requests cannot be counted at the moment.", [("Retry-After", f"{PAUSE:.0f}"), NO_STORE])
-
-
-def _placed(app: Application | str | None, given: str | None, limits: str | None) -> tuple[Application | None, Any]:
-    """The application and the limits, wherever they stand."""
-    if app is not None and not callable(app):
-        app, given = None, app if given is None else _twice()
-    if given is not None and limits is not None:
-        _twice()
-    found = limits if given is None else given
-    if found is None:
-        raise TypeError('RateLimit: limits is missing: write RateLimit("100/minute") or RateLimit(app, "100/minute")')
-    return app, found
-
-
-def _twice() -> NoReturn:
-    raise TypeError('RateLimit: limits is given twice: write RateLimit("100/minute") or RateLimit(app, "100/minute")')
 
 
 def _policies(problems: Problems, limits: object, name: str) -> Iterator[Policy]:

@@ -1,21 +1,14 @@
-"""DecompressRequest: request bodies that come with a Content-Encoding, decoded piece by piece (RFC 9110 8.4).
-
-Decoders read as much as they need from what stands before them: the server's file, or another decoder. None holds more
-than a piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, and 8
-for zstd.
-"""
+"""DecompressRequest: request bodies that come with a Content-Encoding, decoded as they are read (RFC 9110 8.4)."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from io import BufferedReader, RawIOBase
 from itertools import count
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from middleware.layers.decompress.decoders import READ, REMEDIES, decoder_of
 from middleware.wsgi.answer import answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.input import (
@@ -26,13 +19,14 @@ from middleware.wsgi.input import (
     Input,
     counted,
     declared_length,
+    drop,
 )
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
 from middleware.wsgi.replacing import replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Iterable
 
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response, Transform
@@ -41,11 +35,7 @@ if TYPE_CHECKING:
 KEY: Final = "middleware.decompress_request"
 _NUMBERS: Final = count()
 _MOST: Final = 2  # codings on top of one another
-_READ: Final = (
-    16 * 1024
-)  # bytes that a decoder takes at a time: what it leaves of them is copied, for each small member
 _IN_MEMORY: Final = 256 * 1024  # of a body that is decoded in advance; larger ones are on disk
-_WINDOW: Final = 1 << 23  # of zstd: the most that a decoder of HTTP has to have (RFC 9659 3)
 # What tells of the bytes before they are decoded (RFC 9530 2 and 3: both digests include the coding).
 _OF_ENCODED: Final = (
     "CONTENT_LENGTH",
@@ -56,230 +46,6 @@ _OF_ENCODED: Final = (
 )
 _FREE, _RATIO = 1 << 20, 16  # how much a decoder may hand to the next: that much, and so many times what came in
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
-
-
-class BrokenBody(BodyError):
-    """Raised by reads of a body that is not what its Content-Encoding says: an OSError, and a 400."""
-
-
-# -- decoders --------------------------------------------------------------------------------------------------------
-
-
-class Decoder(Protocol):
-    """Gives some of what is decoded, at most about a piece, and nothing at the end."""
-
-    def read(self) -> bytes: ...
-
-
-class _Gzip:
-    """Members of gzip, one after the other (RFC 1952 2.2)."""
-
-    def __init__(self, more: Callable[[], bytes]) -> None:
-        self._more = more
-        self._rest = b""
-        self._member: Any = None
-
-    def read(self) -> bytes:
-        while data := self._rest or self._more():
-            if self._member is None:
-                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            decoded = self._decoded(data)
-            if decoded:
-                return decoded
-        return self._end()
-
-    def _decoded(self, data: bytes) -> bytes:
-        member = self._member
-        try:
-            decoded: bytes = member.decompress(data, PIECE)
-        except zlib.error as error:
-            raise BrokenBody("the body is no gzip") from error
-        if member.eof:
-            self._rest, self._member = member.unused_data, None
-        else:
-            self._rest = member.unconsumed_tail
-        return decoded
-
-    def _end(self) -> bytes:
-        decoded = self._decoded(b"") if self._member is not None else b""  # what was more than a piece
-        if not decoded and self._member is not None:
-            raise BrokenBody("the body ends within its gzip")
-        return decoded
-
-
-class _Brotli:
-    """One stream of br (RFC 7932)."""
-
-    def __init__(self, more: Callable[[], bytes]) -> None:
-        self._more = more
-        self._stream = import_module("brotli").Decompressor()
-        self._error = import_module("brotli").error
-        self._begun = False
-
-    def read(self) -> bytes:
-        stream = self._stream
-        while not stream.is_finished():
-            data = self._more() if stream.can_accept_more_data() else b""
-            if not data and stream.can_accept_more_data():
-                if self._begun:
-                    raise BrokenBody("the body ends within its br")
-                return b""
-            self._begun = True
-            try:
-                # the library gives half a piece more, if it has that
-                decoded: bytes = stream.process(data, output_buffer_limit=PIECE // 2)
-            except self._error as error:
-                raise BrokenBody("the body is no br") from error
-            if decoded:
-                return decoded
-        if self._more():
-            raise BrokenBody("the body goes on behind its br")
-        return b""
-
-
-class _Zstd:
-    """Frames of zstd, one after the other, by Python itself (RFC 8878 3.1)."""
-
-    def __init__(self, more: Callable[[], bytes]) -> None:
-        self._more = more
-        self._rest = b""
-        self._frame: Any = None
-        self._module = import_module("compression.zstd")
-
-    def read(self) -> bytes:
-        module = self._module
-        while True:
-            data = b""
-            if self._frame is None or self._frame.needs_input:
-                data = self._rest or self._more()
-                self._rest = b""
-                if not data:
-                    return self._end()
-            if self._frame is None:
-                limit = {module.DecompressionParameter.window_log_max: _WINDOW.bit_length() - 1}
-                self._frame = module.ZstdDecompressor(options=limit)
-            try:
-                decoded: bytes = self._frame.decompress(data, PIECE)
-            except module.ZstdError as error:
-                raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
-            if self._frame.eof:
-                self._rest, self._frame = self._frame.unused_data, None
-            if decoded:
-                return decoded
-
-    def _end(self) -> bytes:
-        if self._frame is not None:
-            raise BrokenBody("the body ends within its zstd")
-        return b""
-
-
-class _Zstandard:
-    """Frames of zstd by the package zstandard. It does not tell a body that ends within a frame, `Frames` does."""
-
-    def __init__(self, more: Callable[[], bytes]) -> None:
-        module = import_module("zstandard")
-        self._error = module.ZstdError
-        self._frames = Frames()
-        self._more = more
-        stream = module.ZstdDecompressor(max_window_size=_WINDOW)
-        self._stream = stream.stream_reader(_Source(self._next), read_size=_READ, read_across_frames=True)
-
-    def read(self) -> bytes:
-        try:
-            decoded: bytes = self._stream.read(PIECE)
-        except self._error as error:
-            raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
-        if not decoded and not self._frames.between:
-            raise BrokenBody("the body ends within its zstd")
-        return decoded
-
-    def _next(self, _size: int) -> bytes:
-        data = self._more()
-        self._frames.feed(data)
-        return data
-
-
-class _Source(NamedTuple):
-    """The file that zstandard reads."""
-
-    read: Callable[[int], bytes]
-
-
-class Frames:
-    """Goes along with frames of zstd, to know whether a body ends between two (RFC 8878 3.1.1)."""
-
-    def __init__(self) -> None:
-        self._steps = _frames()
-        self._step = next(self._steps)
-        self._kept = b""
-
-    @property
-    def between(self) -> bool:
-        """Whether what was fed are whole frames."""
-        return self._step == 0
-
-    def feed(self, data: bytes) -> None:
-        """Go along with some more."""
-        place = 0
-        while place < len(data):
-            self._step = self._step or self._steps.send(b"")
-            taken = data[place : place + abs(self._step)]
-            place += len(taken)
-            if self._step > 0:
-                self._kept += taken
-                self._step -= len(taken)
-            else:
-                self._step += len(taken)
-            if not self._step:
-                self._step, self._kept = self._steps.send(self._kept), b""
-
-
-def _frames() -> Generator[int, bytes, None]:
-    """The parts of frames: as many bytes as are looked at, or, as a negative number, passed over; 0 between frames."""
-    while True:
-        yield 0
-        magic = yield 4
-        if magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5:  # RFC 8878 3.1.2
-            size = int.from_bytes((yield 4), "little")
-            yield from filter(None, [-size])
-            continue
-        flags = (yield 1)[0]
-        single, checksum = flags >> 5 & 1, flags >> 2 & 1
-        header = (1 - single) + (0, 1, 2, 4)[flags & 3] + (single, 2, 4, 8)[flags >> 6]
-        yield from filter(None, [-header])
-        last = 0
-        while not last:
-            block = int.from_bytes((yield 3), "little")
-            last, run, size = block & 1, block >> 1 & 3 == 1, block >> 3
-            yield from filter(None, [-1 if run else -size])
-        yield from filter(None, [-4 * checksum])
-
-
-def decoder_of(coding: str) -> Callable[[Callable[[], bytes]], Decoder] | None:
-    """What decodes a coding, or None where its package is not installed."""
-    if coding == "gzip":
-        return _Gzip
-    if coding == "br":
-        bounded = hasattr(getattr(_module("brotli"), "Decompressor", None), "can_accept_more_data")
-        return _Brotli if bounded else None
-    if _module("compression.zstd"):
-        return _Zstd
-    return _Zstandard if _module("zstandard") else None
-
-
-def _module(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        return None
-
-
-# What says how to get a coding; the order is that of Accept-Encoding in a 415.
-_REMEDIES: Final = {
-    "gzip": "",
-    "br": "needs brotli >= 1.2: pip install 'wsgi-middleware-stack[brotli]'",
-    "zstd": "needs zstandard: pip install 'wsgi-middleware-stack[zstd]'",
-}
 
 
 # -- the body --------------------------------------------------------------------------------------------------------
@@ -318,7 +84,7 @@ class _Between:
             self.read = decoder_of(coding)(partial(self._give, self.read)).read  # type: ignore[misc]
 
     def _receive(self) -> bytes:
-        data = self._body.read(_READ)
+        data = self._body.read(READ)
         self._received += len(data)
         return data
 
@@ -376,7 +142,7 @@ class DecompressRequest(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("DecompressRequest")
-        self.codings = tuple(filter(decoder_of, _REMEDIES)) if codings is None else _codings(problems, codings)
+        self.codings = tuple(filter(decoder_of, REMEDIES)) if codings is None else _codings(problems, codings)
         whole = type(max_bytes) is int and max_bytes >= 0
         problems.check(whole, "max_bytes", "an int of 0 or more, in bytes", max_bytes)
         problems.check(isinstance(buffer, bool), "buffer", "a bool", buffer)
@@ -421,7 +187,7 @@ class DecompressRequest(Middleware):
 
     def _kept(self, environ: Environ, body: Input) -> Application | None:
         """Decode the body to a file in its place, or refuse it."""
-        kept = SpooledTemporaryFile(_IN_MEMORY)
+        kept = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - on_close closes it
         body.file = kept
         try:
             while data := body.read(PIECE):
@@ -462,13 +228,12 @@ class DecompressRequest(Middleware):
 
 def _codings(problems: Problems, given: object) -> tuple[str, ...]:
     try:
-        names = several(given)
+        names = [_ALIASES.get(name, name) for name in map(str, several(given))]
     except ValueError as error:
         problems.add("codings", str(error), given)
         return ()
-    names = [_ALIASES.get(name, name) if isinstance(name, str) else name for name in names]
-    known = f"some of {', '.join(map(repr, _REMEDIES))}"
-    if problems.check(names and all(name in _REMEDIES for name in names), "codings", known, given):
+    known = f"some of {', '.join(map(repr, REMEDIES))}"
+    if problems.check(names and all(name in REMEDIES for name in names), "codings", known, given):
         for name in names:
-            problems.check(decoder_of(name), "codings", _REMEDIES[name], name)
+            problems.check(decoder_of(name), "codings", REMEDIES[name], name)
     return tuple(dict.fromkeys(names))
