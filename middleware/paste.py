@@ -11,17 +11,22 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from configparser import RawConfigParser
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from middleware.layers.answers.basic_auth import BasicAuth
+from middleware.layers.answers.body_limit import BodyLimit
+from middleware.layers.answers.concurrency import ConcurrencyLimit
 from middleware.layers.answers.cross_origin import CrossOriginProtection
 from middleware.layers.answers.hosts import TrustedHosts
 from middleware.layers.answers.https import HTTPSRedirect
+from middleware.layers.answers.rate_limit import RateLimit
 from middleware.layers.answers.respond import Redirect, Respond
 from middleware.layers.compress import Compress, Gzip
 from middleware.layers.cors import CORS
+from middleware.layers.decompress import DecompressRequest
 from middleware.layers.headers import Headers
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
@@ -53,6 +58,20 @@ def _number(text: str) -> int:
     if not re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
         raise ValueError("a whole number")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\s*[0-9]+(?:\.[0-9]+)?\s*", text):
+        raise ValueError("seconds, such as 0.5")
+    return float(text)
+
+
+def _scalar(text: str) -> Any:
+    """A whole number, a decimal number, or text."""
+    for read in (_number, _seconds):
+        with suppress(ValueError):
+            return read(text)
+    return text.strip()
 
 
 def _words(text: str) -> list[str]:
@@ -130,11 +149,29 @@ _ENCODING: Final[Mapping[str, Reader | Group]] = {
 }
 KINDS: Final = {
     "basic-auth": Kind(BasicAuth, {"verify": _object, "realm": _line, "charset": _line, "answer": _object}),
+    "body-limit": Kind(BodyLimit, {"max_bytes": _number, "answer": _object}),
+    "concurrency-limit": Kind(
+        ConcurrencyLimit,
+        {"limit": _number, "wait": _seconds, "retry_after": _number, "key": _object, "answer": _object},
+    ),
     "cross-origin-protection": Kind(
         CrossOriginProtection, {"trusted_origins": _words, "exempt": _object, "answer": _object}
     ),
+    "decompress-request": Kind(
+        DecompressRequest, {"codings": _words, "max_bytes": _number, "buffer": _boolean, "answer": _object}
+    ),
     "https-redirect": Kind(
         HTTPSRedirect, {"status": _number, "host": _or_none(_line), "port": _or_none(_number), "exempt": _object}
+    ),
+    "rate-limit": Kind(
+        RateLimit,
+        {
+            **dict.fromkeys(("limits", "storage", "strategy", "name", "on_storage_error"), _line),
+            **dict.fromkeys(("key", "answer"), _object),
+            "storage_options": Group(_scalar),
+            "cost": _number,
+            "headers": _boolean,
+        },
     ),
     "redirect": Kind(Redirect, {"to": _line, "status": _number, "keep_query": _boolean}),
     "respond": Kind(
@@ -195,9 +232,19 @@ def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **option
     return _made("basic-auth", app, global_conf, options)
 
 
+def body_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`BodyLimit` around the application."""
+    return _made("body-limit", app, global_conf, options)
+
+
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Compress` around the application."""
     return _made("compress", app, global_conf, options)
+
+
+def concurrency_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`ConcurrencyLimit` around the application."""
+    return _made("concurrency-limit", app, global_conf, options)
 
 
 def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -208,6 +255,11 @@ def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str
 def cross_origin_protection(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`CrossOriginProtection` around the application."""
     return _made("cross-origin-protection", app, global_conf, options)
+
+
+def decompress_request(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`DecompressRequest` around the application."""
+    return _made("decompress-request", app, global_conf, options)
 
 
 def gzip(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -223,6 +275,11 @@ def headers(app: Application, global_conf: Mapping[str, str] | None, **options: 
 def https_redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`HTTPSRedirect` around the application."""
     return _made("https-redirect", app, global_conf, options)
+
+
+def rate_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RateLimit` around the application."""
+    return _made("rate-limit", app, global_conf, options)
 
 
 def redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:

@@ -113,10 +113,11 @@ def check(law: str, offenders: Iterable[str]) -> None:
 MAY_IMPORT = {
     "middleware.http": (),
     "middleware.wsgi": ("middleware.http",),
-    "middleware.layers": ("middleware.wsgi", "middleware.http"),
+    "middleware.layers": ("middleware.wsgi", "middleware.http", "middleware.by"),
     "middleware.hooks": ("middleware.wsgi", "middleware.http"),
     "middleware.stack": ("middleware.wsgi", "middleware.http", "middleware.match"),
     "middleware.testing": ("middleware.wsgi", "middleware.http", "middleware.stack"),
+    "middleware.by": ("middleware.wsgi", "middleware.http"),
     "middleware.paste": ("middleware.wsgi", "middleware.layers"),
     "middleware.cli": ("middleware",),
     "middleware.match": ("middleware.wsgi", "middleware.http"),

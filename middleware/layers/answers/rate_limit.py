@@ -132,10 +132,11 @@ def hidden(uri: str) -> str:
 
 
 def secrets(uri: str, options: Mapping[str, Any]) -> list[str]:
-    """What no log may tell of a storage: its user and password, as they are written and as they are meant."""
-    parts = uri.partition("://")[2].rpartition("@")[0].split(":")
-    given = [*parts, *map(unquote, parts), *(value for value in options.values() if isinstance(value, str))]
-    return sorted(set(filter(None, given)), key=len, reverse=True)
+    """What no log may tell of a storage: its password, as it is written and as it is meant."""
+    user, colon, password = uri.partition("://")[2].rpartition("@")[0].partition(":")
+    written = password if colon else user
+    given = [value for option, value in options.items() if "pass" in option and isinstance(value, str)]
+    return [secret for secret in (written, unquote(written), *given) if secret]
 
 
 class Store:

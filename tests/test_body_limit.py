@@ -1,0 +1,380 @@
+"""BodyLimit, and the counted input that it shares with other layers (RFC 9110 8.6 and 15.5.14, PEP 3333)."""
+
+from __future__ import annotations
+
+import io
+from contextlib import nullcontext
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import environ, serve
+from middleware import BodyLimit, BodyTooLarge, ConfigError, Headers, Stack
+from middleware.wsgi.input import Input, counted, declared_length
+
+LIMIT = 10
+TOO_LARGE = "413"
+
+
+class Wire(io.RawIOBase):
+    """A body as a server hands it on: a read past its end would wait forever, so it fails the test."""
+
+    def __init__(self, data, *, ends=False):
+        self.data, self.ends, self.asked = data, ends, []
+
+    def read(self, size):
+        self.asked.append(size)
+        assert self.ends or size <= len(self.data), f"{size} bytes were asked for, {len(self.data)} are there"
+        data, self.data = self.data[:size], self.data[size:]
+        return data
+
+    def readline(self, size):
+        self.asked.append(size)
+        assert self.ends or size <= len(self.data)
+        line = self.data[:size].splitlines(keepends=True)[:1]
+        self.data = self.data[len(b"".join(line)) :]
+        return b"".join(line)
+
+
+def reading(how=lambda body: body.read()):
+    """An application that sends back what it reads."""
+
+    def app(environ, start_response):
+        data = how(environ["wsgi.input"])
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(data)))])
+        return [data]
+
+    return app
+
+
+def known(body, length=None):
+    return {"wsgi.input": Wire(body), "CONTENT_LENGTH": str(len(body)) if length is None else length}
+
+
+def unknown(body):
+    return {"wsgi.input": Wire(body, ends=True), "wsgi.input_terminated": True}
+
+
+def sent(app, keys, **options):
+    return serve(app, method="POST", lint=False, **keys, **options)
+
+
+def limited(app, **options):
+    return Stack(BodyLimit(max_bytes=LIMIT, **options)).wrap(app)
+
+
+# -- what a length says ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        (None, -1),
+        ("", -1),
+        ("0", 0),
+        ("10", 10),
+        ("0" * 5000 + "7", 7),
+        ("9" * 5000, 10**18),
+        ("-1", None),
+        ("+1", None),
+        ("1 ", None),
+        ("1, 1", None),
+        ("1_0", None),
+        ("0x1", None),
+        ("\u0661", None),
+        ("ten", None),
+    ],
+)
+def test_a_content_length_is_digits_and_nothing_else(text, length):
+    assert declared_length({} if text is None else {"CONTENT_LENGTH": text}) == length
+
+
+def test_a_transfer_encoding_says_where_the_body_ends_and_the_length_does_not():
+    """RFC 9112 6.3."""
+    assert declared_length({"CONTENT_LENGTH": "5", "HTTP_TRANSFER_ENCODING": "chunked"}) == -1
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "body"),
+    [
+        (known(b"x" * 10), "200", b"x" * 10),
+        (known(b"x" * 11), TOO_LARGE, None),
+        ({"wsgi.input": Wire(b"", ends=True), "CONTENT_LENGTH": "9" * 40}, TOO_LARGE, None),
+        (known(b"x" * 9, "9x"), "400", None),
+        (known(b"", "-1"), "400", None),
+        (known(b"", "0"), "200", b""),
+        (unknown(b"x" * 10), "200", b"x" * 10),
+        (unknown(b"x" * 11), TOO_LARGE, None),
+        (unknown(b""), "200", b""),
+        # neither a length nor a server that ends it: PEP 3333 has no body there, and a read could wait forever
+        ({"wsgi.input": Wire(b"x" * 5)}, "200", b""),
+        ({"wsgi.input": Wire(b"x" * 5), "wsgi.input_terminated": False}, "200", b""),
+        ({**unknown(b"x" * 11), "CONTENT_LENGTH": "5", "HTTP_TRANSFER_ENCODING": "chunked"}, TOO_LARGE, None),
+        ({**known(b"x" * 5), "wsgi.input_terminated": True}, "200", b"x" * 5),
+    ],
+)
+def test_bodies_up_to_the_limit_pass(keys, status, body):
+    answer = sent(limited(reading()), keys)
+    assert answer.status[:3] == status
+    assert body is None or answer.body == body
+
+
+def test_the_application_is_not_called_for_a_body_that_says_it_is_too_large():
+    answer = sent(limited(lambda environ, start_response: pytest.fail("was called")), known(b"x" * 11))
+    assert (answer.status[:3], answer.body) == ("413", b"The request body is larger than 10 bytes.\n")
+
+
+@pytest.mark.parametrize(
+    ("length", "keys", "dropped"),
+    [
+        (11, {}, 11),
+        (64 * 1024, {}, 64 * 1024),
+        (1_000_000, {}, 64 * 1024),
+        (1_000_000, {"HTTP_EXPECT": "100-Continue"}, 0),  # has not sent it yet (RFC 9110 10.1.1)
+    ],
+)
+def test_of_a_refused_body_at_most_64_kib_are_read(length, keys, dropped):
+    wire = Wire(b"x" * length)
+    sent(limited(reading()), {"wsgi.input": wire, "CONTENT_LENGTH": str(length), **keys})
+    assert length - len(wire.data) == dropped
+
+
+@pytest.mark.parametrize("error", [OSError("reset"), ValueError("read of closed file")])
+def test_a_connection_that_is_lost_while_a_refused_body_is_dropped_is_no_error(error):
+    class Lost:
+        def read(self, size):
+            raise error
+
+    assert sent(limited(reading()), {"wsgi.input": Lost(), "CONTENT_LENGTH": "11"}).status[:3] == "413"
+
+
+def swallowing(environ, start_response):
+    """Answers an OSError itself, as Werkzeug does by a 400."""
+    try:
+        environ["wsgi.input"].read()
+    except OSError:
+        start_response("400 Bad Request", [("Content-Type", "text/html"), ("Set-Cookie", "a=b")])
+        return [b"<p>", b"bad"]
+
+
+def starting_first(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", "3")])
+    try:
+        environ["wsgi.input"].read()
+    except OSError:
+        return [b"bad"]
+
+
+def streaming(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html"), ("ETag", '"1"')])
+    try:
+        environ["wsgi.input"].read()
+    except OSError:
+        yield b"bad"
+        yield b"more"
+
+
+def raising_late(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [environ["wsgi.input"].read()]
+
+
+def empty(environ, start_response):
+    with pytest.raises(BodyTooLarge):
+        environ["wsgi.input"].read()
+    start_response("204 No Content", [])
+    return []
+
+
+def writing(environ, start_response):
+    with pytest.raises(BodyTooLarge):
+        environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Type", "text/html")])(b"written")
+    return [b"iterated"]
+
+
+ANSWERS = [reading(), swallowing, starting_first, streaming, raising_late, empty, writing]
+
+
+@pytest.mark.parametrize("app", ANSWERS)
+def test_whatever_the_application_answers_to_a_body_too_large_becomes_the_413(app):
+    answer = sent(Stack(Headers(set={"X-Out": "1"}), BodyLimit(max_bytes=LIMIT)).wrap(app), unknown(b"x" * 11))
+    assert (answer.status[:3], answer.body, answer.error) == (
+        "413",
+        b"The request body is larger than 10 bytes.\n",
+        None,
+    )
+    assert sorted({name for name, _ in answer.headers} - {"Content-Length"}) == ["Content-Type", "Vary", "X-Out"]
+    assert answer.get("Content-Length") in {None, "42"}
+
+
+def test_alone_the_error_is_raised():
+    answer = sent(BodyLimit(reading(), max_bytes=LIMIT), unknown(b"x" * 11))
+    assert isinstance(answer.error, BodyTooLarge)
+    assert sent(BodyLimit(swallowing, max_bytes=LIMIT), unknown(b"x" * 11)).status[:3] == "413"
+
+
+def test_a_response_that_has_begun_is_cut_off():
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"begun"
+        yield environ["wsgi.input"].read()
+
+    answer = sent(limited(app), unknown(b"x" * 11))
+    assert (answer.status, answer.body) == ("200 OK", b"begun")
+    assert isinstance(answer.error, BodyTooLarge)
+
+
+def test_a_client_that_prefers_json_gets_a_problem():
+    answer = sent(limited(swallowing), {**unknown(b"x" * 11), "HTTP_ACCEPT": "application/json"})
+    assert answer.get("Content-Type") == "application/problem+json"
+    assert b'"status": 413' in answer.body
+
+
+def custom(environ, start_response):
+    start_response("413 Content Too Large", [("Content-Type", "text/html"), ("X-Mine", "1"), ("Content-Length", "2")])
+    return Closing()
+
+
+class Closing:
+    closed = 0
+
+    def __iter__(self):
+        return iter([b"n", b"o"])
+
+    def close(self):
+        Closing.closed += 1
+
+
+@pytest.mark.parametrize("keys", [known(b"x" * 11), unknown(b"x" * 11)])
+def test_an_application_of_ones_own_answers(keys):
+    before = Closing.closed
+    answer = sent(limited(swallowing, answer=custom), keys)
+    assert (answer.status, answer.body, answer.get("X-Mine")) == ("413 Content Too Large", b"no", "1")
+    assert Closing.closed == before + 1
+
+
+def test_an_application_that_writes_may_answer():
+    def writes(environ, start_response):
+        start_response("413 No", [("Content-Type", "text/plain")])(b"written ")
+        return [b"too"]
+
+    assert sent(limited(swallowing, answer=writes), unknown(b"x" * 11)).body == b"written too"
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (known(b"x" * 11), "refused: 11 bytes, max_bytes is 10"),
+        (known(b"", "1x"), "refused: Content-Length is malformed: '1x'"),
+        (unknown(b"x" * 11), "refused: more than 10 bytes were read, 400 Bad Request became the answer"),
+    ],
+)
+def test_it_says_why(keys, said):
+    notes = []
+    sent(limited(swallowing), {**keys, "middleware.notes": notes})
+    assert notes == [said]
+
+
+def test_each_limit_counts_for_itself():
+    """One around the application, another of a part of it; an environ may be used again."""
+    app = Stack(BodyLimit(max_bytes=100), BodyLimit(max_bytes=5)).wrap(swallowing)
+    answer = sent(app, unknown(b"x" * 6))
+    assert answer.body == b"The request body is larger than 5 bytes.\n"
+    again = environ(method="POST", **unknown(b"x"))
+    for _ in range(2):
+        again.update(unknown(b"x"))
+        assert b"".join(limited(reading())(again, lambda *_: None)) == b"x"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"max_bytes": -1}, "BodyLimit: max_bytes: an int of 0 or more, in bytes; got -1"),
+        ({"max_bytes": "1MB"}, "max_bytes: an int of 0 or more, in bytes; got '1MB'"),
+        ({"max_bytes": True}, "max_bytes"),
+        ({"max_bytes": 1, "answer": "no"}, "answer: a WSGI application"),
+    ],
+)
+def test_bad_options_are_named(options, told):
+    with pytest.raises(ConfigError, match=told.replace("(", r"\(")):
+        BodyLimit(**options)
+
+
+def test_a_limit_is_told_as_what_it_does():
+    assert "answers a body of more than 10 bytes by a 413" in str(Stack(BodyLimit(max_bytes=10)))
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+BODIES = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r\n", b"def"]), max_size=12).map(b"".join)
+READS = st.sampled_from(
+    ["read", "readline", "readlines", "next", *(f"read {n}" for n in (0, 1, 3, 99)), "readline 2", "readlines 3"]
+)
+
+
+def step(body, how):
+    """What one call gives."""
+    name, _, size = how.partition(" ")
+    if name == "next":
+        return next(iter(body), b"")
+    got = getattr(body, name)(*([int(size)] if size else []))
+    return b"".join(got) if isinstance(got, list) else got
+
+
+@pytest.mark.parametrize("left", [True, False])
+@given(data=BODIES, reads=st.lists(READS, max_size=8))
+def test_it_reads_as_the_file_does(left, data, reads):
+    """Whatever is called in whatever order gives what io.BytesIO gives, and no more is asked for than there is."""
+    plain = io.BytesIO(data)
+    body = Input(Wire(data), len(data)) if left else Input(Wire(data, ends=True), 0, len(data))
+    for how in [*reads, "read"]:
+        assert step(body, how) == step(plain, how)
+
+
+@given(data=BODIES, limit=st.integers(0, 20), reads=st.lists(READS, max_size=8))
+def test_never_more_than_the_limit_reaches_the_application(data, limit, reads):
+    """And the error comes exactly where there is more; then it comes again."""
+    body, got = Input(Wire(data, ends=True), 0, limit), b""
+    with pytest.raises(BodyTooLarge) if len(data) > limit else nullcontext() as raised:
+        for how in [*reads, "read"]:
+            got += step(body, how)
+    assert data.startswith(got)
+    assert len(got) <= limit
+    if raised is None:
+        assert got == data
+    else:
+        with pytest.raises(BodyTooLarge) as again:
+            body.read(1)
+        assert again.value is raised.value
+
+
+@pytest.mark.parametrize("arguments", [(None,), (-1,), ()])
+def test_all_is_read_without_a_size(arguments):
+    assert Input(Wire(b"ab\nc"), 4).read(*arguments) == b"ab\nc"
+    assert Input(Wire(b"ab\nc"), 4).readline(*arguments) == b"ab\n"
+    assert Input(Wire(b"ab\nc"), 4).readlines(*arguments) == [b"ab\n", b"c"]
+
+
+def test_a_client_that_goes_away_leaves_a_short_body():
+    assert Input(io.BytesIO(b"abc"), 10).read() == b"abc"
+
+
+def test_a_body_of_unknown_length_has_no_end_of_its_own():
+    body = counted({"wsgi.input": io.BytesIO(b"x" * 70_000), "wsgi.input_terminated": True}, -1, None)
+    assert len(body.read()) == 70_000
+
+
+def test_what_a_server_hangs_on_its_file_is_found_and_what_would_read_uncounted_is_not():
+    class Hung(io.BytesIO):
+        rfile = "the socket"
+
+    body = Input(Hung(b"x"), 1)
+    assert body.rfile == "the socket"
+    for name in ("readinto", "read1", "getvalue", "seek", "peek", "stream2"):
+        assert not hasattr(body, name)
+    assert not hasattr(Input.__new__(Input), "stream")
