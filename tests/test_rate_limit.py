@@ -10,6 +10,7 @@ import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 
 import limits
@@ -433,8 +434,8 @@ def test_a_storage_that_is_down_at_the_start_is_asked_again(monkeypatch, clock, 
 @pytest.mark.parametrize("package", ["redis", "valkey"])
 def test_clients_give_up_early_and_do_not_try_again(monkeypatch, package):
     for module in ("retry", "backoff"):
-        monkeypatch.setitem(sys.modules, f"{package}.{module}", sys.modules[f"redis.{module}"])
-    monkeypatch.setitem(sys.modules, package, sys.modules["redis"])
+        monkeypatch.setitem(sys.modules, f"{package}.{module}", import_module(f"redis.{module}"))
+    monkeypatch.setitem(sys.modules, package, import_module("redis"))
     for scheme in (f"{package}://h", f"{package}s://h", f"{package}+unix:///h", f"{package}+cluster://h"):
         options = rate_limit.timeouts(scheme)
         assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.5, 0.5)

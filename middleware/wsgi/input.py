@@ -62,6 +62,23 @@ def declared_length(environ: Environ) -> int | None:
     return int(digits or "0") if len(digits) <= _DIGITS else 10**_DIGITS
 
 
+class Outcome:
+    """What became of a body: the opaque object that is kept in environ, where tools would walk into an Input.
+
+    Attributes:
+        failed: the class of the BodyError that a read ended with, or None. The error itself leads back to environ.
+        reason: str. What that error says.
+        file: what the body is kept in, and is closed with the response; None where it is not kept.
+    """
+
+    __slots__ = ("failed", "file", "reason")
+
+    def __init__(self) -> None:
+        self.failed: type[BodyError] | None = None
+        self.reason = ""
+        self.file: Any = None
+
+
 class Input:
     """A file for `wsgi.input` that counts what is read from another.
 
@@ -71,8 +88,7 @@ class Input:
         limit: int in bytes, or None. Reading past it raises BodyTooLarge. None where `left` is enough.
 
     Attributes:
-        failed: the BodyError that a read ended with, or None.
-        file: what the body is kept in, and is closed with the response; None where it is not kept.
+        outcome: what becomes of it.
     """
 
     def __init__(self, stream: Any, left: int, limit: int | None = None) -> None:
@@ -80,8 +96,7 @@ class Input:
         # One byte more than the limit is asked for, to tell a body that ends there from one that goes on.
         self._left = left if limit is None else limit + 1
         self._limit = limit
-        self.failed: BodyError | None = None
-        self.file: Any = None
+        self.outcome = Outcome()
 
     def read(self, size: int | None = -1) -> bytes:
         """At most so many bytes; all that are left, by -1 and None."""
@@ -122,20 +137,21 @@ class Input:
         return getattr(self.stream, name)
 
     def _take(self, read: Callable[[int], bytes], size: int) -> bytes:
-        if self.failed is not None:
-            raise self.failed.with_traceback(None)
+        outcome = self.outcome
+        if outcome.failed is not None:
+            raise outcome.failed(outcome.reason)
         size = min(size, self._left)
         if size <= 0:
             return b""
         try:
             data = read(size)
         except BodyError as error:
-            self.failed = error
+            outcome.failed, outcome.reason = type(error), str(error)
             raise
         self._left -= len(data)
         if self._limit is not None and self._left <= 0:
-            self.failed = BodyTooLarge(f"the request body is larger than {self._limit} bytes")
-            raise self.failed
+            outcome.failed, outcome.reason = BodyTooLarge, f"the request body is larger than {self._limit} bytes"
+            raise BodyTooLarge(outcome.reason)
         return data
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.wsgi.answer import answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.input import BodyTooLarge, Input, counted, declared_length, drop
+from middleware.wsgi.input import BodyTooLarge, Outcome, counted, declared_length, drop
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.replacing import replaced
@@ -68,13 +68,14 @@ class BodyLimit(Middleware):
             note(environ, f"refused: {length} bytes, max_bytes is {self.max_bytes}")
             drop(environ, length)
             return self._refusal
-        environ[self._key] = environ["wsgi.input"] = counted(environ, length, self.max_bytes)
+        body = environ["wsgi.input"] = counted(environ, length, self.max_bytes)
+        environ[self._key] = body.outcome
         return None
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Put the 413 in the place of whatever the application made of a BodyTooLarge."""
-        body: Input | None = environ.get(self._key)
-        if body is None or not isinstance(body.failed, BodyTooLarge):
+        outcome: Outcome | None = environ.get(self._key)
+        if outcome is None or outcome.failed is not BodyTooLarge:
             return None
         note(environ, f"refused: more than {self.max_bytes} bytes were read, {response.status} became the answer")
         return replaced(environ, response, self._refusal)

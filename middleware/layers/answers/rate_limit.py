@@ -9,11 +9,13 @@ import logging
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from importlib import import_module
 from itertools import count
 from math import ceil
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
 
@@ -74,7 +76,8 @@ class Left(NamedTuple):
         return f'"{self.policy.name}";r={self.remaining};t={self.seconds}'
 
 
-class Count(NamedTuple):
+@dataclass(slots=True)
+class Count:
     """What became of a request that was counted: what is left of each policy, and the one that refuses it."""
 
     left: tuple[Left, ...]
@@ -342,7 +345,7 @@ class RateLimit(Positional):
         rule = "a URI, such as memory:// or redis://127.0.0.1:6379/0"
         fits = isinstance(self.storage, str) and "://" in self.storage and not self.storage.startswith("async+")
         problems.check(fits, "storage", rule, self.storage)
-        mapping = self.storage_options is None or isinstance(self.storage_options, Mapping)
+        mapping = isinstance(self.storage_options, (Mapping, NoneType))
         problems.check(mapping, "storage_options", "a mapping, or None", self.storage_options)
         problems.check(self.strategy in _STRATEGIES, "strategy", f"one of {', '.join(_STRATEGIES)}", self.strategy)
         named = isinstance(self.policy, str) and _NAME.fullmatch(self.policy)
@@ -354,9 +357,9 @@ class RateLimit(Positional):
         problems.add_fault("answer", answer_fault(self.answer), self.answer)
         policies = list(_policies(problems, self.limits, self.policy))
         least = min((policy.quota for policy in policies), default=1)
-        whole = type(self.cost) is int and self.cost >= 1
-        if problems.check(whole, "cost", "an int of 1 or more", self.cost) and policies:
-            problems.check(self.cost <= least, "cost", f"at most {least}, or no request ever passes", self.cost)
+        if problems.check(type(self.cost) is int and self.cost >= 1, "cost", "an int of 1 or more", self.cost):
+            rule = f"at most {least}, or no request ever passes"
+            problems.check(not policies or self.cost <= least, "cost", rule, self.cost)
         return policies
 
     def on_request(self, environ: Environ) -> Application | None:
@@ -412,18 +415,25 @@ _DOWN: Final = answer(503, "Requests cannot be counted at the moment.", [("Retry
 
 def _policies(problems: Problems, limits: object, name: str) -> Iterator[Policy]:
     """The limits, as they are written."""
-    try:
-        items = import_module("limits").parse_many(limits)
-    except ImportError:
-        remedy = "pip install 'wsgi-middleware-stack[limits]'"
-        raise ConfigError(f"RateLimit: limits: needs the package limits: {remedy}") from None
-    except ValueError:
-        items = ()
+    items = _parsed(limits)
     quotas = [(item.amount, item.get_expiry()) for item in items]
-    right = all(0 < quota <= _LARGEST for quota, _ in quotas) and not _NEVER.search(str(limits))
+    right = quotas and all(0 < quota <= _LARGEST for quota, _ in quotas)
     rule = 'limits such as "100/minute" or "10/second; 1000/hour", of 1 or more'
-    if not problems.check(quotas and right, "limits", rule, limits):
+    if not problems.check(right, "limits", rule, limits):
         return
     problems.check(len(set(quotas)) == len(quotas), "limits", "different ones", limits)
     for number, (item, (quota, window)) in enumerate(zip(items, quotas, strict=True), 1):
         yield Policy(name if number == 1 else f"{name}-{number}", quota, window, item)
+
+
+def _parsed(limits: object) -> list[Any]:
+    """The limits as the library reads them, or nothing where it cannot."""
+    try:
+        parse = import_module("limits").parse_many
+    except ImportError:
+        remedy = "pip install 'wsgi-middleware-stack[limits]'"
+        raise ConfigError(f"RateLimit: limits: needs the package limits: {remedy}") from None
+    try:
+        return [] if _NEVER.search(str(limits)) else list(parse(limits))
+    except ValueError:
+        return []

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from io import BufferedReader, RawIOBase
 from itertools import count
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from middleware.layers.decompress.decoders import READ, REMEDIES, decoder_of
+from middleware.layers.decompress.decoders import READ, REMEDIES, Make, More, decoder_of
 from middleware.wsgi.answer import answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.input import (
@@ -17,6 +16,7 @@ from middleware.wsgi.input import (
     BodyError,
     BodyTooLarge,
     Input,
+    Outcome,
     counted,
     declared_length,
     drop,
@@ -69,31 +69,48 @@ class _Decoded(RawIOBase):
         return len(data)
 
 
-class _Between:
-    """Hands what one decoder gives to the next.
+class _Received:
+    """What is read of the body as it came in."""
 
-    It is compressed, so that it can hardly be many times what came in: such a body takes long to decode to nothing.
+    def __init__(self, body: Input) -> None:
+        self._body = body
+        self.size = 0
+
+    def read(self) -> bytes:
+        """Some of it."""
+        data = self._body.read(READ)
+        self.size += len(data)
+        return data
+
+
+class _Between:
+    """What one decoder hands to the next.
+
+    It is compressed, so that it can hardly be many times what came in. A body where it is takes long to decode to next
+    to nothing.
     """
 
-    def __init__(self, body: Input, codings: Iterable[str]) -> None:
-        self._body = body
-        self._received = self._given = 0
-        first, *others = codings
-        self.read = decoder_of(first)(self._receive).read  # type: ignore[misc]
-        for coding in others:
-            self.read = decoder_of(coding)(partial(self._give, self.read)).read  # type: ignore[misc]
+    def __init__(self, more: More, received: _Received) -> None:
+        self._more = more
+        self._received = received
+        self._size = 0
 
-    def _receive(self) -> bytes:
-        data = self._body.read(READ)
-        self._received += len(data)
-        return data
-
-    def _give(self, read: Callable[[], bytes]) -> bytes:
-        data = read()
-        self._given += len(data)
-        if self._given > _FREE + _RATIO * self._received:
+    def read(self) -> bytes:
+        """Some of it."""
+        data = self._more()
+        self._size += len(data)
+        if self._size > _FREE + _RATIO * self._received.size:
             raise BodyTooLarge("a coding of the request body hides another that is many times larger")
         return data
+
+
+def chained(body: Input, decoders: Iterable[Make]) -> More:
+    """What reads the body through the decoders, the first of which comes first."""
+    received = _Received(body)
+    read = received.read
+    for number, make in enumerate(decoders):
+        read = make(_Between(read, received).read if number else read).read
+    return read
 
 
 # -- the layer -------------------------------------------------------------------------------------------------------
@@ -142,7 +159,12 @@ class DecompressRequest(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("DecompressRequest")
-        self.codings = tuple(filter(decoder_of, REMEDIES)) if codings is None else _codings(problems, codings)
+        names = REMEDIES if codings is None else _named(problems, codings)
+        found = {name: decoder_of(name) for name in names}
+        for name, make in found.items():
+            problems.check(make is not None or codings is None, "codings", REMEDIES[name], name)
+        self._decoders = {name: make for name, make in found.items() if make is not None}
+        self.codings = tuple(self._decoders)
         whole = type(max_bytes) is int and max_bytes >= 0
         problems.check(whole, "max_bytes", "an int of 0 or more, in bytes", max_bytes)
         problems.check(isinstance(buffer, bool), "buffer", "a bool", buffer)
@@ -159,12 +181,11 @@ class DecompressRequest(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Put a decoder before the body, or refuse it."""
-        given = environ.get("HTTP_CONTENT_ENCODING")
         environ[self._key] = None
+        given = environ.get("HTTP_CONTENT_ENCODING")
         if not given:
             return None
-        codings = [_ALIASES.get(name, name) for name in map(str.strip, given.lower().split(","))]
-        codings = [name for name in codings if name and name != "identity"]
+        codings = applied(given)
         length = declared_length(environ)
         if len(codings) > _MOST or not set(codings) <= set(self.codings):
             note(environ, f"refused: Content-Encoding {given[:80]!r} is not one of {', '.join(self.codings)}")
@@ -177,18 +198,20 @@ class DecompressRequest(Middleware):
             del environ["HTTP_CONTENT_ENCODING"]
             return None
         note(environ, f"decodes {', '.join(reversed(codings))}")
-        chain = _Between(counted(environ, length, None), reversed(codings))
-        body = Input(BufferedReader(_Decoded(chain.read), PIECE), 0, self.max_bytes)
+        return self._decode(environ, counted(environ, length, None), codings)
+
+    def _decode(self, environ: Environ, received: Input, codings: list[str]) -> Application | None:
+        """Put the decoded body in the place of what was received; refuse it if it is decoded at once and is wrong."""
+        read = chained(received, [self._decoders[coding] for coding in reversed(codings)])
+        body = Input(BufferedReader(_Decoded(read), PIECE), 0, self.max_bytes)
         for name in _OF_ENCODED:
             environ.pop(name, None)
-        environ[self._key] = environ["wsgi.input"] = body
+        environ[self._key] = body.outcome
+        environ["wsgi.input"] = body
         environ["wsgi.input_terminated"] = True
-        return self._kept(environ, body) if self.buffer else None
-
-    def _kept(self, environ: Environ, body: Input) -> Application | None:
-        """Decode the body to a file in its place, or refuse it."""
-        kept = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - on_close closes it
-        body.file = kept
+        if not self.buffer:
+            return None
+        kept = body.outcome.file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - on_close closes it
         try:
             while data := body.read(PIECE):
                 kept.write(data)
@@ -203,17 +226,17 @@ class DecompressRequest(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Put the refusal in the place of whatever the application made of the error that it met."""
-        body: Input | None = environ.get(self._key)
-        if body is None or body.failed is None or self.buffer:
+        outcome: Outcome | None = environ.get(self._key)
+        if outcome is None or outcome.failed is None or self.buffer:
             return None
-        note(environ, f"refused: {body.failed}; {response.status} became the answer")
-        return replaced(environ, response, self._refusals[body.failed.status])
+        note(environ, f"refused: {outcome.reason}; {response.status} became the answer")
+        return replaced(environ, response, self._refusals[outcome.failed.status])
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
         """Close the file."""
-        body: Input | None = environ.get(self._key)
-        if body is not None and body.file is not None:
-            body.file.close()
+        outcome: Outcome | None = environ.get(self._key)
+        if outcome is not None and outcome.file is not None:
+            outcome.file.close()
 
     def layer(self) -> Layer:
         """The head waits until the application returns, so that a body that it reads after start_response counts."""
@@ -226,14 +249,17 @@ class DecompressRequest(Middleware):
         yield "request", f"decodes a body in {', '.join(self.codings)} {when}, up to {self.max_bytes} bytes"
 
 
-def _codings(problems: Problems, given: object) -> tuple[str, ...]:
+def applied(given: str) -> list[str]:
+    """The codings of a Content-Encoding, in the order in which they were applied."""
+    names = (name.strip() for name in given.lower().split(","))
+    return [_ALIASES.get(name, name) for name in names if name not in ("", "identity")]
+
+
+def _named(problems: Problems, given: object) -> Iterable[str]:
+    """The codings of the option, or none where it is wrong."""
+    known = f"some of {', '.join(map(repr, REMEDIES))}"
     try:
         names = [_ALIASES.get(name, name) for name in map(str, several(given))]
-    except ValueError as error:
-        problems.add("codings", str(error), given)
-        return ()
-    known = f"some of {', '.join(map(repr, REMEDIES))}"
-    if problems.check(names and all(name in REMEDIES for name in names), "codings", known, given):
-        for name in names:
-            problems.check(decoder_of(name), "codings", REMEDIES[name], name)
-    return tuple(dict.fromkeys(names))
+    except ValueError:
+        names = []
+    return names if problems.check(names and set(names) <= set(REMEDIES), "codings", known, given) else ()

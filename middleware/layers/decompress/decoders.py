@@ -32,6 +32,9 @@ class Decoder(Protocol):
         """Some of it."""
 
 
+Make = Callable[[More], Decoder]
+
+
 class _Gzip:
     """Members of gzip, one after the other (RFC 1952 2.2)."""
 
@@ -78,23 +81,30 @@ class _Brotli:
         self._begun = False
 
     def read(self) -> bytes:
-        stream = self._stream
-        while not stream.is_finished():
-            data = self._more() if stream.can_accept_more_data() else b""
-            if not data and stream.can_accept_more_data():
-                if self._begun:
-                    raise BrokenBody("the body ends within its br")
-                return b""
-            self._begun = True
-            try:
-                # the library gives half a piece more, if it has that
-                decoded: bytes = stream.process(data, output_buffer_limit=PIECE // 2)
-            except self._error as error:
-                raise BrokenBody("the body is no br") from error
+        while not self._stream.is_finished():
+            wants = self._stream.can_accept_more_data()
+            data = self._more() if wants else b""
+            self._begun = self._begun or data != b""
+            decoded = self._decoded(data)  # it may have some without more data, too
             if decoded:
                 return decoded
+            if wants and not data:
+                return self._end()
         if self._more():
             raise BrokenBody("the body goes on behind its br")
+        return b""
+
+    def _decoded(self, data: bytes) -> bytes:
+        try:
+            # the library gives half a piece more, if it has that
+            decoded: bytes = self._stream.process(data, output_buffer_limit=PIECE // 2)
+        except self._error as error:
+            raise BrokenBody("the body is no br") from error
+        return decoded
+
+    def _end(self) -> bytes:
+        if self._begun:
+            raise BrokenBody("the body ends within its br")
         return b""
 
 
@@ -108,25 +118,28 @@ class _Zstd:
         self._module = import_module("compression.zstd")
 
     def read(self) -> bytes:
-        module = self._module
         while True:
-            data = b""
-            if self._frame is None or self._frame.needs_input:
-                data = self._rest or self._more()
-                self._rest = b""
-                if not data:
-                    return self._end()
-            if self._frame is None:
-                limit = {module.DecompressionParameter.window_log_max: _WINDOW.bit_length() - 1}
-                self._frame = module.ZstdDecompressor(options=limit)
-            try:
-                decoded: bytes = self._frame.decompress(data, PIECE)
-            except module.ZstdError as error:
-                raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
-            if self._frame.eof:
-                self._rest, self._frame = self._frame.unused_data, None
+            wants = self._frame is None or self._frame.needs_input
+            data = (self._rest or self._more()) if wants else b""
+            if wants and not data:
+                return self._end()
+            decoded = self._decoded(data)
             if decoded:
                 return decoded
+
+    def _decoded(self, data: bytes) -> bytes:
+        module = self._module
+        if self._frame is None:
+            limit = {module.DecompressionParameter.window_log_max: _WINDOW.bit_length() - 1}
+            self._frame = module.ZstdDecompressor(options=limit)
+        try:
+            decoded: bytes = self._frame.decompress(data, PIECE)
+        except module.ZstdError as error:
+            raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
+        self._rest = b""
+        if self._frame.eof:
+            self._rest, self._frame = self._frame.unused_data, None
+        return decoded
 
     def _end(self) -> bytes:
         if self._frame is not None:
@@ -221,7 +234,7 @@ def _over(size: int) -> Generator[int, bytes, None]:
         yield -size
 
 
-def decoder_of(coding: str) -> Callable[[More], Decoder] | None:
+def decoder_of(coding: str) -> Make | None:
     """What decodes a coding, or None where its package is not installed."""
     if coding == "gzip":
         return _Gzip
