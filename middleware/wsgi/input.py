@@ -7,6 +7,7 @@ since some servers wait for what never comes; a body without a length ends only 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -169,16 +170,15 @@ def counted(environ: Environ, length: int, limit: int | None) -> Input:
 
 
 def drop(environ: Environ, length: int) -> None:
-    """Read a body that nobody wants, up to 64 KiB, so that a client that sends before it reads gets to see the answer.
+    """Read a body that nobody wants, so that a client that sends before it reads gets to see the answer.
 
-    A server that closes a connection with unread bytes in it has TCP reset it (RFC 9112 9.6). A client that waits for
-    100 (Continue) has sent nothing yet; what a lost connection raises is no matter any more.
+    A server that closes a connection with unread bytes in it has TCP reset it (RFC 9112 9.6). More than 64 KiB are left
+    to the server: to read part of them prevents nothing, and a client that lies would have a thread wait for them. One
+    that waits for 100 (Continue) has sent nothing yet.
     """
-    if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+    if length > PIECE or environ.get("HTTP_EXPECT", "").lower() == "100-continue":
         return
     body, left = counted(environ, length, None), PIECE
-    try:
+    with suppress(OSError, ValueError):  # a lost connection is no matter any more
         while left > 0 and (data := body.read(left)):
             left -= len(data)
-    except (OSError, ValueError):
-        pass
