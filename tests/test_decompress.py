@@ -187,8 +187,9 @@ def test_a_buffered_body_has_a_length_and_no_transfer_encoding():
     assert answer.environ["wsgi.input"].closed
 
 
+@either_way
 @pytest.mark.parametrize("coding", [None, "", "identity", "identity, identity"])
-def test_a_body_that_is_not_encoded_is_left_alone(coding):
+def test_a_body_that_is_not_encoded_is_left_alone(coding, buffer):
     keys = {} if coding is None else {"HTTP_CONTENT_ENCODING": coding}
     wire = Wire(b"plain")
     app = decoding(
@@ -260,6 +261,13 @@ def test_broken_data_is_never_taken_for_whole(name, breaking, size):
     pieces = [body[place : place + 16_384] for place in range(0, len(body), 16_384)]
     with pytest.raises(decoders.BrokenBody):
         read_all(MAKE[name], pieces)
+
+
+@every_decoder
+def test_what_comes_behind_the_end_is_never_left_out(name):
+    """Neither where the end was read already."""
+    with pytest.raises(decoders.BrokenBody):
+        read_all(MAKE[name], [ENCODE[name.partition(" ")[0]](b"whole"), b"more"])
 
 
 @either_way

@@ -92,6 +92,8 @@ class Input:
         outcome: what becomes of it.
     """
 
+    __slots__ = ("_left", "_limit", "outcome", "stream")
+
     def __init__(self, stream: Any, left: int, limit: int | None = None) -> None:
         self.stream = stream
         # One byte more than the limit is asked for, to tell a body that ends there from one that goes on.

@@ -52,7 +52,7 @@ def in_django():
         return JsonResponse({"got": json.loads(request.body)})
 
     urls = type("urls", (), {"urlpatterns": [path("form", form), path("json", read_json)]})
-    settings.configure(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"], SECRET_KEY="x")
+    settings.configure(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"])
     django.setup()
     return Stack(DecompressRequest(max_bytes=MOST, buffer=True)).wrap(WSGIHandler())
 

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from importlib import import_module
 from itertools import count
@@ -339,6 +339,7 @@ class RateLimit(Positional):
             secrets(self.storage, kept),
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
+        self._refusal = lru_cache(maxsize=128)(partial(_refused, answer))
 
     def _check(self, problems: Problems) -> list[Policy]:
         problems.check(callable(self.key), "key", "a callable of environ", self.key)
@@ -382,7 +383,7 @@ class RateLimit(Positional):
             return None
         left = count.refused
         note(environ, f"refused: {left.policy.quota} in {left.policy.window} s are used up, {left.seconds} s to wait")
-        return refusal(self.answer, 429, "Too many requests.", [("Retry-After", str(max(left.seconds, 1))), NO_STORE])
+        return self._refusal(max(left.seconds, 1))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say what is left."""
@@ -411,6 +412,10 @@ class RateLimit(Positional):
 
 
 _DOWN: Final = answer(503, "Requests cannot be counted at the moment.", [("Retry-After", f"{PAUSE:.0f}"), NO_STORE])
+
+
+def _refused(given: Application | None, seconds: int) -> Application:
+    return refusal(given, 429, "Too many requests.", [("Retry-After", str(seconds)), NO_STORE])
 
 
 def _policies(problems: Problems, limits: object, name: str) -> Iterator[Policy]:
