@@ -14,6 +14,7 @@ from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
 from middleware.hooks import contextual
 from middleware.layers import timing
+from middleware.layers.answers import hosts
 from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
@@ -45,6 +46,11 @@ KEYS: Final = {
         "the application, its templates",
         "the nonce of the response: [`Nonce`](security-headers.md#nonce-1)",
     ),
+    hosts.KEY: (
+        "`TrustedHosts`",
+        "`HTTPSRedirect`, the application",
+        "the authority that was checked, in lower case",
+    ),
     "middleware.compress": (
         "the application",
         "`Compress`, `Gzip`",
@@ -64,6 +70,7 @@ KEYS: Final = {
 # What the layers keep for themselves: a key of each instance.
 OWN: Final = ("middleware.coding.", "middleware.demo.ledger")
 LOGGED: Final = [
+    ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
     ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
     ("ERROR", "a layer that failed on an error response, and so was left out of it; a condition that did"),
