@@ -19,7 +19,7 @@ from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import errors
+from middleware.wsgi import answer, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,6 +50,11 @@ KEYS: Final = {
         "`TrustedHosts`",
         "`HTTPSRedirect`, the application",
         "the authority that was checked, in lower case",
+    ),
+    answer.NOTES: (
+        "whoever asks why, before the stack is called",
+        "the layers",
+        "an object with `append(str)`, such as a list; nothing is noted without it",
     ),
     "middleware.compress": (
         "the application",
@@ -183,7 +188,7 @@ def _paste() -> Iterator[str]:
     for name, kind in KINDS.items():
         keys = [f"`{key}.*`" if isinstance(how, Group) else f"`{key}`" for key, how in kind.options.items()]
         layer = kind.layer.__name__  # type: ignore[attr-defined]
-        page = "compress" if layer == "Gzip" else name
+        page = "compress" if layer == "Gzip" else "guards" if ".answers." in kind.layer.__module__ else name
         rows.append((f"`{name}`", f"[`{layer}`]({page}.md#{layer.lower()})", ", ".join(keys)))
     yield table(("filter", "layer", "keys"), rows)
     functions = [f"`{key}`" for kind in KINDS.values() for key in kind.functions]

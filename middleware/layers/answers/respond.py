@@ -33,7 +33,7 @@ class Respond(Positional):
 
     Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
     of these requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps; every option may be written as
-    a keyword. A client gets what is written here, whatever its Accept says. 401 and 429 are `Cache-Control: no-store`
+    a keyword. A client gets what is written here, whatever its Accept says. Does nothing to other requests. 401 and 429 are `Cache-Control: no-store`
     unless `headers` has another.
 
     Options:
@@ -105,7 +105,7 @@ class Redirect(Positional):
 
     Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
     of these requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be
-    written as a keyword; a callable alone is `to`.
+    written as a keyword; a callable alone is `to`. Does nothing to other requests.
 
     Options:
         to: URL, or callable(environ) -> URL or None. Where to: a path of the same host that begins with one slash, or
