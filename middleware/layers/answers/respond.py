@@ -32,9 +32,9 @@ class Respond(Positional):
     """Answers every request that it sees: maintenance, refused paths, health checks, by `.when(...)`.
 
     Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
-    of these requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps; every option may be written as
-    a keyword. A client gets what is written here, whatever its Accept says. Does nothing to other requests. 401 and 429 are `Cache-Control: no-store`
-    unless `headers` has another.
+    of these requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps;
+    every option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429
+    are `Cache-Control: no-store` unless `headers` has another.
 
     Options:
         status: int, 200 to 599. The status. Required.
