@@ -51,6 +51,11 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
         "Server-Timing, metrics of the application, and a report of every request.",
         ["Timing", "middleware.layers.timing.recorder:Recorder", "Measurement"],
     ),
+    "guards": (
+        "Guards",
+        "Layers that answer instead of the application: hosts, https, cross-origin requests, users, fixed answers.",
+        ["TrustedHosts", "HTTPSRedirect", "CrossOriginProtection", "BasicAuth", "Respond", "Redirect"],
+    ),
     "hooks": (
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
@@ -97,6 +102,7 @@ WORDS = {
     "cors": "explanation/cors.md",
     "compress": "explanation/compression.md",
     "timing": "how-to/measure.md",
+    "guards": "how-to/guards.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",

@@ -14,11 +14,12 @@ from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
 from middleware.hooks import contextual
 from middleware.layers import timing
+from middleware.layers.answers import hosts
 from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import errors
+from middleware.wsgi import answer, errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +46,16 @@ KEYS: Final = {
         "the application, its templates",
         "the nonce of the response: [`Nonce`](security-headers.md#nonce-1)",
     ),
+    hosts.KEY: (
+        "`TrustedHosts`",
+        "`HTTPSRedirect`, the application",
+        "the authority that was checked, in lower case",
+    ),
+    answer.NOTES: (
+        "whoever asks why, before the stack is called",
+        "the layers",
+        "an object with `append(str)`, such as a list; nothing is noted without it",
+    ),
     "middleware.compress": (
         "the application",
         "`Compress`, `Gzip`",
@@ -64,6 +75,7 @@ KEYS: Final = {
 # What the layers keep for themselves: a key of each instance.
 OWN: Final = ("middleware.coding.", "middleware.demo.ledger")
 LOGGED: Final = [
+    ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
     ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
     ("ERROR", "a layer that failed on an error response, and so was left out of it; a condition that did"),
@@ -176,7 +188,7 @@ def _paste() -> Iterator[str]:
     for name, kind in KINDS.items():
         keys = [f"`{key}.*`" if isinstance(how, Group) else f"`{key}`" for key, how in kind.options.items()]
         layer = kind.layer.__name__  # type: ignore[attr-defined]
-        page = "compress" if layer == "Gzip" else name
+        page = "compress" if layer == "Gzip" else "guards" if ".answers." in kind.layer.__module__ else name
         rows.append((f"`{name}`", f"[`{layer}`]({page}.md#{layer.lower()})", ", ".join(keys)))
     yield table(("filter", "layer", "keys"), rows)
     functions = [f"`{key}`" for kind in KINDS.values() for key in kind.functions]

@@ -10,6 +10,8 @@ import re
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple
 
+from middleware.http.remembered import Remembered
+
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 # RFC 3986 3.2.2 without percent-encoding and sub-delims, which no host name has (RFC 1123 2.1); "_" is in use. At most
@@ -33,6 +35,10 @@ class Authority(NamedTuple):
 
 def authority(text: str) -> Authority | None:
     """The authority that `text` is, or None: no user, no path, no space, no list, one spelling of an address."""
+    return _AUTHORITIES[text]
+
+
+def _authority(text: str) -> Authority | None:
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         return None
@@ -70,3 +76,6 @@ def host_name(text: str) -> str:
 def covered(name: str, pattern: str) -> bool:
     """Whether a pattern is this host, or begins with "*." and covers it, or covers all hosts of another pattern."""
     return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[1:])
+
+
+_AUTHORITIES: Final[Remembered[str, Authority | None]] = Remembered(_authority)

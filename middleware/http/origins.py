@@ -141,6 +141,8 @@ def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
     given = tuple(origins)
     exact = frozenset(filter(_is_exact, given))
     patterns = tuple(map(_pattern, filterfalse(_is_exact, given)))
+    if not patterns:
+        return exact.__contains__
 
     def matches(origin: str) -> bool:
         return origin in exact or (is_origin(origin) and any(pattern.fullmatch(origin) for pattern in patterns))

@@ -32,9 +32,9 @@ class Respond(Positional):
     """Answers every request that it sees: maintenance, refused paths, health checks, by `.when(...)`.
 
     Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
-    of these requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps; every option may be written as
-    a keyword. A client gets what is written here, whatever its Accept says. 401 and 429 are `Cache-Control: no-store`
-    unless `headers` has another.
+    of these requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps;
+    every option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429
+    are `Cache-Control: no-store` unless `headers` has another.
 
     Options:
         status: int, 200 to 599. The status. Required.
@@ -105,7 +105,7 @@ class Redirect(Positional):
 
     Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
     of these requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be
-    written as a keyword; a callable alone is `to`.
+    written as a keyword; a callable alone is `to`. Does nothing to other requests.
 
     Options:
         to: URL, or callable(environ) -> URL or None. Where to: a path of the same host that begins with one slash, or
