@@ -56,6 +56,15 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
         "Layers that answer instead of the application: hosts, https, cross-origin requests, users, fixed answers.",
         ["TrustedHosts", "HTTPSRedirect", "CrossOriginProtection", "BasicAuth", "Respond", "Redirect"],
     ),
+    "limits": (
+        "Limits",
+        "How large requests may be, how many run at a time, and how many come in a time.",
+        [
+            *("BodyLimit", "BodyTooLarge", "ConcurrencyLimit", "RateLimit"),
+            *(f"middleware.by:{name}" for name in ("address", "header", "user", "path", "both")),
+        ],
+    ),
+    "decompress": ("DecompressRequest", "Request bodies that come compressed.", ["DecompressRequest"]),
     "hooks": (
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
@@ -103,6 +112,8 @@ WORDS = {
     "compress": "explanation/compression.md",
     "timing": "how-to/measure.md",
     "guards": "how-to/guards.md",
+    "limits": "how-to/rate-limit.md",
+    "decompress": "how-to/compressed-uploads.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",

@@ -73,10 +73,20 @@ KEYS: Final = {
     ),
 }
 # What the layers keep for themselves: a key of each instance.
-OWN: Final = ("middleware.coding.", "middleware.demo.ledger")
+OWN: Final = (
+    *("middleware.body_limit", "middleware.coding.", "middleware.concurrency_limit", "middleware.decompress_request"),
+    *("middleware.demo.ledger", "middleware.rate_limit"),
+)
+# Filters whose layers are on a page of another name.
+ELSEWHERE: Final = {
+    "gzip": "compress",
+    "decompress-request": "decompress",
+    **dict.fromkeys(("body-limit", "concurrency-limit", "rate-limit"), "limits"),
+}
 LOGGED: Final = [
     ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
+    ("ERROR", "once a minute: the storage of a `RateLimit` has failed, and is left alone for five seconds at a time"),
     ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
     ("ERROR", "a layer that failed on an error response, and so was left out of it; a condition that did"),
     ("ERROR", "what `close()` of a body or `on_close` raised after another error"),
@@ -188,7 +198,7 @@ def _paste() -> Iterator[str]:
     for name, kind in KINDS.items():
         keys = [f"`{key}.*`" if isinstance(how, Group) else f"`{key}`" for key, how in kind.options.items()]
         layer = kind.layer.__name__  # type: ignore[attr-defined]
-        page = "compress" if layer == "Gzip" else "guards" if ".answers." in kind.layer.__module__ else name
+        page = ELSEWHERE.get(name) or ("guards" if ".answers." in kind.layer.__module__ else name)
         rows.append((f"`{name}`", f"[`{layer}`]({page}.md#{layer.lower()})", ", ".join(keys)))
     yield table(("filter", "layer", "keys"), rows)
     functions = [f"`{key}`" for kind in KINDS.values() for key in kind.functions]

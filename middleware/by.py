@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from middleware.wsgi.types import Environ
 
-__all__ = ["Key", "Secret", "address", "both", "header", "path", "user"]
+__all__ = ["address", "both", "header", "path", "user"]
 _NETWORK: Final = 64  # bits of an IPv6 address that one client has; it chooses the others (RFC 6177, RFC 8981)
 
 
@@ -60,6 +60,9 @@ def header(name: str) -> Key:
     The client chooses the value: count by it only where something outside has verified it, such as a gateway that
     checks API keys, and limit by `address` too.
 
+    Options:
+        name: str, a field name in any case. Which header. Required.
+
     Errors: ConfigError for a name that is no token.
     """
     if not is_token(name):
@@ -77,6 +80,9 @@ def header(name: str) -> Key:
 
 def both(*keys: Callable[[Environ], str | None]) -> Key:
     """All of these keys together: `both(address, path)` counts each path of each client. None if any of them is.
+
+    Options:
+        keys: callables of environ -> str or None. Two or more, as a rule. Required.
 
     Errors: ConfigError for no keys, and for what is not callable.
     """

@@ -253,8 +253,8 @@ class RateLimit(Positional):
         key: callable of environ -> str or None. Whose requests are counted together; those of None are not:
             `middleware.by`. What comes from a header or is longer than 64 bytes is stored as a hash. Default
             `by.address`.
-        storage: str, a URI of the limits library: "memory://", "redis://host:6379/0", "valkey://...",
-            "memcached://...", "mongodb://...". Default "memory://".
+        storage: str, a URI of the limits library. Where it is counted: "memory://", "redis://host:6379/0",
+            "valkey://host", "memcached://host:11211" or "mongodb://host". Default "memory://".
         storage_options: mapping, or None. What the client of the storage gets beside the URI. Default None; for Redis
             and Valkey half a second as `socket_timeout` and `socket_connect_timeout`, and a `retry` that does not.
         strategy: "sliding-window-counter", "moving-window" (exact; remembers the time of every request) or
