@@ -23,9 +23,12 @@ _NETWORK: Final = 64  # bits of an IPv6 address that one client has; it chooses 
 
 
 class Secret(str):
-    """A key that came from a request header and may be a credential: it is stored as a hash."""
+    """A key that came from a request header and may be a credential: it is stored as a hash, and its repr is hidden."""
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
 
 
 class Key:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import io
 from contextlib import nullcontext
 
+import django
 import pytest
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
+from django.test.utils import override_settings
+from django.urls import path
+from flask import Flask, request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bodies import ANSWERS, Wire, reading, swallowing
 from gateway import environ, serve
-from middleware import BodyLimit, BodyTooLarge, ConfigError, Headers, Stack
+from middleware import BodyLimit, BodyTooLarge, ConfigError, Headers, Hooks, Stack
+from middleware.hooks import request as hooked
 from middleware.wsgi.input import Input, counted, declared_length
 
 LIMIT = 10
@@ -132,6 +140,45 @@ def test_whatever_the_application_answers_to_a_body_too_large_becomes_the_413(ap
     )
     assert sorted({name for name, _ in answer.headers} - {"Content-Length"}) == ["Content-Type", "Vary", "X-Out"]
     assert answer.get("Content-Length") in {None, "42"}
+
+
+def in_flask():
+    site = Flask("site")
+    site.add_url_rule("/", view_func=lambda: request.get_data(), methods=["POST"])
+    return site
+
+
+def in_flask_form():
+    site = Flask("site")
+    site.add_url_rule("/", view_func=lambda: dict(request.form), methods=["POST"])
+    return site
+
+
+def in_django():
+    urls = type("urls", (), {"urlpatterns": [path("", lambda request: HttpResponse(request.body))]})
+    if not settings.configured:
+        settings.configure(ALLOWED_HOSTS=["*"])
+        django.setup()
+
+    def site(environ, start_response):
+        with override_settings(ROOT_URLCONF=urls, ALLOWED_HOSTS=["*"]):
+            return WSGIHandler()(environ, start_response)
+
+    return site
+
+
+def in_hooks():
+    hooks = Hooks()
+    hooks.before_request(lambda: hooked.get_data())
+    return hooks.wrap(reading())
+
+
+@pytest.mark.parametrize("site", [in_flask, in_flask_form, in_django, in_hooks])
+def test_frameworks_that_make_an_answer_of_the_error_answer_413(site):
+    """Werkzeug makes a 400 of it, Django an UnreadablePostError, Hooks a 400."""
+    keys = {**unknown(b"a=" + b"x" * 50), "CONTENT_TYPE": "application/x-www-form-urlencoded"}
+    keys |= {"CONTENT_LENGTH": "52", "HTTP_TRANSFER_ENCODING": "chunked"}  # Django reads no further than a length
+    assert sent(limited(site()), keys).status[:3] == "413"
 
 
 def test_alone_the_error_is_raised():

@@ -56,6 +56,10 @@ def test_parts_of_a_key_cannot_be_shifted_from_one_to_the_other():
     assert len(keys) == len(pairs) - 1
 
 
+def test_a_key_that_may_be_a_credential_is_not_shown():
+    assert "sesame" not in repr(by.both(by.header("X"), by.path)({"HTTP_X": "sesame"}))
+
+
 def test_what_a_key_looks_at_is_known():
     assert by.address.requires == {"REMOTE_ADDR"}
     assert by.header("X").requires == frozenset()

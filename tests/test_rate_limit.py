@@ -468,11 +468,13 @@ def test_a_storage_that_hangs_is_waited_for_once(caplog):
     [
         ({"key": by.user}, "not counted: the key is None"),
         ({}, "refused: 1 in 86400 s are used up, "),
+        ({"cost": 1, "limits": "2/day"}, 'counted: "default";r=0;t='),
+        ({"headers": False, "limits": "2/day"}, 'counted: "default";q=2;w=86400'),
         ({"storage": "redis://127.0.0.1:1"}, "the storage is down: on_storage_error is 'allow'"),
     ],
 )
 def test_it_says_why(options, said):
-    app = Stack(RateLimit("1/day", **options)).wrap(APP)
+    app = Stack(RateLimit(**{"limits": "1/day", **options})).wrap(APP)
     serve(app)
     notes = []
     serve(app, lint=False, **{"middleware.notes": notes})

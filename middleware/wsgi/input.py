@@ -136,7 +136,7 @@ class Input:
     def __getattr__(self, name: str) -> Any:
         """Whatever else the server's file has: the socket by which a connection is taken over."""
         if name in _UNCOUNTED or name == "stream":
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.stream, name)
 
     def _take(self, read: Callable[[int], bytes], size: int) -> bytes:

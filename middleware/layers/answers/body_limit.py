@@ -35,7 +35,8 @@ class BodyLimit(Middleware):
 
     Stands inside layers whose headers belong on every response, and outside whatever reads, decodes or buffers the
     body: ConcurrencyLimit, DecompressRequest, Hooks. What inner layers have added to a response that becomes the 413 is
-    dropped with it. A layer cannot close the connection: docs/how-to/limits.md says what clients see on which server.
+    dropped with it. A layer cannot close the connection: docs/how-to/body-limit.md says what clients see on which
+    server.
 
     Options:
         max_bytes: int in bytes. The size of the largest body that passes. Required.

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 
 from middleware import by
 from middleware.layers.answers.positions import Positional
-from middleware.wsgi.answer import NO_STORE, answer, answer_fault, note, refusal
+from middleware.wsgi.answer import NO_STORE, NOTES, answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.options import ConfigError, Problems
@@ -257,8 +257,9 @@ class RateLimit(Positional):
             "valkey://host", "memcached://host:11211" or "mongodb://host". Default "memory://".
         storage_options: mapping, or None. What the client of the storage gets beside the URI. Default None; for Redis
             and Valkey half a second as `socket_timeout` and `socket_connect_timeout`, and a `retry` that does not.
-        strategy: "sliding-window-counter", "moving-window" (exact; remembers the time of every request) or
-            "fixed-window" (up to twice the limit around the turn of a window). Default "sliding-window-counter".
+        strategy: "sliding-window-counter", "moving-window" or "fixed-window". How it is counted: nearly exact, exact
+            with the time of every request remembered, or up to twice the limit around the turn of a window. Default
+            "sliding-window-counter".
         name: str of printable ASCII without quotes, backslashes and slashes. What clients and the storage know the
             limit by; further ones of `limits` are NAME-2 and so on. Layers of one name, key and storage share counts.
             Default "default".
@@ -380,6 +381,9 @@ class RateLimit(Positional):
             note(environ, f"the storage is down: on_storage_error is {self.on_storage_error!r}")
             return _DOWN if self.on_storage_error == "deny" else None
         if count.refused is None:
+            notes = environ.get(NOTES)
+            if notes is not None:
+                notes.append(f"counted: {', '.join(map(str, count.left)) or self._told}")
             return None
         left = count.refused
         note(environ, f"refused: {left.policy.quota} in {left.policy.window} s are used up, {left.seconds} s to wait")
