@@ -157,7 +157,7 @@ def in_flask_form():
 def in_django():
     urls = type("urls", (), {"urlpatterns": [path("", lambda request: HttpResponse(request.body))]})
     if not settings.configured:
-        settings.configure(ALLOWED_HOSTS=["*"])
+        settings.configure(LOGGING_CONFIG=None)
         django.setup()
 
     def site(environ, start_response):
