@@ -58,6 +58,20 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     ),
     "access-log": ("AccessLog", "One log record for each request, when it is over.", ["AccessLog", "Measurement"]),
     "metrics": ("Metrics", "Durations, sizes and requests in flight, for Prometheus.", ["Metrics"]),
+    "guards": (
+        "Guards",
+        "Layers that answer instead of the application: hosts, https, cross-origin requests, users, fixed answers.",
+        ["TrustedHosts", "HTTPSRedirect", "CrossOriginProtection", "BasicAuth", "Respond", "Redirect"],
+    ),
+    "limits": (
+        "Limits",
+        "How large requests may be, how many run at a time, and how many come in a time.",
+        [
+            *("BodyLimit", "BodyTooLarge", "ConcurrencyLimit", "RateLimit"),
+            *(f"middleware.by:{name}" for name in ("address", "header", "user", "path", "both")),
+        ],
+    ),
+    "decompress": ("DecompressRequest", "Request bodies that come compressed.", ["DecompressRequest"]),
     "hooks": (
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
@@ -107,6 +121,9 @@ WORDS = {
     "request-id": "how-to/request-ids.md",
     "access-log": "how-to/logging.md",
     "metrics": "how-to/metrics.md",
+    "guards": "how-to/guards.md",
+    "limits": "how-to/rate-limit.md",
+    "decompress": "how-to/compressed-uploads.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",

@@ -14,11 +14,12 @@ from middleware.cli.demo import stack as demo
 from middleware.cli.show import report
 from middleware.hooks import kyoukai
 from middleware.layers import timing
+from middleware.layers.answers import hosts
 from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import errors, identity, measurement
+from middleware.wsgi import answer, errors, identity, measurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,6 +66,16 @@ KEYS: Final = {
         "the application, its templates",
         "the nonce of the response: [`Nonce`](security-headers.md#nonce-1)",
     ),
+    hosts.KEY: (
+        "`TrustedHosts`",
+        "`HTTPSRedirect`, the application",
+        "the authority that was checked, in lower case",
+    ),
+    answer.NOTES: (
+        "whoever asks why, before the stack is called",
+        "the layers",
+        "an object with `append(str)`, such as a list; nothing is noted without it",
+    ),
     "middleware.compress": (
         "the application",
         "`Compress`, `Gzip`",
@@ -83,16 +94,28 @@ KEYS: Final = {
 }
 # What the layers keep for themselves: a key of each instance.
 OWN: Final = (
+    "middleware.access_log.",
+    "middleware.body_limit",
     "middleware.coding.",
+    "middleware.concurrency_limit",
     "middleware.cors.",
+    "middleware.decompress_request",
     "middleware.demo.ledger",
     "middleware.marked",
-    "middleware.request_id.open",
-    "middleware.access_log.",
     "middleware.metrics.",
+    "middleware.rate_limit",
+    "middleware.request_id.open",
 )
+# Filters whose layers are on a page of another name.
+ELSEWHERE: Final = {
+    "gzip": "compress",
+    "decompress-request": "decompress",
+    **dict.fromkeys(("body-limit", "concurrency-limit", "rate-limit"), "limits"),
+}
 LOGGED: Final = [
+    ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
+    ("ERROR", "once a minute: the storage of a `RateLimit` has failed, and is left alone for five seconds at a time"),
     (
         "ERROR",
         "what `on_complete` of `Timing`, callables in `allow_origins`, and those of `AccessLog` and `Metrics` raise",
@@ -208,7 +231,7 @@ def _paste() -> Iterator[str]:
     for name, kind in KINDS.items():
         keys = [f"`{key}.*`" if isinstance(how, Group) else f"`{key}`" for key, how in kind.options.items()]
         layer = kind.layer.__name__  # type: ignore[attr-defined]
-        page = "compress" if layer == "Gzip" else name
+        page = ELSEWHERE.get(name) or ("guards" if ".answers." in kind.layer.__module__ else name)
         rows.append((f"`{name}`", f"[`{layer}`]({page}.md#{layer.lower()})", ", ".join(keys)))
     yield table(("filter", "layer", "keys"), rows)
     functions = [f"`{key}`" for kind in KINDS.values() for key in kind.functions]

@@ -7,19 +7,29 @@ from typing import Any
 from middleware import (
     CORS,
     AccessLog,
+    BasicAuth,
+    BodyLimit,
     Compress,
+    ConcurrencyLimit,
     ContextHooks,
+    CrossOriginProtection,
+    DecompressRequest,
     Effects,
     External,
     Gzip,
     Headers,
     Hooks,
+    HTTPSRedirect,
     Metrics,
     Middleware,
+    RateLimit,
+    Redirect,
     RequestId,
+    Respond,
     SecurityHeaders,
     Stack,
     Timing,
+    TrustedHosts,
     match,
 )
 from middleware.hooks import g
@@ -148,6 +158,17 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),
     "upper-between": ([Headers(set={"X-Set": "1"}), Undeclared(), Headers(set={"X-In": "1"})], bytes.upper),
+    "trusted-hosts": ([TrustedHosts(hosts="*")], bytes),
+    "https-redirect": ([HTTPSRedirect(exempt=lambda environ: True)], bytes),
+    "cross-origin": ([CrossOriginProtection(trusted_origins="https://app.example")], bytes),
+    "basic-auth": ([BasicAuth(verify=lambda user, password: user == "ann")], bytes),
+    "body-limit": ([BodyLimit(max_bytes=1_000_000)], bytes),
+    "concurrency": ([ConcurrencyLimit(limit=64)], bytes),
+    "rate-limit": ([RateLimit("1000000/second", headers=False)], bytes),
+    "decompress": ([DecompressRequest()], bytes),
+    "decompress-buffered": ([DecompressRequest(buffer=True)], bytes),
+    "respond-elsewhere": ([Respond(404).when(match.path("/elsewhere"))], bytes),
+    "redirect-elsewhere": ([Redirect("/new").when(match.path("/elsewhere"))], bytes),
     "external": ([Headers(set={"X-Set": "1"}), External(plain), Timing()], bytes),
     "all": (
         [Timing(on_complete=lambda m: None), Headers(set={"X-Set": "1"}), Witness(seen=[]), Upper(), Sees()],
@@ -191,6 +212,8 @@ ACCEPTED = {
 
 def request(name: str) -> dict[str, str]:
     """The fields of a request to these layers, as the environ has them."""
+    if name == "basic-auth":
+        return {"HTTP_AUTHORIZATION": "Basic YW5uOg=="}
     return {"HTTP_ACCEPT_ENCODING": ACCEPTED[name]} if name in ACCEPTED else {}
 
 
