@@ -27,7 +27,7 @@ _CONDITION: Final = re.compile(rf'<[^>]*|(\[[ \t]*(?:W/)?")({_OPAQUE})("[ \t]*\]
 
 
 class EntityTag(NamedTuple):
-    """An entity tag in a request.
+    """An entity tag.
 
     Attributes:
         weak: bool. Whether it begins with `W/`.
@@ -91,6 +91,23 @@ def tags_listed(field: str) -> Iterator[EntityTag]:
 def tags_of_conditions(field: str) -> Iterator[EntityTag]:
     """The entity tags of an If of WebDAV, whatever resource their lists are about."""
     return (EntityTag("W" in part[1], part[2]) for part in _CONDITION.finditer(field) if part[2] is not None)
+
+
+def entity_tag(field: str) -> EntityTag | None:
+    """The entity tag of an ETag, or None for what is none."""
+    found = _MEMBER.fullmatch(field.strip(" \t"))
+    return None if found is None or found[2] is None else EntityTag(found[1] is not None, found[2])
+
+
+def matches_weakly(tag: str, if_none_match: str) -> bool:
+    """Whether an If-None-Match has this tag, in weak comparison, or is `*` (RFC 9110 8.8.3.2, 13.1.2).
+
+    A tag that is none matches nothing but `*`, and `*` counts only alone.
+    """
+    if if_none_match.strip(" \t") == "*":
+        return True
+    own = entity_tag(tag)
+    return own is not None and any(own.opaque == each.opaque for each in tags_listed(if_none_match))
 
 
 def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]) -> str:
