@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 # RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"
@@ -36,6 +36,10 @@ class EntityTag(NamedTuple):
 
     weak: bool
     opaque: str
+
+    def __str__(self) -> str:
+        """The tag as it is sent."""
+        return f'{"W/" * self.weak}"{self.opaque}"'
 
     def has_suffix(self, codings: Collection[str]) -> bool:
         """Whether it has the suffix of a coding."""
@@ -81,6 +85,15 @@ def conditions_without_suffixes(field: str, codings: Collection[str]) -> str:
         return part[0] if part[2] is None else f"{part[1]}{_without(part[2], codings)}{part[3]}"
 
     return _CONDITION.sub(without, field)
+
+
+def with_each(field: str, change: Callable[[EntityTag], EntityTag]) -> str:
+    """An If-None-Match or If-Match with each of its tags changed; all else stays byte for byte."""
+
+    def changed(member: re.Match[str]) -> str:
+        return member[0] if member[2] is None else str(change(EntityTag(member[1] is not None, member[2])))
+
+    return _MEMBER.sub(changed, field)
 
 
 def tags_listed(field: str) -> Iterator[EntityTag]:

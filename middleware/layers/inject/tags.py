@@ -1,0 +1,333 @@
+"""Tags in a stream of HTML: as much of the WHATWG tokenizer as it takes to find one, in any chunks.
+
+The states are those of the HTML standard, 13.2.5. Text that only looks like a tag is passed over: comments, scripts
+with their escapes, styles, other raw text, attributes, CDATA sections. The few facts of the tree that change how text
+is read are kept as `_nested`: templates, SVG and MathML, and the places in them that hold HTML. Bytes of any encoding
+that is a superset of ASCII are read as they are.
+
+Between two chunks nothing is kept but a state, a few bytes that may begin a delimiter, and a tag that may be the wanted
+one until its end is there.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DATA: Final = "data"
+_TAG: Final = "tag"
+
+# -- tags (13.2.5.6 to 13.2.5.8, 13.2.5.32 to 13.2.5.40) -------------------------------------------------------------
+
+# A tag that is complete. After a name and after an unquoted value nothing may follow but what ends them, and a name
+# with a value never goes without it, so that there is one way to read a tag and no backtracking.
+_WHOLE: Final = re.compile(
+    rb"""<(/?[A-Za-z][^\t\n\f\r />]*)
+    (?:
+        ([\t\n\f\r /]+)(?![\t\n\f\r /])
+      | [^\t\n\f\r />][^\t\n\f\r />=]*(?=[\t\n\f\r />=])
+        (?:
+            [\t\n\f\r ]*=[\t\n\f\r ]*
+            (?: "[^"]*" | '[^']*' | [^\t\n\f\r >"'][^\t\n\f\r >]*(?=[\t\n\f\r >]) | (?=>) )
+          | (?![\t\n\f\r ]*=)
+        )
+    )*>""",
+    re.VERBOSE,
+)
+
+@lru_cache(maxsize=16)
+def _passing(wanted: bytes) -> re.Pattern[bytes]:
+    """Passes over text and complete tags that change nothing, at the speed of `re`; at most 32, as each needs memory.
+
+    A tag without `=` ends at the first `>`. Values are read where `=` follows a name; other uses of it end the match.
+    """
+    names = (*_NOTABLE, wanted) if wanted[:1] != b"/" else _NOTABLE
+    end_tags = rb"(?!(?i:%b)[\t\n\f\r />])" % re.escape(wanted[1:]) if wanted[:1] == b"/" else b""
+    first = re.escape(bytes({name[0] for name in names} | {name[0] - 32 for name in names}))
+    return re.compile(
+        rb"""(?:
+            [^<]*<
+            (?: /%b[A-Za-z] | (?![%b])[A-Za-z] | (?!(?i:%b)[\t\n\f\r />])[A-Za-z] )
+            [^\t\n\f\r />=]*
+            (?:
+                >
+              | (?=[\t\n\f\r /])
+                (?:
+                    [^>=]*[^\t\n\f\r />=][\t\n\f\r ]*=[\t\n\f\r ]*
+                    (?: "[^"]*" | '[^']*' | [^\t\n\f\r >"'][^\t\n\f\r >]*(?=[\t\n\f\r >]) )
+                )*
+                [^>=]*>
+            )
+        ){1,32}"""
+        % (end_tags, first, b"|".join(map(re.escape, names))),
+        re.VERBOSE,
+    )
+
+
+_BEGUN: Final = re.compile(rb"<(/?[A-Za-z][^\t\n\f\r />]*)")
+_LONGEST: Final = len(b"</annotation-xml")
+# A tag that is not, state by state: what is passed over, where which byte leads, and where any other does. Each state
+# is entered behind the byte that led there; None is the end of the tag.
+_NAME_OF_TAG, _BEFORE_NAME, _NAME, _AFTER_NAME, _BEFORE_VALUE, _QUOTED, _APOSTROPHED, _UNQUOTED = range(8)
+_SLASH, _END, _EQUALS = b"/>="
+_AFTER: Final = {_SLASH: _BEFORE_NAME, _EQUALS: _BEFORE_VALUE, _END: None}
+_IN_TAG: Final[tuple[tuple[re.Pattern[bytes], Mapping[int, int | None], int], ...]] = (
+    (re.compile(rb"[^\t\n\f\r />]*"), {_END: None}, _BEFORE_NAME),
+    (re.compile(rb"[\t\n\f\r /]*"), {_END: None}, _NAME),
+    (re.compile(rb"[^\t\n\f\r />=]*"), _AFTER, _AFTER_NAME),
+    (re.compile(rb"[\t\n\f\r ]*"), _AFTER, _NAME),
+    (re.compile(rb"[\t\n\f\r ]*"), {ord('"'): _QUOTED, ord("'"): _APOSTROPHED, _END: None}, _UNQUOTED),
+    (re.compile(rb'[^"]*'), {}, _BEFORE_NAME),
+    (re.compile(rb"[^']*"), {}, _BEFORE_NAME),
+    (re.compile(rb"[^\t\n\f\r >]*"), {_END: None}, _BEFORE_NAME),
+)
+
+# -- text that is no markup (13.2.5.2 to 13.2.5.5, 13.2.5.15 to 13.2.5.31, 13.2.5.41 to 13.2.5.52, 13.2.5.69) --------
+
+
+def _partial(*tokens: bytes) -> re.Pattern[bytes]:
+    """Finds what may be the beginning of one of these at the very end."""
+
+    def optional(token: bytes) -> bytes:
+        return re.escape(token[:1]) + (b"(?:" + optional(token[1:]) + b")?" if token[1:] else b"")
+
+    return re.compile(b"(?:" + b"|".join(map(optional, tokens)) + rb")\Z", re.IGNORECASE)
+
+
+class _Text:
+    """A kind of text: what ends it or leads to another kind, and what may begin that at the end of a chunk."""
+
+    def __init__(self, leads: Mapping[bytes, str]) -> None:
+        self.leads = leads
+        either = b"|".join(
+            re.escape(token) + (rb"(?=[\t\n\f\r />])" if token[:1] == b"<" and token != b"<!--" else b"")
+            for token in self.leads
+        )
+        self.ends = re.compile(either, re.IGNORECASE)
+        self.partial = _partial(*self.leads)
+        self.longest = max(map(len, self.leads))
+
+
+_RAW: Final = (b"style", b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes", b"noscript")
+_TEXTS: Final[Mapping[str, _Text]] = {
+    "comment": _Text({b"-->": _DATA, b"--!>": _DATA}),
+    "bogus": _Text({b">": _DATA}),
+    "cdata": _Text({b"]]>": _DATA}),
+    # 13.2.5.4 and 13.2.5.15 on: between <!-- and --> a script may hold <script> and </script>
+    "script": _Text({b"</script": _TAG, b"<!--": "escaped"}),
+    "escaped": _Text({b"</script": _TAG, b"-->": "script", b"<script": "double"}),
+    "double": _Text({b"</script": "escaped", b"-->": "script"}),
+    **{name.decode(): _Text({b"</" + name: _TAG}) for name in _RAW},
+}
+_DECLARATIONS: Final = (b"<!--", b"<![CDATA[")
+
+# -- what of the tree changes how text is read (13.2.6.4.22, 13.2.6.5) -----------------------------------------------
+
+_FOREIGN: Final = (b"svg", b"math")
+# Elements of SVG and MathML that hold HTML; annotation-xml does by its encoding, and holds no text of HTML otherwise.
+_HOLDING: Final[Mapping[bytes, frozenset[bytes]]] = {
+    b"svg": frozenset((b"svg", b"foreignobject", b"desc", b"title")),
+    b"math": frozenset((b"math", b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml")),
+}
+# Tags that end SVG and MathML wherever they are
+_BREAKING: Final = frozenset(
+    b"b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    b"nobr ol p pre ruby s small span strong strike sub sup table tt u ul var /br /p".split()
+)
+_TEMPLATE: Final = b"template"
+_NOTABLE: Final = frozenset((*_RAW, *_FOREIGN, b"script", b"plaintext", _TEMPLATE))
+
+
+class Finder:
+    """Finds the first tag of a name in HTML that comes in chunks.
+
+    Attributes:
+        wanted: bytes. The name in lower case, of an end tag with its slash: b"/body". A slash alone stands for no tag.
+        state: str. The kind of text that has been reached: "data", "tag", "script", ...
+        kept: bytes. The end of the last chunk, if more is needed to read it.
+    """
+
+    def __init__(self, wanted: bytes = b"/") -> None:
+        self.wanted = wanted
+        self.state = _DATA
+        self._notable = _NOTABLE | {wanted}
+        self._passing = _passing(wanted).match
+        self._nested: list[bytes] = []  # templates, SVG, MathML, and what of these holds HTML; the innermost last
+        self.kept = b""  # not read yet
+        self._held: list[bytes] | None = None  # the wanted end tag, as far as it is there
+        self._place: int | None = None  # of the wanted tag in the chunk: where it begins, or where a start tag ends
+        self._name = b""  # of the tag that is being read, if anything depends on it
+        self._part = _BEFORE_NAME
+        self._slash = False  # the last byte of the tag was one
+
+    def feed(self, chunk: bytes) -> tuple[bytes, int | None]:
+        """Read a chunk; return what can go out, and where in that the wanted tag begins, or ends if it is a start tag.
+
+        Not to be called once it has been found.
+        """
+        data = self.kept + chunk
+        held, self._place = self._held, None if self._held is None else 0
+        at, size = 0, len(data)
+        found = waits = False
+        while at < size and not found and not waits:
+            state = self.state
+            if state == _DATA:
+                at, found, waits = self._markup(data, at)
+            elif state == _TAG:
+                at, found = self._tag(data, at)
+            elif state == "plaintext":
+                at = size
+            elif state == "opened":
+                at, waits = self._opened(data, at)
+            else:
+                at, waits = self._text(data, at, _TEXTS[state])
+        place = self._place
+        if found:
+            before = b"".join(held or ())
+            return before + data, place
+        self.kept = data[at:]
+        if place is None:
+            return data[:at], None
+        self._held = [*(held or ()), data[place:at]]
+        return data[:place], None
+
+    def finish(self) -> bytes:
+        """Return what has not gone out, when there is no more."""
+        return b"".join((*(self._held or ()), self.kept))
+
+    # -- text in which there are tags --------------------------------------------------------------------------------
+
+    def _markup(self, data: bytes, at: int) -> tuple[int, bool, bool]:
+        """Read up to a tag or another kind of text that ends later; whether the tag is the wanted one, or more is needed."""
+        find, whole, notable, nested = data.find, _WHOLE.match, self._notable, self._nested
+        while True:
+            while not nested and (passed := self._passing(data, at)) is not None:
+                at = passed.end()
+            at = find(b"<", at)
+            if at < 0:
+                return len(data), False, False
+            tag = whole(data, at)
+            if tag is None:
+                at, waits = self._declaration(data, at)
+                if waits or self.state != _DATA:
+                    return at, False, waits
+                continue
+            start, at = at, tag.end()
+            name = tag[1].lower()
+            if name not in notable and not nested:
+                continue
+            if self._ends(name, closes=tag.end(2) == at - 1 and data[at - 2] == _SLASH):
+                self._place = start if name[:1] == b"/" else at
+                return at, True, False
+            if self.state != _DATA:
+                return at, False, False
+
+    def _declaration(self, data: bytes, at: int) -> tuple[int, bool]:
+        """Read what begins with `<` and is no complete tag; whether more is needed to know what it is."""
+        begun = _BEGUN.match(data, at)
+        if begun is not None:
+            return self._tag_begun(data, at, begun[1])
+        rest = data[at : at + len(_DECLARATIONS[1])]
+        if rest in (b"<", b"</") or any(len(each) > len(rest) and each.startswith(rest) for each in _DECLARATIONS):
+            return at, True
+        if rest.startswith(b"<!--"):
+            self.state = "opened"
+            return at + 4, False
+        if rest == _DECLARATIONS[1] and self._nested and self._nested[-1] != _TEMPLATE:
+            self.state = "cdata"
+        elif rest[1:2] in (b"!", b"?", b"/") and rest[:3] != b"</>":
+            self.state = "bogus"
+            return at + 2, False
+        return at + (len(rest) if self.state == "cdata" else 1), False
+
+    def _tag_begun(self, data: bytes, at: int, name: bytes) -> tuple[int, bool]:
+        """Begin to read a tag whose end is not there yet."""
+        end = at + 1 + len(name)
+        complete = end < len(data)
+        if not complete and end - at <= _LONGEST:
+            return at, True
+        self.state, self._name = _TAG, name.lower()
+        self._part, self._slash = _BEFORE_NAME if complete else _NAME_OF_TAG, False
+        if complete and self._name == self.wanted and name[:1] == b"/" and not self._nested:
+            self._place = at
+        return end, False
+
+    def _tag(self, data: bytes, at: int) -> tuple[int, bool]:
+        """Read a tag to its end, or to that of the data; whether it is the wanted one."""
+        size = len(data)
+        while at < size:
+            passed, leads, other = _IN_TAG[self._part]
+            match = passed.match(data, at)
+            end = match.end() if match else at
+            if end > at:
+                self._slash = data[end - 1] == _SLASH
+            if end == size:
+                return end, False
+            at = end + 1
+            part = leads.get(data[end], other)
+            if part is None:
+                closes = self._slash and self._part == _BEFORE_NAME
+                found = self._ends(self._name, closes=closes)
+                if found and self._place is None:
+                    self._place = at
+                return at, found
+            self._slash, self._part = data[end] == _SLASH, part
+        return at, False
+
+    def _ends(self, name: bytes, *, closes: bool) -> bool:
+        """Note what follows a tag; whether it is the wanted one. `closes`: it is self-closing, as far as that counts."""
+        self.state = _DATA
+        nested = self._nested
+        if name == self.wanted and not nested:
+            return True
+        foreign = bool(nested) and nested[-1] in _FOREIGN
+        if foreign and name in _BREAKING:
+            while nested and nested[-1] in _FOREIGN:
+                nested.pop()
+        elif name[:1] == b"/":
+            self._close(name[1:])
+        elif foreign:
+            if name in _HOLDING[nested[-1]] and not closes:
+                nested.append(name)
+        elif name == _TEMPLATE or (name in _FOREIGN and not closes):
+            nested.append(name)
+        elif name in _NOTABLE and name not in _FOREIGN:
+            self.state = name.decode()
+        return False
+
+    def _close(self, name: bytes) -> None:
+        """Leave an element and what is in it, if it is open and no template lies in between."""
+        nested = self._nested
+        for depth in reversed(range(len(nested))):
+            if nested[depth] == name:
+                del nested[depth:]
+                return
+            if nested[depth] == _TEMPLATE:
+                return
+
+    # -- other text --------------------------------------------------------------------------------------------------
+
+    def _opened(self, data: bytes, at: int) -> tuple[int, bool]:
+        """Read what follows `<!--`: a comment may end at once (13.2.5.43 and 13.2.5.44)."""
+        rest = data[at : at + 2]
+        if rest == b"-":
+            return at, True
+        ends = 1 if rest[:1] == b">" else 2 if rest == b"->" else 0
+        self.state = _DATA if ends else "comment"
+        return at + ends, False
+
+    def _text(self, data: bytes, at: int, text: _Text) -> tuple[int, bool]:
+        """Read up to what ends a text; whether what is left may be the beginning of that."""
+        found = text.ends.search(data, at)
+        if found is None:
+            partial = text.partial.search(data, max(at, len(data) - text.longest))
+            return (len(data), False) if partial is None else (partial.start(), True)
+        token = found[0].lower()
+        self.state = text.leads[token]
+        if self.state == _TAG:
+            self._name, self._part, self._slash = b"", _BEFORE_NAME, False
+        return found.end() - 2 * (token == b"<!--"), False  # its hyphens may be those of -->
