@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from middleware.http.fields import Fields as Fields
     from middleware.layers.compress import Compress as Compress
     from middleware.layers.compress import Gzip as Gzip
+    from middleware.layers.conditional import Conditional as Conditional
     from middleware.layers.cors import CORS as CORS
     from middleware.layers.headers import Headers as Headers
+    from middleware.layers.inject import InjectHTML as InjectHTML
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
     from middleware.layers.security.csp import NONCE as NONCE
     from middleware.layers.security.policies import CSP as CSP
@@ -45,6 +47,7 @@ _HOMES = {
     "CORS": "layers.cors",
     "CSP": "layers.security.policies",
     "Compress": "layers.compress",
+    "Conditional": "layers.conditional",
     "ConfigError": "wsgi.options",
     "ContextHooks": "hooks.context_layer",
     "Effects": "wsgi.effects",
@@ -55,6 +58,7 @@ _HOMES = {
     "HSTS": "layers.security.policies",
     "Headers": "layers.headers",
     "Hooks": "hooks.layer",
+    "InjectHTML": "layers.inject",
     "Measurement": "layers.timing.recorder",
     "Middleware": "wsgi.layer",
     "NONCE": "layers.security.csp",

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from middleware.layers.compress import Compress, Gzip
+from middleware.layers.conditional import Conditional
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
+from middleware.layers.inject import InjectHTML
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
@@ -116,6 +118,7 @@ _ENCODING: Final[Mapping[str, Reader | Group]] = {
 KINDS: Final = {
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
+    "conditional": Kind(Conditional, {"etag": _boolean, "weak": _boolean, "maximum_size": _number}),
     "cors": Kind(
         CORS,
         {
@@ -130,6 +133,7 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
+    "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -167,6 +171,11 @@ def compress(app: Application, global_conf: Mapping[str, str] | None, **options:
     return _made("compress", app, global_conf, options)
 
 
+def conditional(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Conditional` around the application."""
+    return _made("conditional", app, global_conf, options)
+
+
 def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`CORS` around the application."""
     return _made("cors", app, global_conf, options)
@@ -180,6 +189,11 @@ def gzip(app: Application, global_conf: Mapping[str, str] | None, **options: str
 def headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Headers` around the application."""
     return _made("headers", app, global_conf, options)
+
+
+def inject_html(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`InjectHTML` around the application."""
+    return _made("inject-html", app, global_conf, options)
 
 
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:

@@ -34,7 +34,7 @@ _LEFT_ALONE: Final = HANDED_OVER | {"signature-input", "content-range"}
 _UNTAGGED: Final = ("set-cookie", "content-encoding")
 # RFC 9110 15.4.5: metadata that guides no cache
 _NOT_IN_304: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range")
-_NO_STORE: Final = Remembered(lambda cache_control: has_directive(cache_control, "no-store"))
+_NO_STORE: Final[Mapping[str, bool]] = Remembered(lambda cache_control: has_directive(cache_control, "no-store"))
 _NUMBERS: Final = count()  # one environ key for each layer, shared by its copies
 
 
@@ -63,10 +63,10 @@ class Conditional(Middleware):
     Stands inside Compress, whose suffixes it does not see, and outside layers that rewrite the body.
 
     A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple: a hash of the content. If-None-Match
-    is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where the
-    client has the content, a 304 goes out without the body and without Content-Type, Content-Length, Content-Encoding,
-    Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The application runs
-    all the same: what is saved is the transfer.
+    is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where
+    the client has the content, a 304 goes out without the body and without Content-Type, Content-Length,
+    Content-Encoding, Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The
+    application runs all the same: what is saved is the transfer.
 
     No tag is made for streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
     Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
@@ -137,10 +137,11 @@ class Conditional(Middleware):
         if asked.hidden is not None:
             environ.update(asked.hidden)  # layers further out have to do with what the client said
             asked.hidden = None
-        if asked.method not in _ORDINARY or response.status[:3] != "200":
-            return
-        fields = response.names()
-        notes = environ.get("middleware.notes")
+        if asked.method in _ORDINARY and response.status[:3] == "200":
+            self._answer(environ, response, asked)
+
+    def _answer(self, environ: Environ, response: Response, asked: Asked) -> None:
+        fields, notes = response.names(), environ.get("middleware.notes")
         reason = self._leaves_alone(response.body, fields)
         if reason is not None:
             if notes is not None:
@@ -149,7 +150,7 @@ class Conditional(Middleware):
         if self.etag and "etag" not in fields:
             reason = self._tag(environ, response, fields, asked)
             if notes is not None:
-                notes.append(f"no entity tag: {reason}" if reason else "gave an entity tag")
+                notes.append(f"{reason}: no entity tag" if reason else "gave it an entity tag")
         if asked is not _ORDINARY[asked.method]:
             self._revalidate(response, asked, notes)
 
@@ -192,7 +193,7 @@ class Conditional(Middleware):
         else:
             return
         if notes is not None:
-            notes.append(f"304: {condition} holds what the client has" if same else f"{condition}: the client has another")
+            notes.append(f"304: the client has what {condition} names" if same else f"not what {condition} names")
         if not same:
             return
         response.status = "304 Not Modified"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -29,7 +28,7 @@ from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ
@@ -43,8 +42,10 @@ _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
 _VALIDATING: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 # Fetch 2.2.5, request destinations of what is no page: seeking in a video needs its ranges
 _NO_PAGES: Final = frozenset(
-    "audio audioworklet font image json manifest paintworklet script serviceworker sharedworker style track video "
-    "worker".split()
+    (
+        *("audio", "audioworklet", "font", "image", "json", "manifest", "paintworklet", "script", "serviceworker"),
+        *("sharedworker", "style", "track", "video", "worker"),
+    )
 )
 # The content is somewhere else, a part, or may be signed as it is (RFC 9421 2)
 _LEFT_ALONE: Final = HANDED_OVER | {"content-range", "signature-input"}
@@ -126,9 +127,7 @@ class InjectHTML(Middleware):
     Source: HTML 13.2.5, 13.2.6; RFC 9110 8.8, 13.1, 14; RFC 9111 5.2.2.6; CSP3 7.1.
     """
 
-    effects: ClassVar[Effects] = Effects(
-        rewrites_body=True, reads={"content-type", "content-encoding"}, sets={"etag"}
-    )
+    effects: ClassVar[Effects] = Effects(rewrites_body=True, reads={"content-type", "content-encoding"}, sets={"etag"})
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ _ASCII: Final = bytes(range(128))
 _SCRIPT: Final = re.compile(r"<script(?=[\t\n\f\r />])", re.IGNORECASE)
 # Text in which character references are text like other (HTML 13.1.2, 13.2.5)
 _LITERAL: Final = frozenset(
-    "script escaped double style xmp iframe noembed noframes noscript plaintext cdata".split()
+    ["script", "escaped", "double", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext", "cdata"]
 )
 _TYPE: Final = re.compile(r"[ \t]*text/html[ \t]*(?:;|\Z)", re.IGNORECASE)
 # RFC 9110 5.6.6; of several charsets the first counts (WHATWG MIME Sniffing 4.4)

@@ -23,10 +23,10 @@ _TAG: Final = "tag"
 
 # -- tags (13.2.5.6 to 13.2.5.8, 13.2.5.32 to 13.2.5.40) -------------------------------------------------------------
 
-# A tag that is complete. After a name and after an unquoted value nothing may follow but what ends them, and a name
+# A tag that is complete. After the names and after an unquoted value nothing may follow but what ends them, and a name
 # with a value never goes without it, so that there is one way to read a tag and no backtracking.
 _WHOLE: Final = re.compile(
-    rb"""<(/?[A-Za-z][^\t\n\f\r />]*)
+    rb"""<(/?[A-Za-z][^\t\n\f\r />]*)(?=[\t\n\f\r />])
     (?:
         ([\t\n\f\r /]+)(?![\t\n\f\r /])
       | [^\t\n\f\r />][^\t\n\f\r />=]*(?=[\t\n\f\r />=])
@@ -38,6 +38,7 @@ _WHOLE: Final = re.compile(
     )*>""",
     re.VERBOSE,
 )
+
 
 @lru_cache(maxsize=16)
 def _passing(wanted: bytes) -> re.Pattern[bytes]:
@@ -154,7 +155,6 @@ class Finder:
     def __init__(self, wanted: bytes = b"/") -> None:
         self.wanted = wanted
         self.state = _DATA
-        self._notable = _NOTABLE | {wanted}
         self._passing = _passing(wanted).match
         self._nested: list[bytes] = []  # templates, SVG, MathML, and what of these holds HTML; the innermost last
         self.kept = b""  # not read yet
@@ -202,29 +202,25 @@ class Finder:
     # -- text in which there are tags --------------------------------------------------------------------------------
 
     def _markup(self, data: bytes, at: int) -> tuple[int, bool, bool]:
-        """Read up to a tag or another kind of text that ends later; whether the tag is the wanted one, or more is needed."""
-        find, whole, notable, nested = data.find, _WHOLE.match, self._notable, self._nested
+        """Read up to the wanted tag, or text of another kind; whether it was the tag, or more data is needed."""
         while True:
-            while not nested and (passed := self._passing(data, at)) is not None:
+            while not self._nested and (passed := self._passing(data, at)) is not None:
                 at = passed.end()
-            at = find(b"<", at)
-            if at < 0:
+            start = data.find(b"<", at)
+            if start < 0:
                 return len(data), False, False
-            tag = whole(data, at)
+            tag = _WHOLE.match(data, start)
             if tag is None:
-                at, waits = self._declaration(data, at)
-                if waits or self.state != _DATA:
-                    return at, False, waits
-                continue
-            start, at = at, tag.end()
-            name = tag[1].lower()
-            if name not in notable and not nested:
-                continue
-            if self._ends(name, closes=tag.end(2) == at - 1 and data[at - 2] == _SLASH):
-                self._place = start if name[:1] == b"/" else at
-                return at, True, False
-            if self.state != _DATA:
-                return at, False, False
+                at, waits = self._declaration(data, start)
+                found = False
+            else:
+                at, waits = tag.end(), False
+                name = tag[1].lower()
+                found = self._ends(name, closes=tag.end(2) == at - 1 and data[at - 2] == _SLASH)
+                if found:
+                    self._place = start if name[:1] == b"/" else at
+            if found or waits or self.state != _DATA:
+                return at, found, waits
 
     def _declaration(self, data: bytes, at: int) -> tuple[int, bool]:
         """Read what begins with `<` and is no complete tag; whether more is needed to know what it is."""
@@ -279,25 +275,30 @@ class Finder:
         return at, False
 
     def _ends(self, name: bytes, *, closes: bool) -> bool:
-        """Note what follows a tag; whether it is the wanted one. `closes`: it is self-closing, as far as that counts."""
+        """Note what follows a tag; whether it is the wanted one. `closes`: it is self-closing, where that counts."""
         self.state = _DATA
         nested = self._nested
-        if name == self.wanted and not nested:
-            return True
-        foreign = bool(nested) and nested[-1] in _FOREIGN
-        if foreign and name in _BREAKING:
+        if not nested:
+            if name == self.wanted:
+                return True
+            self._begins(name, closes=closes)
+        elif name[:1] == b"/" and name not in _BREAKING:
+            self._close(name[1:])
+        elif nested[-1] not in _FOREIGN:
+            self._begins(name, closes=closes)
+        elif name in _BREAKING:
             while nested and nested[-1] in _FOREIGN:
                 nested.pop()
-        elif name[:1] == b"/":
-            self._close(name[1:])
-        elif foreign:
-            if name in _HOLDING[nested[-1]] and not closes:
-                nested.append(name)
-        elif name == _TEMPLATE or (name in _FOREIGN and not closes):
+        elif name in _HOLDING[nested[-1]] and not closes:
             nested.append(name)
+        return False
+
+    def _begins(self, name: bytes, *, closes: bool) -> None:
+        """Note what follows a tag in HTML."""
+        if name == _TEMPLATE or (name in _FOREIGN and not closes):
+            self._nested.append(name)
         elif name in _NOTABLE and name not in _FOREIGN:
             self.state = name.decode()
-        return False
 
     def _close(self, name: bytes) -> None:
         """Leave an element and what is in it, if it is open and no template lies in between."""
