@@ -65,7 +65,7 @@ CASES = {
     "attributes without a space": "<a b='c'd='</body>'>@</body>",
     "attribute without quotes that has some": "<a b=c'd e='</body>'>@</body>",
     "a name with a sign": '<a="b>@</body>">',
-    "a name that is read to its end": "<b'=\"x c=\"></body>",
+    "a name that is read to its end": '<b\'="x c="></body>',
     "a tag in a tag": "<a <script>@</body></script>",
     "script": "<script>'</body>'</script>@</body>",
     "script whose end tag has attributes": "<script></script a='</body>'>@</body>",

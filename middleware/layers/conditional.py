@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from middleware.http.dates import http_date
 from middleware.http.entity_tags import matches_weakly
@@ -18,7 +18,7 @@ from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
@@ -31,7 +31,7 @@ _MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
 # The content is not in the response (X-Sendfile), or a signature may cover what would change (RFC 9421 2)
 _LEFT_ALONE: Final = HANDED_OVER | {"signature-input", "content-range"}
 # What differs for each client, and what a layer for content codings names by its own suffix
-_UNTAGGED: Final = ("set-cookie", "content-encoding")
+_UNTAGGED: Final = frozenset(("set-cookie", "content-encoding"))
 # RFC 9110 15.4.5: metadata that guides no cache
 _NOT_IN_304: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range")
 _NO_STORE: Final[Mapping[str, bool]] = Remembered(lambda cache_control: has_directive(cache_control, "no-store"))
@@ -45,16 +45,17 @@ class Asked:
     Attributes:
         method: REQUEST_METHOD.
         none_match, modified_since: If-None-Match and If-Modified-Since, or None.
-        hidden: the fields that were hidden from the application, until they are restored.
+        hidden: the fields that were hidden from the application; none once they are there again.
     """
 
     method: str
     none_match: str | None = None
     modified_since: str | None = None
-    hidden: dict[str, Any] | None = None
+    hidden: Mapping[str, Any] = field(default_factory=dict)
 
 
 _ORDINARY: Final = {method: Asked(method) for method in ("GET", "HEAD")}
+_OTHER: Final = Asked("")
 
 
 class Conditional(Middleware):
@@ -106,37 +107,27 @@ class Conditional(Middleware):
         problems.check(type(maximum_size) is int and maximum_size >= 0, "maximum_size", rule, maximum_size)
         problems.done()
         self._key = f"middleware.conditional.{next(_NUMBERS)}"
+        self._conditions = frozenset((self._key, "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE"))
         self._open = 'W/"sha256-' if weak else '"sha256-'
 
     def on_request(self, environ: Environ) -> None:
         """Keep the conditions; hide an If-Range with a tag that the application does not know."""
         method = environ.get("REQUEST_METHOD", "")
-        key = self._key
-        if (
-            method in _ORDINARY
-            and "HTTP_IF_NONE_MATCH" not in environ
-            and "HTTP_IF_MODIFIED_SINCE" not in environ
-            and "HTTP_IF_RANGE" not in environ
-            and key not in environ
-        ):
-            environ[key] = _ORDINARY[method]
+        if environ.keys().isdisjoint(self._conditions):
+            environ[self._key] = _ORDINARY.get(method, _OTHER)
             return
-        said = environ.get
-        before = said(key)
-        hidden = dict((before and before.hidden) or ())  # this very layer stands around the stack that it is in
-        if _MADE.search(said("HTTP_IF_RANGE", "")):
+        hidden = dict(environ.get(self._key, _OTHER).hidden)  # this very layer stands around the stack that it is in
+        if _MADE.search(environ.get("HTTP_IF_RANGE", "")):
             hidden.update((name, environ.pop(name)) for name in _RANGE if name in environ)
-        conditions = said("HTTP_IF_NONE_MATCH"), said("HTTP_IF_MODIFIED_SINCE")
-        environ[key] = Asked(method, *conditions, hidden or None)
+        conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
+        environ[self._key] = Asked(method, *conditions, hidden)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Make a tag, and answer 304 if the client has it."""
-        asked: Asked | None = environ.get(self._key)
-        if asked is None:  # an error further out: the request never came here
-            return
-        if asked.hidden is not None:
+        asked: Asked = environ.get(self._key, _OTHER)  # an error further out: the request never came here
+        if asked.hidden:
             environ.update(asked.hidden)  # layers further out have to do with what the client said
-            asked.hidden = None
+            asked.hidden = {}
         if asked.method in _ORDINARY and response.status[:3] == "200":
             self._answer(environ, response, asked)
 
@@ -148,9 +139,7 @@ class Conditional(Middleware):
                 notes.append(f"left alone: {reason}")
             return
         if self.etag and "etag" not in fields:
-            reason = self._tag(environ, response, fields, asked)
-            if notes is not None:
-                notes.append(f"{reason}: no entity tag" if reason else "gave it an entity tag")
+            self._tag(response, _untagged(environ, response.body, fields, asked), notes)
         if asked is not _ORDINARY[asked.method]:
             self._revalidate(response, asked, notes)
 
@@ -166,22 +155,14 @@ class Conditional(Middleware):
                 return f"{size} bytes, maximum_size is {self.maximum_size}"
         return None
 
-    def _tag(self, environ: Environ, response: Response, fields: Mapping[str, str], asked: Asked) -> str | None:
-        """Give the response a tag, or say why it gets none."""
-        body = response.body
-        if not isinstance(body, (list, tuple)):
-            return "a stream"
-        for name in _UNTAGGED:
-            if name in fields:
-                return name
-        nonce = environ.get(NONCE)
-        if nonce is not None and getattr(nonce, "read", True):
-            return "the page may have the CSP nonce in it"
-        if asked.method == "HEAD" and not (any(body) and _has_length(body, fields)):
-            return "HEAD without the body of GET"
-        digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
-        response.headers["ETag"] = f'{self._open}{digest[:32]}"'
-        return None
+    def _tag(self, response: Response, reason: str | None, notes: Any) -> None:
+        """Give the response a tag, unless there is a reason why it gets none."""
+        if notes is not None:
+            notes.append(f"{reason}: no entity tag" if reason else "gave it an entity tag")
+        if reason is None:
+            body = cast("Sequence[bytes]", response.body)
+            digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
+            response.headers["ETag"] = f'{self._open}{digest[:32]}"'
 
     def _revalidate(self, response: Response, asked: Asked, notes: Any) -> None:
         """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
@@ -209,6 +190,19 @@ class Conditional(Middleware):
         kind = "a weak" if self.weak else "an"
         tags = f"gives bodies of up to {self.maximum_size} bytes {kind} entity tag; " * self.etag
         yield "response", f"{tags}answers 304 by If-None-Match, else If-Modified-Since"
+
+
+def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Asked) -> str | None:
+    """Why no tag is made for this response, or None."""
+    if not isinstance(body, (list, tuple)):
+        return "a stream"
+    if not _UNTAGGED.isdisjoint(fields):
+        return "Set-Cookie" if "set-cookie" in fields else "Content-Encoding"
+    if getattr(environ.get(NONCE), "read", NONCE in environ):
+        return "the page may have the CSP nonce in it"
+    if asked.method == "HEAD" and not (any(body) and _has_length(body, fields)):
+        return "HEAD without the body of GET"
+    return None
 
 
 def _has_length(body: Iterable[bytes], fields: Mapping[str, str]) -> bool:

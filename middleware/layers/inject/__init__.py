@@ -8,7 +8,7 @@ from hashlib import sha256
 from html import escape
 from inspect import iscoroutinefunction
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http.entity_tags import (
     EntityTag,
@@ -40,6 +40,7 @@ _PLACES: Final = ("</body>", "</head>", "<head>")
 _METHODS: Final = ("GET", "HEAD")
 _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
 _VALIDATING: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+_LISTS: Final = {"304": "HTTP_IF_NONE_MATCH", "412": "HTTP_IF_MATCH"}
 # Fetch 2.2.5, request destinations of what is no page: seeking in a video needs its ranges
 _NO_PAGES: Final = frozenset(
     (
@@ -58,13 +59,11 @@ class Asked:
 
     Attributes:
         method: REQUEST_METHOD.
-        said: the fields that were changed or hidden, as they came in.
-        restored: whether they are there again.
+        said: the fields that were changed or hidden, as they came in; none once they are there again.
     """
 
     method: str
     said: dict[str, Any] = field(default_factory=dict)
-    restored: bool = False
 
 
 class Injection:
@@ -152,24 +151,22 @@ class InjectHTML(Middleware):
         digest = sha256(f"{at}{html}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
         self._strong, self._weak = digest, f"{digest}w"  # the suffixes of what were strong and weak tags
         self._suffixes = (self._strong, self._weak)
+        self._hidden = _RANGE if self._constant else (*_RANGE, *_VALIDATING)
         self._parts = Remembered(partial(_parts, html, nonce)) if isinstance(html, str) else None
 
     # -- the request -------------------------------------------------------------------------------------------------
 
     def on_request(self, environ: Environ) -> None:
         """Change conditions to what the application knows, and hide what it cannot answer."""
-        asked = Asked(environ.get("REQUEST_METHOD", ""))
         before: Asked | None = environ.get(self._key)
+        asked = environ[self._key] = Asked(environ.get("REQUEST_METHOD", ""))
         said = asked.said
         if self._constant:
             self._know(environ, said)
         if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
-            for name in _RANGE if self._constant else (*_RANGE, *_VALIDATING):
-                if name in environ:
-                    said[name] = environ.pop(name)
-        if before is not None and not before.restored:  # this very layer stands around the stack that it is in
+            said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
+        if before is not None:  # this very layer stands around the stack that it is in
             said.update(before.said)
-        environ[self._key] = asked
 
     def _know(self, environ: Environ, said: dict[str, Any]) -> None:
         """Take the suffix off the tags of conditions."""
@@ -195,51 +192,46 @@ class InjectHTML(Middleware):
         asked: Asked | None = environ.get(self._key)
         if asked is None:  # an error further out: the request never came here
             return None
-        if asked.said and not asked.restored:
-            environ.update(asked.said)  # layers further out have to do with what the client said
-        asked.restored = True
+        environ.update(asked.said)  # layers further out have to do with what the client said
+        listed, asked.said = asked.said, {}
         notes = environ.get("middleware.notes")
         fields = response.names()
-        code = response.status[:3]
-        if code in ("304", "412") and self._constant and "etag" in fields:
-            self._say_known(response, asked, fields["etag"], code)
-        reason = _no_page(asked.method, code, fields)
-        text = None
-        if reason is None:
-            text = self._text(environ, page_encoding(fields["content-type"]) or "")
-            reason = text if isinstance(text, str) else None
-        if not isinstance(text, bytes):
+        reason = _no_page(asked.method, response.status[:3], fields)
+        if reason is not None:
             if notes is not None:
                 notes.append(f"nothing was added: {reason}")
+            self._say_known(response, listed)
             return None
-        self._tell(response, fields)
+        text = self._text(environ, page_encoding(fields["content-type"]) or "", notes)
+        if text is None:
+            return None
+        self._tell(response, fields.get("etag"))
         return self._inject(response, asked.method, Injection(self.at, text, notes))
 
-    def _text(self, environ: Environ, codec: str) -> bytes | str:
-        """What is added to this page, or why nothing is."""
-        if self._parts is not None:
-            parts = self._parts[codec]
-        else:
-            made: Any = self.html(environ)  # type: ignore[operator]
-            if made is None or made == "":
-                return "html(environ) returned nothing"
-            if not isinstance(made, str):
-                raise TypeError(f"{self.name}: html(environ) returns a str or None; got {made!r}")
-            parts = encoded(made, codec, nonce=self.nonce)
-        if parts is None:
-            return f"a script or style of html has characters that {codec} lacks"
-        nonce = environ.get(NONCE) if len(parts) > 1 else None
-        between = b"" if nonce is None else b' nonce="%b"' % escape(str(nonce)).encode("ascii", "xmlcharrefreplace")
-        return between.join(parts)
+    def _text(self, environ: Environ, codec: str, notes: Any) -> bytes | None:
+        """What is added to this page, or None."""
+        parts = self._made(environ, codec) if self._parts is None else self._parts[codec]
+        if parts:
+            nonce = environ.get(NONCE) if len(parts) > 1 else None
+            return (b"" if nonce is None else b' nonce="%b"' % escape(str(nonce)).encode()).join(parts)
+        if notes is not None:
+            lacks = f"a script or style of html has characters that {codec} lacks"
+            notes.append(f"nothing was added: {lacks if parts is None else 'there is no html for this page'}")
+        return None
 
-    def _tell(self, response: Response, fields: Mapping[str, str]) -> None:
+    def _made(self, environ: Environ, codec: str) -> tuple[bytes, ...] | None:
+        """What a callable makes for this page, as `encoded` returns it; empty for nothing."""
+        made: object = cast("Maker", self.html)(environ)
+        if not isinstance(made, str | None):
+            raise TypeError(f"{self.name}: html(environ) returns a str or None; got {made!r}")
+        return encoded(made, codec, nonce=self.nonce) if made else ()
+
+    def _tell(self, response: Response, tag: str | None) -> None:
         """Take out or change what was told of the page as it was."""
-        tag = fields.get("etag")
-        for name in ("Accept-Ranges", *DIGESTS):
+        gone = () if self._constant else ("ETag", "Last-Modified")
+        for name in ("Accept-Ranges", *DIGESTS, *gone):
             del response.headers[name]
-        if not self._constant:
-            del response.headers["ETag"], response.headers["Last-Modified"]
-        elif tag is not None:
+        if self._constant and tag is not None:
             own = entity_tag(tag)
             if own is None:
                 del response.headers["ETag"]  # two pages must not share it (RFC 9110 8.8.3)
@@ -250,27 +242,25 @@ class InjectHTML(Middleware):
         """The tag of a page of the application with the HTML in it."""
         return f'W/"{tag.opaque}-{self._weak if tag.weak else self._strong}"'
 
-    def _say_known(self, response: Response, asked: Asked, tag: str, code: str) -> None:
+    def _say_known(self, response: Response, listed: Mapping[str, Any]) -> None:
         """Have a 304 or 412 carry the tag that the client has listed."""
-        own = entity_tag(tag)
-        listed = asked.said.get("HTTP_IF_NONE_MATCH" if code == "304" else "HTTP_IF_MATCH", "")
-        if own is None:
-            return
-        marked = self._marked(own)
-        if any(marked == f'W/"{each.opaque}"' for each in tags_listed(listed)):
-            response.headers["ETag"] = marked
+        own = entity_tag(response.headers.get("ETag", ""))
+        field = listed.get(_LISTS.get(response.status[:3], ""))
+        if field is not None and own is not None:
+            marked = self._marked(own)
+            if any(marked == f'W/"{each.opaque}"' for each in tags_listed(field)):
+                response.headers["ETag"] = marked
 
     def _inject(self, response: Response, method: str, injection: Injection) -> Transform | None:
         body = response.body
-        sized = isinstance(body, (list, tuple))
-        if method == "HEAD" and not (sized and any(body)):  # type: ignore[arg-type]
+        if method == "HEAD" and not (isinstance(body, (list, tuple)) and any(body)):
             del response.headers["Content-Length"]  # an empty body says nothing of what GET would get
             return None
-        if not sized:
+        if not isinstance(body, (list, tuple)):
             return injection
-        whole = b"".join(body)  # type: ignore[arg-type]
-        response.body = [injection.feed(whole) + injection.finish()]
-        response.headers["Content-Length"] = str(len(response.body[0]))
+        whole = injection.feed(b"".join(body)) + injection.finish()
+        response.body = [whole]
+        response.headers["Content-Length"] = str(len(whole))
         return None
 
     # -- for people --------------------------------------------------------------------------------------------------
@@ -297,9 +287,8 @@ def _no_page(method: str, code: str, fields: Mapping[str, str]) -> str | None:
         return f"{method} {code} is no 200 to GET"
     if page_encoding(fields.get("content-type", "")) is None:
         return f"the type is {fields.get('content-type')}, not text/html in a superset of ASCII"
-    coding = fields.get("content-encoding", "identity").strip().lower()
-    if coding != "identity":
-        return f"Content-Encoding is {coding}"
-    if not _LEFT_ALONE.isdisjoint(fields):
-        return f"there is {next(name for name in fields if name in _LEFT_ALONE)}"
-    return "Cache-Control: no-transform" if has_directive(fields.get("cache-control", ""), "no-transform") else None
+    if fields.get("content-encoding", "identity").strip().lower() != "identity":
+        return f"Content-Encoding is {fields['content-encoding']}"
+    if has_directive(fields.get("cache-control", ""), "no-transform"):
+        return "Cache-Control: no-transform"
+    return next((f"there is {name}" for name in fields if name in _LEFT_ALONE), None)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from itertools import dropwhile
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,11 +125,13 @@ _TEXTS: Final[Mapping[str, _Text]] = {
     "double": _Text({b"</script": "escaped", b"-->": "script"}),
     **{name.decode(): _Text({b"</" + name: _TAG}) for name in _RAW},
 }
-_DECLARATIONS: Final = (b"<!--", b"<![CDATA[")
+# What begins with `<` and is no tag: the state that it leads to, and what is too little to know (13.2.5.6, 13.2.5.42)
+_DECLARATION: Final = re.compile(rb"<(?:(?P<opened>!--)|(?P<cdata>!\[CDATA\[)|(?P<data>/>)|(?P<bogus>[!?/])|)")
+_UNDECIDED: Final = _partial(b"<!-", b"<![CDATA", b"</")
 
 # -- what of the tree changes how text is read (13.2.6.4.22, 13.2.6.5) -----------------------------------------------
 
-_FOREIGN: Final = (b"svg", b"math")
+_FOREIGN: Final = frozenset((b"svg", b"math"))
 # Elements of SVG and MathML that hold HTML; annotation-xml does by its encoding, and holds no text of HTML otherwise.
 _HOLDING: Final[Mapping[bytes, frozenset[bytes]]] = {
     b"svg": frozenset((b"svg", b"foreignobject", b"desc", b"title")),
@@ -143,21 +146,27 @@ _TEMPLATE: Final = b"template"
 _NOTABLE: Final = frozenset((*_RAW, *_FOREIGN, b"script", b"plaintext", _TEMPLATE))
 
 
+_READERS: Final[Mapping[str, str]] = {_DATA: "_markup", _TAG: "_tag", "opened": "_opened", "plaintext": "_rest"}
+
+
 class Finder:
     """Finds the first tag of a name in HTML that comes in chunks.
 
     Attributes:
         wanted: bytes. The name in lower case, of an end tag with its slash: b"/body". A slash alone stands for no tag.
+        found: bool. Whether the tag has been found; no chunk is read then.
         state: str. The kind of text that has been reached: "data", "tag", "script", ...
         kept: bytes. The end of the last chunk, if more is needed to read it.
     """
 
     def __init__(self, wanted: bytes = b"/") -> None:
         self.wanted = wanted
+        self.found = False
         self.state = _DATA
+        self.kept = b""
         self._passing = _passing(wanted).match
+        self._stops = False  # the tag is found, or more is needed to read on
         self._nested: list[bytes] = []  # templates, SVG, MathML, and what of these holds HTML; the innermost last
-        self.kept = b""  # not read yet
         self._held: list[bytes] | None = None  # the wanted end tag, as far as it is there
         self._place: int | None = None  # of the wanted tag in the chunk: where it begins, or where a start tag ends
         self._name = b""  # of the tag that is being read, if anything depends on it
@@ -165,30 +174,15 @@ class Finder:
         self._slash = False  # the last byte of the tag was one
 
     def feed(self, chunk: bytes) -> tuple[bytes, int | None]:
-        """Read a chunk; return what can go out, and where in that the wanted tag begins, or ends if it is a start tag.
-
-        Not to be called once it has been found.
-        """
+        """Read a chunk; return what can go out, and where the wanted tag begins in that (a start tag: ends)."""
         data = self.kept + chunk
-        held, self._place = self._held, None if self._held is None else 0
-        at, size = 0, len(data)
-        found = waits = False
-        while at < size and not found and not waits:
-            state = self.state
-            if state == _DATA:
-                at, found, waits = self._markup(data, at)
-            elif state == _TAG:
-                at, found = self._tag(data, at)
-            elif state == "plaintext":
-                at = size
-            elif state == "opened":
-                at, waits = self._opened(data, at)
-            else:
-                at, waits = self._text(data, at, _TEXTS[state])
+        held, at, self._stops = self._held, 0, False
+        self._place = None if held is None else 0
+        while at < len(data) and not self._stops:
+            at = getattr(self, _READERS.get(self.state, "_text"))(data, at)
         place = self._place
-        if found:
-            before = b"".join(held or ())
-            return before + data, place
+        if self.found:
+            return b"".join(held or ()) + data, place
         self.kept = data[at:]
         if place is None:
             return data[:at], None
@@ -199,99 +193,91 @@ class Finder:
         """Return what has not gone out, when there is no more."""
         return b"".join((*(self._held or ()), self.kept))
 
-    # -- text in which there are tags --------------------------------------------------------------------------------
+    # -- text in which there are tags: each reads from a place on, and returns how far it came -----------------------
 
-    def _markup(self, data: bytes, at: int) -> tuple[int, bool, bool]:
-        """Read up to the wanted tag, or text of another kind; whether it was the tag, or more data is needed."""
-        while True:
-            while not self._nested and (passed := self._passing(data, at)) is not None:
-                at = passed.end()
+    def _markup(self, data: bytes, at: int) -> int:
+        """Read up to the wanted tag, or to text of another kind."""
+        while self.state == _DATA and not self._stops:
+            if not self._nested:
+                while (passed := self._passing(data, at)) is not None:
+                    at = passed.end()
             start = data.find(b"<", at)
             if start < 0:
-                return len(data), False, False
+                return len(data)
             tag = _WHOLE.match(data, start)
             if tag is None:
-                at, waits = self._declaration(data, start)
-                found = False
+                at = self._declaration(data, start)
             else:
-                at, waits = tag.end(), False
-                name = tag[1].lower()
-                found = self._ends(name, closes=tag.end(2) == at - 1 and data[at - 2] == _SLASH)
-                if found:
-                    self._place = start if name[:1] == b"/" else at
-            if found or waits or self.state != _DATA:
-                return at, found, waits
+                at = tag.end()
+                self._ends(tag[1].lower(), start, at, closes=tag.end(2) == at - 1 and data[at - 2] == _SLASH)
+        return at
 
-    def _declaration(self, data: bytes, at: int) -> tuple[int, bool]:
-        """Read what begins with `<` and is no complete tag; whether more is needed to know what it is."""
+    def _declaration(self, data: bytes, at: int) -> int:
+        """Read what begins with `<` and is no complete tag."""
         begun = _BEGUN.match(data, at)
         if begun is not None:
             return self._tag_begun(data, at, begun[1])
-        rest = data[at : at + len(_DECLARATIONS[1])]
-        if rest in (b"<", b"</") or any(len(each) > len(rest) and each.startswith(rest) for each in _DECLARATIONS):
-            return at, True
-        if rest.startswith(b"<!--"):
-            self.state = "opened"
-            return at + 4, False
-        if rest == _DECLARATIONS[1] and self._nested and self._nested[-1] != _TEMPLATE:
-            self.state = "cdata"
-        elif rest[1:2] in (b"!", b"?", b"/") and rest[:3] != b"</>":
-            self.state = "bogus"
-            return at + 2, False
-        return at + (len(rest) if self.state == "cdata" else 1), False
+        if _UNDECIDED.match(data, at) is not None:
+            self._stops = True
+            return at
+        found = cast("re.Match[bytes]", _DECLARATION.match(data, at))
+        self.state = found.lastgroup or _DATA
+        if self.state == "cdata" and (not self._nested or self._nested[-1] == _TEMPLATE):
+            self.state = "bogus"  # a CDATA section is of SVG and MathML
+        return found.end()
 
-    def _tag_begun(self, data: bytes, at: int, name: bytes) -> tuple[int, bool]:
+    def _tag_begun(self, data: bytes, at: int, name: bytes) -> int:
         """Begin to read a tag whose end is not there yet."""
         end = at + 1 + len(name)
         complete = end < len(data)
         if not complete and end - at <= _LONGEST:
-            return at, True
+            self._stops = True
+            return at
         self.state, self._name = _TAG, name.lower()
         self._part, self._slash = _BEFORE_NAME if complete else _NAME_OF_TAG, False
-        if complete and self._name == self.wanted and name[:1] == b"/" and not self._nested:
+        if self._name == self.wanted and name[:1] == b"/" and not self._nested:
             self._place = at
-        return end, False
+        return end
 
-    def _tag(self, data: bytes, at: int) -> tuple[int, bool]:
-        """Read a tag to its end, or to that of the data; whether it is the wanted one."""
-        size = len(data)
-        while at < size:
+    def _tag(self, data: bytes, at: int) -> int:
+        """Read a tag to its end, or to that of the data."""
+        while at < len(data):
             passed, leads, other = _IN_TAG[self._part]
-            match = passed.match(data, at)
-            end = match.end() if match else at
+            end = cast("re.Match[bytes]", passed.match(data, at)).end()
             if end > at:
                 self._slash = data[end - 1] == _SLASH
-            if end == size:
-                return end, False
+            if end == len(data):
+                return end
             at = end + 1
             part = leads.get(data[end], other)
             if part is None:
-                closes = self._slash and self._part == _BEFORE_NAME
-                found = self._ends(self._name, closes=closes)
-                if found and self._place is None:
-                    self._place = at
-                return at, found
+                self._ends(self._name, self._place, at, closes=self._slash and self._part == _BEFORE_NAME)
+                return at
             self._slash, self._part = data[end] == _SLASH, part
-        return at, False
+        return at
 
-    def _ends(self, name: bytes, *, closes: bool) -> bool:
-        """Note what follows a tag; whether it is the wanted one. `closes`: it is self-closing, where that counts."""
+    def _ends(self, name: bytes, begins: int | None, ends: int, *, closes: bool) -> None:
+        """Note what follows a tag, and whether it is the wanted one. `closes`: it is self-closing, if that counts."""
         self.state = _DATA
+        if self._nested:
+            self._nests(name, closes=closes)
+            return
+        self._begins(name, closes=closes)
+        if name == self.wanted:
+            self.found = self._stops = True
+            self._place = begins if name[:1] == b"/" else ends
+
+    def _nests(self, name: bytes, *, closes: bool) -> None:
+        """Note what follows a tag in a template, SVG or MathML."""
         nested = self._nested
-        if not nested:
-            if name == self.wanted:
-                return True
-            self._begins(name, closes=closes)
-        elif name[:1] == b"/" and name not in _BREAKING:
+        if name[:1] == b"/" and name not in _BREAKING:
             self._close(name[1:])
         elif nested[-1] not in _FOREIGN:
             self._begins(name, closes=closes)
         elif name in _BREAKING:
-            while nested and nested[-1] in _FOREIGN:
-                nested.pop()
+            nested[:] = reversed([*dropwhile(_FOREIGN.__contains__, reversed(nested))])
         elif name in _HOLDING[nested[-1]] and not closes:
             nested.append(name)
-        return False
 
     def _begins(self, name: bytes, *, closes: bool) -> None:
         """Note what follows a tag in HTML."""
@@ -312,23 +298,29 @@ class Finder:
 
     # -- other text --------------------------------------------------------------------------------------------------
 
-    def _opened(self, data: bytes, at: int) -> tuple[int, bool]:
+    def _opened(self, data: bytes, at: int) -> int:
         """Read what follows `<!--`: a comment may end at once (13.2.5.43 and 13.2.5.44)."""
         rest = data[at : at + 2]
-        if rest == b"-":
-            return at, True
+        self._stops = rest == b"-"
         ends = 1 if rest[:1] == b">" else 2 if rest == b"->" else 0
-        self.state = _DATA if ends else "comment"
-        return at + ends, False
+        if not self._stops:
+            self.state = _DATA if ends else "comment"
+        return at + ends
 
-    def _text(self, data: bytes, at: int, text: _Text) -> tuple[int, bool]:
-        """Read up to what ends a text; whether what is left may be the beginning of that."""
+    def _text(self, data: bytes, at: int) -> int:
+        """Read up to what ends a text that has no tags, or to what may be the beginning of that."""
+        text = _TEXTS[self.state]
         found = text.ends.search(data, at)
         if found is None:
             partial = text.partial.search(data, max(at, len(data) - text.longest))
-            return (len(data), False) if partial is None else (partial.start(), True)
+            self._stops = partial is not None
+            return len(data) if partial is None else partial.start()
         token = found[0].lower()
         self.state = text.leads[token]
         if self.state == _TAG:
             self._name, self._part, self._slash = b"", _BEFORE_NAME, False
-        return found.end() - 2 * (token == b"<!--"), False  # its hyphens may be those of -->
+        return found.end() - 2 * (token == b"<!--")  # its hyphens may be those of -->
+
+    def _rest(self, data: bytes, at: int) -> int:  # noqa: ARG002 - as the others
+        """Read text that nothing ends."""
+        return len(data)
