@@ -90,7 +90,7 @@ CASES = {
     "template that is open": "<template></body>",
     "template that is not": "</template>@</body>",
     "template with what is open in it": "<template><svg><title></template>@</body>",
-    "template out of which nothing ends": "<svg><foreignobject><template></svg></body></template></foreignobject></svg>@</body>",
+    "template out of which nothing ends": "<svg><desc><template></svg></body></template></desc></svg>@</body>",
     "svg": "<svg><title></body></title><style></body></style></svg>@</body>",
     "svg that is self-closing": "<svg/>@</body>",
     "svg that is not self-closing": "<svg a=b/></body></svg>@</body>",
