@@ -10,6 +10,7 @@ from typing import Final
 from middleware.http.remembered import Remembered
 from middleware.layers.inject.tags import Finder
 
+# ISO 2022 decodes these too, but as other characters behind an escape sequence.
 _ASCII: Final = bytes(range(128))
 _SCRIPT: Final = re.compile(r"<script(?=[\t\n\f\r />])", re.IGNORECASE)
 # Text in which character references are text like other (HTML 13.1.2, 13.2.5)
@@ -36,9 +37,10 @@ def _page_encoding(content_type: str) -> str | None:
     charset = next((value for name, value in parameters if name == "charset"), "ascii")
     try:
         codec = codecs.lookup(charset).name
-        return codec if _ASCII.decode(codec).encode(codec) == _ASCII and _ASCII.decode(codec).isascii() else None
+        superset = not codec.startswith("iso2022") and _ASCII.decode(codec) == _ASCII.decode("ascii")
     except (LookupError, ValueError):  # unknown, no encoding of text, or not of these bytes
         return None
+    return codec if superset else None
 
 
 _ENCODINGS: Final = Remembered(_page_encoding)
