@@ -102,11 +102,12 @@ class Group(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A layer, and how its options are read. `functions` are those that no string can say."""
+    """A layer, and how its options are read: `functions` are those that no string can say; `required` have no default."
 
     layer: Callable[..., Middleware]
     options: Mapping[str, Reader | Group]
     functions: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
 
 
 _ENCODING: Final[Mapping[str, Reader | Group]] = {
@@ -133,7 +134,7 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
-    "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}),
+    "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}, required=("html",)),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -232,8 +233,14 @@ def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]
                 found[option] = how(text)
         except ValueError as error:  # a ConfigError too
             problems.add(key, str(error), text)
+    _check_required(problems, kind, given)
     problems.done()
     return {option: _whole(kind.options[option], value) for option, value in found.items()}
+
+
+def _check_required(problems: Problems, kind: Kind, given: Mapping[str, str]) -> None:
+    for option in kind.required:
+        problems.check(option in given, option, "is required", None)
 
 
 def _whole(how: Reader | Group, value: Any) -> Any:

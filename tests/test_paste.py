@@ -204,7 +204,13 @@ def test_every_option_of_a_layer_is_in_its_table(name):
 @pytest.mark.parametrize("name", paste.KINDS)
 def test_every_layer_that_a_filter_makes_is_transparent(name):
     factory = getattr(paste, name.replace("-", "_"))
-    assert_wsgi_transparent(lambda app: factory(app, {}))
+    required = {"inject-html": {"html": "<i>added</i>"}}
+    assert_wsgi_transparent(lambda app: factory(app, {}, **required.get(name, {})))
+
+
+def test_an_option_that_is_required_is_told():
+    with pytest.raises(ConfigError, match="inject-html: html: is required"):
+        paste.inject_html(lambda environ, start_response: [], {}, at="</head>")
 
 
 # kind, key, value, the rule

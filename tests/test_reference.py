@@ -15,7 +15,8 @@ from middleware.stack.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
-LAYERS = ["CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "SecurityHeaders", "Timing"]
+LAYERS = ["CORS", "Compress", "Conditional", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "InjectHTML"]
+LAYERS += ["SecurityHeaders", "Timing"]
 # Options that are told of elsewhere: `app` with Middleware, most of those of Gzip with Compress.
 ELSEWHERE = {"app"}
 OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not_acceptable", "breach_padding"}
