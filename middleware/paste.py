@@ -102,7 +102,7 @@ class Group(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A layer, and how its options are read: `functions` are those that no string can say; `required` have no default."
+    """A layer, and how its options are read. No string can say `functions`; `required` options have no default."""
 
     layer: Callable[..., Middleware]
     options: Mapping[str, Reader | Group]
