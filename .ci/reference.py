@@ -46,6 +46,8 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
         "Content codings: which, when, of what.",
         ["Compress", "Gzip", "middleware.layers.compress.content_types:DEFAULT"],
     ),
+    "conditional": ("Conditional", "Entity tags, and 304 for what the client has already.", ["Conditional"]),
+    "inject-html": ("InjectHTML", "HTML of its own in the pages of an application.", ["InjectHTML"]),
     "timing": (
         "Timing",
         "Server-Timing, metrics of the application, and a report of every request.",
@@ -117,6 +119,8 @@ WORDS = {
     "security-headers": "explanation/security-headers.md",
     "cors": "explanation/cors.md",
     "compress": "explanation/compression.md",
+    "conditional": "explanation/conditional.md",
+    "inject-html": "how-to/inject-html.md",
     "timing": "how-to/measure.md",
     "request-id": "how-to/request-ids.md",
     "access-log": "how-to/logging.md",

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from middleware.layers.answers.respond import Respond as Respond
     from middleware.layers.compress import Compress as Compress
     from middleware.layers.compress import Gzip as Gzip
+    from middleware.layers.conditional import Conditional as Conditional
     from middleware.layers.cors import CORS as CORS
     from middleware.layers.decompress import DecompressRequest as DecompressRequest
     from middleware.layers.headers import Headers as Headers
+    from middleware.layers.inject import InjectHTML as InjectHTML
     from middleware.layers.metrics import Metrics as Metrics
     from middleware.layers.request_id import RequestId as RequestId
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
@@ -66,6 +68,7 @@ _HOMES = {
     "CSP": "layers.security.policies",
     "Compress": "layers.compress",
     "ConcurrencyLimit": "layers.answers.concurrency",
+    "Conditional": "layers.conditional",
     "ConfigError": "wsgi.options",
     "ContextHooks": "hooks.kyoukai",
     "CrossOriginProtection": "layers.answers.cross_origin",
@@ -81,6 +84,7 @@ _HOMES = {
     "Hooks": "hooks.flask",
     "Measurement": "wsgi.measurement",
     "Metrics": "layers.metrics",
+    "InjectHTML": "layers.inject",
     "Middleware": "wsgi.layer",
     "NONCE": "layers.security.csp",
     "OrderError": "stack.order",

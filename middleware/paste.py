@@ -26,9 +26,11 @@ from middleware.layers.answers.https import HTTPSRedirect
 from middleware.layers.answers.rate_limit import RateLimit
 from middleware.layers.answers.respond import Redirect, Respond
 from middleware.layers.compress import Compress, Gzip
+from middleware.layers.conditional import Conditional
 from middleware.layers.cors import CORS
 from middleware.layers.decompress import DecompressRequest
 from middleware.layers.headers import Headers
+from middleware.layers.inject import InjectHTML
 from middleware.layers.metrics import Metrics
 from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
@@ -205,6 +207,7 @@ KINDS: Final = {
     "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
+    "conditional": Kind(Conditional, {"etag": _boolean, "weak": _boolean, "maximum_size": _number}),
     "cors": Kind(
         CORS,
         {
@@ -221,6 +224,7 @@ KINDS: Final = {
     ),
     "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
     "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
+    "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -278,6 +282,11 @@ def concurrency_limit(app: Application, global_conf: Mapping[str, str] | None, *
     return _made("concurrency-limit", app, global_conf, options)
 
 
+def conditional(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Conditional` around the application."""
+    return _made("conditional", app, global_conf, options)
+
+
 def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`CORS` around the application."""
     return _made("cors", app, global_conf, options)
@@ -331,6 +340,11 @@ def redirect(app: Application, global_conf: Mapping[str, str] | None, **options:
 def respond(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Respond` around the application."""
     return _made("respond", app, global_conf, options)
+
+
+def inject_html(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`InjectHTML` around the application."""
+    return _made("inject-html", app, global_conf, options)
 
 
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:

@@ -325,6 +325,7 @@ def test_every_layer_that_a_filter_makes_is_transparent(name):
 PASSING = {
     "body-limit": {"max_bytes": "1000000"},
     "basic-auth": {"verify": f"{__name__}:verified"},
+    "inject-html": {"html": "<i>added</i>"},
     "https-redirect": {"exempt": f"{__name__}:passes"},
     "trusted-hosts": {"hosts": "*"},
 }
@@ -342,7 +343,13 @@ def passes(environ):
 
 @pytest.mark.parametrize(
     ("name", "needed"),
-    [("basic-auth", "verify"), ("redirect", "to"), ("respond", "status"), ("trusted-hosts", "hosts")],
+    [
+        ("basic-auth", "verify"),
+        ("redirect", "to"),
+        ("respond", "status"),
+        ("trusted-hosts", "hosts"),
+        ("inject-html", "html"),
+    ],
 )
 def test_a_filter_without_what_it_needs_says_so(name, needed):
     with pytest.raises(ConfigError, match=rf"^{name}: \w+ needs {needed}$"):

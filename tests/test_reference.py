@@ -22,6 +22,8 @@ LAYERS = [
     *("BasicAuth", "CrossOriginProtection", "HTTPSRedirect", "Redirect", "Respond", "TrustedHosts"),
     *("BodyLimit", "ConcurrencyLimit", "DecompressRequest", "RateLimit"),
 ]
+LAYERS = ["CORS", "Compress", "Conditional", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "InjectHTML"]
+LAYERS += ["SecurityHeaders", "Timing"]
 # Options that are told of elsewhere: `app` with Middleware, most of those of Gzip with Compress.
 ELSEWHERE = {"app"}
 OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not_acceptable", "breach_padding"}
