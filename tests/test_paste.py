@@ -330,7 +330,8 @@ PASSING = {
     "trusted-hosts": {"hosts": "*"},
 }
 ANSWERING = {"basic-auth", "redirect", "respond"}
-ANSWERING |= {"concurrency-limit", "rate-limit"}  # the one watches the body, the other changes each response
+ANSWERING |= {"access-log", "concurrency-limit", "metrics", "request-id"}  # these watch the body
+ANSWERING |= {"rate-limit"}  # which changes each response
 
 
 def verified(user, password):
