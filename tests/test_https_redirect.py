@@ -159,6 +159,7 @@ def test_the_host_that_trusted_hosts_checked_is_sent_to():
     stack = Stack(TrustedHosts(hosts="a.example"), HTTPSRedirect())
     assert serve(stack.wrap(APP), HTTP_HOST="A.example.:80").get("Location") == "https://a.example/"
     assert serve(stack.wrap(APP), HTTP_HOST="evil.example").status == "400 Bad Request"
+    assert sent_to(HTTP_HOST="evil.example", **{"middleware.host": "a.example:80"}) == "https://a.example/"
 
 
 printable = st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=20)

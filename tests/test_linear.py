@@ -14,8 +14,22 @@ import pytest
 import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
-from middleware.http import edits, entity_tags, fields, lists, negotiation, origins, paths, status, structured
+from middleware.http import (
+    authorities,
+    edits,
+    entity_tags,
+    fields,
+    lists,
+    locations,
+    media_types,
+    negotiation,
+    origins,
+    paths,
+    status,
+    structured,
+)
 from middleware.http.fields import Fields
+from middleware.layers.answers import basic_auth
 from middleware.layers.compress import content_types as types_listed
 from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
@@ -50,7 +64,27 @@ def compressible(text):
     return is_compressible(text, DEFAULT)
 
 
+def authority(text):
+    authorities._AUTHORITIES.clear()
+    return authorities.authority(text)
+
+
+def prefers_json(text):
+    media_types._PREFERENCES.clear()
+    return media_types.prefers_json(text)
+
+
 PARSERS = {
+    "authorities.authority": authority,
+    "authorities.ipv6": lambda text: authority(f"[{text}]"),
+    "authorities.host_name": authorities.host_name,
+    "basic_auth.credentials": lambda text: basic_auth.credentials(f"Basic {text}", "utf-8"),
+    "locations.is_target": lambda text: (locations.is_target(text), locations.is_query(text)),
+    "locations.origin_form": locations.origin_form,
+    "locations.encoded": locations.encoded,
+    "locations.with_query": lambda text: locations.with_query(text, text),
+    "locations.location_fault": locations.location_fault,
+    "media_types.prefers_json": prefers_json,
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
@@ -140,7 +174,7 @@ def test_a_parser_takes_twice_the_instructions_for_twice_the_input(name):
 
 def test_every_module_of_syntax_is_in_the_table():
     """All that read text; the others hold data, or what was found out about it."""
-    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "compressible", "remembered"}
+    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "compressible", "problem", "remembered"}
     assert {found.name for found in pkgutil.iter_modules(middleware.http.__path__)} <= named
 
 

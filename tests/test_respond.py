@@ -65,6 +65,19 @@ def test_what_is_written_is_what_is_sent(layer, status, headers, body):
         assert (answer.status, answer.headers, answer.body) == (status, headers, body)
 
 
+def test_a_server_may_change_the_headers_that_it_gets():
+    app = Respond(APP, 404)
+    for _ in range(2):
+        heads = []
+
+        def start_response(status, headers, heads=heads):
+            heads.append([*headers])
+            headers.append(("Server", "x"))
+
+        app({"REQUEST_METHOD": "GET"}, start_response)
+        assert heads == [[TEXT, ("Content-Length", "0")]]
+
+
 def test_a_head_request_gets_the_head():
     answer = serve(Respond(APP, 404, "gone"), method="HEAD")
     assert (answer.status, answer.get("Content-Length"), answer.body) == ("404 Not Found", "4", b"")

@@ -90,7 +90,7 @@ class BasicAuth(Middleware):
         problems.check(told is not None, "charset", '"UTF-8" or "ISO-8859-1" (RFC 7617 2.1)', charset)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
-        quoted = re.sub(r'(["\\])', r"\\\1", realm)
+        quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
         self._refusal = refusal(answer, 401, _DETAIL, [("WWW-Authenticate", f'Basic realm="{quoted}"{told}'), NO_STORE])
 
     def on_request(self, environ: Environ) -> Application | None:

@@ -218,7 +218,7 @@ def _content(problems: Problems, body: object, content_type: object) -> bytes:
 
 def _fixed(line: str, fields: list[Line], content: bytes) -> Application:
     def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(line, [*fields])
+        start_response(line, fields)
         return [content] if content else []
 
     return respond
