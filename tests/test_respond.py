@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -93,6 +94,15 @@ def test_positions_make_a_value_or_wrap_and_keywords_always_work():
     assert Respond(404, "") == Respond(404) != Respond(404, "x")
     assert Respond(404, "x").with_options(status=410) == Respond(410, "x")
     assert Respond(APP, 404).with_options(body="x") == Respond(APP, 404, "x")
+
+
+def test_a_subclass_takes_the_same():
+    class Gone(Respond):
+        """Has nothing of its own."""
+
+    assert repr(Gone(410)) == "Gone(status=410)"
+    assert serve(Gone(APP, 410)).status == "410 Gone"
+    assert list(inspect.signature(Gone).parameters) == ["status", "body", "content_type", "headers"]
 
 
 WRONG_CALLS = [
