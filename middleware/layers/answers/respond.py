@@ -61,9 +61,9 @@ class Respond(Positional):
     @overload
     def __init__(
         self,
-        app: Application | None = None,
+        app: Application | None,
         /,
-        status: int = ...,
+        status: int,
         body: str | bytes = "",
         *,
         content_type: str = _TEXT,
@@ -130,9 +130,9 @@ class Redirect(Positional):
     @overload
     def __init__(
         self,
-        app: Application | None = None,
+        app: Application | None,
         /,
-        to: Target = ...,
+        to: Target,
         *,
         status: int = 308,
         keep_query: bool = True,
