@@ -60,11 +60,11 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
         [
-            *("Hooks", "middleware.hooks.registering:HookScope"),
+            *("Hooks", "middleware.hooks.flask:HookScope"),
             *(f"middleware.hooks:{name}" for name in ("request", "g", "after_this_request", "has_request_context")),
             *(f"middleware.hooks:{name}" for name in ("make_response", "jsonify", "abort")),
             *(f"middleware.hooks:{name}" for name in ("Request", "Response", "HTTPException", "InternalServerError")),
-            *("ContextHooks", "middleware.hooks.context_layer:ContextScope", "middleware.hooks:HTTPRequestContext"),
+            *("ContextHooks", "middleware.hooks.kyoukai:ContextScope", "middleware.hooks:HTTPRequestContext"),
         ],
     ),
     "middleware": (

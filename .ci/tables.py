@@ -10,9 +10,9 @@ from markdown_of import WIDTH, cell, table
 
 from middleware import CORS, Compress, Headers, SecurityHeaders, Stack, Timing
 from middleware.cli import command
-from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
-from middleware.hooks import contextual
+from middleware.cli.show import report
+from middleware.hooks import kyoukai
 from middleware.layers import timing
 from middleware.layers.answers import hosts
 from middleware.layers.security import nonce
@@ -30,6 +30,11 @@ KEYS: Final = {
         "the pipeline; an application that answers its own errors may",
         "`Hooks`, `on_close` of every layer",
         "the exception that the response stands for",
+    ),
+    errors.STATUS: (
+        "the pipeline, when a response is over",
+        "`on_close` of every layer",
+        "int, the status of the response",
     ),
     errors.BYTES_SENT: (
         "the pipeline, when a response is over",
@@ -61,19 +66,19 @@ KEYS: Final = {
         "`Compress`, `Gzip`",
         "`False`: this response is not to be encoded",
     ),
-    contextual.CONTEXT: (
+    kyoukai.CONTEXT: (
         "`ContextHooks`",
         "the application",
         "the context that the hooks share: [`HTTPRequestContext`](hooks.md#httprequestcontext)",
     ),
-    contextual.RESULT: (
+    kyoukai.RESULT: (
         "the application",
         "`ContextHooks`",
         "an object that hooks get as `response.response`, and that becomes the body",
     ),
 }
 # What the layers keep for themselves: a key of each instance.
-OWN: Final = ("middleware.coding.", "middleware.demo.ledger")
+OWN: Final = ("middleware.coding.", "middleware.cors.", "middleware.demo.ledger", "middleware.marked")
 LOGGED: Final = [
     ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
@@ -127,7 +132,7 @@ def _environ() -> Iterator[str]:
 
 
 def _command() -> Iterator[str]:
-    parser = command._parser()  # noqa: SLF001 - asked as the command asks it
+    parser = command.parser()
     yield f"{parser.description} Exit status 2 and one line on stderr: what was typed cannot be done."
     yield (
         "`wsgi-middleware-stack` is the same command under a name that no `middleware.py` of a project hides; where "
@@ -148,7 +153,7 @@ def _command() -> Iterator[str]:
     yield "The same with `--format svg`:"
     yield "![The chain of the demo, drawn](demo.svg)"
     yield "`check` of a stack whose order is wrong, `" + _short(WRONG) + "`:"
-    yield _text("\n".join(_report(WRONG, WRONG.check())))
+    yield _text("\n".join(report(WRONG, WRONG.check())))
 
 
 def _short(stack: Stack) -> str:

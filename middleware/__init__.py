@@ -16,8 +16,8 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from middleware import match as match
-    from middleware.hooks.context_layer import ContextHooks as ContextHooks
-    from middleware.hooks.layer import Hooks as Hooks
+    from middleware.hooks.flask import Hooks as Hooks
+    from middleware.hooks.kyoukai import ContextHooks as ContextHooks
     from middleware.http.fields import Fields as Fields
     from middleware.layers.answers.basic_auth import BasicAuth as BasicAuth
     from middleware.layers.answers.cross_origin import CrossOriginProtection as CrossOriginProtection
@@ -53,7 +53,7 @@ _HOMES = {
     "CSP": "layers.security.policies",
     "Compress": "layers.compress",
     "ConfigError": "wsgi.options",
-    "ContextHooks": "hooks.context_layer",
+    "ContextHooks": "hooks.kyoukai",
     "CrossOriginProtection": "layers.answers.cross_origin",
     "Effects": "wsgi.effects",
     "External": "stack.external",
@@ -63,7 +63,7 @@ _HOMES = {
     "HSTS": "layers.security.policies",
     "HTTPSRedirect": "layers.answers.https",
     "Headers": "layers.headers",
-    "Hooks": "hooks.layer",
+    "Hooks": "hooks.flask",
     "Measurement": "layers.timing.recorder",
     "Middleware": "wsgi.layer",
     "NONCE": "layers.security.csp",

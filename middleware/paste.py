@@ -1,8 +1,8 @@
-"""The layers as filters of PasteDeploy: strings of an .ini become options, by one table for each layer.
+"""The layers as filters of PasteDeploy. A table for each layer converts strings of an .ini file to options.
 
-A section `use = egg:wsgi-middleware-stack#headers` calls `headers(app, global_conf, **options)` and gets the layer
-around the application. What a string means the table says, what is right the layer; either fault is a ConfigError that
-names the section, the key, the rule and the value.
+A section `use = egg:wsgi-middleware-stack#headers` calls `headers(app, global_conf, **options)`, which returns the
+layer around the application. The table converts the strings and the layer checks the options. Both raise a ConfigError
+that names the section, the key, the rule and the value.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = Callable[[str], Any]  # raises ValueError with the rule that a string breaks
 
-# -- what a string means ---------------------------------------------------------------------------------------------
+# -- readers of strings ----------------------------------------------------------------------------------------------
 
 _WORDS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -56,12 +56,12 @@ def _number(text: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    """Whatever stands between blanks, line ends and commas."""
+    """The words between blanks, line ends and commas."""
     return re.findall(r"[^\s,]+", text)
 
 
 def _line(text: str) -> str:
-    """One line of what may stand in several."""
+    """The text with line ends and runs of blanks replaced by one space."""
     return " ".join(text.split())
 
 
@@ -70,7 +70,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _or_none(reader: Reader) -> Reader:
-    """A reader of an option that "none" leaves out; "false", "no" and "off" mean the same."""
+    """A reader that returns None for "none", "false", "no" and "off"."""
 
     def read(text: str) -> Any:
         word = text.strip().lower()
@@ -93,7 +93,7 @@ _SECURE: Final = re.compile(
 
 
 def _secure(text: str) -> HSTS:
-    """Strict-Transport-Security as it is sent (RFC 6797 6.1)."""
+    """A Strict-Transport-Security value (RFC 6797 6.1)."""
     found = _SECURE.fullmatch(_line(text))
     if found is None:
         raise ValueError("as it is sent: max-age=31536000; includeSubDomains; preload, or without what comes last")
@@ -104,18 +104,18 @@ def _pairs(found: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     return [(name, value) for name, values in found.items() for value in values]
 
 
-# -- which options there are -----------------------------------------------------------------------------------------
+# -- the options of each layer --------------------------------------------------------------------------------------
 
 
 class Group(NamedTuple):
-    """An option that is a mapping: `set.X-App = demo` is one member of `set`."""
+    """The reader of a mapping option: `set.X-App = demo` is one member of `set`."""
 
     read: Reader
     make: Callable[[dict[str, Any]], Any] = dict
 
 
 class Kind(NamedTuple):
-    """A layer, and how its options are read. `functions` are those that no string can say."""
+    """A layer and the readers of its options. `functions` are the options that take a function, so no string."""
 
     layer: type[Middleware]
     options: Mapping[str, Reader | Group]
@@ -263,7 +263,7 @@ def _made(name: str, app: Application, global_conf: Mapping[str, str] | None, gi
 
 
 def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """The options that the keys of a section say; a key with a point is a member of a mapping."""
+    """Read the options of a section. A key with a dot is a member of a mapping."""
     problems = Problems(place)
     found: dict[str, Any] = {}
     for key, text in given.items():
@@ -280,11 +280,10 @@ def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]
         except ValueError as error:  # a ConfigError too
             problems.add(key, str(error), text)
     problems.done()
-    return {option: _whole(kind.options[option], value) for option, value in found.items()}
-
-
-def _whole(how: Reader | Group, value: Any) -> Any:
-    return how.make(value) if isinstance(how, Group) else value
+    for option, how in kind.options.items():
+        if isinstance(how, Group) and option in found:
+            found[option] = how.make(found[option])
+    return found
 
 
 def _no_option(kind: Kind, option: str) -> str:
@@ -295,24 +294,23 @@ def _no_option(kind: Kind, option: str) -> str:
 
 
 class _Parser(RawConfigParser):
-    """Reads keys as they are written, as PasteDeploy does."""
+    """Keeps the case of keys, as PasteDeploy does."""
 
     def optionxform(self, optionstr: str) -> str:
-        """The key itself."""
+        """The key unchanged."""
         return optionstr
 
 
 def _place(name: str, global_conf: Mapping[str, str], given: Mapping[str, str]) -> str:
-    """Where the section is, as far as can be known: PasteDeploy tells the file, and the keys tell the section."""
+    """The section and its file, for messages. PasteDeploy passes the file only; the section is found by its keys."""
     file = global_conf.get("__file__")
     if file is None or not Path(file).is_file():
         return name
     parser = _Parser(strict=False)
     parser.read_string(Path(file).read_text("utf-8", errors="replace"))
-    sections = [f"[{section}]" for section in parser.sections() if _is_it(parser, section, set(given))]
+    sections = []
+    for section in filter(lambda section: section.startswith("filter"), parser.sections()):
+        keys = {key for key in parser[section] if key != "use" and not key.startswith(("set ", "paste."))}
+        if keys - set(parser.defaults()) == set(given) - set(parser.defaults()):
+            sections.append(f"[{section}]")
     return f"{' or '.join(sections) or name} in {file}"
-
-
-def _is_it(parser: RawConfigParser, section: str, keys: set[str]) -> bool:
-    own = {key for key in parser[section] if key != "use" and not key.startswith(("set ", "paste."))}
-    return section.startswith("filter") and own - set(parser.defaults()) == keys - set(parser.defaults())

@@ -1,4 +1,7 @@
-"""Order: what is wrong with one, and the nearest that is right. Everything that compares two layers lives here."""
+"""Checks an order of layers against the rules, and computes the nearest order that satisfies them.
+
+All code that compares two layers is in this package.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OrderError(ValueError):
-    """An order that would go wrong for clients. Its message has every finding.
+    """An order that would go wrong for clients. The message contains every finding.
 
     Attributes:
         findings: tuple of Finding.
@@ -31,11 +34,11 @@ class OrderError(ValueError):
 
 
 class OrderWarning(UserWarning):
-    """An order that works, but not as its author will have meant."""
+    """An order that works, but probably not as its author intended."""
 
 
 class Demand(NamedTuple):
-    """By `rule`, the layer at index `outer` has to stand outside the one at `inner`, because of `what`."""
+    """`rule` requires the layer at index `outer` to stand outside the one at `inner`, because of `what`."""
 
     rule: Rule
     outer: int
@@ -43,8 +46,25 @@ class Demand(NamedTuple):
     what: str
 
 
+class Reason(NamedTuple):
+    """A rule that holds a layer in its place.
+
+    Attributes:
+        rule: the Rule.
+        side: "outside" or "inside".
+        others: list of str. The names of the layers that the layer must stand outside or inside of.
+    """
+
+    rule: Rule
+    side: str
+    others: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.side} {', '.join(self.others)}"
+
+
 def effects_of(layer: Middleware) -> Effects:
-    """What the layer declares; one that is unique without naming its kind is of the kind of its class."""
+    """The declared effects, with `unique=True` replaced by the name of the class."""
     effects = declared_by(layer)
     return replace(effects, unique=type(layer).__name__) if effects.unique is True else effects
 
@@ -59,9 +79,26 @@ def demands(layers: Sequence[Middleware]) -> list[Demand]:
     ]
 
 
+def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[Reason]]:
+    """The rules that hold each layer in its place, outermost layer first."""
+    found: list[dict[tuple[str, str], Reason]] = [{} for _ in layers]
+    for rule, outer, inner, _ in demands(layers):
+        for index, side, other in ((outer, "outside", inner), (inner, "inside", outer)):
+            reason = found[index].setdefault((rule.id, side), Reason(rule, side, []))
+            reason.others.append(names[other])
+    return [list(reasons.values()) for reasons in found]
+
+
 def findings(layers: Sequence[Middleware], names: Sequence[str]) -> tuple[Finding, ...]:
-    """What breaks the rules, errors first, each in the order of the table."""
-    found = [*_misplaced(layers, names), *_clashing(layers, names)]
+    """The broken rules, errors first, each in the order of the table."""
+    found = list(_clashes(layers, names))
+    for rule, outer, inner, what in demands(layers):
+        if outer > inner:  # the layer that must be the outer one is the inner one
+            pair = names[inner], names[outer]
+            message = rule.consequence.format(outer=pair[0], inner=pair[1], what=what)
+            found.append(
+                Finding(rule.id, rule.severity, pair, message, f"stack.move({pair[1]!r}, outside={pair[0]!r})")
+            )
     rank = {rule.id: (rule.severity, place) for place, rule in enumerate(RULES)}
     return tuple(sorted(found, key=lambda finding: rank[finding.rule]))
 
@@ -75,20 +112,7 @@ def _pairs(layers: Sequence[Middleware]) -> Iterator[tuple[Rule, int, int]]:
                 yield from ((rule, outer, inner) for rule in RULES)
 
 
-def _misplaced(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
-    for rule, outer, inner, what in demands(layers):
-        if outer > inner:  # it stands further in now
-            now_out, now_in = names[inner], names[outer]
-            yield Finding(
-                rule.id,
-                rule.severity,
-                (now_out, now_in),
-                rule.consequence.format(outer=now_out, inner=now_in, what=what),
-                f"stack.move({now_in!r}, outside={now_out!r})",
-            )
-
-
-def _clashing(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
+def _clashes(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
     facts = [effects_of(layer) for layer in layers]
     for rule, one, other in _pairs(layers):
         if rule.clash is None or (rule.lift is None and one > other):
@@ -97,10 +121,10 @@ def _clashing(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Fi
         if what:
             pair = names[min(one, other)], names[max(one, other)]
             message = rule.consequence.format(outer=names[one], inner=names[other], what=what)
-            yield Finding(rule.id, rule.severity, pair, message, _ending(rule, layers[other], names[other]))
+            yield Finding(rule.id, rule.severity, pair, message, _fix(rule, layers[other], names[other]))
 
 
-def _ending(rule: Rule, layer: Middleware, name: str) -> str:
+def _fix(rule: Rule, layer: Middleware, name: str) -> str:
     """The edit that ends a clash."""
     if rule.lift is None:
         return f"stack.remove({name!r})"
@@ -115,54 +139,55 @@ def _ending(rule: Rule, layer: Middleware, name: str) -> str:
     return f"stack.replace({name!r}, stack[{name!r}].with_options({shown}))"
 
 
+# -- the nearest order that satisfies the rules ----------------------------------------------------------------------
+
+
 def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
-    """The indices of the layers in an order that satisfies every demand, with as few of them moved as possible."""
+    """The indices of the layers in an order that satisfies every demand and moves as few layers as possible."""
     wanted = demands(layers)
-    further_in: dict[int, set[int]] = {index: set() for index in range(len(layers))}
+    inner: dict[int, set[int]] = {index: set() for index in range(len(layers))}
     for demand in wanted:
-        further_in[demand.outer].add(demand.inner)
-    _sort(further_in, wanted, names)  # a circle ends here
-    kept = _unmoved(further_in)
-    for outer, inner in pairwise(kept):
-        further_in[outer].add(inner)
-    return _sort(further_in, wanted, names)
+        inner[demand.outer].add(demand.inner)
+    reachable: dict[int, set[int]] = {}
+    for index in reversed(_sort(inner, wanted, names)):
+        reachable[index] = inner[index].union(*(reachable[further] for further in inner[index]))
+    # The layers that stand outside of a layer that must stand outside of them, directly or through others.
+    swapped = {late: {early for early in reachable[late] if early < late} for late in inner}
+    unmoved = sorted(inner.keys() - _smallest_cover(swapped))
+    for one, other in pairwise(unmoved):
+        inner[one].add(other)
+    return _sort(inner, wanted, names)
 
 
-def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
-    """The most layers that can keep their order: no two of them are demanded the other way round, by whatever steps."""
-    swapped = _swapped(further_in)
-    return sorted(further_in.keys() - _leaving(swapped))
+def _smallest_cover(swapped: dict[int, set[int]]) -> set[int]:
+    """The fewest layers that include one of every swapped pair; of several such sets, the innermost one.
 
-
-def _leaving(swapped: dict[int, set[int]]) -> set[int]:
-    """The fewest layers of which one is in every swapped pair; of several such sets, the one furthest in.
-
-    This is a minimum vertex cover, which takes exponential time in general but not here: if a has to pass b, and b has
-    to pass c, then a has to pass c. "Has to pass" is a partial order, so that by the theorems of Dilworth and Kőnig
-    the cover has as many members as a maximum matching between the layers as they pass and as they are passed. A layer
-    is a member of a smallest cover if the matching of what remains without that layer is smaller by one.
+    This is a minimum vertex cover, which takes exponential time in general but not here: if a must pass b, and b must
+    pass c, then a must pass c. "Must pass" is a partial order, so by the theorems of Dilworth and Kőnig the cover has
+    as many members as a maximum matching between the layers as they pass and as they are passed. A layer is a member
+    of a smallest cover if the matching of the rest without that layer is smaller by one.
     """
     matched = _matching(swapped, {})
-    leaving: set[int] = set()
+    cover: set[int] = set()
     for index in sorted(swapped.keys() | frozenset().union(*swapped.values()), reverse=True):
         without = {late: early - {index} for late, early in swapped.items() if late != index}
         kept = {early: late for early, late in matched.items() if index not in (early, late)}
         rest = _matching(without, kept)
         if len(rest) < len(matched):
-            leaving.add(index)
+            cover.add(index)
             swapped, matched = without, rest
-    return leaving
+    return cover
 
 
 def _matching(swapped: dict[int, set[int]], matched: dict[int, int]) -> dict[int, int]:
-    """Extend a matching, kept as {early: late}, until it is a maximum one (by augmenting paths)."""
+    """Extend a matching {early: late} until it is a maximum one (augmenting paths)."""
     for late in swapped.keys() - matched.values():
         _augment(late, swapped, matched)
     return matched
 
 
 def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -> None:
-    """Match one more, breadth first: others may have to be matched differently for that."""
+    """Match one more layer, breadth first. Others may be matched differently afterwards."""
     came_from: dict[int, int] = {}
     ahead = [late]
     for free in ahead:
@@ -179,30 +204,22 @@ def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -
             return
 
 
-def _swapped(further_in: dict[int, set[int]]) -> dict[int, set[int]]:
-    """The layers that stand outside of one which has to stand outside of them, by whatever steps."""
-    return {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
+def _sort(inner: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
+    """Sort outermost first. Where the demands leave a choice, layers keep their order.
 
-
-def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
-    found: set[int] = set()
-    ahead = set(edges[start])
-    while ahead:
-        found |= ahead
-        ahead = {further for index in ahead for further in edges[index]} - found
-    return found
-
-
-def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
-    """Outermost first; where the demands leave a choice, the one that stood further out."""
-    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(further_in, ()))
-    for outer, inner in further_in.items():
-        for index in inner:
+    Raises OrderError for a circle of demands.
+    """
+    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(inner, ()))
+    for outer, indices in inner.items():
+        for index in indices:
             sorter.add(index, outer)
     try:
         sorter.prepare()
     except CycleError as error:
-        raise OrderError(_circle(error.args[1], wanted, names)) from None
+        rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
+        circle = pairwise(error.args[1])  # graphlib names each before the one that depends on it
+        steps = [f"{names[outer]} outside {names[index]} ({rules[outer, index]})" for outer, index in circle]
+        raise OrderError(f"no order satisfies this circle of demands: {', '.join(steps)}") from None
     order: list[int] = []
     ready: set[int] = set()
     while sorter.is_active():
@@ -212,10 +229,3 @@ def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequ
         order.append(first)
         sorter.done(first)
     return order
-
-
-def _circle(circle: Sequence[int], wanted: Iterable[Demand], names: Sequence[str]) -> str:
-    """The circle in words. graphlib names each before the one that depends on it."""
-    rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
-    steps = [f"{names[outer]} outside {names[inner]} ({rules[outer, inner]})" for outer, inner in pairwise(circle)]
-    return f"no order satisfies this circle of demands: {', '.join(steps)}"

@@ -1,8 +1,8 @@
-"""The order rules, as data: one row says who has to stand where, why, how badly, and who says so.
+"""The order rules, as data. A new rule is one row of RULES.
 
-A row of RULES is all that a new rule takes. `outside(a, b)` names what makes it necessary that a layer with effects `a`
-stands outside one with effects `b`, or is empty; `clash(a, b)` names what two layers may not both do, wherever they
-stand. Removing one of them ends it, or the options do that `lift(b)` names.
+Each row has the demand, its reason, its severity and its source. `outside(a, b)` returns the reason why a layer with
+effects `a` must stand outside one with effects `b`, or an empty string. `clash(a, b)` returns what two layers must not
+both do, wherever they stand. Removing one of the two ends a clash, or setting the options that `lift(b)` returns.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Test: TypeAlias = "Callable[[Effects, Effects], str]"
 
 
 class Finding(NamedTuple):
-    """A rule that a stack breaks.
+    """An order rule that a stack breaks.
 
     Attributes:
         rule: str. The id, as `waive` takes it.
         severity: "error" or "warning".
-        layers: tuple of two names. The layer that stands further out comes first.
+        layers: tuple of two names. The outer layer comes first.
         message: str. What would go wrong for a client.
-        fix: str. The edit that mends it, as Python.
+        fix: str. The edit that fixes it, as Python.
     """
 
     rule: str
@@ -37,21 +37,26 @@ class Finding(NamedTuple):
     fix: str
 
 
+def described(finding: Finding) -> str:
+    """The finding with its rule and fix, in one line."""
+    return f"{finding.message} (rule {finding.rule}; mend it by {finding.fix})"
+
+
 @dataclass(frozen=True)
 class Rule:
     """One demand on the order.
 
     Attributes:
-        id: how `waive` and findings name it.
+        id: str. The name of the rule in `waive` and findings.
         demand: str. The rule in a sentence.
         severity: "error" or "warning".
-        consequence: str. What goes wrong for a client otherwise; {outer}, {inner} and {what} are filled in. `outer` is
-            the layer that stands further out now, against the rule.
-        source: str. Where the reason is written.
+        consequence: str. What goes wrong for a client otherwise, a template with {outer}, {inner} and {what}. `outer`
+            is the layer that stands outside now, against the rule.
+        source: str. The specification that gives the reason.
         outside: the test for a demand on positions, or None.
-        clash: the test for two that do not go together, or None.
-        lift: the options that end a clash when the second of the two is given them, or None: the clash is mutual, and
-            ends when the inner one is removed. With `lift`, {outer} and {inner} are the first and the second.
+        clash: the test for two layers that do not go together, or None.
+        lift: returns the options of the second layer that end a clash. None for a mutual clash, which ends when the
+            inner layer is removed. With `lift`, {outer} and {inner} are the first and the second layer.
     """
 
     id: str
@@ -107,7 +112,7 @@ RULES: Final = (
         severity="warning",
         consequence="{inner} decides by {what} before {outer} sets it: clients get what does not follow from it",
         source="RFC 9110 5.3",
-        # Two that encode read what they set; they have a rule of their own.
+        # Two encoding layers each read what the other sets. The rule encode-once covers them.
         outside=lambda a, b: "" if a.encodes_body and b.encodes_body else _names(frozenset(a.reads & b.sets)),
     ),
     Rule(
@@ -133,7 +138,7 @@ RULES: Final = (
         consequence="{outer} lets pages of every origin read responses, but {inner} has browsers block {what} there: "
         "<img>, <script>, <link> and <video> fail without the attribute crossorigin",
         source="Fetch 3.7, cross-origin resource policy check",
-        # A list of origins is no such promise: CORP knows no list, and CORS requests pass it.
+        # Only for every origin: CORP cannot name a list of origins, and CORS requests pass CORP.
         clash=lambda a, b: "what they embed" if a.shares and b.isolates else "",
         lift=lambda b: b.isolates,
     ),

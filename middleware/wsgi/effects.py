@@ -88,8 +88,7 @@ class Effects:
     def __post_init__(self) -> None:
         problems = Problems("Effects")
         for option in _FACTS:
-            value = getattr(self, option)
-            problems.check(isinstance(value, bool), option, "True or False", value)
+            problems.boolean(option, getattr(self, option))
         isolates = problems.check(isinstance(self.isolates, Mapping), "isolates", "option -> value", self.isolates)
         object.__setattr__(self, "isolates", dict(self.isolates if isolates else ()))
         problems.check(isinstance(self.unique, (bool, str)), "unique", "True or False, or a kind", self.unique)

@@ -40,10 +40,23 @@ class Measurement:
 class Recorder:
     """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
 
-    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status")
+    __slots__ = (
+        "claimed",
+        "exposed",
+        "marks",
+        "method",
+        "metrics",
+        "ns",
+        "outer",
+        "path",
+        "seconds",
+        "start",
+        "status",
+    )
 
     clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
-    start: float
+    ns: int  # when the request came, in nanoseconds
+    start: float  # the same in seconds by the clock of the Timing
     # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
     outer: Recorder | None  # of a Timing further out
@@ -51,6 +64,9 @@ class Recorder:
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
+    exposed: bool  # whether the header is sent
+    method: str  # of the request as it came in, and its path
+    path: str
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
@@ -66,6 +82,9 @@ class Recorder:
             self.claimed = None if metrics is None else (0, 0)
             self.metrics = metrics = []
             self.marks = {}
+            self.exposed = True
+            if hasattr(self, "ns"):
+                self.start = self.ns / 1e9
             self.outer = self.status = self.seconds = None
         return metrics
 
