@@ -49,13 +49,20 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "timing": (
         "Timing",
         "Server-Timing, metrics of the application, and a report of every request.",
-        ["Timing", "middleware.layers.timing.recorder:Recorder", "Measurement"],
+        ["Timing", "middleware.layers.timing.recorder:Recorder"],
     ),
     "guards": (
         "Guards",
         "Layers that answer instead of the application: hosts, https, cross-origin requests, users, fixed answers.",
         ["TrustedHosts", "HTTPSRedirect", "CrossOriginProtection", "BasicAuth", "Respond", "Redirect"],
     ),
+    "request-id": (
+        "RequestId",
+        "One id for each request, in environ, in the response, and in every log record.",
+        ["RequestId", "request_id", "middleware.logs:RequestIdFilter"],
+    ),
+    "access-log": ("AccessLog", "One log record for each request, when it is over.", ["AccessLog", "Measurement"]),
+    "metrics": ("Metrics", "Durations, sizes and requests in flight, for Prometheus.", ["Metrics"]),
     "hooks": (
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
@@ -103,6 +110,9 @@ WORDS = {
     "compress": "explanation/compression.md",
     "timing": "how-to/measure.md",
     "guards": "how-to/guards.md",
+    "request-id": "how-to/request-ids.md",
+    "access-log": "how-to/logging.md",
+    "metrics": "how-to/metrics.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",

@@ -19,7 +19,7 @@ from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import answer, errors
+from middleware.wsgi import answer, errors, identity, measurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +40,21 @@ KEYS: Final = {
         "the pipeline, when a response is over",
         "`on_close` of every layer",
         "int, bytes of content; None where the server sent a file by itself",
+    ),
+    measurement.STATUS: (
+        "the pipeline, when a response is over",
+        "`on_close` of every layer",
+        "int, the status that the server got",
+    ),
+    identity.REQUEST_ID: (
+        "`RequestId`",
+        "the application, `AccessLog`",
+        "str, the id of the request",
+    ),
+    "middleware.notes": (
+        "who wants to know why a response looks as it does",
+        "every layer",
+        "an object with `append(str)`: a layer that does nothing says why",
     ),
     timing.KEY: (
         "`Timing`",
@@ -78,11 +93,22 @@ KEYS: Final = {
     ),
 }
 # What the layers keep for themselves: a key of each instance.
-OWN: Final = ("middleware.coding.", "middleware.cors.", "middleware.demo.ledger", "middleware.marked")
+OWN: Final = (
+    "middleware.coding.",
+    "middleware.cors.",
+    "middleware.demo.ledger",
+    "middleware.marked",
+    "middleware.request_id.open",
+    "middleware.access_log.",
+    "middleware.metrics.",
+)
 LOGGED: Final = [
     ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
-    ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
+    (
+        "ERROR",
+        "what `on_complete` of `Timing`, callables in `allow_origins`, and those of `AccessLog` and `Metrics` raise",
+    ),
     ("ERROR", "a layer that failed on an error response, and so was left out of it; a condition that did"),
     ("ERROR", "what `close()` of a body or `on_close` raised after another error"),
     ("ERROR", "an exception that `Hooks` or `ContextHooks` answered by a 500"),
@@ -127,7 +153,8 @@ def _environ() -> Iterator[str]:
     yield table(("key", "set by", "read by", "value"), [(f"`{key}`", *row) for key, row in KEYS.items()])
     yield "Other keys that begin with `middleware.` are a layer's own."
     yield "## Logger"
-    yield "There is one logger, `middleware`. Nothing is logged while all goes well."
+    yield "What goes wrong is logged by `middleware`; with an `AccessLog`, every request by `middleware.access`."
+    yield "Every record has the attributes `request_id`, `method`, `path` and `layer`, as far as they are known."
     yield table(("level", "what"), LOGGED)
 
 

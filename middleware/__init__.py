@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from middleware.hooks.flask import Hooks as Hooks
     from middleware.hooks.kyoukai import ContextHooks as ContextHooks
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.access_log import AccessLog as AccessLog
     from middleware.layers.answers.basic_auth import BasicAuth as BasicAuth
     from middleware.layers.answers.cross_origin import CrossOriginProtection as CrossOriginProtection
     from middleware.layers.answers.hosts import TrustedHosts as TrustedHosts
@@ -29,25 +30,29 @@ if TYPE_CHECKING:
     from middleware.layers.compress import Gzip as Gzip
     from middleware.layers.cors import CORS as CORS
     from middleware.layers.headers import Headers as Headers
+    from middleware.layers.metrics import Metrics as Metrics
+    from middleware.layers.request_id import RequestId as RequestId
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
     from middleware.layers.security.csp import NONCE as NONCE
     from middleware.layers.security.policies import CSP as CSP
     from middleware.layers.security.policies import HSTS as HSTS
     from middleware.layers.security.policies import PermissionsPolicy as PermissionsPolicy
     from middleware.layers.timing import Timing as Timing
-    from middleware.layers.timing.recorder import Measurement as Measurement
     from middleware.stack.builder import Stack as Stack
     from middleware.stack.external import External as External
     from middleware.stack.order import OrderError as OrderError
     from middleware.stack.order import OrderWarning as OrderWarning
     from middleware.stack.rules import Finding as Finding
     from middleware.wsgi.effects import Effects as Effects
+    from middleware.wsgi.identity import request_id as request_id
     from middleware.wsgi.layer import Middleware as Middleware
+    from middleware.wsgi.measurement import Measurement as Measurement
     from middleware.wsgi.options import ConfigError as ConfigError
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "AccessLog": "layers.access_log",
     "BasicAuth": "layers.answers.basic_auth",
     "CORS": "layers.cors",
     "CSP": "layers.security.policies",
@@ -64,13 +69,15 @@ _HOMES = {
     "HTTPSRedirect": "layers.answers.https",
     "Headers": "layers.headers",
     "Hooks": "hooks.flask",
-    "Measurement": "layers.timing.recorder",
+    "Measurement": "wsgi.measurement",
+    "Metrics": "layers.metrics",
     "Middleware": "wsgi.layer",
     "NONCE": "layers.security.csp",
     "OrderError": "stack.order",
     "OrderWarning": "stack.order",
     "PermissionsPolicy": "layers.security.policies",
     "Redirect": "layers.answers.respond",
+    "RequestId": "layers.request_id",
     "Respond": "layers.answers.respond",
     "Response": "wsgi.response",
     "SecurityHeaders": "layers.security",
@@ -78,6 +85,7 @@ _HOMES = {
     "Timing": "layers.timing",
     "Transform": "wsgi.response",
     "TrustedHosts": "layers.answers.hosts",
+    "request_id": "wsgi.identity",
 }
 __all__ = [*_HOMES, "match"]  # noqa: PLE0604 - they are str
 

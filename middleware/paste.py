@@ -15,6 +15,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from middleware.layers.access_log import AccessLog
 from middleware.layers.answers.basic_auth import BasicAuth
 from middleware.layers.answers.cross_origin import CrossOriginProtection
 from middleware.layers.answers.hosts import TrustedHosts
@@ -23,6 +24,8 @@ from middleware.layers.answers.respond import Redirect, Respond
 from middleware.layers.compress import Compress, Gzip
 from middleware.layers.cors import CORS
 from middleware.layers.headers import Headers
+from middleware.layers.metrics import Metrics
+from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
@@ -53,6 +56,18 @@ def _number(text: str) -> int:
     if not re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
         raise ValueError("a whole number")
     return int(text)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in _words(text)]
+    except ValueError:
+        raise ValueError("numbers") from None
+
+
+def _level(text: str) -> int | str:
+    """A level of logging, by its number or its name."""
+    return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
 
 
 def _words(text: str) -> list[str]:
@@ -142,6 +157,15 @@ KINDS: Final = {
         {"status": _number, "body": _line, "content_type": _line, "headers": Group(_lines, _pairs)},
     ),
     "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
+    "access-log": Kind(
+        AccessLog,
+        {
+            **dict.fromkeys(("format", "logger"), _line),
+            "level": _or_none(_level),
+            **dict.fromkeys(("redact", "fields"), _words),
+        },
+        ("skip",),
+    ),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
     "cors": Kind(
@@ -158,6 +182,8 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
+    "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
+    "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -193,6 +219,11 @@ KINDS: Final = {
 def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`BasicAuth` around the application."""
     return _made("basic-auth", app, global_conf, options)
+
+
+def access_log(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`AccessLog` around the application."""
+    return _made("access-log", app, global_conf, options)
 
 
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -233,6 +264,16 @@ def redirect(app: Application, global_conf: Mapping[str, str] | None, **options:
 def respond(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Respond` around the application."""
     return _made("respond", app, global_conf, options)
+
+
+def metrics(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Metrics` around the application."""
+    return _made("metrics", app, global_conf, options)
+
+
+def request_id(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RequestId` around the application."""
+    return _made("request-id", app, global_conf, options)
 
 
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:

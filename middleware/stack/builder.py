@@ -6,10 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
-from middleware.stack.order import OrderError, OrderWarning, arranged, findings
+from middleware.stack.findings import findings
+from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
 from middleware.stack.rules import RULES, described
-from middleware.wsgi.effects import keep_effects
+from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
@@ -270,6 +271,7 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) 
             inside.insert(0, layer)
             continue
         answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
+        answered = answered or (not inside and declared_by(layer).reports)  # errors pass it, before they are answered
         if inside or (respond and not answered):
             app = pipeline(app, [each.layer() for each in inside], respond=respond and not answered)
         app, inside = layer.placed(app), []
