@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "timing": (
         "Timing",
         "Server-Timing, metrics of the application, and a report of every request.",
-        ["Timing", "middleware.layers.timing.recorder:Recorder", "Measurement"],
+        ["Timing", "middleware.layers.timing.recorder:Recorder"],
     ),
     "guards": (
         "Guards",
@@ -65,15 +65,22 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
         ],
     ),
     "decompress": ("DecompressRequest", "Request bodies that come compressed.", ["DecompressRequest"]),
+    "request-id": (
+        "RequestId",
+        "One id for each request, in environ, in the response, and in every log record.",
+        ["RequestId", "request_id", "middleware.logs:RequestIdFilter"],
+    ),
+    "access-log": ("AccessLog", "One log record for each request, when it is over.", ["AccessLog", "Measurement"]),
+    "metrics": ("Metrics", "Durations, sizes and requests in flight, for Prometheus.", ["Metrics"]),
     "hooks": (
         "Hooks and ContextHooks",
         "Request hooks as Flask has them, and as Kyoukai has them, around any application.",
         [
-            *("Hooks", "middleware.hooks.registering:HookScope"),
+            *("Hooks", "middleware.hooks.flask:HookScope"),
             *(f"middleware.hooks:{name}" for name in ("request", "g", "after_this_request", "has_request_context")),
             *(f"middleware.hooks:{name}" for name in ("make_response", "jsonify", "abort")),
             *(f"middleware.hooks:{name}" for name in ("Request", "Response", "HTTPException", "InternalServerError")),
-            *("ContextHooks", "middleware.hooks.context_layer:ContextScope", "middleware.hooks:HTTPRequestContext"),
+            *("ContextHooks", "middleware.hooks.kyoukai:ContextScope", "middleware.hooks:HTTPRequestContext"),
         ],
     ),
     "middleware": (
@@ -114,6 +121,9 @@ WORDS = {
     "guards": "how-to/guards.md",
     "limits": "how-to/rate-limit.md",
     "decompress": "how-to/compressed-uploads.md",
+    "request-id": "how-to/request-ids.md",
+    "access-log": "how-to/logging.md",
+    "metrics": "how-to/metrics.md",
     "hooks": "explanation/flask-hooks.md",
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",

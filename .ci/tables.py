@@ -10,16 +10,16 @@ from markdown_of import WIDTH, cell, table
 
 from middleware import CORS, Compress, Headers, SecurityHeaders, Stack, Timing
 from middleware.cli import command
-from middleware.cli.check import _report
 from middleware.cli.demo import stack as demo
-from middleware.hooks import contextual
+from middleware.cli.show import report
+from middleware.hooks import kyoukai
 from middleware.layers import timing
 from middleware.layers.answers import hosts
 from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import answer, errors
+from middleware.wsgi import answer, errors, identity, measurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,10 +31,30 @@ KEYS: Final = {
         "`Hooks`, `on_close` of every layer",
         "the exception that the response stands for",
     ),
+    errors.STATUS: (
+        "the pipeline, when a response is over",
+        "`on_close` of every layer",
+        "int, the status of the response",
+    ),
     errors.BYTES_SENT: (
         "the pipeline, when a response is over",
         "`on_close` of every layer",
         "int, bytes of content; None where the server sent a file by itself",
+    ),
+    measurement.STATUS: (
+        "the pipeline, when a response is over",
+        "`on_close` of every layer",
+        "int, the status that the server got",
+    ),
+    identity.REQUEST_ID: (
+        "`RequestId`",
+        "the application, `AccessLog`",
+        "str, the id of the request",
+    ),
+    "middleware.notes": (
+        "who wants to know why a response looks as it does",
+        "every layer",
+        "an object with `append(str)`: a layer that does nothing says why",
     ),
     timing.KEY: (
         "`Timing`",
@@ -61,12 +81,12 @@ KEYS: Final = {
         "`Compress`, `Gzip`",
         "`False`: this response is not to be encoded",
     ),
-    contextual.CONTEXT: (
+    kyoukai.CONTEXT: (
         "`ContextHooks`",
         "the application",
         "the context that the hooks share: [`HTTPRequestContext`](hooks.md#httprequestcontext)",
     ),
-    contextual.RESULT: (
+    kyoukai.RESULT: (
         "the application",
         "`ContextHooks`",
         "an object that hooks get as `response.response`, and that becomes the body",
@@ -74,8 +94,17 @@ KEYS: Final = {
 }
 # What the layers keep for themselves: a key of each instance.
 OWN: Final = (
-    *("middleware.body_limit", "middleware.coding.", "middleware.concurrency_limit", "middleware.decompress_request"),
-    *("middleware.demo.ledger", "middleware.rate_limit"),
+    "middleware.body_limit",
+    "middleware.coding.",
+    "middleware.concurrency_limit",
+    "middleware.cors.",
+    "middleware.decompress_request",
+    "middleware.demo.ledger",
+    "middleware.marked",
+    "middleware.request_id.open",
+    "middleware.access_log.",
+    "middleware.metrics.",
+    "middleware.rate_limit",
 )
 # Filters whose layers are on a page of another name.
 ELSEWHERE: Final = {
@@ -87,7 +116,10 @@ LOGGED: Final = [
     ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
     ("ERROR", "once a minute: the storage of a `RateLimit` has failed, and is left alone for five seconds at a time"),
-    ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
+    (
+        "ERROR",
+        "what `on_complete` of `Timing`, callables in `allow_origins`, and those of `AccessLog` and `Metrics` raise",
+    ),
     ("ERROR", "a layer that failed on an error response, and so was left out of it; a condition that did"),
     ("ERROR", "what `close()` of a body or `on_close` raised after another error"),
     ("ERROR", "an exception that `Hooks` or `ContextHooks` answered by a 500"),
@@ -132,12 +164,13 @@ def _environ() -> Iterator[str]:
     yield table(("key", "set by", "read by", "value"), [(f"`{key}`", *row) for key, row in KEYS.items()])
     yield "Other keys that begin with `middleware.` are a layer's own."
     yield "## Logger"
-    yield "There is one logger, `middleware`. Nothing is logged while all goes well."
+    yield "What goes wrong is logged by `middleware`; with an `AccessLog`, every request by `middleware.access`."
+    yield "Every record has the attributes `request_id`, `method`, `path` and `layer`, as far as they are known."
     yield table(("level", "what"), LOGGED)
 
 
 def _command() -> Iterator[str]:
-    parser = command._parser()  # noqa: SLF001 - asked as the command asks it
+    parser = command.parser()
     yield f"{parser.description} Exit status 2 and one line on stderr: what was typed cannot be done."
     yield (
         "`wsgi-middleware-stack` is the same command under a name that no `middleware.py` of a project hides; where "
@@ -158,7 +191,7 @@ def _command() -> Iterator[str]:
     yield "The same with `--format svg`:"
     yield "![The chain of the demo, drawn](demo.svg)"
     yield "`check` of a stack whose order is wrong, `" + _short(WRONG) + "`:"
-    yield _text("\n".join(_report(WRONG, WRONG.check())))
+    yield _text("\n".join(report(WRONG, WRONG.check())))
 
 
 def _short(stack: Stack) -> str:

@@ -1,8 +1,10 @@
 """Clock: what a request costs, measured so that neighbours on the machine and rows of the table do not count.
 
-Every case has a process of its own, as an application has: Python fits its code to what runs in the process. The
-processes take turns, batch by batch, so that a slow moment of the machine meets all of them. The fastest batch counts:
-whatever disturbs only adds. Several generations of processes: where things lie in memory is luck too.
+Every case has a process of its own, as an application has, because the interpreter specializes its code for what runs
+in the process. The processes take turns, batch by batch, so that a slow moment of the machine meets all of them. Of the
+batches of one process the fastest counts, because a disturbance only adds. Hash seeds and the layout of memory move
+figures by some per cent: several generations of processes are measured, each forked from a fresh interpreter, and the
+median of their ratios is reported (`results.Results`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from multiprocessing import get_context
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.case import ENVIRON, PAGE, STATUS, page
+from benchmarks.apart import apart
+from benchmarks.case import ENVIRON
 from benchmarks.table import CASES
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from benchmarks.case import Application, Case
 
-GENERATIONS: Final = 5
+GENERATIONS: Final = 7
 BATCH: Final = 0.0005  # seconds, about: short enough to find a quiet moment
 WARM: Final = 2000  # requests, before any counts
 WARM_AGAIN: Final = 20  # at least, before each batch: two would do for a small function, but not for a framework
@@ -30,59 +33,59 @@ MORE: Final = "more"
 ENOUGH: Final = "enough"
 
 
-def fastest(cases: Sequence[Case], rounds: int) -> dict[str, float]:
-    """The microseconds of one request to each case, by key."""
-    best = {case.key: float("inf") for case in cases}
-    for _ in range(GENERATIONS):
-        for key, seconds in _generation(cases, max(rounds // GENERATIONS, 1)).items():
-            best[key] = min(best[key], seconds * 1e6)
-    return best
+def fastest(cases: Sequence[Case], rounds: int) -> dict[str, list[float]]:
+    """The microseconds of one request to each case in each generation, by key."""
+    keys = [case.key for case in cases]
+    found = [apart(_generation, keys, max(rounds // GENERATIONS, 1)) for _ in range(GENERATIONS)]
+    return {key: [seconds[key] * 1e6 for seconds in found] for key in keys}
 
 
-def _generation(cases: Sequence[Case], rounds: int) -> dict[str, float]:
-    context = get_context("spawn")
-    workers = []
-    for case in cases:
+def _generation(keys: Sequence[str], rounds: int) -> dict[str, float]:
+    """The parent of a generation: has imported all, has run nothing, and forks a process for each case."""
+    context = get_context("fork")
+    workers: dict[str, Connection] = {}
+    for key in keys:
         here, there = context.Pipe()
-        process = context.Process(target=_work, args=(case.key, there), daemon=True)
-        process.start()
+        inherited = [*workers.values(), here]
+        context.Process(target=_work, args=(key, there, inherited), daemon=True).start()
         there.close()
-        workers.append((case.key, here, process))
-    best = {key: float("inf") for key, _, _ in workers}
-    for _, here, _ in workers:
+        workers[key] = here
+    best = dict.fromkeys(workers, float("inf"))
+    for here in workers.values():
         here.recv()  # it is warm
     for _ in range(rounds):
-        for key, here, _ in workers:
+        for key, here in workers.items():
             here.send(MORE)
             best[key] = min(best[key], here.recv())
-    for _, here, process in workers:
+    for here in workers.values():
         here.send(ENOUGH)
-        process.join()
     return best
 
 
-def _work(key: str, parent: Connection) -> None:
-    """Be the process of one case: run a batch whenever asked, answer with the seconds of one request."""
+def _work(key: str, parent: Connection, inherited: Sequence[Connection]) -> None:
+    """The process of one case: runs a batch whenever asked, and answers with the seconds of one request."""
+    for connection in inherited:
+        connection.close()  # otherwise the end of the parent goes unnoticed
     [case] = [case for case in CASES if case.key == key]
-    app = case.make(page)
+    app, environ = case.make(case.app), {**ENVIRON, **case.asks}
     check(case, app)
     gc.collect()
     gc.freeze()
     gc.disable()
-    run(app, WARM)
-    count = max(int(BATCH / (run(app, 100) / 100)), 1)
+    run(app, environ, WARM)
+    count = max(int(BATCH / (run(app, environ, 100) / 100)), 1)
     parent.send(MORE)
     while parent.recv() == MORE:
-        run(app, max(count // 10 + 1, WARM_AGAIN))  # the processor was somewhere else
-        parent.send(run(app, count) / count)
+        run(app, environ, max(count // 10 + 1, WARM_AGAIN))  # another process was on the processor
+        parent.send(run(app, environ, count) / count)
         gc.collect()
 
 
-def run(app: Application, requests: int) -> float:
+def run(app: Application, environ: dict[str, Any], requests: int) -> float:
     """The seconds of so many requests, each with an environ of its own, its body read and closed as by a server."""
     begun = perf_counter()
     for _ in repeat(None, requests):
-        body = app(ENVIRON.copy(), start_response)
+        body = app(environ.copy(), start_response)
         for _chunk in body:
             pass
         close = getattr(body, "close", None)
@@ -101,18 +104,20 @@ def write(_data: bytes) -> None:
 
 
 def check(case: Case, app: Application) -> None:
-    """See that the response is right before it is measured."""
+    """Assert that the response is right before it is measured."""
     heads: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start(status: str, lines: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
         heads.append((status, lines))
         return write
 
-    body = b"".join(app(ENVIRON.copy(), start))
+    found = app({**ENVIRON, **case.asks}, start)
+    body = b"".join(found)
+    getattr(found, "close", lambda: None)()
     [(status, lines)] = heads
     sent = sorted(_name(name) for name, _ in lines)
-    wanted = sorted(map(_name, ("Content-Type", "Content-Length", *case.sends)))
-    assert (status, body) == (STATUS, PAGE), f"{case.key}: {status}, {len(body)} bytes"
+    wanted = sorted(map(_name, (*case.own, *case.sends)))
+    assert (status, body) == (case.status, case.body), f"{case.key}: {status}, {len(body)} bytes"
     assert sent == wanted, f"{case.key}: {sent}"
 
 

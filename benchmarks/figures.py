@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.drawing import Bar, Curve, Panel, curves, panels
 from benchmarks.encoders import ENCODERS
-from benchmarks.encoding import CODECS, SIZES
-from benchmarks.families import COUNTS, FAMILIES
-from benchmarks.table import CASES
+from benchmarks.encoding import SIZES
+from benchmarks.table import CASES, COUNTS, FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,13 +63,11 @@ def efficiency(results: Results) -> str:
 
 def _efficient(results: Results, kib: int) -> Iterator[Bar]:
     limit = results.encoding.row("gzip zlib", kib)
-    if limit is not None:
-        share = limit.raw / limit.by_hand
-        yield Bar("by hand, gzip zlib", min(share, 1), f"{share:.2f}", "hand")
-    for codec in CODECS:
-        row = results.encoding.row(codec, kib)
-        if row is not None:
-            yield Bar(f"{OURS}, {codec}", min(row.efficiency, 1), f"{row.efficiency:.2f}", "ours")
+    share = limit.raw / limit.by_hand
+    yield Bar("by hand, gzip zlib", min(share, 1), f"{share:.2f}", "hand")
+    for row in results.encoding.rows:
+        if row.kib == kib:
+            yield Bar(f"{OURS}, {row.codec}", min(row.efficiency, 1), f"{row.efficiency:.2f}", "ours")
     for encoder in ENCODERS:
         for taken in results.encoders:
             if (taken.label, taken.kib) == (encoder.label, kib):

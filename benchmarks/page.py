@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks import correctness
 from benchmarks.encoders import ENCODERS
 from benchmarks.encoding import SIZES, STREAMED
-from benchmarks.families import COUNTS, FAMILIES
 from benchmarks.figures import FIGURES, four_jobs, name, told
 from benchmarks.gates import GATES
 from benchmarks.limit import FOUR
 from benchmarks.results import read
 from benchmarks.served import LABELS
+from benchmarks.table import COUNTS, FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -76,7 +76,8 @@ def in_short(results: Results) -> Iterator[str]:
 def where(results: Results) -> Iterator[str]:
     """Where and when it was measured."""
     found = results.where
-    yield f"{found['python']}, {found['machine']}, {found['date']}; {found['batches']} batches of each case."
+    builds = "; ".join(str(each.build) for each in results.builds)
+    yield f"{builds}. {found['machine']}, {found['date']}; {found['batches']} batches of each case."
     yield ""
     yield f"Beside it: {', '.join(f'{package} {number}' for package, number in found['versions'].items())}."
 
@@ -85,7 +86,7 @@ def peers(results: Results) -> Iterator[str]:
     """The four jobs."""
     rows = []
     for case in four_jobs(results):
-        over = results.microseconds[results.over_key.get(case.key, "bare")]
+        over = results.took(results.over_key.get(case.key, "bare"))
         lacks = ", ".join(f"no {field}" for field in FOUR if field not in case.sends)
         more = ", ".join(f"and {field}" for field in case.sends if field not in FOUR)
         ratio = results.ratio(case.key, "limit/four")
@@ -189,19 +190,23 @@ def imported(results: Results) -> Iterator[str]:
 
 
 def gates(results: Results) -> Iterator[str]:
-    """What is aimed at, and what was reached."""
-    rows = [
-        [
-            gate.what,
-            {"FAIL": "**missed**", "pass": "reached"}.get(gate.word(results), "held, above the aim"),
-            gate.unit.replace("x ", "× "),
-            f"{gate.figure(results):.3f}",
-            "" if gate.aim is None else f"{gate.aim:.2f}",
-            f"{gate.most:.2f}",
-        ]
-        for gate in GATES
-    ]
-    yield from _table(["", "", "unit", "measured", "aim", "at most"], rows, 3)
+    """What is aimed at, and what was reached on each build; nothing of what was not measured."""
+    words = {"FAIL": "**missed**", "pass": "reached"}
+    rows = []
+    for gate in (gate for gate in GATES if gate.worst(results) is not None):
+        bound = f"{gate.bound:g}" if gate.plain is None else f"{gate.bound:g}, plain {gate.plain:g}"
+        rows.append(
+            [
+                gate.what,
+                words.get(gate.word(results), "held, short of the aim"),
+                gate.unit.replace("x ", "× "),
+                *("" if figure is None else f"{figure:.3f}" for figure in gate.figures(results)),
+                "" if gate.aim is None else f"{gate.aim:g}",
+                f"{'≥' if gate.least else '≤'} {bound}",
+            ]
+        )
+    names = [each.build.kind for each in results.builds] if results.others else ["measured"]
+    yield from _table(["", "", "unit", *names, "aim", "bound"], rows, 3)
 
 
 def mistakes(family: str) -> Callable[[Results], Iterator[str]]:

@@ -17,9 +17,10 @@ TYPE_CHECKING = False  # as type checkers read it; importing typing would take l
 if TYPE_CHECKING:
     from middleware import by as by
     from middleware import match as match
-    from middleware.hooks.context_layer import ContextHooks as ContextHooks
-    from middleware.hooks.layer import Hooks as Hooks
+    from middleware.hooks.flask import Hooks as Hooks
+    from middleware.hooks.kyoukai import ContextHooks as ContextHooks
     from middleware.http.fields import Fields as Fields
+    from middleware.layers.access_log import AccessLog as AccessLog
     from middleware.layers.answers.basic_auth import BasicAuth as BasicAuth
     from middleware.layers.answers.body_limit import BodyLimit as BodyLimit
     from middleware.layers.answers.concurrency import ConcurrencyLimit as ConcurrencyLimit
@@ -34,26 +35,30 @@ if TYPE_CHECKING:
     from middleware.layers.cors import CORS as CORS
     from middleware.layers.decompress import DecompressRequest as DecompressRequest
     from middleware.layers.headers import Headers as Headers
+    from middleware.layers.metrics import Metrics as Metrics
+    from middleware.layers.request_id import RequestId as RequestId
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
     from middleware.layers.security.csp import NONCE as NONCE
     from middleware.layers.security.policies import CSP as CSP
     from middleware.layers.security.policies import HSTS as HSTS
     from middleware.layers.security.policies import PermissionsPolicy as PermissionsPolicy
     from middleware.layers.timing import Timing as Timing
-    from middleware.layers.timing.recorder import Measurement as Measurement
     from middleware.stack.builder import Stack as Stack
     from middleware.stack.external import External as External
     from middleware.stack.order import OrderError as OrderError
     from middleware.stack.order import OrderWarning as OrderWarning
     from middleware.stack.rules import Finding as Finding
     from middleware.wsgi.effects import Effects as Effects
+    from middleware.wsgi.identity import request_id as request_id
     from middleware.wsgi.input import BodyTooLarge as BodyTooLarge
     from middleware.wsgi.layer import Middleware as Middleware
+    from middleware.wsgi.measurement import Measurement as Measurement
     from middleware.wsgi.options import ConfigError as ConfigError
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
 
 _HOMES = {
+    "AccessLog": "layers.access_log",
     "BasicAuth": "layers.answers.basic_auth",
     "BodyLimit": "layers.answers.body_limit",
     "BodyTooLarge": "wsgi.input",
@@ -62,7 +67,7 @@ _HOMES = {
     "Compress": "layers.compress",
     "ConcurrencyLimit": "layers.answers.concurrency",
     "ConfigError": "wsgi.options",
-    "ContextHooks": "hooks.context_layer",
+    "ContextHooks": "hooks.kyoukai",
     "CrossOriginProtection": "layers.answers.cross_origin",
     "DecompressRequest": "layers.decompress",
     "Effects": "wsgi.effects",
@@ -73,8 +78,9 @@ _HOMES = {
     "HSTS": "layers.security.policies",
     "HTTPSRedirect": "layers.answers.https",
     "Headers": "layers.headers",
-    "Hooks": "hooks.layer",
-    "Measurement": "layers.timing.recorder",
+    "Hooks": "hooks.flask",
+    "Measurement": "wsgi.measurement",
+    "Metrics": "layers.metrics",
     "Middleware": "wsgi.layer",
     "NONCE": "layers.security.csp",
     "OrderError": "stack.order",
@@ -82,6 +88,7 @@ _HOMES = {
     "PermissionsPolicy": "layers.security.policies",
     "RateLimit": "layers.answers.rate_limit",
     "Redirect": "layers.answers.respond",
+    "RequestId": "layers.request_id",
     "Respond": "layers.answers.respond",
     "Response": "wsgi.response",
     "SecurityHeaders": "layers.security",
@@ -89,6 +96,7 @@ _HOMES = {
     "Timing": "layers.timing",
     "Transform": "wsgi.response",
     "TrustedHosts": "layers.answers.hosts",
+    "request_id": "wsgi.identity",
 }
 __all__ = [*_HOMES, "by", "match"]  # noqa: PLE0604 - they are str
 

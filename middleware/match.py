@@ -1,15 +1,17 @@
-"""Predicates: which requests a layer takes part in, by path, method, host and header; combined by `&`, `|` and `~`.
+"""Predicates for `when`: conditions on path, method, host and header of a request, combined by `&`, `|` and `~`.
 
-A predicate has two answers, since a framework may read a path in several ways. Called as a function, it says whether
-it holds *possibly*: for one reading. `certainly(environ)` says whether it holds for all of them. `&`, `|` and `~`
-combine the answers: `~p` holds possibly where `p` does not hold certainly, and the other way round.
+A predicate has two answers, because frameworks may read one path in several ways. A call returns True if the predicate
+holds *possibly*, for at least one reading. `certainly(environ)` returns True if it holds for all readings. `&`, `|` and
+`~` combine both answers: `~p` holds possibly where `p` does not hold certainly, and certainly where `p` does not hold
+possibly.
 
-A layer takes part where its condition holds possibly, so that a guard sees whatever the framework may take for a path
-that it guards. A layer that grants something (`Effects(grants=True)`: CORS) takes part where it holds certainly.
+A layer takes part if its condition holds possibly, so that a guard sees every request that the framework may route to
+the guarded path. A layer that grants something (`Effects(grants=True)`, such as CORS) takes part if its condition holds
+certainly.
 
-A condition on a header field makes responses differ by it, so the field is named in the Vary of all responses that the
-layer may have changed, whether the condition held or not. Path, method and host are part of what a cache looks up.
-Which fields a plain callable looks at is unknown: it may name them in an attribute, `request_fields`.
+A condition on a header field makes responses depend on it. The field is added to the Vary of all responses that the
+layer may have changed, whether the condition held or not. Path, method and host need no Vary, because caches already
+distinguish responses by them. A plain callable may name its fields in an attribute `request_fields`.
 """
 
 from __future__ import annotations
@@ -34,9 +36,9 @@ _HOST: Final = re.compile(r"(?:\*\.)?[^*/@:\s\[\].][^*/@:\s\[\]]*|\[[0-9A-Fa-f:.
 
 
 class Predicate:
-    """A question to an environ. Any callable environ -> bool will do for `when`; these can be combined and compared.
+    """A condition on an environ. `when` takes any callable environ -> bool; predicates can be combined and compared.
 
-    A subclass overrides `__call__`, and `certainly` if its answer may be in doubt.
+    A subclass overrides `__call__`, and `certainly` if requests can be read in several ways.
 
     Attributes:
         request_fields: frozenset of str. The request header fields that the answer depends on, for Vary. Default none.
@@ -52,16 +54,16 @@ class Predicate:
         """Whether it holds certainly. The default is the answer of a call."""
         return self(environ)
 
-    def varies(self, environ: Environ) -> bool:  # noqa: ARG002 - what a predicate does that knows nothing
-        """Whether, at the URL and by the method of this request, the answer depends on `request_fields`."""
+    def varies(self, environ: Environ) -> bool:  # noqa: ARG002 - the default
+        """Whether the answer depends on `request_fields` for the URL and method of this request."""
         return bool(self.request_fields)
 
-    def excludes(self, other: Predicate) -> bool:  # noqa: ARG002 - what a predicate does that knows nothing
-        """Whether no request satisfies both, as far as its path has a single reading."""
+    def excludes(self, other: Predicate) -> bool:  # noqa: ARG002 - the default
+        """Whether no request satisfies both predicates, if its path has a single reading."""
         return False
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether each request that satisfies the other satisfies this, as far as its path has a single reading."""
+        """Whether each request that satisfies `other` satisfies this predicate, if its path has a single reading."""
         return self == other
 
     def __and__(self, other: Callable[[Environ], bool]) -> Predicate:
@@ -87,7 +89,7 @@ class Predicate:
 
 
 def disjoint(one: Callable[[Environ], bool] | None, other: Callable[[Environ], bool] | None) -> bool:
-    """Whether no request satisfies both conditions, by a single reading. None is satisfied by every request."""
+    """Whether no request satisfies both conditions, if its path has a single reading. None holds for every request."""
     if one is None or other is None:
         return False
     first, second = _predicate(one), _predicate(other)
@@ -95,14 +97,14 @@ def disjoint(one: Callable[[Environ], bool] | None, other: Callable[[Environ], b
 
 
 class _Asked(Predicate):
-    """Somebody's own callable, whose answer is never in doubt."""
+    """A plain callable, which holds certainly if it holds."""
 
     def __init__(self, function: Callable[[Environ], bool]) -> None:
         self.function = function
         self.request_fields = frozenset(getattr(function, "request_fields", ()))
 
     def __call__(self, environ: Environ) -> bool:
-        """Whether the callable says yes."""
+        """Whether the callable returns a true value."""
         return bool(self.function(environ))
 
     def __repr__(self) -> str:
@@ -123,13 +125,13 @@ class _Pair(Predicate):
         self.request_fields = one.request_fields | other.request_fields
 
     def varies(self, environ: Environ) -> bool:
-        """Whether a part does, and none that does not decides alone."""
+        """Whether a part varies, and no part that does not vary decides alone."""
         fixed = [part for part in (self.one, self.other) if not part.varies(environ)]
         return len(fixed) < 2 and not any(self._decided(part, environ) for part in fixed)
 
     @abstractmethod
     def _decided(self, part: Predicate, environ: Environ) -> bool:
-        """Whether this part decides alone."""
+        """Whether the answer of this part alone decides the answer of the pair."""
 
 
 class _Both(_Pair):
@@ -182,15 +184,15 @@ class _Not(Predicate):
         return not self.negated.certainly(environ)
 
     def certainly(self, environ: Environ) -> bool:
-        """Whether the negated predicate does not even hold possibly."""
+        """Whether the negated predicate does not hold possibly."""
         return not self.negated(environ)
 
     def varies(self, environ: Environ) -> bool:
-        """Whether the negated predicate does."""
+        """Whether the negated predicate varies."""
         return self.negated.varies(environ)
 
     def excludes(self, other: Predicate) -> bool:
-        """Whether the negated predicate is implied by the other."""
+        """Whether `other` implies the negated predicate."""
         return self.negated.implied_by(other)
 
     def __invert__(self) -> Predicate:
@@ -201,29 +203,29 @@ class _Not(Predicate):
 
 
 def _overlap(some: Iterable[T], others: Iterable[T], within: Callable[[T, T], bool]) -> bool:
-    """Whether one of some lies within one of the others, or the other way round."""
+    """Whether any of `some` is within any of `others`, or contains one."""
     return any(within(one, other) or within(other, one) for one, other in product(some, others))
 
 
 def _within(some: Iterable[T], others: Sequence[T], within: Callable[[T, T], bool]) -> bool:
-    """Whether each of some lies within one of the others."""
+    """Whether each of `some` is within one of `others`."""
     return all(any(within(one, other) for other in others) for one in some)
 
 
 class path(Predicate):  # noqa: N801 - used like a function
     """Whether the path is one of these or lies below one: `path("/api")` holds for /api and /api/x, not for /apix.
 
-    The path is SCRIPT_NAME and PATH_INFO as they are when the question is asked. It holds possibly if one reading of
-    the path is below a prefix, and certainly if all readings are. The readings are the path as it stands; with dot
-    segments resolved (RFC 3986 5.2.4); with runs of slashes as one, and a leading slash put before it; without
-    undecodable bytes; without a final line end; these combined; and, since an application may be mounted at any
-    segment boundary and read what follows by itself, each beginning followed by each reading of the rest. So `path`
-    is fit for guards: it holds possibly for //admin and /public/../admin, and `~path("/health")` does for
-    /health/../admin. A path over 2,048 characters or 128 segments is possibly below everything and certainly below
-    nothing. The work is linear in the path.
+    The path is SCRIPT_NAME and PATH_INFO at the time of the call. The predicate holds possibly if one reading of the
+    path is below a prefix, and certainly if all readings are. The readings are the path unchanged; with dot segments
+    resolved (RFC 3986 5.2.4); with runs of slashes merged and a leading slash added; without undecodable bytes; without
+    a final line end; and combinations of these. An application may be mounted at any segment boundary and read the
+    rest by itself, so each beginning followed by each reading of the rest is a reading too. Therefore `path` is fit for
+    guards: it holds possibly for //admin and /public/../admin, and `~path("/health")` does for /health/../admin. A path
+    over 2,048 characters or 128 segments is possibly below every prefix and certainly below none. The work is linear in
+    the length of the path.
 
-    What a framework does beyond reading a path is not known here: which view a route above the prefix leads to, a view
-    at two paths, letters that are compared without their case, and CherryPy, to which punctuation in a segment is `_`.
+    The predicate does not know the routes of a framework: a route above the prefix that leads to a guarded view, a view
+    at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_`.
 
     Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
     Errors: ConfigError for a prefix without a leading slash, or with a query.
@@ -258,7 +260,7 @@ class path(Predicate):  # noqa: N801 - used like a function
         return isinstance(other, path) and not _overlap(self.segments, other.segments, below)
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether each prefix of the other is below one of these."""
+        """Whether each prefix of `other` is below one of these."""
         return isinstance(other, path) and _within(other.segments, self.segments, below)
 
     def __repr__(self) -> str:
@@ -266,10 +268,10 @@ class path(Predicate):  # noqa: N801 - used like a function
 
 
 class method(Predicate):  # noqa: N801 - used like a function
-    """Whether the method is one of these, in upper case: to frameworks `post` is POST.
+    """Whether the method is one of these. Case is ignored, because frameworks treat `post` as POST.
 
     Options: names: str, one or more. Methods, in any case. Required.
-    Errors: ConfigError for what is no token.
+    Errors: ConfigError for a name that is no token.
     """
 
     def __init__(self, *names: str) -> None:
@@ -289,7 +291,7 @@ class method(Predicate):  # noqa: N801 - used like a function
         return isinstance(other, method) and set(self.names).isdisjoint(other.names)
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether the methods of the other are among these."""
+        """Whether the methods of `other` are among these."""
         return isinstance(other, method) and set(self.names).issuperset(other.names)
 
     def __repr__(self) -> str:
@@ -297,12 +299,12 @@ class method(Predicate):  # noqa: N801 - used like a function
 
 
 class host(Predicate):  # noqa: N801 - used like a function
-    """Whether the host, without its port, is one of these; "*.example.com" stands for one or more labels before it.
+    """Whether the host, without its port, is one of these. "*.example.com" matches one or more labels before the dot.
 
-    The host is the request's Host, or SERVER_NAME without one; it is what the client says. Case, port, a final dot and
-    empty labels are ignored: .Example.com.:80 is example.com.
+    The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. Case, port, a final
+    dot and empty labels are ignored: .Example.com.:80 is example.com.
     Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
-    Errors: ConfigError for anything but a host name, with a port too.
+    Errors: ConfigError for a value that is no host name, such as one with a port.
     """
 
     def __init__(self, *names: str) -> None:
@@ -320,11 +322,11 @@ class host(Predicate):  # noqa: N801 - used like a function
         return any(covered(name, pattern) for pattern in self.names)
 
     def excludes(self, other: Predicate) -> bool:
-        """Whether no host has a name in both."""
+        """Whether no host matches both."""
         return isinstance(other, host) and not _overlap(self.names, other.names, covered)
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether these cover all names of the other."""
+        """Whether these patterns cover all names of `other`."""
         return isinstance(other, host) and _within(other.names, self.names, covered)
 
     def __repr__(self) -> str:
@@ -334,12 +336,12 @@ class host(Predicate):  # noqa: N801 - used like a function
 class header(Predicate):  # noqa: N801 - used like a function
     """Whether the request has this field, or has it with exactly this value.
 
-    Responses of a layer with such a condition vary by the field, and the pipeline names it in their Vary.
+    Responses of a layer with such a condition depend on the field, so it is added to their Vary.
 
     Options:
-        name: str, a token. The field, in any case. Required.
-        value: str or None. What it has to be, case and all; None takes any. Default None.
-    Errors: ConfigError for a name that is no token, and for a value that is no str.
+        name: str, a token. The field name, in any case. Required.
+        value: str or None. The value, compared with its case; None matches any value. Default None.
+    Errors: ConfigError for a name that is no token, or a value that is no str.
     """
 
     def __init__(self, name: str, value: str | None = None) -> None:
@@ -358,13 +360,13 @@ class header(Predicate):  # noqa: N801 - used like a function
         return present is not None and (self.value is None or present.strip(" \t") == self.value)
 
     def excludes(self, other: Predicate) -> bool:
-        """Whether both want another value of one field."""
+        """Whether both require different values of one field."""
         if not isinstance(other, header) or other.name != self.name:
             return False
         return None not in (self.value, other.value) and self.value != other.value
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether it is the same field, with any value or the same."""
+        """Whether both are on one field, and this predicate allows the value of `other`."""
         return self == other or (isinstance(other, header) and other.name == self.name and self.value is None)
 
     def __repr__(self) -> str:

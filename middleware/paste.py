@@ -1,8 +1,8 @@
-"""The layers as filters of PasteDeploy: strings of an .ini become options, by one table for each layer.
+"""The layers as filters of PasteDeploy. A table for each layer converts strings of an .ini file to options.
 
-A section `use = egg:wsgi-middleware-stack#headers` calls `headers(app, global_conf, **options)` and gets the layer
-around the application. What a string means the table says, what is right the layer; either fault is a ConfigError that
-names the section, the key, the rule and the value.
+A section `use = egg:wsgi-middleware-stack#headers` calls `headers(app, global_conf, **options)`, which returns the
+layer around the application. The table converts the strings and the layer checks the options. Both raise a ConfigError
+that names the section, the key, the rule and the value.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from middleware.layers.access_log import AccessLog
 from middleware.layers.answers.basic_auth import BasicAuth
 from middleware.layers.answers.body_limit import BodyLimit
 from middleware.layers.answers.concurrency import ConcurrencyLimit
@@ -28,6 +29,8 @@ from middleware.layers.compress import Compress, Gzip
 from middleware.layers.cors import CORS
 from middleware.layers.decompress import DecompressRequest
 from middleware.layers.headers import Headers
+from middleware.layers.metrics import Metrics
+from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 Reader: TypeAlias = Callable[[str], Any]  # raises ValueError with the rule that a string breaks
 
-# -- what a string means ---------------------------------------------------------------------------------------------
+# -- readers of strings ----------------------------------------------------------------------------------------------
 
 _WORDS: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -74,13 +77,25 @@ def _scalar(text: str) -> Any:
     return text.strip()
 
 
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in _words(text)]
+    except ValueError:
+        raise ValueError("numbers") from None
+
+
+def _level(text: str) -> int | str:
+    """A level of logging, by its number or its name."""
+    return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
+
+
 def _words(text: str) -> list[str]:
-    """Whatever stands between blanks, line ends and commas."""
+    """The words between blanks, line ends and commas."""
     return re.findall(r"[^\s,]+", text)
 
 
 def _line(text: str) -> str:
-    """One line of what may stand in several."""
+    """The text with line ends and runs of blanks replaced by one space."""
     return " ".join(text.split())
 
 
@@ -89,7 +104,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _or_none(reader: Reader) -> Reader:
-    """A reader of an option that "none" leaves out; "false", "no" and "off" mean the same."""
+    """A reader that returns None for "none", "false", "no" and "off"."""
 
     def read(text: str) -> Any:
         word = text.strip().lower()
@@ -112,7 +127,7 @@ _SECURE: Final = re.compile(
 
 
 def _secure(text: str) -> HSTS:
-    """Strict-Transport-Security as it is sent (RFC 6797 6.1)."""
+    """A Strict-Transport-Security value (RFC 6797 6.1)."""
     found = _SECURE.fullmatch(_line(text))
     if found is None:
         raise ValueError("as it is sent: max-age=31536000; includeSubDomains; preload, or without what comes last")
@@ -123,18 +138,18 @@ def _pairs(found: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
     return [(name, value) for name, values in found.items() for value in values]
 
 
-# -- which options there are -----------------------------------------------------------------------------------------
+# -- the options of each layer --------------------------------------------------------------------------------------
 
 
 class Group(NamedTuple):
-    """An option that is a mapping: `set.X-App = demo` is one member of `set`."""
+    """The reader of a mapping option: `set.X-App = demo` is one member of `set`."""
 
     read: Reader
     make: Callable[[dict[str, Any]], Any] = dict
 
 
 class Kind(NamedTuple):
-    """A layer, and how its options are read. `functions` are those that no string can say."""
+    """A layer and the readers of its options. `functions` are the options that take a function, so no string."""
 
     layer: type[Middleware]
     options: Mapping[str, Reader | Group]
@@ -179,6 +194,15 @@ KINDS: Final = {
         {"status": _number, "body": _line, "content_type": _line, "headers": Group(_lines, _pairs)},
     ),
     "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
+    "access-log": Kind(
+        AccessLog,
+        {
+            **dict.fromkeys(("format", "logger"), _line),
+            "level": _or_none(_level),
+            **dict.fromkeys(("redact", "fields"), _words),
+        },
+        ("skip",),
+    ),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
     "cors": Kind(
@@ -195,6 +219,8 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
+    "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
+    "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -235,6 +261,11 @@ def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **option
 def body_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`BodyLimit` around the application."""
     return _made("body-limit", app, global_conf, options)
+
+
+def access_log(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`AccessLog` around the application."""
+    return _made("access-log", app, global_conf, options)
 
 
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -292,6 +323,16 @@ def respond(app: Application, global_conf: Mapping[str, str] | None, **options: 
     return _made("respond", app, global_conf, options)
 
 
+def metrics(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Metrics` around the application."""
+    return _made("metrics", app, global_conf, options)
+
+
+def request_id(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RequestId` around the application."""
+    return _made("request-id", app, global_conf, options)
+
+
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`SecurityHeaders` around the application."""
     return _made("security-headers", app, global_conf, options)
@@ -320,7 +361,7 @@ def _made(name: str, app: Application, global_conf: Mapping[str, str] | None, gi
 
 
 def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """The options that the keys of a section say; a key with a point is a member of a mapping."""
+    """Read the options of a section. A key with a dot is a member of a mapping."""
     problems = Problems(place)
     found: dict[str, Any] = {}
     for key, text in given.items():
@@ -337,11 +378,10 @@ def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]
         except ValueError as error:  # a ConfigError too
             problems.add(key, str(error), text)
     problems.done()
-    return {option: _whole(kind.options[option], value) for option, value in found.items()}
-
-
-def _whole(how: Reader | Group, value: Any) -> Any:
-    return how.make(value) if isinstance(how, Group) else value
+    for option, how in kind.options.items():
+        if isinstance(how, Group) and option in found:
+            found[option] = how.make(found[option])
+    return found
 
 
 def _no_option(kind: Kind, option: str) -> str:
@@ -352,24 +392,23 @@ def _no_option(kind: Kind, option: str) -> str:
 
 
 class _Parser(RawConfigParser):
-    """Reads keys as they are written, as PasteDeploy does."""
+    """Keeps the case of keys, as PasteDeploy does."""
 
     def optionxform(self, optionstr: str) -> str:
-        """The key itself."""
+        """The key unchanged."""
         return optionstr
 
 
 def _place(name: str, global_conf: Mapping[str, str], given: Mapping[str, str]) -> str:
-    """Where the section is, as far as can be known: PasteDeploy tells the file, and the keys tell the section."""
+    """The section and its file, for messages. PasteDeploy passes the file only; the section is found by its keys."""
     file = global_conf.get("__file__")
     if file is None or not Path(file).is_file():
         return name
     parser = _Parser(strict=False)
     parser.read_string(Path(file).read_text("utf-8", errors="replace"))
-    sections = [f"[{section}]" for section in parser.sections() if _is_it(parser, section, set(given))]
+    sections = []
+    for section in filter(lambda section: section.startswith("filter"), parser.sections()):
+        keys = {key for key in parser[section] if key != "use" and not key.startswith(("set ", "paste."))}
+        if keys - set(parser.defaults()) == set(given) - set(parser.defaults()):
+            sections.append(f"[{section}]")
     return f"{' or '.join(sections) or name} in {file}"
-
-
-def _is_it(parser: RawConfigParser, section: str, keys: set[str]) -> bool:
-    own = {key for key in parser[section] if key != "use" and not key.startswith(("set ", "paste."))}
-    return section.startswith("filter") and own - set(parser.defaults()) == keys - set(parser.defaults())

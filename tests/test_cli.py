@@ -29,11 +29,11 @@ import pytest
 import middleware
 import wsgi_middleware_stack
 from middleware import Headers, Stack, Timing
-from middleware.cli import output, reloading, serving, signals
+from middleware.cli import output, reloading, server
 from middleware.cli.command import main
 from middleware.cli.drawing import dot, svg
-from middleware.cli.errors import CommandError
-from middleware.cli.listening import listen, url
+from middleware.cli.output import CommandError
+from middleware.cli.server import Loop, listen, url
 from middleware.cli.show import as_json
 
 PATIENCE = 60  # seconds after which a process that a test waits for is taken for stuck
@@ -658,7 +658,7 @@ def test_what_waitress_gives_up_is_given_up_while_it_ends(gate, listener, monkey
     thread = threading.Thread(target=client)
     thread.start()
     app = importlib.import_module("blocking").app
-    assert serving.run(app, listener, grace=float("inf"), channel_timeout=0) is True
+    assert server.run(app, listener, grace=float("inf"), channel_timeout=0) is True
     ended.set()
     thread.join(PATIENCE)
     assert first == [True]
@@ -667,7 +667,7 @@ def test_what_waitress_gives_up_is_given_up_while_it_ends(gate, listener, monkey
 def test_the_process_ends_by_itself_when_the_grace_is_over(listener, monkeypatch):
     """Threads of the application may go on; nothing waits for them."""
     went_on, left = threading.Event(), []
-    monkeypatch.setattr(serving, "leave", left.append)
+    monkeypatch.setattr(server, "leave", left.append)
 
     def app(environ, start_response):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -676,7 +676,7 @@ def test_the_process_ends_by_itself_when_the_grace_is_over(listener, monkeypatch
 
     with socket.create_connection(listener.getsockname(), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert serving.run(app, listener, grace=0) is True
+        assert server.run(app, listener, grace=0) is True
         assert client.recv(1) == b""
     went_on.set()
     assert left == [0]
@@ -691,9 +691,9 @@ def test_what_is_still_accepted_at_the_end_is_bounded():
         channels[len(channels)] = None
 
     loops = SimpleNamespace(loop=loop)
-    serving._accept_waiting(
+    Loop(
         SimpleNamespace(active_channels=channels, asyncore=loops, _map={}, adj=SimpleNamespace(backlog=5))
-    )
+    ).accept_waiting()
     assert len(steps) == 5
 
 
@@ -760,7 +760,7 @@ def test_a_request_that_was_sent_before_the_end_but_not_yet_read_is_answered(lis
 
     with socket.create_connection(listener.getsockname(), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert serving.run(app, listener, over=lambda: True) is False
+        assert server.run(app, listener, over=lambda: True) is False
         assert b"".join(iter(lambda: client.recv(1000), b"")).endswith(b"\r\n\r\nok")
 
 
@@ -862,7 +862,7 @@ def test_the_parent_of_a_reload_passes_a_signal_on_in_this_process_too(command_o
 @pytest.fixture
 def impatient(monkeypatch):
     """Looks for changes are not a second apart."""
-    monkeypatch.setattr(serving, "TICK", 0.01)
+    monkeypatch.setattr(server, "TICK", 0.01)
 
 
 def test_a_watched_child_ends_with_3_when_a_file_changed(impatient, command_on, here):
@@ -1003,7 +1003,7 @@ def test_a_second_signal_ends_at_once_if_people_were_told(monkeypatch, number):
     """Supervisors send the first one twice: to the process, and to its group."""
     left = []
     monkeypatch.setattr(os, "_exit", left.append)
-    with signals.Stop() as stop:
+    with server.Stop() as stop:
         signal.raise_signal(number)
         signal.raise_signal(number)
         assert (stop.asked, stop.ending, left) == (2, True, [])
@@ -1014,14 +1014,14 @@ def test_a_second_signal_ends_at_once_if_people_were_told(monkeypatch, number):
 
 def test_a_first_signal_asks_even_if_the_end_was_told_of_before():
     """A file may have changed."""
-    with signals.Stop() as stop:
+    with server.Stop() as stop:
         stop.told = True
         signal.raise_signal(signal.SIGTERM)
         assert stop.asked == 1
 
 
 def test_whose_parent_passes_signals_on_is_deaf_to_ctrl_c():
-    with signals.Stop(deaf=True) as stop:
+    with server.Stop(deaf=True) as stop:
         signal.raise_signal(signal.SIGINT)
         assert not stop.asked
         signal.raise_signal(signal.SIGTERM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import weakref
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
+from pathlib import Path
 
 import brotli
 import pytest
@@ -21,9 +23,9 @@ import zstandard
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from middleware.layers.compress.codecs import gzip, zstd
+import middleware
+from middleware.layers.compress.codecs import CODECS, available, codec, gzip, zstd
 from middleware.layers.compress.codecs.codec import Codec, CodecError
-from middleware.layers.compress.codecs.registry import CODECS, available, codec
 
 MIB = 1 << 20
 TEXT = b"".join(b'{"id": %d, "name": "%x", "on": true}\n' % (n * 7919 % 10007, n * n) for n in range(3000))
@@ -647,7 +649,7 @@ def test_a_large_body_leaves_nothing_behind_in_a_thread():
 
 MAPPED = """
 import ctypes
-from middleware.layers.compress.codecs.registry import codec
+from middleware.layers.compress.codecs import codec
 
 class Told(ctypes.Structure):  # mallinfo(3)
     _fields_ = [(name, ctypes.c_int) for name in ("arena", "ordblks", "smblks", "hblks", *map(str, range(6)))]
@@ -667,6 +669,66 @@ def test_what_zlib_frees_stays_for_the_next_body():
     """As much as it takes is no mapping of its own any more, so that much may lie free before glibc returns it."""
     done = subprocess.run([sys.executable, "-c", MAPPED], capture_output=True, text=True, check=True)
     assert int(done.stdout) == 0
+
+
+ADDED = """
+from middleware.layers.compress.codecs.codec import Backend, Codec, Encoder
+
+class Deflate(Codec):
+    coding = "deflate"
+    backends = {"zlib": Backend("zlib", range(10), 6, "")}
+
+    def encode(self, data):
+        return self._module.compress(data, self.level)
+
+    def encoder(self, *, flush, size=None):
+        stream = self._module.compressobj(self.level)
+        return Encoder(stream.compress, bytes, stream.flush)
+"""
+USED = """
+import zlib
+from middleware import Compress, Stack
+
+seen = []
+
+def app(environ, start_response):
+    seen.append(environ.get("HTTP_IF_NONE_MATCH"))
+    start_response("200 OK", [("Content-Type", "text/plain"), ("ETag", '"x"')])
+    return [b"a" * 5000]
+
+def fetch(layer, **request):
+    heads, environ = [], {"REQUEST_METHOD": "GET", "PATH_INFO": "/", **request}
+    body = Stack(layer).wrap(app)(environ, lambda status, head: heads.append(head))
+    return dict(heads[0]), b"".join(body)
+
+layer = Compress(codings="deflate", levels={"deflate": 9})
+head, body = fetch(layer, HTTP_ACCEPT_ENCODING="gzip, deflate")
+assert head["Content-Encoding"] == "deflate" and head["ETag"] == '"x-deflate"', head
+assert zlib.decompress(body) == b"a" * 5000
+fetch(layer, HTTP_ACCEPT_ENCODING="deflate", HTTP_IF_NONE_MATCH='"x-deflate"')
+assert seen[-1] == '"x"', seen
+assert Compress().codings[-1] == "deflate"
+"""
+
+
+def test_a_coding_is_added_by_one_module_and_one_row(tmp_path):
+    """The default of `codings`, the suffixes of entity tags and the messages follow."""
+    copy = shutil.copytree(Path(middleware.__file__).parent, tmp_path / "middleware")
+    codecs = copy / "layers" / "compress" / "codecs"
+    (codecs / "deflate.py").write_text(ADDED, encoding="utf-8")
+    listed = (codecs / "__init__.py").read_text(encoding="utf-8")
+    for line, added in (
+        ("import GzipCodec\n", "from middleware.layers.compress.codecs.deflate import Deflate\n"),
+        ("    GzipCodec,\n", "    Deflate,\n"),
+    ):
+        assert line in listed
+        listed = listed.replace(line, line + added)
+    (codecs / "__init__.py").write_text(listed, encoding="utf-8")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("COV", "PYTHON"))}
+    done = subprocess.run(
+        [sys.executable, "-c", USED], check=False, capture_output=True, text=True, env=environ, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_coding_is_one_class():

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from middleware.http import compressible as data
 from middleware.http.remembered import LONGEST
 from middleware.layers.compress.content_types import DEFAULT, compressible, content_types, content_types_fault, matches
 
@@ -188,7 +187,9 @@ def test_what_lists_nothing_is_refused(value):
 
 # -- the data --------------------------------------------------------------------------------------------------------
 
-SCRIPT = Path(__file__).parents[1] / ".ci" / "compressible.py"
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / ".ci" / "compressible.py"
+SOURCE = ROOT / "middleware" / "layers" / "compress" / "content_types.py"
 DATABASE = {
     "application/zip": {"compressible": False},
     "application/unknown": {},
@@ -201,42 +202,60 @@ DATABASE = {
 
 
 @pytest.fixture
-def module(tmp_path):
-    """Make the text of the data module from a database and a history."""
+def script():
+    return runpy.run_path(str(SCRIPT))
+
+
+@pytest.fixture
+def listed(script, tmp_path):
+    """Make the source of the list from a database and a history."""
 
     def make(database, history="1.2.3 / 2025-03-17\n====\n"):
         (tmp_path / "HISTORY.md").write_text(history, encoding="utf-8")
         path = tmp_path / "db.json"
         path.write_text(json.dumps(database), encoding="utf-8")
-        return runpy.run_path(str(SCRIPT))["module"](path)
+        return script["default_list"](path)
 
     return make
 
 
-def test_the_data_lists_what_no_range_and_no_suffix_covers(module):
-    text = module(DATABASE)
-    made = {}
-    exec(text, made)  # noqa: S102 - what it wrote is a module
-    assert {"text/*", "+json", "application/yaml", "application/a", "application/b"} <= made["TYPES"]
-    assert made["TYPES"].isdisjoint(
+def test_the_list_has_what_no_range_and_no_suffix_covers(listed):
+    text = listed(DATABASE)
+    made = {"Final": {frozenset[str]: frozenset}}
+    exec(text, made)  # noqa: S102 - what it wrote is an assignment
+    assert {"text/*", "+json", "application/yaml", "application/a", "application/b"} <= made["DEFAULT"]
+    assert made["DEFAULT"].isdisjoint(
         {"application/zip", "application/unknown", "application/c+json", "application/octet-stream", "text/plain"}
     )
     assert "mime-db 1.2.3 of 2025-03-17" in text
 
 
-def test_the_data_is_what_the_script_writes(module):
-    """Making it anew from what it lists makes the same, but for version and date."""
-    text = module({name: {"compressible": True} for name in sorted(data.TYPES) if "*" not in name and name[0] != "+"})
-    written = Path(data.__file__).read_text(encoding="utf-8")
-    assert text.partition("\nfrom ")[2] == written.partition("\nfrom ")[2]
-    assert content_types(data.TYPES) == data.TYPES
+def test_the_list_is_what_the_script_writes(listed):
+    """Making it again from its entries makes the same, except for version and date."""
+    text = listed({name: {"compressible": True} for name in sorted(DEFAULT) if "*" not in name and name[0] != "+"})
+    source = SOURCE.read_text(encoding="utf-8")
+    assert source.endswith(text.partition("\n")[2])
+    assert content_types(DEFAULT) == DEFAULT
 
 
-def test_a_range_does_not_cover_what_is_not_compressible(module):
+def test_the_script_changes_nothing_but_the_list(script, listed):
+    source, text = SOURCE.read_text(encoding="utf-8"), listed(DATABASE)
+    written = script["rewritten"](source, text)
+    assert written.endswith(f"\n\n{text}")
+    assert written.removesuffix(text) == source[: len(written) - len(text)]
+    assert script["rewritten"](written, text) == written
+
+
+def test_a_module_without_the_list_is_refused(script):
+    with pytest.raises(SystemExit, match="TEMPLATE"):
+        script["rewritten"]("import re\n", "")
+
+
+def test_a_range_does_not_cover_what_is_not_compressible(listed):
     with pytest.raises(SystemExit, match="text/zipped"):
-        module({**DATABASE, "text/zipped": {"compressible": False}})
+        listed({**DATABASE, "text/zipped": {"compressible": False}})
 
 
-def test_an_unreleased_database_is_refused(module):
+def test_an_unreleased_database_is_refused(listed):
     with pytest.raises(SystemExit, match="HISTORY"):
-        module(DATABASE, "unreleased\n====\n")
+        listed(DATABASE, "unreleased\n====\n")

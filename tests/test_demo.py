@@ -19,9 +19,9 @@ import pytest
 from middleware import Headers, Middleware, Stack, Timing
 from middleware.cli import demo
 from middleware.cli.command import main
-from middleware.cli.held import held
-from middleware.cli.ledger import KEY, Ledger, Line, Record
-from middleware.cli.page import page
+from middleware.cli.demo.ledger import KEY, Ledger, Line, Record
+from middleware.cli.demo.page import page
+from middleware.stack.order import reasons_of
 
 PATIENCE = 60  # seconds after which a process that a test waits for is taken for stuck
 HTML = "{http://www.w3.org/1999/xhtml}"
@@ -339,7 +339,7 @@ def test_a_layer_that_no_rule_holds_stands_by_choice():
 
 def test_what_holds_a_layer_is_told_rule_by_rule():
     stack = Stack(Timing(), Headers().named("a"), Headers().named("b"))
-    assert [[str(each) for each in rules] for rules in held(stack)] == [
+    assert [[str(each) for each in rules] for rules in reasons_of(tuple(stack), stack.names)] == [
         ["outside a, b"],
         ["inside Timing"],
         ["inside Timing"],

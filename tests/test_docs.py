@@ -14,8 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from middleware.layers.security.choices import field_value
-from middleware.layers.security.presets import PRESETS, TABLE
+from middleware.layers.security.presets import PRESETS, TABLE, field_value
 from pages import FENCED, anchors, blocks, links, typed
 from shapes import returning
 from terminal import Terminal, agrees

@@ -100,8 +100,8 @@ def test_names_from_requests_do_not_fill_the_memory(kept, monkeypatch):
     long = "X-" + "y" * LONGEST
     for name in (long, *(f"X-{number}" for number in range(LIMIT + 50))):
         assert sendable_name(name) == name.lower()
-        assert Fields([(name, "1")]).names() == {name.lower(): "1"}
-    assert len(getattr(fields, kept)) == LIMIT
+        assert Fields([(name, "1")]).names() == {name.lower()}
+    assert len(getattr(fields, kept)) == 50
     assert long not in getattr(fields, kept)
 
 

@@ -15,7 +15,7 @@ from gateway import environ, serve
 from hooked import ask
 from middleware import Hooks
 from middleware.hooks import Request, Response, g, request
-from middleware.hooks.instead import REQUEST
+from middleware.hooks.missing_names import REQUEST
 
 # Set in the environ too, by WebOb: any object will not do
 BY_WEBOB = {

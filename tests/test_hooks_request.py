@@ -14,8 +14,8 @@ from gateway import environ, serve
 from hooked import ask
 from middleware import Hooks
 from middleware.hooks import Request, g, request
-from middleware.hooks.instead import REQUEST
-from middleware.hooks.values import MultiDict
+from middleware.hooks.missing_names import REQUEST
+from middleware.hooks.request_forms import MultiDict
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = (

@@ -12,7 +12,7 @@ from gateway import environ
 from hooked import ask, site
 from middleware import Hooks
 from middleware.hooks import Response
-from middleware.hooks.instead import RESPONSE
+from middleware.hooks.missing_names import RESPONSE
 from shapes import Body
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)

@@ -10,7 +10,8 @@ from webob import exc
 
 from hooked import ask, boom, site
 from middleware import ConfigError, Hooks, match
-from middleware.hooks import g, places, request
+from middleware.hooks import g, request
+from middleware.hooks.scopes import Pattern
 
 
 @pytest.fixture
@@ -241,9 +242,9 @@ def test_of_a_path_that_is_not_read_everything_within_a_pattern_may_be_meant(hoo
 
 
 def test_the_boundaries_that_a_pattern_reaches_are_looked_for_in_short_paths_only():
-    matched = places.place(re.compile("/.*"), "Hooks").match("/a" * 129)
+    matched = Pattern(re.compile("/.*")).match("/a" * 129)
     assert list(matched.rests) == [""]
-    assert len({*places.place(re.compile("/.*"), "Hooks").match("/a" * 128).rests}) == 129
+    assert len({*Pattern(re.compile("/.*")).match("/a" * 128).rests}) == 129
 
 
 def test_each_reading_of_a_path_has_its_own_longest_prefix(hooks, seen):

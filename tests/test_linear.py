@@ -14,13 +14,27 @@ import pytest
 import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
-from middleware.http import edits, entity_tags, fields, lists, negotiation, origins, paths, status, structured
+from middleware.http import (
+    authorities,
+    edits,
+    entity_tags,
+    fields,
+    lists,
+    locations,
+    media_types,
+    negotiation,
+    origins,
+    paths,
+    status,
+    structured,
+)
 from middleware.http.fields import Fields
-from middleware.layers.compress import content_types as types_listed
+from middleware.layers.answers import basic_auth
 from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
+from middleware.layers.compress.content_types import content_types as types_listed
 from middleware.layers.cors import preflight
-from middleware.layers.security import csp, permissions, reporting, words
+from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import metrics
 from steps import counted, instructions
 
@@ -45,12 +59,31 @@ def chosen(text):
     return negotiation.choose(text, CODINGS)
 
 
+def preferred(text):
+    media_types._PREFERENCES.clear()  # as above
+    return media_types.prefers_json(text)
+
+
 def compressible(text):
     matches(DEFAULT).clear()
     return is_compressible(text, DEFAULT)
 
 
+def authority(text):
+    authorities._AUTHORITIES.clear()
+    return authorities.authority(text)
+
+
 PARSERS = {
+    "authorities.authority": authority,
+    "authorities.ipv6": lambda text: authority(f"[{text}]"),
+    "authorities.host_name": authorities.host_name,
+    "basic_auth.credentials": lambda text: basic_auth.credentials(f"Basic {text}", "utf-8"),
+    "locations.is_target": lambda text: (locations.is_target(text), locations.is_query(text)),
+    "locations.origin_form": locations.origin_form,
+    "locations.encoded": locations.encoded,
+    "locations.with_query": lambda text: locations.with_query(text, text),
+    "locations.location_fault": locations.location_fault,
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
@@ -74,18 +107,19 @@ PARSERS = {
     "origins.is_origin": origins.is_origin,
     "origins.origin_fault": origins.origin_fault,
     "paths": lambda text: (paths.normal(text), [*paths.readings("", text).written().paths]),
-    "permissions.feature_name": quietly(permissions.feature_name),
-    "permissions.allowlist": quietly(permissions.allowlist),
-    "reporting.endpoints": quietly(lambda text: reporting.endpoints({"a": text})),
+    "policies.feature_name": quietly(policies.feature_name),
+    "policies.allowlist": quietly(policies.allowlist),
+    "header_values.endpoints": quietly(lambda text: header_values.endpoints({"a": text})),
     "metrics.metric": lambda text: (metrics.metric_fault("a", text), metrics.quoted_string(text)),
+    "media_types.prefers_json": preferred,
     "status": status.status_fault,
     "structured.key": quietly(structured.key),
     "structured.bare": quietly(structured.bare),
     "structured.token": quietly(lambda text: structured.bare(structured.Token(text))),
     "lists.merge": lambda text: lists.merge([text], ["Accept-Encoding"]),
-    "words.reported": quietly(lambda text: words.reported(words.OPENER_POLICIES, text)),
-    "words.referrer_policy": quietly(words.referrer_policy),
-    "words.frame_options": quietly(words.frame_options),
+    "header_values.with_report": quietly(lambda text: header_values.with_report(header_values.COOP_VALUES, text)),
+    "header_values.referrer_policy": quietly(header_values.referrer_policy),
+    "header_values.frame_options": quietly(header_values.frame_options),
 }
 # What is repeated, and what stands before and behind it: openings without an end, escapes, lists, whitespace
 PIECES = ['"', '\\"', "\\", "'", ",", "a,", "a, ", " ", "\t", "a", "a ", ";", "; ", "=", "W/", '"a-gzip",', '["', "["]
@@ -94,7 +128,7 @@ BEFORE = ["", '"', "a", 'no-transform="', '(["', "https://", "/"]
 BEHIND = ["", "\x7f", '-gzip"']
 ENDS = [(before, behind) for before in BEFORE for behind in BEHIND]
 # How often: more than what a parser refuses by its length, and repeats within that
-SIZES = {name: 256 if name.startswith(("origins", "permissions.allowlist")) else 32 for name in PARSERS}
+SIZES = {name: 256 if name.startswith(("origins", "policies.allowlist")) else 32 for name in PARSERS}
 
 
 def modules():
@@ -140,7 +174,7 @@ def test_a_parser_takes_twice_the_instructions_for_twice_the_input(name):
 
 def test_every_module_of_syntax_is_in_the_table():
     """All that read text; the others hold data, or what was found out about it."""
-    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "compressible", "remembered"}
+    named = {name.partition(".")[0] for name in PARSERS} | {"edits", "problem", "remembered"}
     assert {found.name for found in pkgutil.iter_modules(middleware.http.__path__)} <= named
 
 
@@ -153,7 +187,8 @@ def test_patterns_are_compiled_where_they_are_found():
 # -- the lines of a response -------------------------------------------------------------------------------------------
 
 LINE = "x" * 1000
-BLOCK = edits.Block([("Vary", "A"), ("Link", "a"), ("Link", "b"), ("X-Own", "1")])
+BLOCK = [("Vary", "A"), ("Link", "a"), ("Link", "b"), ("X-Own", "1")]
+LOOK = edits.Look({"vary", "set-cookie"})
 
 
 def looked_at(found):
@@ -176,13 +211,15 @@ EDITS = {
     "setdefault": lambda found: looked_at(found).setdefault("X-Own", "1"),
     "add": added_one_by_one,
     "lists.merge": lambda found: looked_at(found).vary("A"),
-    "adding": lambda found: edits.adding(BLOCK)(None, looked_at(found)),
-    "adding many": lambda found: edits.adding(edits.Block(found))(None, looked_at(found)),
-    "removing": lambda found: edits.removing(frozenset(("vary",)))(None, found),
-    "setting": lambda found: edits.setting(BLOCK, default=False)(None, found),
-    "setting one": lambda found: edits.setting(edits.Block([("Vary", "A")]), default=False)(None, looked_at(found)),
-    "default": lambda found: edits.setting(BLOCK, default=True)(None, looked_at(found)),
-    "varying": lambda found: edits.varying(("A",))(found, found.names()),
+    "adding": lambda found: edits.Edit(add=BLOCK)(looked_at(found)),
+    "adding many": lambda found: edits.Edit(add=found)(looked_at(found)),
+    "removing": lambda found: edits.Edit(remove=["Vary"])(found),
+    "replacing": lambda found: edits.Edit(replace=BLOCK)(found),
+    "replacing one": lambda found: edits.Edit(replace=BLOCK[:1])(looked_at(found)),
+    "default": lambda found: edits.Edit(default=BLOCK)(looked_at(found)),
+    "varying": lambda found: edits.Edit(vary=["A"])(found),
+    "unless": lambda found: edits.Edit(add=BLOCK, vary=["A"], unless="Set-Cookie")(found),
+    "looking": LOOK,
 }
 HEADS = {
     "one name": lambda size: [("Vary", f"{LINE}{number}") for number in range(size)],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway import serve
 from hooked import boom
 from middleware import CORS, Hooks, Stack, Timing
-from middleware.cli import serving
+from middleware.cli import server
 from middleware.hooks import ContextHooks
 from middleware.wsgi.escaped import escaped
 
@@ -85,7 +85,7 @@ def test_an_origin_cannot_forge_a_line(end, caplog):
 
 
 # Every argument of a logging call that does not come from a client: names and options of the code.
-FROM_THE_CODE = {"named(hook)", "self.name", "layer.condition", "on_response", "asked", "who"}
+FROM_THE_CODE = {"qualified_name(hook)", "self.name", "layer.condition", "on_response", "asked", "source"}
 
 
 def logging_calls():
@@ -109,11 +109,11 @@ def test_a_line_of_waitress_cannot_be_forged_either():
     handler = logging.StreamHandler(written)
     logger = logging.getLogger("waitress")
     logger.addHandler(handler)
-    logger.addFilter(serving._printable)
+    logger.addFilter(server._printable)
     try:
         logger.error("Exception while serving %s" % FORGED)  # noqa: G002, UP031 - as waitress writes it
         logger.warning("%d of 100%% %s", 1, "\x1b")
     finally:
-        logger.removeFilter(serving._printable)
+        logger.removeFilter(server._printable)
         logger.removeHandler(handler)
     assert written.getvalue() == f"Exception while serving {SHOWN}\n1 of 100% \\x1b\n"

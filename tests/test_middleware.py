@@ -75,7 +75,7 @@ def test_an_unknown_option_is_a_type_error(kind, options):
 
 
 def test_options_are_keyword_only():
-    with pytest.raises(TypeError, match="positional"):
+    with pytest.raises(TypeError, match="by keyword"):
         Headers(None, {"X": "1"})
 
 

@@ -11,6 +11,7 @@ from gateway import serve
 from middleware import (
     CORS,
     HSTS,
+    AccessLog,
     BasicAuth,
     BodyLimit,
     Compress,
@@ -21,8 +22,10 @@ from middleware import (
     Gzip,
     Headers,
     HTTPSRedirect,
+    Metrics,
     RateLimit,
     Redirect,
+    RequestId,
     Respond,
     SecurityHeaders,
     Timing,
@@ -60,6 +63,17 @@ FROM = {"HTTP_ORIGIN": "https://app.example"}
 
 # kind, keys as they are written, the same layer in Python, what a request has
 LAYERS = [
+    ("request-id", {"header": "X-Id", "accept": "yes"}, RequestId(header="X-Id"), {"HTTP_X_ID": "a"}),
+    ("request-id", {"accept": "no", "response": "off"}, RequestId(accept=False, response=False), {}),
+    (
+        "access-log",
+        {"format": "json", "logger": "site.access", "level": "debug", "redact": "token key", "fields": "X-Tenant"},
+        AccessLog(format="json", logger="site.access", level="DEBUG", redact=["token", "key"], fields=["X-Tenant"]),
+        {},
+    ),
+    ("access-log", {"level": "10"}, AccessLog(level=10), {}),
+    ("metrics", {"path": "/metrics"}, Metrics(path="/metrics"), {}),
+    ("metrics", {"path": "none", "buckets": " ".join(map(str, Metrics().buckets))}, Metrics(), {}),
     ("headers", {}, Headers(), {}),
     (
         "headers",
@@ -354,6 +368,8 @@ WRONG = [
     ("basic-auth", "verify", "no.such.module:verify", "a name such as package.module:function (No module named 'no')"),
     ("basic-auth", "verify", "os:no_such", "a name such as package.module:function (module 'os' has no attribute"),
     ("https-redirect", "exempt", "2 words", "a name such as package.module:function (invalid format"),
+    ("metrics", "buckets", "1 two", "numbers"),
+    ("access-log", "skip", "site:health", "takes a function, which no .ini can say"),
 ]
 
 

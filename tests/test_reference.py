@@ -16,7 +16,8 @@ from middleware.stack.rules import RULES
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 LAYERS = [
-    *("CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "SecurityHeaders", "Timing"),
+    *("AccessLog", "CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "Metrics", "RequestId"),
+    *("SecurityHeaders", "Timing"),
     *("BasicAuth", "CrossOriginProtection", "HTTPSRedirect", "Redirect", "Respond", "TrustedHosts"),
     *("BodyLimit", "ConcurrencyLimit", "DecompressRequest", "RateLimit"),
 ]
@@ -136,7 +137,8 @@ def is_layer(kind):
 def test_every_key_of_the_environ_is_in_the_table(reference):
     tables = sys.modules["tables"]
     told = (FOLDER / "environ.md").read_text(encoding="utf-8")
-    modules = {"middleware.hooks", "middleware.match"}  # dotted names of the package, and a contextvar
+    # dotted names of the package, a contextvar, and a logger
+    modules = {"middleware.hooks", "middleware.match", "middleware.access"}
     for path in (ROOT / "middleware").rglob("*.py"):
         for key in re.findall(r'"(middleware\.[a-z_.]+)', path.read_text(encoding="utf-8")):
             assert key in modules or key.startswith(tables.OWN) or f"| `{key}` |" in told, (path, key)

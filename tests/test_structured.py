@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import structured_fields
 from middleware.http.structured import Token, bare, dictionary, inner_list, item
-from middleware.layers.security.permissions import allowlist, feature_name, policy_text
-from middleware.layers.security.reporting import endpoints
+from middleware.layers.security.header_values import endpoints
+from middleware.layers.security.policies import allowlist, feature_name, permissions_text
 from structured_fields import Word, plain
 
 LARGEST = 999_999_999_999_999
@@ -92,7 +92,7 @@ FEATURES = st.from_regex(r"[a-z]{1,8}([-_][a-z]{1,8})?", fullmatch=True)
 @given(st.dictionaries(FEATURES, ALLOWLISTS))
 def test_a_permissions_policy_parses_back(features):
     features = {feature_name(name): allowlist(who) for name, who in features.items()}
-    parsed = structured_fields.dictionary(policy_text(features))
+    parsed = structured_fields.dictionary(permissions_text(features))
     assert list(parsed) == list(features)
     for name, value in parsed.items():
         who = plain(value)

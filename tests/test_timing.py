@@ -460,7 +460,7 @@ def test_without_on_complete_nothing_is_told():
         ({"response_time_header": "X:"}, "response_time_header: a field name is a token"),
         ({"response_time_header": "Upgrade"}, "response_time_header: hop-by-hop"),
         ({"expose": 1}, "expose: a bool or a predicate"),
-        ({"layers": "yes"}, "layers: a bool"),
+        ({"layers": "yes"}, "layers: True or False"),
         ({"precision": 10}, "precision: an int from 0 to 9"),
         ({"precision": -1}, "precision: an int from 0 to 9"),
         ({"precision": 1.5}, "precision: an int from 0 to 9"),

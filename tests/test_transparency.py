@@ -15,9 +15,8 @@ from layers_under_test import LAYERS, Witness, request, stack
 from middleware import ConfigError, Headers, Stack
 from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches, serve
 from middleware.testing.laws import LAWS
-from middleware.testing.report import report
-from middleware.testing.shape import Failure
-from middleware.testing.transparency import MATRIX
+from middleware.testing.shapes.definition import Failure
+from middleware.testing.transparency import MATRIX, report
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The command and its options. What a subcommand does, the module of its name does."""
+"""The command line parser. Each subcommand is implemented in the module of its name, `check` in `show`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import middleware
-from middleware.cli.check import check
 from middleware.cli.demo import demo
-from middleware.cli.errors import CommandError
-from middleware.cli.output import flush, prepare, say
+from middleware.cli.output import CommandError, flush, prepare, say
 from middleware.cli.serve import FORWARDED, serve
-from middleware.cli.serving import GRACE
-from middleware.cli.show import FORMATS, show
+from middleware.cli.server import GRACE
+from middleware.cli.show import FORMATS, check, show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,15 +23,15 @@ _STACK: Final = "a stack, or an application in one; STACK may be dotted, and the
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
-    """Run the command with these arguments, by default those of the process; return its exit status.
+    """Run the command with these arguments, default those of the process; return its exit status.
 
-    0: done. 1: a stack is wrong. 2: what was typed cannot be done, as one line on stderr says. 130: Ctrl-C
-    before anything is served.
+    0: success. 1: an order rule is broken. 2: a wrong argument, explained in one line on stderr. 130: Ctrl-C before
+    anything is served.
     """
     prepare()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = _parser(program).parse_args(given, Namespace(given=given, program=program))
+        arguments = parser(program).parse_args(given, Namespace(given=given, program=program))
         status: int = arguments.run(arguments)
     except CommandError as error:
         say(f"{program}: {error}", error=True)
@@ -41,12 +39,12 @@ def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        flush()  # --help and --version, too
+        flush()  # also after --help and --version
     return status
 
 
 class _Parser(ArgumentParser):
-    """Takes options by their full names only, and says in one line what is wrong with them."""
+    """Accepts options by their full names only. Raises CommandError for a wrong one."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
@@ -55,14 +53,29 @@ class _Parser(ArgumentParser):
         raise CommandError(f"{message}; {self.prog} --help shows what there is")
 
 
-def _parser(program: str = PROGRAM) -> ArgumentParser:
-    parser = _Parser(prog=program, description="Serve, show and check stacks of WSGI middleware.")
+def parser(program: str = PROGRAM) -> ArgumentParser:
+    """Return the parser of the command and its subcommands."""
+    whole = _Parser(prog=program, description="Serve, show and check stacks of WSGI middleware.")
     version = f"wsgi-middleware-stack {middleware.__version__}, Python {platform.python_version()}"
-    parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for add in (_add_serve, _add_show, _add_check, _add_demo):
-        add(commands)
-    return parser
+    whole.add_argument("--version", action="version", version=version)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    _add_serve(commands)
+
+    showing = commands.add_parser("show", help="show the chain of a stack", description="Show the chain of a stack.")
+    showing.set_defaults(run=show)
+    showing.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
+    showing.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
+
+    told = "Check the order of a stack. Exit status 1 if something would go wrong for clients."
+    checking = commands.add_parser("check", help="check the order of a stack", description=told)
+    checking.set_defaults(run=check)
+    checking.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
+
+    told = "Serve a page that shows what a stack did to the very response that brought it."
+    showcase = commands.add_parser("demo", help="serve a small application in a stack", description=told)
+    showcase.set_defaults(run=demo)
+    _add_listen(showcase)
+    return whole
 
 
 def _add_serve(commands: Any) -> None:
@@ -70,22 +83,22 @@ def _add_serve(commands: Any) -> None:
         "Serve a WSGI application, in a stack or as it is. SIGTERM and SIGINT end it after the requests in flight, "
         "but for those that take longer than the grace; a second signal ends it at once."
     )
-    parser = commands.add_parser("serve", help="serve an application", description=told)
-    parser.set_defaults(run=serve)
-    parser.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
-    parser.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: serve it as it is")
-    _add_listen(parser)
-    parser.add_argument("--threads", metavar="N", type=int, default=4, help="worker threads; default: %(default)s")
-    parser.add_argument(
+    serving = commands.add_parser("serve", help="serve an application", description=told)
+    serving.set_defaults(run=serve)
+    serving.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
+    serving.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: serve it as it is")
+    _add_listen(serving)
+    serving.add_argument("--threads", metavar="N", type=int, default=4, help="worker threads; default: %(default)s")
+    serving.add_argument(
         "--grace",
         metavar="SECONDS",
         type=float,
         default=GRACE,
         help="what requests in flight have after a signal; default: %(default)s",
     )
-    parser.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
-    parser.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)
-    proxy = parser.add_argument_group("behind a proxy", "headers of proxies are dropped unless one is trusted")
+    serving.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
+    serving.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)
+    proxy = serving.add_argument_group("behind a proxy", "headers of proxies are dropped unless one is trusted")
     proxy.add_argument("--trusted-proxy", metavar="ADDRESS", help='its address, or "*" for whoever connects')
     proxy.add_argument(
         "--trusted-proxy-headers", metavar="NAMES", default=FORWARDED, help="what it sets; default: %(default)s"
@@ -97,24 +110,3 @@ def _add_listen(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--listen", metavar="HOST:PORT", default=_ADDRESS, help="port 0: any that is free; default: %(default)s"
     )
-
-
-def _add_show(commands: Any) -> None:
-    parser = commands.add_parser("show", help="show the chain of a stack", description="Show the chain of a stack.")
-    parser.set_defaults(run=show)
-    parser.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
-
-
-def _add_check(commands: Any) -> None:
-    told = "Check the order of a stack. Exit status 1 if something would go wrong for clients."
-    parser = commands.add_parser("check", help="check the order of a stack", description=told)
-    parser.set_defaults(run=check)
-    parser.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
-
-
-def _add_demo(commands: Any) -> None:
-    told = "Serve a page that shows what a stack did to the very response that brought it."
-    parser = commands.add_parser("demo", help="serve a small application in a stack", description=told)
-    parser.set_defaults(run=demo)
-    _add_listen(parser)

@@ -1,4 +1,4 @@
-"""The chain as a picture: one box a layer, the request down one side, the response up the other."""
+"""Draws the chain, as SVG or for Graphviz: a box for each layer, requests on the left and responses on the right."""
 
 from __future__ import annotations
 
@@ -42,12 +42,15 @@ _STYLE: Final = """
     }
 """
 
+# Escapes within a string of Graphviz.
+_ESCAPES: Final = {ord("\\"): "\\\\", ord('"'): '\\"'}
+
 
 class _Box(NamedTuple):
     """One layer, or the application."""
 
     name: str
-    lines: Sequence[tuple[str, str]]  # what is told, and the text
+    lines: Sequence[tuple[str, str]]  # label and text
     kind: str = "box"
 
     @property
@@ -56,36 +59,49 @@ class _Box(NamedTuple):
 
 
 def svg(stack: Stack) -> str:
-    """Return the chain as an SVG that needs nothing beside itself. It follows the reader's choice of light or dark."""
-    boxes = [*_boxes(stack), _Box("the application", (), "app")]
+    """Return the chain as a self-contained SVG, in the light or dark colours that the reader prefers."""
+    boxes = _boxes(stack)
     columns = max(len(f"{kind:<9} {text}") for box in boxes for kind, text in (*box.lines, ("", " " * 40)))
     width = round(columns * _CHARACTER) + 2 * _INDENT
     height = sum(box.height + _GAP for box in boxes) + 2 * _MARGIN
     whole = width + 2 * _MARGIN
+    title = escape(f"Stack, outermost first: {', '.join((*stack.names, 'the application'))}")
     drawn = "\n".join(_drawn(boxes, width))
     return _ascii(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" viewBox="0 0 {whole} {height}"'
-        f' role="img">\n  <title>{escape(_title(stack))}</title>\n  <style>{_STYLE}  </style>\n'
+        f' role="img">\n  <title>{title}</title>\n  <style>{_STYLE}  </style>\n'
         f'  <rect class="ground" width="100%" height="100%"/>\n{drawn}\n</svg>'
     )
 
 
-def _title(stack: Stack) -> str:
-    return f"Stack, outermost first: {', '.join((*stack.names, 'the application'))}"
+def dot(stack: Stack) -> str:
+    """Return the chain as input for Graphviz: `show --format dot ... | dot -Tpng`."""
+    lines = ['  node [shape=box, fontname="monospace"];', '  client [label="client", shape=plaintext];']
+    boxes = _boxes(stack)
+    for index, box in enumerate(boxes, 1):
+        rows = [box.name, *(f"{kind:<9} {text}" for kind, text in box.lines)]
+        # Graphviz resolves character references, and sets a line that ends in \\l to the left.
+        label = "".join(f"{row.replace('&', '&amp;').translate(_ESCAPES)}\\l" for row in rows)
+        lines.append(f'  n{index} [label="{label}"];')
+    for outer, inner in pairwise(["client", *(f"n{index}" for index in range(1, len(boxes) + 1))]):
+        lines.append(f'  {outer} -> {inner} [color="#1f6feb"];')
+        lines.append(f'  {inner} -> {outer} [color="#b3541e"];')
+    return _ascii("digraph stack {\n" + "\n".join(lines) + "\n}")
 
 
-def _boxes(stack: Stack) -> Iterator[_Box]:
-    """What is told of each layer, in lines that fit."""
+def _boxes(stack: Stack) -> list[_Box]:
+    """A box for each layer, its text folded, and one for the application."""
+    boxes = []
     all_reasons = places(tuple(stack), stack.names)
     for number, (name, layer, reasons) in enumerate(zip(stack.names, stack, all_reasons, strict=True), 1):
         told = [("written", repr(layer)), *layer.describe(), *(("stands", reason) for reason in reasons)]
-        yield _Box(f"{number}  {name}", [line for kind, text in told for line in _folded(kind, text)])
-
-
-def _folded(kind: str, text: str) -> Iterator[tuple[str, str]]:
-    for line in wrap(text, _COLUMNS, subsequent_indent="  "):
-        yield kind, line
-        kind = ""
+        lines = [
+            (kind if row == 0 else "", text)
+            for kind, whole in told
+            for row, text in enumerate(wrap(whole, _COLUMNS, subsequent_indent="  "))
+        ]
+        boxes.append(_Box(f"{number}  {name}", lines))
+    return [*boxes, _Box("the application", (), "app")]
 
 
 def _drawn(boxes: Sequence[_Box], width: int) -> Iterator[str]:
@@ -93,11 +109,19 @@ def _drawn(boxes: Sequence[_Box], width: int) -> Iterator[str]:
     down, up = _MARGIN + 2 * _INDENT, _MARGIN + width - 2 * _INDENT
     yield f'  <text class="request" x="{down + _INDENT}" y="{y + 24}">request</text>'
     yield f'  <text class="response" x="{up - _INDENT}" y="{y + 24}" text-anchor="end">response</text>'
+    x = _MARGIN + _INDENT
     for box in boxes:
         yield _arrow("request", down, y, 1)
         yield _arrow("response", up, y + _GAP, -1)
         y += _GAP
-        yield from _box(box, y, width)
+        yield f'  <rect class="{box.kind}" x="{_MARGIN}" y="{y}" width="{width}" height="{box.height}" rx="6"/>'
+        line = y + _INDENT + 14
+        yield f'  <text class="name" x="{x}" y="{line}">{escape(box.name)}</text>'
+        for kind, text in box.lines:
+            line += _LINE
+            if kind:
+                yield f'  <text class="kind" x="{x}" y="{line}">{escape(kind)}</text>'
+            yield f'  <text x="{x + round(10 * _CHARACTER)}" y="{line}">{escape(text)}</text>'
         y += box.height
 
 
@@ -110,35 +134,6 @@ def _arrow(kind: str, x: int, y: int, way: int) -> str:
     )
 
 
-def _box(box: _Box, y: int, width: int) -> Iterator[str]:
-    x = _MARGIN + _INDENT
-    yield f'  <rect class="{box.kind}" x="{_MARGIN}" y="{y}" width="{width}" height="{box.height}" rx="6"/>'
-    yield f'  <text class="name" x="{x}" y="{y + _INDENT + 14}">{escape(box.name)}</text>'
-    for row, (kind, text) in enumerate(box.lines, 1):
-        line = y + _INDENT + 14 + row * _LINE
-        if kind:
-            yield f'  <text class="kind" x="{x}" y="{line}">{escape(kind)}</text>'
-        yield f'  <text x="{x + round(10 * _CHARACTER)}" y="{line}">{escape(text)}</text>'
-
-
-def dot(stack: Stack) -> str:
-    """Return the chain as text for Graphviz: `show --format dot ... | dot -Tpng`."""
-    nodes = [*_boxes(stack), _Box("the application", (), "app")]
-    lines = [f'  n{index} [label="{_label(box)}"];' for index, box in enumerate(nodes, 1)]
-    ends = ["client", *(f"n{index}" for index in range(1, len(nodes) + 1))]
-    for outer, inner in pairwise(ends):
-        lines.append(f'  {outer} -> {inner} [color="#1f6feb"];')
-        lines.append(f'  {inner} -> {outer} [color="#b3541e"];')
-    head = '  node [shape=box, fontname="monospace"];\n  client [label="client", shape=plaintext];'
-    return _ascii("digraph stack {\n" + head + "\n" + "\n".join(lines) + "\n}")
-
-
 def _ascii(text: str) -> str:
-    """The text with character references, which XML and the labels of Graphviz understand in any encoding."""
+    """Replace non-ASCII characters by references, which XML and Graphviz resolve in any encoding."""
     return text.encode("ascii", "xmlcharrefreplace").decode()
-
-
-def _label(box: _Box) -> str:
-    r"""The text of a node: `&`, `\` and `"` escaped, lines ended by `\l`, which sets them to the left."""
-    told = [box.name, *(f"{kind:<9} {text}" for kind, text in box.lines)]
-    return "".join(line.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + "\\l" for line in told)

@@ -1,4 +1,7 @@
-"""Output: what a command prints. It fails neither for an encoding nor for a reader that has gone."""
+"""Prints what a command says, and the one line of an error.
+
+Output fails neither for an encoding that lacks a character nor for a reader that has closed the pipe.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ import io
 import os
 import re
 import sys
+import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import Iterator
 
-# What is set off on a terminal, and how.
+# The styles of lines on a terminal.
 _STYLES: Final = (
     (re.compile(r"^ +(?:\d+|\*)  \S.*$", re.MULTILINE), "bold"),
     (re.compile(r"^ +(?:request|response|stands|rule|layers) ", re.MULTILINE), "dim"),
@@ -23,56 +27,83 @@ _STYLES: Final = (
 
 
 def prepare() -> None:
-    """Let stdout and stderr escape the characters that their encoding lacks, as stderr does by default."""
+    """Have stdout and stderr escape the characters that their encoding lacks, as stderr does by default."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(text: object, *, error: bool = False) -> None:
-    """Print a line or several to stdout, or to stderr for an `error`; in colour where it is a terminal.
+    """Print lines to stdout, or to stderr if `error`; in colour on a terminal.
 
-    Does nothing where there is no such stream, or nobody reads it any more.
+    Does nothing if the stream does not exist or its reader has closed it.
     """
     stream = sys.stderr if error else sys.stdout
+    wants_colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     with suppress(OSError):
-        if _is_coloured(stream):
-            _say_in_colour(str(text), stream)
-        else:
+        is_coloured = wants_colour and stream is not None and stream.isatty()
+        if not (is_coloured and _say_in_colour(str(text), stream)):
             print(text, file=stream)
     flush()
 
 
-def flush() -> None:
-    """Send what stdout and stderr hold. Where that fails, what is printed from now on goes nowhere."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # as it is where the process was started without it
-            _flush(stream)
-
-
-def _flush(stream: TextIO) -> None:
-    try:
-        stream.flush()
-    except OSError:
-        with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it is no file
-            os.dup2(nowhere.fileno(), stream.fileno())
-    except RuntimeError:  # a signal handler has interrupted another flush of this stream
-        pass
-
-
-def _is_coloured(stream: TextIO | None) -> bool:
-    wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return wanted and stream is not None and stream.isatty()
-
-
-def _say_in_colour(text: str, stream: TextIO) -> None:
+def _say_in_colour(text: str, stream: Any) -> bool:
+    """Print with rich; return False if it is not installed."""
     try:
         from rich.console import Console
         from rich.text import Text
     except ImportError:
-        print(text, file=stream)
-        return
+        return False
     styled: Any = Text(text)
     for pattern, style in _STYLES:
         styled.highlight_regex(pattern, style)
     Console(file=stream).print(styled, soft_wrap=True)
+    return True
+
+
+def flush() -> None:
+    """Flush stdout and stderr. A stream whose flush fails is redirected to the null device."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # the process was started without it
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 - no file that a Path names
+                os.dup2(nowhere.fileno(), stream.fileno())
+        except RuntimeError:  # a signal handler has interrupted another flush of this stream
+            pass
+
+
+# -- errors ----------------------------------------------------------------------------------------------------------
+
+
+class CommandError(Exception):
+    """Ends a command. The message is printed on stderr, in one line.
+
+    Attributes:
+        status: int. The exit status: 2 for a wrong argument, 1 for a wrong stack. Default 2.
+    """
+
+    def __init__(self, message: str, status: int = 2) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def raised(error: BaseException) -> str:
+    """The type, message and place of an exception of the user's code, in one line."""
+    said = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    if isinstance(error, SyntaxError):  # the message names the place
+        return what
+    *_, (file, line) = "", 0, *source_lines(error)
+    return f"{what} ({file}, line {line})"
+
+
+def source_lines(error: BaseException) -> Iterator[tuple[str, int | None]]:
+    """The lines of the traceback, the one that raised last; with a SyntaxError, the line that did not compile."""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if not frame.filename.startswith("<frozen "):
+            yield frame.filename, frame.lineno
+    if isinstance(error, SyntaxError) and error.filename:
+        yield error.filename, error.lineno

@@ -1,6 +1,6 @@
-"""Reloading: a child process serves, and ends itself when a source file that it has loaded changes.
+"""Restarts a child process, which serves, when a source file that it has loaded changes.
 
-Its parent keeps the socket meanwhile and starts the next one: connections made in between wait, and are not refused.
+The parent process keeps the socket, so that connections made during a restart wait and are not refused.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from middleware.cli.serving import TICK
-from middleware.cli.signals import Stop
+from middleware.cli.server import TICK, Stop
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
-CHANGED: Final = 3  # the exit status of a child that wants to be started again
+CHANGED: Final = 3  # the exit status of a child that has to be started again
 # Not `-m middleware`, which may be a file of the user's; see wsgi_middleware_stack.
 _CODE: Final = "import sys, wsgi_middleware_stack; sys.exit(wsgi_middleware_stack.main({!r}))"
-_KILLING: Final = 3  # signals
-PATIENCE: Final = 2.0  # seconds that requests in flight have when a file changed
+_KILLING: Final = 3  # the number of signals that kills the child
+PATIENCE: Final = 2.0  # seconds that requests in flight have after a change
 
 
 class Watch:
-    """The source files that this process has loaded, and whether one of them is no longer what it was when first seen.
+    """The loaded source files, compared with their modification times when first seen.
 
     Attributes:
-        changed: bool. Whether one has changed.
+        changed: bool. True once a file has changed.
     """
 
     def __init__(self) -> None:
@@ -40,15 +39,19 @@ class Watch:
         self.over()
 
     def over(self, more: Iterable[str] = ()) -> bool:
-        """Look at every file, and at `more`. Return whether one has changed, or the parent is gone."""
-        for file in (*_loaded(), *more):
-            stamp = _stamp(file)
-            if stamp is not None and self._stamps.setdefault(file, stamp) != stamp:
+        """Check every loaded file, and `more`. Return True if one has changed, or if the parent process is gone."""
+        loaded = (getattr(module, "__dict__", {}).get("__file__") for module in tuple(sys.modules.values()))
+        for file in (*(file for file in loaded if isinstance(file, str) and file.endswith(".py")), *more):
+            try:
+                stamp = os.stat(file).st_mtime_ns  # noqa: PTH116 - much cheaper than a Path for a thousand files
+            except OSError:
+                continue
+            if self._stamps.setdefault(file, stamp) != stamp:
                 self.changed = True
         return self.changed or os.getppid() != self._parent
 
     def wait(self, more: Sequence[str]) -> bool:
-        """Wait until one of the files, or of `more`, has changed; return whether that, and no signal, ended it."""
+        """Wait until a loaded file or one of `more` has changed; return False if a signal came instead."""
         with Stop() as stop:
             while not self.over(more) and not stop.asked:
                 time.sleep(TICK)
@@ -56,28 +59,22 @@ class Watch:
 
 
 def supervise(arguments: Sequence[str], listener: socket.socket, program: str) -> int:
-    """Run the command, as `program`, with `arguments` on the socket, again after each change; return its exit status.
+    """Run the command `program` with `arguments` on the socket, again after each change; return its exit status.
 
-    SIGTERM and SIGINT are passed on as SIGTERM, because the child ignores a Ctrl-C that both have received. The third
-    one kills the child, should it not end at the second.
+    SIGTERM and SIGINT are passed on as SIGTERM, because the child ignores a Ctrl-C, which both processes receive. The
+    third signal kills the child if the second has not ended it. The status of a killed child is 128 and the signal.
     """
-    command = _command(arguments, listener, program)
-    with Stop() as stop:
-        status = _generation(stop, [*command, "--watched", "first"])
-        while status == CHANGED and not stop.asked:
-            status = _generation(stop, [*command, "--watched", "again"])
-    return 0 if stop.asked and status in (CHANGED, -signal.SIGTERM) else _exit_status(status)
-
-
-def _exit_status(status: int) -> int:
-    """The status as shells tell it: of a process that a signal ended, 128 and its number."""
-    return status if status >= 0 else 128 - status
-
-
-def _command(arguments: Sequence[str], listener: socket.socket, program: str) -> list[str]:
     listener.set_inheritable(True)
     flags = [f"-W{option}" for option in sys.warnoptions]
-    return [sys.executable, *flags, "-c", _CODE.format(program), *arguments, "--listen", f"fd://{listener.fileno()}"]
+    command = [sys.executable, *flags, "-c", _CODE.format(program), *arguments]
+    command += ["--listen", f"fd://{listener.fileno()}", "--watched"]
+    with Stop() as stop:
+        status = _generation(stop, [*command, "first"])
+        while status == CHANGED and not stop.asked:
+            status = _generation(stop, [*command, "again"])
+    if stop.asked and status in (CHANGED, -signal.SIGTERM):
+        return 0
+    return status if status >= 0 else 128 - status
 
 
 def _generation(stop: Stop, command: Sequence[str]) -> int:
@@ -86,18 +83,3 @@ def _generation(stop: Stop, command: Sequence[str]) -> int:
         if stop.asked:
             child.terminate()
         return child.wait()
-
-
-def _loaded() -> Iterator[str]:
-    """The source files of all modules."""
-    for module in tuple(sys.modules.values()):
-        file = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(file, str) and file.endswith(".py"):
-            yield file
-
-
-def _stamp(file: str) -> int | None:
-    try:
-        return os.stat(file).st_mtime_ns  # noqa: PTH116 - a thousand times a second, for a str
-    except OSError:
-        return None

@@ -1,4 +1,4 @@
-"""`serve`: a target, wrapped and served; again whenever a file changes, if that is wanted."""
+"""`serve`: loads an application, wraps it in a stack and serves it, with a restart for each changed file if wanted."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.cli.errors import CommandError, places, raised
-from middleware.cli.listening import listen
-from middleware.cli.output import say
+from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
-from middleware.cli.serving import run
+from middleware.cli.server import listen, run
 from middleware.cli.targets import APPLICATION, STACK, load, stack_of
 from middleware.stack.order import OrderError, OrderWarning
+from middleware.stack.rules import described
 
 if TYPE_CHECKING:
     import socket
@@ -25,9 +24,9 @@ FORWARDED: Final = "x-forwarded-for,x-forwarded-proto,x-forwarded-host"
 
 
 def serve(arguments: Namespace) -> int:
-    """Serve `arguments.app`, in `arguments.stack` if that is given; return 0 when it was asked to end.
+    """Serve `arguments.app`, in `arguments.stack` if given, until a signal; return 0.
 
-    Errors: CommandError for a wrong target or address, and, of status 1, for an order that goes wrong.
+    Errors: CommandError for a wrong target or address; of status 1 for a broken order rule.
     """
     adjustments = _adjustments(arguments)
     with listen(arguments.listen) as listener:
@@ -41,34 +40,36 @@ def serve(arguments: Namespace) -> int:
 
 
 def _adjustments(arguments: Namespace) -> dict[str, Any]:
-    """The options in the words of `run` and of waitress."""
+    """The keyword arguments of `run`, with waitress's options among them."""
     if arguments.threads < 1:
         raise CommandError(f"--threads {arguments.threads}: at least one has to do the work")
     if not arguments.grace >= 0:  # NaN included
         raise CommandError(f"--grace {arguments.grace:g}: seconds, 0 or more")
-    return {"threads": arguments.threads, "grace": arguments.grace, **_proxy(arguments)}
-
-
-def _proxy(arguments: Namespace) -> dict[str, Any]:
+    found = {"threads": arguments.threads, "grace": arguments.grace}
     names, count = arguments.trusted_proxy_headers, arguments.trusted_proxy_count
     if arguments.trusted_proxy is not None:
         trusted = {"trusted_proxy_headers": set(names.split(",")), "trusted_proxy_count": count}
-        return {"trusted_proxy": arguments.trusted_proxy, **trusted}
+        return {**found, "trusted_proxy": arguments.trusted_proxy, **trusted}
     if (names, count) != (FORWARDED, 1):
         raise CommandError("--trusted-proxy-headers and --trusted-proxy-count go with --trusted-proxy ADDRESS")
-    return {}
+    return found
 
 
 def _serve_watched(arguments: Namespace, listener: socket.socket, adjustments: dict[str, Any]) -> int:
-    """Be the child of a reloading parent. A target that cannot be served is waited for, unless it is the first."""
+    """Serve as the child of a reloading parent.
+
+    A target that cannot be loaded ends the first child; a later child waits until a file changes.
+    """
     watch = Watch()
     try:
         app = _prepared(arguments)
     except CommandError as error:
         if arguments.watched == "first":
             raise
-        suspects = _suspects(error)
-        watch.over(suspects)  # what is written from now on is a change
+        # The current directory changes with a new file.
+        files = (file for file, _ in source_lines(error.__cause__ or error))
+        suspects = [os.getcwd(), *files]  # noqa: PTH109 - a str, as the files are
+        watch.over(suspects)  # before the message, because the user may write a file at once
         say(f"{error}\nWaiting for a change", error=True)
         return CHANGED if watch.wait(suspects) else 0
     watch.over()
@@ -76,13 +77,8 @@ def _serve_watched(arguments: Namespace, listener: socket.socket, adjustments: d
     return CHANGED if watch.changed and not ended else 0
 
 
-def _suspects(error: CommandError) -> list[str]:
-    """The files that may have to change before a target can be served; the directory changes with a new file."""
-    return [os.getcwd(), *(file for file, _ in places(error.__cause__ or error))]  # noqa: PTH109 - files are str
-
-
 def _prepared(arguments: Namespace) -> Application:
-    """The application as it will be served, once its chain is printed."""
+    """Load and wrap the application, and print its chain."""
     app = load(arguments.app, APPLICATION)
     stack = load(arguments.stack, STACK) if arguments.stack is not None else None
     wrapped = app if stack is None else wrap(stack, app)
@@ -91,14 +87,14 @@ def _prepared(arguments: Namespace) -> Application:
 
 
 def wrap(stack: Stack, app: Application) -> Application:
-    """Return `app` inside `stack`. Warnings of the order rules go to stderr, a line each.
+    """Return `app` inside `stack`. Prints each warning of the order rules on stderr.
 
-    Errors: CommandError of status 1 with the findings of an order that goes wrong; of status 2 if a third-party
-    middleware does not take the application.
+    Errors: CommandError of status 1 for a broken order rule; of status 2 if a third-party middleware fails to wrap the
+    application.
     """
     for finding in stack.check():
         if finding.severity == "warning":
-            say(f"warning: {finding.message} (rule {finding.rule}; mend it by {finding.fix})", error=True)
+            say(f"warning: {described(finding)}", error=True)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OrderWarning)
@@ -110,5 +106,5 @@ def wrap(stack: Stack, app: Application) -> Application:
 
 
 def told(*stacks: Stack | None) -> str:
-    """The chains of the stacks that there are, outermost first."""
+    """The chains of the given stacks, outermost first."""
     return "\n".join(str(stack) for stack in stacks if stack is not None) or "No stack: the application as it is"

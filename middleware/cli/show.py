@@ -1,23 +1,22 @@
-"""`show`: the chain of a stack, for people and for programs."""
+"""`show` and `check`: the chain of a stack, for people and programs, and its findings."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from middleware.cli.drawing import dot, svg
-from middleware.cli.held import held
 from middleware.cli.output import say
 from middleware.cli.targets import STACK, load
+from middleware.stack.order import OrderError, reasons_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
-    from middleware.cli.held import Held
     from middleware.stack.builder import Stack
-    from middleware.wsgi.layer import Middleware
+    from middleware.stack.rules import Finding
 
 
 def show(arguments: Namespace) -> int:
@@ -29,32 +28,58 @@ def show(arguments: Namespace) -> int:
 def as_json(stack: Stack) -> str:
     """Return the chain as JSON: an object with `layers`, outermost first, and `findings`.
 
-    Options, conditions and the layers themselves are given as Python writes them.
+    Options, conditions and the layers themselves are given by their repr.
     """
-    layers = [_layer(*each) for each in zip(stack.names, stack, held(stack), strict=True)]
+    layers = []
+    for name, layer, reasons in zip(stack.names, stack, reasons_of(tuple(stack), stack.names), strict=True):
+        effects = asdict(layer.declared()).items()
+        layers.append(
+            {
+                "name": name,
+                "class": f"{type(layer).__module__}:{type(layer).__qualname__}",
+                "repr": repr(layer),
+                "options": {option: repr(value) for option, value in layer.options.items()},
+                "condition": None if layer.condition is None else repr(layer.condition),
+                "describe": [list(pair) for pair in layer.describe()],
+                "effects": {key: sorted(value) if isinstance(value, frozenset) else value for key, value in effects},
+                "rules": [
+                    {"id": rule.id, "demand": rule.demand, "severity": rule.severity, side: others}
+                    for rule, side, others in reasons
+                ],
+            }
+        )
     return json.dumps({"layers": layers, "findings": [finding._asdict() for finding in stack.check()]}, indent=2)
 
 
-def _layer(name: str, layer: Middleware, rules: list[Held]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "class": f"{type(layer).__module__}:{type(layer).__qualname__}",
-        "repr": repr(layer),
-        "options": {option: repr(value) for option, value in layer.options.items()},
-        "condition": None if layer.condition is None else repr(layer.condition),
-        "describe": [list(pair) for pair in layer.describe()],
-        "effects": {name: _plain(value) for name, value in asdict(layer.declared()).items()},
-        "rules": [_rule(each) for each in rules],
-    }
-
-
-def _rule(held_by: Held) -> dict[str, Any]:
-    rule = held_by.rule
-    return {"id": rule.id, "demand": rule.demand, "severity": rule.severity, held_by.side: held_by.others}
-
-
-def _plain(value: Any) -> Any:
-    return sorted(value) if isinstance(value, frozenset) else value
-
-
 FORMATS: Final[dict[str, Callable[[Stack], str]]] = {"text": str, "dot": dot, "svg": svg, "json": as_json}
+
+
+def check(arguments: Namespace) -> int:
+    """Print the findings of `arguments.stack`; return 1 if there is an error among them, 0 otherwise."""
+    stack = load(arguments.stack, STACK)
+    found = stack.check()
+    say("\n".join(report(stack, found)))
+    return int(any(finding.severity == "error" for finding in found))
+
+
+def report(stack: Stack, found: Sequence[Finding]) -> Iterator[str]:
+    """The lines that `check` prints."""
+    if not found:
+        yield f"Nothing to mend: {', '.join(stack.names) or 'an empty stack'}, outermost first, breaks no rule"
+        return
+    for finding in found:
+        yield f"{finding.severity}: {finding.message}"
+        yield f"  rule    {finding.rule}"
+        yield f"  layers  {', '.join(finding.layers)}"
+        yield f"  fix     {finding.fix}"
+    errors = sum(finding.severity == "error" for finding in found)
+    try:
+        names = stack.arranged().names
+        better = f"; stack.arranged() is {', '.join(names)}" if names != stack.names else ""
+    except OrderError as error:
+        better = f"; {error}"
+    yield f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}{better}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + "s" * (count != 1)

@@ -1,4 +1,4 @@
-"""Targets: what `MODULE:NAME` stands for. Everything that imports or searches the user's modules lives here."""
+"""Loads targets: the objects that `MODULE:NAME` names. The only place that imports or searches the user's modules."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from middleware.cli.errors import CommandError, raised
-from middleware.cli.output import say
-from middleware.cli.shadow import NAME, shadow
+import middleware
+from middleware.cli.output import CommandError, raised, say
 from middleware.stack.builder import Stack
 from middleware.wsgi.layer import Middleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
     from types import ModuleType
 
     from middleware.wsgi.types import Application
 
 T = TypeVar("T")
+_NAME: Final = middleware.__name__
 _NAMED_AT_MOST: Final = 12
 
 
 @dataclass(frozen=True)
-class Kind(Generic[T]):
-    """What a target is expected to be.
+class Expected(Generic[T]):
+    """The type of object that a target should be.
 
     Attributes:
-        form: how a user writes it.
-        one, many: what it is called.
-        pick: returns an object as what it is expected to be, or None if it is something else.
+        form: str. The form of the argument in messages.
+        one, many: str. Its name in messages.
+        pick: callable. Returns the object as that type, or None if it is another.
     """
 
     form: str
@@ -45,8 +46,8 @@ class Kind(Generic[T]):
 
 
 def stack_of(value: object) -> Stack | None:
-    """The stack that an object is, or that wraps it; None if there is none."""
-    # looked up without running code of the object: proxies of frameworks raise outside of a request
+    """The value itself if it is a stack, or the stack that wraps it, or None."""
+    # Looked up statically, because proxies of frameworks raise outside of a request.
     found = value if isinstance(value, Stack) else inspect.getattr_static(value, "stack", None)
     return found if isinstance(found, Stack) else None
 
@@ -57,44 +58,68 @@ def _application(value: object) -> Application | None:
     return value if callable(value) else None
 
 
-STACK: Final = Kind("MODULE:STACK", "a stack", "stacks", stack_of)
-APPLICATION: Final = Kind("MODULE:APP", "a WSGI application", "applications", _application)
+STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", stack_of)
+APPLICATION: Final = Expected("MODULE:APP", "a WSGI application", "applications", _application)
 
 
-def load(target: str, kind: Kind[T]) -> T:
-    """Return what `MODULE:NAME` names; NAME may be a dotted path. The current directory is importable.
+def load(target: str, expected: Expected[T]) -> T:
+    """Return the object that `MODULE:NAME` names; NAME may be a dotted path. The current directory is importable.
 
-    Errors: CommandError, which says what was looked for and what is there, if there is no such module or name, if it
-    is of another kind, or if importing the module raises.
+    Errors: CommandError if there is no such module or name, if the object is of another kind, or if the import raises.
+    The message names the target and lists the alternatives.
     """
     name, _, path = target.partition(":")
-    module = _module(name, target, kind)
+    module = _module(name, target, expected)
     if not path:
-        raise CommandError(f"{target!r} names nothing in a module: write {kind.form}; {_offered(module, kind)}")
+        raise CommandError(f"{target!r} names nothing in a module: write {expected.form}; {_offered(module, expected)}")
     owner, label, parent = module, name, module
     for part in path.split("."):
         try:
             owner, parent = getattr(owner, part), owner
         except AttributeError:
-            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, kind)}") from None
+            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, expected)}") from None
         label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
-    picked = kind.pick(owner)
+    picked = expected.pick(owner)
     if picked is None:
-        raise CommandError(f"{target!r} is {_described(owner)}, not {kind.one}; {_offered(parent, kind)}")
-    _warn_of(shadow())
+        raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
+    _warn_of(_shadow())
     return picked
 
 
-def _module(name: str, target: str, kind: Kind[Any]) -> ModuleType:
+def _module(name: str, target: str, expected: Expected[Any]) -> ModuleType:
     here = os.getcwd()  # noqa: PTH109 - an entry of sys.path is a str
     if here not in sys.path:
         sys.path.insert(0, here)
     if not all(map(str.isidentifier, name.split("."))):
-        raise CommandError(f"{target!r} does not begin with the name of a module: write {kind.form}; {_modules('')}")
+        raise CommandError(
+            f"{target!r} does not begin with the name of a module: write {expected.form}; {_modules('')}"
+        )
     try:
         return import_module(name)
     except (Exception, SystemExit) as error:
-        raise CommandError(_not_imported(name, error)) from error
+        missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+        if missing and f"{name}.".startswith(f"{missing}."):
+            raise CommandError(f"there is no module {missing!r}; {_modules(missing)}") from error
+        other = _shadow() if _NAME in str(error) else None
+        remedy = f'python -c "import {name}" shows where it came from' if other is None else _hidden(other)
+        raise CommandError(f"importing {name!r} failed: {raised(error)}; {remedy}") from error
+
+
+# -- a module of the user's with the name of this package ------------------------------------------------------------
+
+
+def _shadow() -> Path | None:
+    """The file or folder named `middleware` that precedes this package on `sys.path`, or None."""
+    ours = Path(middleware.__file__).parent.resolve()
+    specs = (PathFinder.find_spec(_NAME, [entry]) for entry in sys.path)
+    spec: Any = next(filter(None, specs), middleware.__spec__)
+    found = Path(spec.origin or next(iter(spec.submodule_search_locations)))  # a namespace package has no origin
+    found = found.parent if found.name == "__init__.py" else found
+    return None if found.resolve() == ours else found
+
+
+def _hidden(other: Path) -> str:
+    return f"{other} has the name of this package, and is not what `import {_NAME}` finds: rename it"
 
 
 @cache
@@ -103,41 +128,31 @@ def _warn_of(other: Path | None) -> None:
         say(f"warning: {_hidden(other)}", error=True)
 
 
-def _hidden(other: Path) -> str:
-    return f"{other} has the name of this package, and is not what `import {NAME}` finds: rename it"
-
-
-def _not_imported(name: str, error: BaseException) -> str:
-    missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
-    if missing and f"{name}.".startswith(f"{missing}."):
-        return f"there is no module {missing!r}; {_modules(missing)}"
-    other = shadow() if NAME in str(error) else None
-    remedy = f'python -c "import {name}" shows where it came from' if other is None else _hidden(other)
-    return f"importing {name!r} failed: {raised(error)}; {remedy}"
+# -- the alternatives in messages ------------------------------------------------------------------------------------
 
 
 def _modules(missing: str) -> str:
-    """What could be imported instead: of the same package, or from here."""
+    """The importable modules of the package of `missing`, or of the current directory."""
     package = missing.rpartition(".")[0]
     paths = getattr(sys.modules.get(package), "__path__", []) if package else [os.getcwd()]  # noqa: PTH109 - as above
     names = sorted(found.name for found in pkgutil.iter_modules(paths))
     return _listed(f"modules in {package!r}" if package else "modules here", names)
 
 
-def _offered(owner: object, kind: Kind[Any]) -> str:
-    """What could have been named instead."""
-    found = getattr(owner, "__dict__", {}).items()
-    names = [name for name, value in found if not name.startswith("_") and _is_offer(value, owner, kind)]
-    return _listed(f"{kind.many} there", names)
+def _offered(owner: object, expected: Expected[Any]) -> str:
+    """The public members of that expected, without classes and imported functions."""
+    own = getattr(owner, "__module__", getattr(owner, "__name__", None))
 
+    def is_offer(value: object) -> bool:
+        if stack_of(value) is None:
+            is_foreign = inspect.isroutine(value) and getattr(value, "__module__", None) != own
+            if is_foreign or inspect.isclass(value):
+                return False
+        return expected.pick(value) is not None
 
-def _is_offer(value: object, owner: object, kind: Kind[Any]) -> bool:
-    """Whether it is of the kind, and neither a class nor a function that was imported."""
-    if stack_of(value) is not None:
-        return kind.pick(value) is not None
-    module = getattr(owner, "__module__", getattr(owner, "__name__", None))
-    foreign = inspect.isroutine(value) and getattr(value, "__module__", None) != module
-    return not foreign and not inspect.isclass(value) and kind.pick(value) is not None
+    members = getattr(owner, "__dict__", {}).items()
+    names = [name for name, value in members if not name.startswith("_") and is_offer(value)]
+    return _listed(f"{expected.many} there", names)
 
 
 def _listed(many: str, names: Sequence[str]) -> str:

@@ -1,47 +1,48 @@
-"""Context: what belongs to one request, and the names by which functions reach it without being given it.
+"""The context of one request, and the names by which functions reach it without an argument.
 
-A context is bound (a contextvar) while a hook runs, while the application is called, while its body is iterated and
-while that is closed; never in between, where the server may go on in another thread. Nothing else knows the contextvar.
+A context is bound to a context variable while a hook runs, while the application is called, and while its body is
+iterated or closed. It is unbound in between, because the server may go on in another thread.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from middleware.hooks.awaited import called
+from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.request import Request
-from middleware.wsgi.held import Held
+from middleware.wsgi.held import Begun, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from middleware.hooks.registry import Plan, Registry
-    from middleware.hooks.response import Response
-    from middleware.wsgi.types import Environ, StartResponse
+    from middleware.hooks.response_object import Response
+    from middleware.hooks.scopes import Plan, Registry
+    from middleware.wsgi.types import Application, Environ, StartResponse
 
     F = TypeVar("F", bound=Callable[..., Any])
 
 _MISSING: Final = object()
-_OUTSIDE: Final = (
-    "{} belongs to a request: it is bound while hooks run, and while the application that they are around is called "
-    "and its body is iterated"
+_UNBOUND: Final = (
+    "{} belongs to a request: it is bound while hooks run, and while the application inside them is called and its "
+    "body is iterated"
 )
 
 
 class Context(Held):
-    """One request on its way through one hooked application.
+    """One request to one hooked application.
 
     Attributes:
-        path: (SCRIPT_NAME, PATH_INFO) as they came: applications that mount others change them.
-        plan: the hooks that take part.
-        view_args: dict. What the scopes found in the path.
+        path: (SCRIPT_NAME, PATH_INFO) as they came. Applications that mount others change them.
+        registry: the hooks of the application.
+        plan: those that take part in this request.
+        view_args: dict. The parameters that scopes found in the path.
         after_this: the functions of `after_this_request`.
-        error: the exception that nobody handled, for teardown.
-        registry: whose hooks these are.
         handed_over: bool. Whether the application has been called.
-        author: the function whose return value is the response, for messages.
+        author: the function whose return value becomes the response, for messages.
+        error: the unhandled exception, for teardown.
     """
 
     plan: Plan
@@ -59,8 +60,8 @@ class Context(Held):
         self.path = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
 
     @property
-    def names(self) -> Namespace:
-        """What `g` holds."""
+    def namespace(self) -> Namespace:
+        """The object behind `g`, made on first access."""
         names = self._names
         if names is None:
             names = self._names = Namespace()
@@ -68,7 +69,7 @@ class Context(Held):
 
     @property
     def request(self) -> Request:
-        """The request, made when it is first looked at."""
+        """The request, made on first access."""
         request = self._request
         if request is None:
             limits, handed_over = self.registry.limits, self.handed_over
@@ -77,7 +78,7 @@ class Context(Held):
         return request
 
     def hand_over(self) -> None:
-        """Leave the request body whole for the application, which is called next."""
+        """Rewind the request body for the application, which is called next."""
         self.handed_over = True
         if self._request is not None:
             self._request.hand_over()
@@ -87,16 +88,16 @@ CURRENT: Final[ContextVar[Context | None]] = ContextVar("middleware.hooks", defa
 
 
 def current(name: str) -> Context:
-    """The context that is bound. RuntimeError, as in Flask, if none is."""
+    """The bound context. RuntimeError, as in Flask, if there is none; its message begins with `name`."""
     context = CURRENT.get()
     if context is None:
-        raise RuntimeError(_OUTSIDE.format(name))
+        raise RuntimeError(_UNBOUND.format(name))
     return context
 
 
 @contextmanager
 def bound(context: Context) -> Iterator[None]:
-    """Bind a context for a while."""
+    """Bind a context for the duration of a `with` block."""
     token = CURRENT.set(context)
     try:
         yield
@@ -104,19 +105,31 @@ def bound(context: Context) -> Iterator[None]:
         CURRENT.reset(token)
 
 
+def answer_of(app: Application) -> tuple[str, list[tuple[str, str]], Iterable[bytes]]:
+    """The status, the header lines and the body of an application's response to the bound request."""
+    written: list[bytes] = []
+    held = Held(current("a WSGI application as a response").environ, lambda *_: written.append)
+    held.call(app)
+    body = held.body or ()
+    return held.status, held.lines, Begun(chain(written, body), body) if written else body
+
+
+# -- g and request -----------------------------------------------------------------------------------------------------
+
+
 class Namespace:
-    """Attributes for whatever hooks and application want to hand each other, and some of what a dict can do."""
+    """Arbitrary attributes, shared by the hooks and the application of one request, with a few methods of dict."""
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute, or `default`."""
         return self.__dict__.get(name, default)
 
     def pop(self, name: str, default: Any = _MISSING) -> Any:
-        """Take the attribute out. KeyError if there is none, and no default."""
+        """Remove and return the attribute. KeyError if it is missing and there is no default."""
         return self.__dict__.pop(name) if default is _MISSING else self.__dict__.pop(name, default)
 
     def setdefault(self, name: str, default: Any = None) -> Any:
-        """The attribute, after it was set if there was none."""
+        """The attribute, set to `default` first if it is missing."""
         return self.__dict__.setdefault(name, default)
 
     def __contains__(self, name: object) -> bool:
@@ -133,7 +146,7 @@ class Namespace:
 
 
 class _Proxy:
-    """Stands for something of the request that is bound."""
+    """Forwards to an object of the bound context."""
 
     __slots__ = ("_find", "_name")
 
@@ -166,23 +179,23 @@ class _Proxy:
         return repr(self._get_current_object()) if self else f"<{self._name}, unbound>"
 
 
-# What hooks and application hand each other in one request: any attribute, and `get`, `pop`, `setdefault`, `in`.
-g: Any = _Proxy("g", lambda context: context.names)
-# The request that is being answered.
+# Values that hooks and the application share in one request: any attribute, and `get`, `pop`, `setdefault`, `in`.
+g: Any = _Proxy("g", lambda context: context.namespace)
+# The current request.
 request: Request = cast("Request", _Proxy("request", lambda context: context.request))
 
 
 def after_this_request(function: F) -> F:
-    """Have `function` see the response to this request, before the after_request hooks do. Returns it unchanged.
+    """Call `function` with the response to this request, before the after_request hooks. Returns it unchanged.
 
-    Runs in the order given. Given by an after_request hook, it comes too late.
+    Several run in the order given. A call inside an after_request hook comes too late and has no effect.
 
     Errors: RuntimeError outside of a request.
     """
     context = current("after_this_request")
     if isinstance(context.after_this, tuple):
         context.after_this = []
-    context.after_this.append(called(function))
+    context.after_this.append(synchronous(function))
     return function
 
 

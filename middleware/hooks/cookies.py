@@ -1,4 +1,8 @@
-"""Cookies: one Set-Cookie value, by Flask's arguments (RFC 6265 4.1)."""
+"""Cookie syntax: Set-Cookie, with Flask's arguments (RFC 6265 4.1), and Cookie, as Werkzeug reads it.
+
+Each cookie of a Cookie field ends at a semicolon. One without a value has an empty value. A part that cannot be a
+cookie is skipped. Within quotes a backslash escapes a character, or a byte of UTF-8 written as three octal digits.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,29 @@ import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 from middleware.http.fields import is_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
-_ESCAPED: Final = {ord('"'): '\\"', ord("\\"): "\\\\"}
 _SAME_SITE: Final = ("Strict", "Lax", "None")
 # RFC 6265 4.1.1: an attribute value has no control characters and no semicolon, which begins the next attribute.
 _DATE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
 _PATH: Final = re.compile(r"[^\x00-\x1f;\x7f]*")  # other characters are percent-encoded
 _DOMAIN: Final = re.compile(r"[\w\-.]+", re.ASCII)
-_PORT: Final = re.compile(r"[0-9]*", re.ASCII)  # browsers know no port of a cookie: left out, as in Flask
+_PORT: Final = re.compile(r"[0-9]*", re.ASCII)  # dropped, as in Flask: a cookie has no port
+# A name and a value, quoted or not; or anything else up to the next semicolon.
+_MEMBER: Final = re.compile(
+    r'[ \t]*([^ \t=";]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^ \t";]*))?[ \t]*(?:;|\Z)|[^;]*(?:;|\Z)'
+)
+_ESCAPE: Final = re.compile(rb"\\([0-3][0-7]{2}|.)")
 
 
-def dumped(
+def set_cookie_value(
     key: str,
     value: str = "",
     *,
@@ -37,10 +45,10 @@ def dumped(
     samesite: str | None = None,
     partitioned: bool = False,
 ) -> str:
-    """The value of a Set-Cookie line.
+    """The value of a Set-Cookie field.
 
-    Errors: TypeError for a value that is no str; ValueError for a name that is no token, for a `path`, `domain` or
-    `expires` that could contain another attribute, and for a `samesite` that browsers do not know.
+    Errors: TypeError for a value that is not a str; ValueError for a name that is not a token, for a `path`, `domain`
+    or `expires` that could contain another attribute, and for a `samesite` that browsers do not know.
     """
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
@@ -53,15 +61,45 @@ def dumped(
         ("Partitioned", _flag(partitioned), str),
     )
     given = [f"{name}={written(text)}".removesuffix("=") for name, text, written in attributes if text is not None]
-    return "; ".join((_pair(key, value), *given))
+    return "; ".join((cookie_pair(key, value), *given))
 
 
-def _pair(key: str, value: str) -> str:
+def cookie_pair(key: str, value: str) -> str:
+    """A name and a value, quoted where needed.
+
+    Errors: ValueError for a name that is not a token; TypeError for a value that is not a str.
+    """
     if not is_token(key):
         raise ValueError(f"the name of a cookie is a token (RFC 6265 4.1.1), not {key!r}")
     if not isinstance(value, str):
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
-    return f"{key}={_quoted(value)}"
+    if not _PLAIN.fullmatch(value):
+        value = '"' + "".join(map(_escaped, value.encode())) + '"'
+    return f"{key}={value}"
+
+
+def http_date(value: str | datetime | float) -> str:
+    """A time in HTTP's format (RFC 9110 5.6.7). A datetime without a zone is UTC; a str is returned unchanged."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+        return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
+    return formatdate(value, usegmt=True)
+
+
+class Cookie(NamedTuple):
+    """One part of a Cookie field. The name is None if it cannot be a cookie."""
+
+    name: str | None
+    value: str
+    text: str  # as it came
+
+
+def read_cookies(field: str) -> Iterator[Cookie]:
+    """The parts of a Cookie field, in order."""
+    for member in _MEMBER.finditer(field):
+        yield Cookie(member[1], _unquoted(member[2] or ""), member[0].strip(" \t;"))
 
 
 def _flag(given: object) -> str | None:
@@ -76,10 +114,9 @@ def _domain(value: str) -> str:
     return domain
 
 
-def _path(value: str) -> str:
-    if _PATH.fullmatch(value) is None:
-        raise ValueError(f"the path of a cookie has no semicolon or control character (RFC 6265 4.1.1); got {value!r}")
-    return quote(value, safe="%!$&'()*+,/:=@")
+def _expiry(expires: Any, max_age: timedelta | float | None) -> Any:
+    """Expires, derived from `max_age` for clients that do not know Max-Age."""
+    return expires if expires is not None or max_age is None else time() + _seconds(max_age)
 
 
 def _date(value: str | datetime | float) -> str:
@@ -91,23 +128,14 @@ def _date(value: str | datetime | float) -> str:
     return date
 
 
-def http_date(value: str | datetime | float) -> str:
-    """The time as HTTP writes it (RFC 9110 5.6.7); one without a zone is UTC, a str is taken as it is."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
-    return formatdate(value, usegmt=True)
-
-
-def _expiry(expires: Any, max_age: timedelta | float | None) -> Any:
-    """When a cookie of that age is too old, for clients that do not know Max-Age."""
-    return expires if expires is not None or max_age is None else time() + _seconds(max_age)
-
-
 def _seconds(value: timedelta | float) -> int:
     return int(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+def _path(value: str) -> str:
+    if _PATH.fullmatch(value) is None:
+        raise ValueError(f"the path of a cookie has no semicolon or control character (RFC 6265 4.1.1); got {value!r}")
+    return quote(value, safe="%!$&'()*+,/:=@")
 
 
 def _same_site(value: str) -> str:
@@ -116,14 +144,19 @@ def _same_site(value: str) -> str:
     return value.title()
 
 
-def _quoted(value: str) -> str:
-    if _PLAIN.fullmatch(value):
-        return value
-    return '"' + "".join(map(_character, value.encode())) + '"'
-
-
-def _character(byte: int) -> str:
-    """One byte within quotes; what may not stand there as three octal digits, as http.cookies reads it."""
-    if byte in _ESCAPED:
-        return _ESCAPED[byte]
+def _escaped(byte: int) -> str:
+    """One byte of a quoted value. Three octal digits where the byte itself is not allowed, as http.cookies reads it."""
+    if byte in b'"\\':
+        return f"\\{byte:c}"
     return f"\\{byte:03o}" if byte < 0x20 or byte >= 0x7F or byte in b",;" else chr(byte)
+
+
+def _unquoted(value: str) -> str:
+    """A value without its quotes. Invalid UTF-8 is replaced, so that no client can cause an error."""
+    if not value.startswith('"'):
+        return value
+
+    def byte(escape: re.Match[bytes]) -> bytes:
+        return bytes((int(escape[1], 8),)) if len(escape[1]) > 1 else escape[1]
+
+    return _ESCAPE.sub(byte, value[1:-1].encode()).decode(errors="replace")

@@ -1,33 +1,34 @@
-"""Request: WebOb's, under Flask's names too, and with Flask's meaning where the two differ.
+"""The request of hooks: WebOb's, under Flask's names too, and with Flask's meaning where the two differ.
 
-The request is seen as it came, also where the application changes PATH_INFO to hand it on to another that it mounts.
-Reading the body keeps it: in memory up to 10 KiB, in a temporary file from there on, and whole for the application.
-Once the application has read it, it can only be read by who has done so before. What is assigned to `data`, `form`,
-`path` and their like is read by later hooks and changes nothing else, as in Flask. A name that neither Flask nor WebOb
-has is an AttributeError, on assignment too, and so is one whose two meanings cannot both be had; the message says what
-to use.
+The request is read as it came, even after the application changed PATH_INFO to mount another. A hook that reads the
+body keeps it for the application: in memory up to 10 KiB, in a temporary file above. Once the application has read the
+body, only a body that was kept before is available. Values assigned to `data`, `form`, `path` and the like are seen by
+later hooks and change nothing else, as in Flask. A name that neither Flask nor WebOb has is an AttributeError, on
+assignment too, and so is a name with two incompatible meanings; the message says what to use instead.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from webob.request import BaseRequest
 
-from middleware.hooks.forms import Limits, percented
-from middleware.hooks.instead import REQUEST, Missing, missing
+from middleware.hooks.cookies import cookie_pair, read_cookies
+from middleware.hooks.missing_names import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody
-from middleware.hooks.request_cookies import Cookies
+from middleware.hooks.request_forms import Limits, MultiDict, percented
+from middleware.http.fields import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from middleware.wsgi.types import Environ
 
-# As in Flask, these may be assigned: later reads see it, and nothing else does.
+# Attributes that may be assigned, as in Flask: later reads see the value, and nothing else does.
 _ASSIGNABLE: Final = (
     "access_route",
     "args",
@@ -48,24 +49,24 @@ _ASSIGNABLE: Final = (
     "user_agent",
     "values",
 )
-_BYTES: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
+_NON_ASCII: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
 
 
 def _field(name: str) -> property:
-    """A field as WebOb parses it; None if it is malformed."""
-    found: Any = getattr(BaseRequest, name)
+    """WebOb's property for a field, except that a malformed field is None."""
+    parsed: Any = getattr(BaseRequest, name)
 
     def get(self: Any) -> Any:
         try:
-            return found.fget(self)
+            return parsed.fget(self)
         except (ValueError, OverflowError):
             return None
 
-    return property(get, found.fset, found.fdel)
+    return property(get, parsed.fset, parsed.fdel)
 
 
 class UserAgent(str):
-    """User-Agent, as text and as `.string`."""
+    """User-Agent as a str, with Werkzeug's `.string`."""
 
     __slots__ = ()
     string = property(str)
@@ -80,8 +81,51 @@ class Authorization(NamedTuple):
     token: str | None = None
 
 
+class Cookies(MultiDict[str], MutableMapping[str, str]):
+    """The cookies of a request by name: the first of several. Changes are written to the environ.
+
+    Unescaped text is decoded as latin-1, like all of an environ (PEP 3333).
+
+    Errors: a missing name is a KeyError that is also a 400 response. Setting a name that is not a token, or a value
+    that is not a str, is a TypeError, as in WebOb.
+    """
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+        self._read()
+
+    def _read(self) -> None:
+        cookies = read_cookies(self._environ.get("HTTP_COOKIE", ""))
+        super().__init__((name, value) for name, value, _ in cookies if name)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        if not is_token(name):
+            raise TypeError(f"the name of a cookie is a token (RFC 6265 4.1.1), not {name!r}")
+        self._put(name, cookie_pair(name, value))
+
+    def __delitem__(self, name: str) -> None:
+        if name not in self:
+            raise KeyError(name)
+        self._put(name)
+
+    def _put(self, name: str, *cookies: str) -> None:
+        """Replace all cookies of the name by these, in the position of the first, or else at the end."""
+        known = [cookie for cookie in read_cookies(self._environ.get("HTTP_COOKIE", "")) if cookie.text]
+        position = next((index for index, cookie in enumerate(known) if cookie.name == name), len(known))
+        before, after = (
+            [cookie.text for cookie in part if cookie.name != name] for part in (known[:position], known[position:])
+        )
+        self._environ["HTTP_COOKIE"] = "; ".join((*before, *cookies, *after))
+        self._read()
+
+    def clear(self) -> None:
+        """Remove all cookies."""
+        self._environ["HTTP_COOKIE"] = ""
+        self._read()
+
+
 class Request(RequestBody):
-    """The request, as hooks get it. Made when a hook first looks at it."""
+    """The request, as hooks get it. Made on first access."""
 
     _path: tuple[str, str]
     view_args: dict[str, Any] = {}  # noqa: RUF012 - each instance has its own
@@ -96,7 +140,7 @@ class Request(RequestBody):
         *,
         handed_over: bool,
     ) -> Request:
-        """The request whose SCRIPT_NAME and PATH_INFO came as `path`, before or after the application was called."""
+        """A request whose SCRIPT_NAME and PATH_INFO came as `path`, whatever the application has made of them."""
         self = cls(environ)
         self.__dict__.update(_path=path, view_args=view_args or {}, _handed_over=handed_over, **limits._asdict())
         return self
@@ -109,7 +153,7 @@ class Request(RequestBody):
 
     @property
     def script_name(self) -> str:
-        """Where the application is mounted. Set, in the environ too."""
+        """The path at which the application is mounted. Assignment changes the environ too."""
         return _decoded(self._path[0])
 
     @script_name.setter
@@ -119,7 +163,7 @@ class Request(RequestBody):
 
     @property
     def path_info(self) -> str:
-        """The path from there on. Set, in the environ too."""
+        """The path below `script_name`. Assignment changes the environ too."""
         return _decoded(self._path[1])
 
     @path_info.setter
@@ -129,17 +173,17 @@ class Request(RequestBody):
 
     @property
     def path(self) -> str:
-        """The path from where the application is mounted, decoded."""
+        """The decoded path below `script_name`, with a leading slash."""
         return "/" + self.path_info.lstrip("/")
 
     @property
     def full_path(self) -> str:
-        """The path and the query, with its question mark even if there is none."""
+        """The path and the query, with a question mark even without a query."""
         return f"{self.path}?{_decoded(self.environ.get('QUERY_STRING', ''))}"
 
     @property
     def script_root(self) -> str:
-        """Where the application is mounted, without a trailing slash."""
+        """The path at which the application is mounted, without a trailing slash."""
         return self.script_name.rstrip("/")
 
     root_path = script_root
@@ -151,7 +195,7 @@ class Request(RequestBody):
 
     @property
     def url_root(self) -> str:
-        """Scheme, host and where the application is mounted, with a trailing slash."""
+        """Scheme, host and `script_root`, with a trailing slash."""
         return f"{self.host_url[:-1]}{_readable(_quoted(self.script_root))}/"
 
     root_url = url_root
@@ -163,17 +207,17 @@ class Request(RequestBody):
 
     @property
     def url(self) -> str:
-        """The URL; characters outside ASCII are shown as such."""
+        """The URL. Characters outside ASCII are decoded."""
         return f"{self.base_url}?{_readable(self.environ['QUERY_STRING'])}" if self.query_string else self.base_url
 
     @property
     def application_url(self) -> str:
-        """Scheme, host and where the application is mounted, percent-encoded: WebOb's, without a trailing slash."""
+        """Scheme, host and `script_name`, percent-encoded, without a trailing slash: WebOb's."""
         return f"{self.host_url[:-1]}{_quoted(self.script_name)}"
 
     @property
     def path_qs(self) -> str:
-        """The path from the root on and the query, percent-encoded."""
+        """The path from the root and the query, percent-encoded."""
         query = self.environ.get("QUERY_STRING")
         return f"{_quoted(self.script_name + self.path_info)}{f'?{query}' if query else ''}"
 
@@ -185,12 +229,12 @@ class Request(RequestBody):
 
     @property
     def is_secure(self) -> bool:
-        """Whether it came by https."""
+        """Whether the scheme is https or wss."""
         return self.environ["wsgi.url_scheme"] in ("https", "wss")
 
     @property
     def access_route(self) -> list[str]:
-        """The addresses that X-Forwarded-For claims, or that of who sent this; a proxy has to vouch for the former."""
+        """The addresses in X-Forwarded-For, or else that of the peer. The former are only as reliable as the proxy."""
         forwarded = self.environ.get("HTTP_X_FORWARDED_FOR", "")
         claimed = [address.strip() for address in forwarded.split(",") if address.strip()]
         return claimed or [address for address in (self.remote_addr,) if address]
@@ -199,7 +243,7 @@ class Request(RequestBody):
 
     @property
     def cookies(self) -> Cookies:
-        """The cookies, as they are now; the first of several of a name. Changed, or set, in the environ too."""
+        """The cookies by name: the first of several. Changes and assignment change the environ too."""
         return Cookies(self.environ)
 
     @cookies.setter
@@ -209,12 +253,12 @@ class Request(RequestBody):
 
     @property
     def user_agent(self) -> UserAgent:
-        """User-Agent; empty if there is none."""
+        """User-Agent; empty if absent."""
         return UserAgent(self.environ.get("HTTP_USER_AGENT", ""))
 
     @property
     def authorization(self) -> Authorization | None:
-        """The credentials of Authorization; None without, and for Basic ones that cannot be read."""
+        """The credentials of Authorization; None if absent, or if Basic credentials are malformed."""
         scheme, _, token = self.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not scheme:
             return None
@@ -239,15 +283,15 @@ class Request(RequestBody):
 
     @property
     def access_control_request_method(self) -> str | None:
-        """The method that a preflight asks for, or None."""
+        """The method that a preflight requests, or None."""
         method: str | None = self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_METHOD")
         return method
 
     @property
     def access_control_request_headers(self) -> list[str]:
-        """The headers that a preflight asks for."""
-        asked = self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-        return [name.strip() for name in asked.split(",") if name.strip()]
+        """The headers that a preflight requests."""
+        requested = self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+        return [name.strip() for name in requested.split(",") if name.strip()]
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(missing("request", name))
@@ -259,7 +303,7 @@ class Request(RequestBody):
 
 
 class Assignable:
-    """A property whose value may be assigned: no data descriptor, so that an attribute of the instance hides it."""
+    """A property that can be assigned: a non-data descriptor, which an attribute of the instance hides."""
 
     def __init__(self, read: property) -> None:
         self._read: Any = read.fget
@@ -276,7 +320,7 @@ for _name in _ASSIGNABLE:
 
 
 def _decoded(text: str) -> str:
-    """Text of an environ as what it is in UTF-8 (PEP 3333 holds the bytes as latin-1)."""
+    """Text of an environ, decoded as UTF-8 (PEP 3333 stores the bytes as latin-1)."""
     return text.encode("latin-1").decode("utf-8", "replace")
 
 
@@ -286,5 +330,5 @@ def _quoted(text: str) -> str:
 
 
 def _readable(url: str) -> str:
-    """The URL with what is UTF-8 in it decoded, so that people can read it and nothing means anything else."""
-    return _BYTES.sub(lambda found: percented(unquote(found[0], errors="surrogateescape")), url)
+    """The URL with non-ASCII characters decoded. ASCII escapes stay, because decoding could change the meaning."""
+    return _NON_ASCII.sub(lambda found: percented(unquote(found[0], errors="surrogateescape")), url)

@@ -1,29 +1,54 @@
-"""RequestBody: the body of a request, read as often as anybody likes, and whole for the application all the same."""
+"""The body of a request: kept when a hook reads it, so that hooks and the application all find it whole.
+
+A body that is shorter than its Content-Length, or whose stream fails, is a ClientDisconnected; one above the limit is a
+413. The bytes read until then are put back, so that the application finds the body as the hook did.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from io import BufferedReader, BytesIO, RawIOBase
 from json import loads
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webob.multidict import MultiDict as WebObMultiDict
 from webob.request import BaseRequest
 
-from middleware.hooks.errors import abort
-from middleware.hooks.forms import MULTIPART, URLENCODED, FileStorage, Limits, multipart, urlencoded
-from middleware.hooks.parameters import parameters
-from middleware.hooks.request_input import ClientDisconnected, keep
-from middleware.hooks.values import MultiDict
+from middleware.hooks.http_errors import ERRORS, abort
+from middleware.hooks.request_forms import (
+    MULTIPART,
+    URLENCODED,
+    FileStorage,
+    Limits,
+    MultiDict,
+    Spool,
+    multipart,
+    parameters,
+    urlencoded,
+)
 
-_WebOb: Any = BaseRequest  # the one that keeps no attributes in the environ; its types allow no other meanings
+if TYPE_CHECKING:
+    from middleware.wsgi.types import Environ
+
+_WebOb: Any = BaseRequest  # the one without attributes in the environ; Any, because its types allow no other meanings
+_BadRequest: Any = ERRORS[400]
 _FORMS: Final = (URLENCODED, MULTIPART)
+_IN_MEMORY: Final = 10 * 1024
+_CHUNK: Final = 64 * 1024
+_LENGTH: Final = re.compile("[0-9]{1,18}")
+
+
+class ClientDisconnected(_BadRequest):
+    """A request body that ends before its Content-Length: a 400, under Werkzeug's name."""
 
 
 class RequestBody(_WebOb):
-    """WebOb's request, with Flask's names for all that is in its body."""
+    """WebOb's request with Flask's names for the body and the query."""
 
     _kept: Any = None
     _form: tuple[list[tuple[str, Any]], MultiDict[str], MultiDict[FileStorage]] | None = None
-    _unread: bool = False  # it says that it is a form, and cannot be read as one
+    _no_boundary: bool = False  # of a multipart form, which then cannot be read as one
     _handed_over: bool = False  # the application has been called, and may have read the body
     max_content_length: int | None = Limits().max_content_length
     max_form_memory_size: int | None = Limits().max_form_memory_size
@@ -38,7 +63,7 @@ class RequestBody(_WebOb):
 
     @property
     def content_type(self) -> str | None:
-        """The whole Content-Type, or None."""
+        """The whole Content-Type field, or None."""
         value: str = self.environ.get("CONTENT_TYPE", "")
         return value or None
 
@@ -53,35 +78,35 @@ class RequestBody(_WebOb):
         return parameters(self.content_type or "")
 
     def make_body_seekable(self) -> None:
-        """Keep the body, and go to its start.
+        """Keep the body and rewind it.
 
-        Errors: RuntimeError if somebody has read it without keeping it.
+        Errors: those of `kept`.
         """
         self.kept().seek(0)
 
     def kept(self) -> Any:
-        """The body as a file, which takes the place of wsgi.input.
+        """The body as a file, which replaces wsgi.input.
 
-        Errors: a 400 where the client left before its end, a 413 over `max_content_length`; RuntimeError where the
-        application was called before, which may have read it.
+        Errors: a 400 if the client disconnected before its end; a 413 above `max_content_length`; RuntimeError instead
+        of the 400 once the application was called, because it may have read the body.
         """
         if self._kept is None:
             try:
-                self._kept = keep(self.environ, self.max_content_length)
+                self._kept = _keep(self.environ, self.max_content_length)
             except ClientDisconnected:
                 if not self._handed_over:
                     raise
                 rule = "a before_request hook that reads it keeps it"
-                raise RuntimeError(f"the request body is not there any more, or the client has left: {rule}") from None
+                raise RuntimeError(f"the request body was consumed, or the client disconnected: {rule}") from None
         return self._kept
 
     def hand_over(self) -> None:
-        """Leave the body whole for the application, which is called next."""
+        """Rewind the body for the application, which is called next."""
         self._handed_over = True
         self.rewind()
 
     def rewind(self) -> None:
-        """Go to the start of the body, if somebody has read it."""
+        """Rewind the body if it was read."""
         if self._kept is not None:
             self._kept.seek(0)
 
@@ -93,7 +118,7 @@ class RequestBody(_WebOb):
 
     @property
     def body_file(self) -> Any:
-        """The body as a file, at its start. Set, for the application too."""
+        """The body as a file, at its start. Can be assigned; the application then gets the new one."""
         return self.stream
 
     @body_file.setter
@@ -102,11 +127,14 @@ class RequestBody(_WebOb):
         self._renew()
 
     def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
-        """The body as bytes, or as the text that they are in UTF-8.
+        """The body as bytes, or decoded as UTF-8.
 
-        With `parse_form_data`, empty for a form, unless that cannot be read as one.
+        With `parse_form_data`, the body of a form is empty, unless it is multipart without a usable boundary.
         """
-        if parse_form_data and self.mimetype in _FORMS and self._is_read():
+        is_form = parse_form_data and self.mimetype in _FORMS
+        if is_form:
+            self._parsed()
+        if is_form and not self._no_boundary:
             data = b""
         else:
             self.make_body_seekable()
@@ -116,13 +144,13 @@ class RequestBody(_WebOb):
 
     @property
     def data(self) -> bytes:
-        """The body; empty for a form that can be read, whose content is in `form` and `files`."""
+        """The body; empty for a form, whose content is in `form` and `files`."""
         data: bytes = self.get_data(parse_form_data=True)
         return data
 
     @property
     def body(self) -> bytes:
-        """The body, form or not. Set, for the application too."""
+        """The body, of a form too. Can be assigned; the application then gets the new one."""
         data: bytes = self.get_data()
         return data
 
@@ -132,19 +160,19 @@ class RequestBody(_WebOb):
         self._renew()
 
     def _renew(self) -> None:
-        """Read anew what has been set, of which WebOb's notes do not hold for who puts another wsgi.input there."""
+        """Forget the old body, and WebOb's notes in the environ, which would be wrong for a wsgi.input set later."""
         for key in ("webob.is_body_seekable", "webob._parsed_post_vars"):
             self.environ.pop(key, None)
         self._form = self._kept = None
-        self._unread = False
+        self._no_boundary = False
 
     @property
     def POST(self) -> Any:  # noqa: N802 - WebOb's name
-        """The form as WebOb's own dict; empty for other media types."""
+        """The form as WebOb's MultiDict; empty for other media types."""
         return WebObMultiDict(self._parsed()[0])
 
     def _parsed(self) -> tuple[list[tuple[str, Any]], MultiDict[str], MultiDict[FileStorage]]:
-        """All that is in a form, its fields, and its files; as in Flask nothing if it cannot be read as one."""
+        """All pairs of a form, its fields, and its files. Empty, as in Flask, if the form is malformed."""
         if self._form is None:
             try:
                 pairs = self._pairs()
@@ -157,17 +185,12 @@ class RequestBody(_WebOb):
             self._form = pairs, fields, files
         return self._form
 
-    def _is_read(self) -> bool:
-        """Whether a form can be read as one."""
-        self._parsed()
-        return not self._unread
-
     def _pairs(self) -> list[tuple[str, Any]]:
         if self.mimetype == URLENCODED:
             return [*urlencoded(self.get_data(), "strict")]
         boundary = self.mimetype_params.get("boundary", "") if self.mimetype == MULTIPART else ""
-        self._unread = not boundary.isascii() or not boundary
-        if self._unread:
+        self._no_boundary = not boundary.isascii() or not boundary
+        if self._no_boundary:
             return []
         limits = Limits(self.max_content_length, self.max_form_memory_size, self.max_form_parts)
         return multipart(self.stream, boundary.encode(), limits)
@@ -176,9 +199,9 @@ class RequestBody(_WebOb):
     def form(self) -> MultiDict[str]:
         """The fields of a form, of any method.
 
-        Errors: a 413 for more than `max_form_parts` parts, a field over `max_form_memory_size` bytes, or lines of a
-        part that are too many or too long (8 of 4 KiB); ImportError where another module takes the place of the
-        library that reads multipart forms.
+        Errors: a 413 for more than `max_form_parts` parts, for a field of more than `max_form_memory_size` bytes, and
+        for a part with more than 8 header lines or one above 4 KiB; ImportError if another module has the name of the
+        `multipart` library.
         """
         return self._parsed()[1]
 
@@ -192,27 +215,97 @@ class RequestBody(_WebOb):
 
     @property
     def values(self) -> MultiDict[str]:
-        """The query and, where a method has a body, the fields of the form."""
+        """The query and, for POST, PUT and PATCH, the fields of the form."""
         form = self.form.items(multi=True) if self.method in ("POST", "PUT", "PATCH") else []
         return MultiDict([*self.args.items(multi=True), *form])
 
     @property
     def is_json(self) -> bool:
-        """Whether the media type is that of JSON."""
+        """Whether the media type is application/json or application/*+json."""
         kind = self.mimetype
         return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002, FBT001, FBT002
-        """The body as JSON says it.
+        """The body, parsed as JSON.
 
-        Errors: 415 for another media type, unless `force`; 400 for what is no JSON. `silent`: None for both.
+        Errors: a 415 for another media type, unless `force`; a 400 for invalid JSON. With `silent`, None for both.
         """
         if not (force or self.is_json):
-            return None if silent else abort(415, "The request has no JSON: its Content-Type says something else.")
+            return None if silent else abort(415, "The Content-Type of the request is not that of JSON.")
         try:
             return loads(self.get_data())
         except (ValueError, RecursionError):
-            return None if silent else abort(400, "The request has a body that is not the JSON it says it is.")
+            return None if silent else abort(400, "The request body is not valid JSON.")
 
     json = property(get_json)
     json_body = json
+
+
+class _Joined(RawIOBase):
+    """The bytes that were read from a stream, followed by the rest of it."""
+
+    def __init__(self, read: Any, rest: Any) -> None:
+        self._streams = [read, rest]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = b""
+        for stream in self._streams:
+            data = data or stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _keep(environ: Environ, most: int | None) -> Any:
+    """Read the body into a file, put it in the place of wsgi.input, and return it at its start.
+
+    A body of unknown length is read only where the server ends it (wsgi.input_terminated). Otherwise the body is empty,
+    and environ does not change.
+
+    Errors: ClientDisconnected; 413 for a body of more than `most` bytes.
+    """
+    length, limit = _content_length(environ), math.inf if most is None else most
+    if (length or 0) > limit:
+        abort(413)
+    if not (environ.get("wsgi.input_terminated") if length is None else length):
+        return BytesIO()
+    given, kept = environ["wsgi.input"], Spool(_IN_MEMORY)
+    try:
+        _copy(given, kept, length, limit)
+    except Exception:
+        kept.seek(0)
+        environ["wsgi.input"] = BufferedReader(_Joined(kept, given))
+        raise
+    if length is None:
+        environ["CONTENT_LENGTH"] = str(kept.tell())
+    kept.seek(0)
+    environ["wsgi.input"] = kept
+    return kept
+
+
+def _content_length(environ: Environ) -> int | None:
+    """Content-Length, or 0 if it is malformed (RFC 9110 8.6); None if absent or replaced by Transfer-Encoding."""
+    text = environ.get("CONTENT_LENGTH") or None
+    if text is None or environ.get("HTTP_TRANSFER_ENCODING") == "chunked":
+        return None
+    return int(text) if _LENGTH.fullmatch(text) else 0
+
+
+def _copy(given: Any, kept: Spool, length: int | None, limit: float) -> None:
+    """Copy the body. One of unknown length is read to its end."""
+    left = math.inf if length is None else length
+    while left:
+        try:
+            data = given.read(min(left, _CHUNK))
+        except (OSError, ValueError) as error:  # what servers raise for a lost connection
+            raise ClientDisconnected from error
+        if not data:
+            break
+        left -= len(data)
+        kept.write(data)
+        if kept.tell() > limit:
+            abort(413)
+    if length is not None and left:
+        raise ClientDisconnected

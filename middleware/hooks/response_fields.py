@@ -1,4 +1,4 @@
-"""ResponseFields: the attributes of a response that are header fields, where Flask's differ from WebOb's."""
+"""The attributes of a response that read and write header fields, where Flask's differ from WebOb's."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from hashlib import sha1
 from json import dumps, loads
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.hooks.cookies import dumped
-from middleware.hooks.header_values import CacheControl, HeaderSet
+from middleware.hooks.cookies import set_cookie_value
+from middleware.hooks.response_headers import CacheControl, HeaderSet
 from middleware.http.lists import members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from middleware.hooks.headers import ResponseHeaders
+    from middleware.hooks.response_headers import ResponseHeaders
 
 _TEXTUAL: Final = ("application/ecmascript", "application/javascript", "application/sql", "application/xml")
 
 
 def _field(name: str, read: Callable[[str], Any] = str, written: Callable[[Any], object] = str, about: str = "") -> Any:
-    """An attribute that is one field: None if it is not there; None takes it away."""
+    """An attribute for a field with one value: None if the field is absent, and None removes it."""
 
     def get(self: ResponseFields) -> Any:
         value = self.headers.get(name)
@@ -37,7 +37,7 @@ def _field(name: str, read: Callable[[str], Any] = str, written: Callable[[Any],
 
 
 def _members(name: str) -> Any:
-    """An attribute that is a list in one field, to be edited in place."""
+    """An attribute for a list field: a HeaderSet, edited in place."""
 
     def get(self: ResponseFields) -> HeaderSet:
         return HeaderSet(members(self.headers.get_all(name)), partial(_store, self.headers, name))
@@ -56,13 +56,13 @@ def _store(headers: ResponseHeaders, name: str, value: str) -> None:
 
 
 class ResponseFields:
-    """Attributes over `headers` and the body."""
+    """Base of Response: attributes computed from `headers` and the body."""
 
     headers: ResponseHeaders
     get_data: Callable[..., Any]
     set_data: Callable[..., None]
 
-    content_type = _field("Content-Type", about="The whole Content-Type, verbatim, or None.")
+    content_type = _field("Content-Type", about="The whole Content-Type field, or None.")
     content_length = _field("Content-Length", int, int)
     age = _field(
         "Age",
@@ -80,7 +80,7 @@ class ResponseFields:
 
     @property
     def access_control_allow_credentials(self) -> bool:
-        """Whether Access-Control-Allow-Credentials is there."""
+        """Whether Access-Control-Allow-Credentials is present."""
         return "Access-Control-Allow-Credentials" in self.headers
 
     @access_control_allow_credentials.setter
@@ -91,7 +91,7 @@ class ResponseFields:
 
     @property
     def mimetype(self) -> str | None:
-        """The media type without parameters. Set, text gets charset=utf-8."""
+        """The media type without parameters. Assignment adds charset=utf-8 to text."""
         value = self.content_type
         return None if value is None else value.partition(";")[0].strip()
 
@@ -102,7 +102,7 @@ class ResponseFields:
 
     @property
     def mimetype_params(self) -> dict[str, str]:
-        """The parameters of the media type; to change them, set `content_type`."""
+        """The parameters of the media type. To change them, assign `content_type`."""
         pairs = [part.partition("=") for part in (self.content_type or "").split(";")[1:]]
         return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
 
@@ -110,7 +110,7 @@ class ResponseFields:
 
     @property
     def cache_control(self) -> CacheControl:
-        """The directives of Cache-Control, to be edited in place."""
+        """The directives of Cache-Control, edited in place."""
         text = ", ".join(self.headers.get_all("Cache-Control"))
         return CacheControl(text, partial(_store, self.headers, "Cache-Control"))
 
@@ -119,13 +119,13 @@ class ResponseFields:
         _store(self.headers, "Cache-Control", str(value))
 
     def set_etag(self, etag: str, weak: bool = False) -> None:  # noqa: FBT001, FBT002 - Flask's signature
-        """Set the ETag, without its quotes (RFC 9110 8.8.3). ValueError for one with quotes."""
+        """Set the ETag, given without quotes (RFC 9110 8.8.3). ValueError for a tag with quotes."""
         if '"' in etag:
             raise ValueError(f"an entity tag has no quotes in it; got {etag!r}")
         self.headers["ETag"] = f'W/"{etag}"' if weak else f'"{etag}"'
 
     def get_etag(self) -> tuple[str, bool] | tuple[None, None]:
-        """The ETag without its quotes, and whether it is weak; (None, None) if there is none."""
+        """The ETag without quotes, and whether it is weak; (None, None) if absent."""
         value = self.headers.get("ETag")
         if value is None:
             return None, None
@@ -133,7 +133,7 @@ class ResponseFields:
         return (value[2:] if weak else value).strip('"'), weak
 
     def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:  # noqa: FBT001, FBT002
-        """Set an ETag made of the data, unless there is one. Reads a body that is streamed."""
+        """Set the ETag to a hash of the data, unless there is one. Reads a streamed body."""
         if overwrite or "ETag" not in self.headers:
             self.set_etag(sha1(self.get_data(), usedforsecurity=False).hexdigest(), weak)
 
@@ -141,14 +141,14 @@ class ResponseFields:
 
     @property
     def is_json(self) -> bool:
-        """Whether the media type is that of JSON."""
+        """Whether the media type is application/json or application/*+json."""
         mimetype = self.mimetype or ""
         return mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))
 
     def get_json(self, force: bool = False, silent: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """The data as JSON says it. None if the media type is another, unless `force`.
+        """The data, parsed as JSON. None for another media type, unless `force`.
 
-        Errors: ValueError for data that is no JSON, unless `silent`.
+        Errors: ValueError for invalid JSON, unless `silent`.
         """
         if not (force or self.is_json):
             return None
@@ -161,7 +161,7 @@ class ResponseFields:
 
     @property
     def json(self) -> Any:
-        """`get_json()`. Set, the data and the media type."""
+        """`get_json()`. Assignment sets the data and the media type."""
         return self.get_json()
 
     @json.setter
@@ -186,12 +186,12 @@ class ResponseFields:
         samesite: str | None = None,
         partitioned: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        """Set a cookie; those that are set already stay.
+        """Add a Set-Cookie line. Other cookies stay.
 
-        Errors: TypeError for a value that is no str; ValueError for a name that is no token, for a `path`, `domain` or
-        `expires` that could contain another attribute (RFC 6265 4.1.1), and for an unknown `samesite`.
+        Errors: TypeError for a value that is not a str; ValueError for a name that is not a token, for a `path`,
+        `domain` or `expires` that could contain another attribute (RFC 6265 4.1.1), and for an unknown `samesite`.
         """
-        cookie = dumped(
+        cookie = set_cookie_value(
             key,
             value,
             max_age=max_age,
@@ -215,5 +215,5 @@ class ResponseFields:
         samesite: str | None = None,
         partitioned: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
-        """Have the browser forget a cookie, by the path and domain with which it was set."""
+        """Expire a cookie in the browser. Path and domain must be those with which it was set."""
         self.set_cookie(key, "", 0, 0, path, domain, secure, httponly, samesite, partitioned)

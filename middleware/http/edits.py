@@ -1,165 +1,153 @@
-"""Edits of field lines that are known before any request: checked and folded once, applied to every response.
+"""Edits of a response head: removal, replacement, defaults, additions and Vary, compiled when a layer is made.
 
-Most responses have none of the lines that an edit is about: a look is all that it takes to see that. Only the second
-look at the same response folds its names, for all that follow.
+An edit looks once at the names of a head. Most heads have none that concern it, and its lines are appended as they are;
+otherwise the head is rebuilt line by line. The order within one edit: remove, replace, default, add, vary.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from middleware.http.fields import Fields
 from middleware.http.lists import merge
-from middleware.http.remembered import Remembered
+from middleware.http.remembered import LIMIT, LONGEST, Remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
 
-    from middleware.http.fields import Line
+    from middleware.http.fields import Fields, Line
 
-Edit: TypeAlias = "Callable[[object, Fields], None]"  # the first argument, an environ, is not looked at
+_GONE, _DEFAULTED, _VARIES, _UNLESS = 1, 2, 3, 4
+_VARY: Final = "vary"
 
 
-class Block:
-    """Lines known before any request, with their names folded once. Who makes the block has checked them.
+class Kinds(dict[str, int]):
+    """The kind of a field name as it is written; 0 is a name that does not concern anybody.
+
+    Names come from applications and, through them, from clients: the table is cleared when it is full, and long names
+    are looked at each time.
+    """
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, kinds: Mapping[str, int]) -> None:
+        super().__init__()
+        self._kinds = dict(kinds)
+
+    def __missing__(self, name: str) -> int:
+        kind = self._kinds.get(name.lower(), 0)
+        if len(name) <= LONGEST:
+            if len(self) >= LIMIT:
+                self.clear()
+            self[name] = kind
+        return kind
+
+
+class Edit:
+    """One edit of a head. The lines have been checked by the layer that makes the edit.
+
+    Options:
+        remove: names whose lines are dropped.
+        replace: lines that take the place of every line of their name.
+        default: lines that yield to a line of their name that is there after the removal.
+        add: lines that are appended whatever is there.
+        vary: names of request fields that the response was selected by, merged into one Vary line (RFC 9110 12.5.5).
+        unless: a name. Where a line of it is present, only `default` and `vary` apply.
 
     Attributes:
-        lines: what is sent.
-        folded: name in lower case -> value.
-        names, lengths: the names in lower case, and how long they are.
+        lines: what a head gets that has no line of a watched name.
+        watched: the names, in lower case, at which more happens than appending.
     """
 
-    __slots__ = ("folded", "lengths", "lines", "names")
+    __slots__ = (
+        "_add",
+        "_default",
+        "_kinds",
+        "_names",
+        "_replace",
+        "_standing",
+        "_varied",
+        "_vary",
+        "lines",
+        "watched",
+    )
 
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self.lines = tuple(lines)
-        self.folded = Fields(self.lines).names()
-        self.names = frozenset(self.folded)
-        self.lengths = frozenset(map(len, self.names))
+    def __init__(
+        self,
+        *,
+        remove: Iterable[str] = (),
+        replace: Iterable[Line] = (),
+        default: Iterable[Line] = (),
+        add: Iterable[Line] = (),
+        vary: Iterable[str] = (),
+        unless: str = "",
+    ) -> None:
+        self._replace, self._add, self._vary = tuple(replace), tuple(add), tuple(vary)
+        gone = {*map(str.lower, remove), *(name.lower() for name, _ in self._replace)}
+        set_here = {name.lower() for name, _ in self._replace}
+        self._default = tuple(line for line in default if line[0].lower() not in set_here)
+        kinds = dict.fromkeys((name.lower() for name, _ in self._default), _DEFAULTED)
+        kinds.update(dict.fromkeys(gone, _GONE))
+        if self._vary:
+            kinds[_VARY] = _VARIES
+        if unless:
+            kinds[unless.lower()] = _UNLESS
+        self._standing: Edit | None = Edit(default=self._default, vary=self._vary) if unless else None
+        self._kinds = Kinds(kinds)
+        self._varied: Remembered[str, Line] = Remembered(lambda said: ("Vary", merge((said,), self._vary)))
+        self.watched = frozenset(kinds)
+        named = [("Vary", merge((), self._vary))] if self._vary else []
+        self.lines: tuple[Line, ...] = (*self._replace, *self._default, *self._add, *named)
+        self._names = frozenset(name.lower() for name, _ in self.lines)
 
-    def __bool__(self) -> bool:
-        return bool(self.lines)
-
-
-def adding(block: Block) -> Edit:
-    """Send these lines beside those that there are."""
-
-    def add(_: object, fields: Fields) -> None:
-        fields.lines += block.lines
-        folded = fields.folded
-        if not folded:
-            return
-        if folded.keys().isdisjoint(block.names):
-            folded |= block.folded
-        else:
-            fields.folded = None  # the lines of a name are joined once, when somebody looks again
-
-    return add
-
-
-@lru_cache(256)
-def varied(names: tuple[str, ...]) -> Line:
-    """The one Vary line that names these request fields; the same object each time, to be known by that."""
-    return "Vary", merge((), names)
-
-
-@lru_cache(256)
-def varying(names: tuple[str, ...]) -> Callable[[Fields, dict[str, str]], None]:
-    """Name request fields that a response was selected by, in one Vary line (RFC 9110 12.5.5); the names are right.
-
-    What it returns takes the fields, and these folded, which it keeps right.
-    """
-    alone = varied(names)
-    value = alone[1]
-    beside: Remembered[str, Line] = Remembered(lambda said: ("Vary", merge([said], names)))
-
-    def vary(fields: Fields, folded: dict[str, str]) -> None:
-        lines = fields.lines
-        if "vary" not in folded:
-            lines.append(alone)
-            folded["vary"] = value
-            return
-        said = folded["vary"]
-        line = beside[said]
-        if lines[-1][1] is said and lines[-1][0] == "Vary":  # mostly the layer before has put it there
-            lines[-1] = line
-        else:
-            fields.lines = [*(each for each in lines if each[0].lower() != "vary"), line]
-        folded["vary"] = line[1]
-
-    return vary
-
-
-def removing(names: frozenset[str]) -> Edit:
-    """Drop every line of these names, which are in lower case."""
-
-    def remove(_: object, fields: Fields) -> None:
-        folded = fields.folded or fields.names()
-        if not folded.keys().isdisjoint(names):
-            fields.lines = [line for line in fields.lines if line[0].lower() not in names]
-            fields.folded = {name: value for name, value in folded.items() if name not in names}
-
-    return remove
-
-
-def setting(block: Block, *, default: bool) -> Edit:
-    """Send these lines instead of any of the same names; by `default`, only those whose names are not there yet."""
-    lines, names, lengths = block.lines, block.names, block.lengths
-    merge_in = _default if default else _replace
-    if len(lines) == 1:
-        return _setting_one(block, merge_in)
-
-    def edit(_: object, fields: Fields) -> None:
-        if fields.folded is not None:
-            merge_in(fields, block)
-            return
-        fields.folded = False  # the first to ask only looks: folding every name pays from the second on
+    def __call__(self, fields: Fields) -> None:
+        """Apply the edit."""
+        kinds = self._kinds
         for name, _ in fields.lines:
-            if len(name) in lengths and name.lower() in names:  # most are told apart by their length
-                merge_in(fields, block)
+            if kinds[name]:
+                self._rebuild(fields)
                 return
-        fields.lines.extend(lines)
+        fields.lines += self.lines
+        if fields.index is not None:
+            fields.index |= self._names
 
-    return edit
-
-
-def _setting_one(block: Block, merge_in: Callable[[Fields, Block], None]) -> Edit:
-    """The same for a single line, in half the time."""
-    [line], [(folded, value)] = block.lines, block.folded.items()
-    length = len(folded)
-
-    def edit(_: object, fields: Fields) -> None:
-        if fields.folded is None:
-            fields.folded = False
-            for name, _ in fields.lines:
-                if len(name) == length and name.lower() == folded:
-                    merge_in(fields, block)
-                    return
-        else:
-            known = fields.folded or fields.names()
-            if folded in known:
-                merge_in(fields, block)
+    def _rebuild(self, fields: Fields) -> None:
+        kinds = self._kinds
+        kept: list[Line] = []
+        varied: list[str] = []
+        there: list[str] = []
+        for line in fields.lines:
+            kind = kinds[line[0]]
+            if kind == _VARIES:
+                varied.append(line[1])
+            elif kind == _UNLESS and self._standing is not None:
+                self._standing(fields)
                 return
-            known[folded] = value
-        fields.lines.append(line)
+            elif kind != _GONE:
+                kept.append(line)
+                if kind == _DEFAULTED:
+                    there.append(line[0].lower())
+        kept += self._replace
+        kept += [line for line in self._default if line[0].lower() not in there] if there else self._default
+        kept += self._add
+        if self._vary:
+            kept.append(self._varied[varied[0]] if len(varied) == 1 else ("Vary", merge(varied, self._vary)))
+        fields.lines = kept
+        fields.index = None
 
-    return edit
 
+class Look:
+    """The values of a few fields of a head, by name in lower case."""
 
-def _replace(fields: Fields, block: Block) -> None:
-    folded = fields.folded or fields.names()
-    if not folded.keys().isdisjoint(block.names):
-        fields.lines = [line for line in fields.lines if line[0].lower() not in block.names]
-    fields.lines += block.lines
-    folded |= block.folded
+    __slots__ = ("_kinds",)
 
+    def __init__(self, names: Iterable[str]) -> None:
+        self._kinds = Kinds(dict.fromkeys(names, 1))
 
-def _default(fields: Fields, block: Block) -> None:
-    folded = fields.folded or fields.names()
-    if folded.keys().isdisjoint(block.names):
-        fields.lines += block.lines
-        folded |= block.folded
-    else:
-        fields.lines += [line for line in block.lines if line[0].lower() not in folded]
-        fields.folded = {**block.folded, **folded}
+    def __call__(self, fields: Fields) -> dict[str, str]:
+        """Look at a head. Several lines of a name count as one list (RFC 9110 5.3)."""
+        kinds = self._kinds
+        found: dict[str, str] = {}
+        for name, value in fields.lines:
+            if kinds[name] and found.setdefault(name.lower(), value) is not value:
+                return {name: value for name, value in fields.folded().items() if kinds[name]}
+        return found

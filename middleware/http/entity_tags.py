@@ -100,15 +100,18 @@ def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]
     If-Match that came in has another form of it, and not this one: then that, the first of several. Listed counts
     weak or strong (RFC 9110 8.8.3.2); what is sent is strong, like the application's tag. A weak tag has one form.
     """
-    negotiated = suffixed(tag, coding) if coding else tag
-    forms = {tag, *(suffixed(tag, each) for each in codings)}
+    forms = {tag}
+    negotiated = tag
+    if _STRONG.fullmatch(tag):
+        forms.update(f'{tag[:-1]}-{each}"' for each in codings)
+        negotiated = f'{tag[:-1]}-{coding}"' if coding else tag
     listed = [form for form in (f'"{each.opaque}"' for each in tags_listed(field)) if form in forms]
     return negotiated if not listed or negotiated in listed else listed[0]
 
 
 def _may_hold(field: str, codings: Collection[str]) -> bool:
     """Whether a tag with a suffix can be in this text; most often none is, and nothing has to be read."""
-    return any(f'-{coding}"' in field for coding in codings)
+    return "-" in field and any(f'-{coding}"' in field for coding in codings)
 
 
 def _without(opaque: str, codings: Collection[str]) -> str:

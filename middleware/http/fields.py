@@ -7,7 +7,7 @@ here.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Final, TypeAlias, overload
 
 from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST
@@ -59,6 +59,7 @@ _DIGITS: Final = 18  # 64 bits: a longer number is no length
 # Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
 _folded: dict[str, str] = {}
 _checked: dict[str, str] = {}
+_values: dict[str, str] = {}
 
 
 def is_token(text: object) -> bool:
@@ -104,7 +105,9 @@ def sendable_name(name: str) -> str:
 def sendable_value(name: str, value: str) -> str:
     """The value without surrounding whitespace, once it is known that it may be sent (RFC 9110 5.5)."""
     if isinstance(value, str) and value.isascii() and value.isprintable():
-        return value.strip(" ")
+        stripped = value.strip(" ")
+        _keep(_values, value, stripped)
+        return stripped
     fault = value_fault(value)
     if fault is not None:
         raise (ValueError if isinstance(value, str) else TypeError)(f"header {name}: {fault}; got {value!r}")
@@ -128,38 +131,40 @@ class Fields:
     """The header lines of one response, in the application's order; names are compared without regard to case.
 
     What is put in is checked: a name that is no token, a hop-by-hop name, CR, LF, NUL or text outside latin-1 is a
-    ValueError, anything but str a TypeError. What the application sent is handed on as it is (RFC 9110 5.1 to 5.5).
+    ValueError, anything but str a TypeError. Lines that the application sent are passed on unchanged (RFC 9110 5.1 to
+    5.5).
 
     Attributes:
-        lines: list of (name, value). What is sent.
-        folded: name in lower case -> value, once it was made; what stands on several lines is one list (RFC 9110 5.3).
-            None: nobody has looked yet; False: one has, without making it. Who writes to `lines` keeps it right.
+        lines: list of (name, value), as they are sent.
+        index: the names in lower case, or None until somebody asks. Code that writes `lines` updates or resets it.
     """
 
-    __slots__ = ("folded", "lines")
+    __slots__ = ("index", "lines")
 
     lines: list[Line]
-    folded: dict[str, str] | Literal[False] | None
+    index: set[str] | None
 
     def __init__(self, lines: Iterable[Line] = ()) -> None:
         self.lines = list(lines)
-        self.folded = None
+        self.index = None
 
-    def names(self) -> dict[str, str]:
-        """The field names there are, in lower case, with their values."""
-        folded = self.folded
-        if not folded:
-            folded = self.folded = {}
-            lines = self.lines
+    def names(self) -> set[str]:
+        """The field names that are present, in lower case."""
+        index = self.index
+        if index is None:
             try:
-                for name, value in lines:
-                    folded[_folded[name]] = value
-            except KeyError:  # a name that nobody has asked for yet
-                _join(folded, lines)
-            else:
-                if len(folded) < len(lines):
-                    _join(folded, lines)
-        return folded
+                index = {_folded[name] for name, _ in self.lines}
+            except KeyError:  # a name that is seen for the first time
+                index = {_fold(name) for name, _ in self.lines}
+            self.index = index
+        return index
+
+    def folded(self) -> dict[str, str]:
+        """The values by name in lower case; several lines of a name count as one list (RFC 9110 5.3)."""
+        several: dict[str, list[str]] = {}
+        for name, value in self.lines:
+            several.setdefault(_folded.get(name) or _fold(name), []).append(value)
+        return {name: values[0] if len(values) == 1 else ", ".join(values) for name, values in several.items()}
 
     def __iter__(self) -> Iterator[Line]:
         return iter(self.lines)
@@ -185,9 +190,10 @@ class Fields:
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of the first line of that name, or `default`."""
         folded = name.lower()
-        for key, value in self.lines:
-            if key.lower() == folded:
-                return value
+        if self.index is None or folded in self.index:
+            for key, value in self.lines:
+                if key.lower() == folded:
+                    return value
         return default
 
     def __getitem__(self, name: str) -> str:
@@ -199,34 +205,38 @@ class Fields:
     def __setitem__(self, name: str, value: str) -> None:
         """Replace every line of the name by one."""
         folded = _checked.get(name) or sendable_name(name)
-        value = sendable_value(name, value)
-        names = self.folded or self.names()
-        if folded in names:
+        known = _values.get(value) if type(value) is str else None
+        value = sendable_value(name, value) if known is None else known
+        index = self.index
+        if index is None:
+            index = self.names()
+        if folded in index:
             self._drop(folded)
-        names[folded] = value
+        index.add(folded)
         self.lines.append((name, value))
 
     def __delitem__(self, name: str) -> None:
-        """Drop every line of the name; nothing happens if there is none."""
+        """Drop every line of the name; a no-op if there is none."""
         folded = name.lower()
-        names = self.names()
-        if folded in names:
+        index = self.names()
+        if folded in index:
             self._drop(folded)
-            del names[folded]
+            index.remove(folded)
 
     def add(self, name: str, value: str) -> None:
-        """Add one line beside those that there are."""
+        """Add one line beside those that are present."""
         folded = sendable_name(name)
-        value = sendable_value(name, value)
-        self.lines.append((name, value))
-        if self.folded:
-            if folded in self.folded:
-                self.folded = None  # joined once for all lines of the name, when somebody looks again
-            else:
-                self.folded[folded] = value
+        self.lines.append((name, sendable_value(name, value)))
+        if self.index is not None:
+            self.index.add(folded)
+
+    def append(self, line: Line) -> None:
+        """Add one line that is known to be valid."""
+        self.lines.append(line)
+        self.index = None
 
     def setdefault(self, name: str, value: str) -> str:
-        """The value of the name, after it was set if there was none."""
+        """The value of the name, set to `value` if there was none."""
         sendable_name(name)
         present = self.get(name)
         if present is not None:
@@ -245,21 +255,15 @@ class Fields:
         self.lines = [line for line in self.lines if line[0].lower() != folded]
 
 
-def _join(folded: dict[str, str], lines: Iterable[Line]) -> None:
-    """Note all lines, of which some have the same name, or one that is new."""
-    folded.clear()
-    several: dict[str, list[str]] = {}
-    for name, value in lines:
-        lower = name.lower()
-        _keep(_folded, name, lower)
-        if lower in folded:
-            several.setdefault(lower, [folded[lower]]).append(value)
-        else:
-            folded[lower] = value
-    for lower, values in several.items():
-        folded[lower] = ", ".join(map(str, values))
+def _fold(name: str) -> str:
+    lower = name.lower()
+    _keep(_folded, name, lower)
+    return lower
 
 
 def _keep(kept: dict[str, str], name: str, folded: str) -> None:
-    if len(kept) < LIMIT and len(name) <= LONGEST:  # names may come from a request
+    """Remember a name, within bounds, since names may come from a request."""
+    if len(name) <= LONGEST:
+        if len(kept) >= LIMIT:
+            kept.clear()
         kept[name] = folded

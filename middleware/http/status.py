@@ -9,13 +9,15 @@ from typing import Final
 # RFC 9110 15: three digits; RFC 9112 4: then a reason phrase of HTAB, SP, VCHAR and obs-text.
 _STATUS: Final = re.compile(r"[1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?")
 _EMPTY: Final = ("204", "304")
-# The statuses that carry content, as servers and frameworks spell them: known to be right without a look.
-ORDINARY: Final = frozenset(
-    text
+# The statuses that carry content, as servers and frameworks spell them, with their codes: valid without a look.
+ORDINARY: Final = {
+    text: int(status)
     for status in HTTPStatus
     if status >= 200 and str(int(status)) not in _EMPTY
     for text in (f"{int(status)} {status.phrase}", f"{int(status)} {status.phrase.upper()}")
-)
+}
+
+NOT_MODIFIED: Final = ("304 Not Modified", "304 NOT MODIFIED")
 
 
 def status_fault(status: object) -> str | None:

@@ -1,17 +1,17 @@
-"""Headers: fields to set, to default, to append and to remove on every response that passes (RFC 9110 section 5)."""
+"""Headers: sets, defaults, appends and removes response headers (RFC 9110 section 5)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 
-from middleware.http.edits import Block, adding, removing, setting
+from middleware.http.edits import Edit
 from middleware.http.fields import name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, several
 from middleware.wsgi.response import Response
+from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
@@ -20,28 +20,27 @@ if TYPE_CHECKING:
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
-Edit: TypeAlias = Callable[[Environ, Response], None]
 _FRAMING: Final = "content-length", "transfer-encoding"
 
 
 class Headers(Middleware):
-    """Sets, defaults, appends and removes response fields.
+    """Sets, defaults, appends and removes response headers.
 
-    Stands anywhere: further out it has the last word, further in the layers outside see what it sets. Does nothing to
-    the body. Within one layer: remove, then set, then default, then append.
+    Stands anywhere: an outer Headers has the last word, and layers outside an inner one see the headers that it sets.
+    Does nothing to the body. One layer first removes, then sets, then defaults, then appends.
 
     Options:
         set: mapping name -> value. Replaces every line of the name. Default none.
-        default: mapping name -> value. Yields to a line that the application, or a layer further in, has sent. Default
+        default: mapping name -> value. Added unless the application, or an inner layer, has sent the name. Default
             none.
-        append: mapping name -> value, or pairs. Adds a line and leaves the others alone (two Set-Cookie stay two).
+        append: mapping name -> value, or pairs. Adds a line next to those of the same name, as two Set-Cookie lines.
             Default none.
-        remove: iterable of names. Drops every line of the name. Default none.
-        A value is a str, or a callable (environ, response) -> str or None; None leaves the field as it is.
+        remove: iterable of names. Removes every line of the name. Default none.
+        A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is.
 
     Errors: ConfigError for a name that is no token, a hop-by-hop name, Content-Length and Transfer-Encoding (the server
         frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises, or
-        returns what cannot be sent, is an error of the request: nothing of the response has gone out then.
+        returns an invalid value, is an error of the request, before any of the response is sent.
     Source: RFC 9110 5.1 to 5.6, PEP 3333.
     """
 
@@ -60,37 +59,36 @@ class Headers(Middleware):
         self.set = dict(_pairs(problems, "set", set, unique=True))
         self.default = dict(_pairs(problems, "default", default, unique=True))
         self.append = tuple(_pairs(problems, "append", append, unique=False))
-        self.remove = tuple(_names(problems, remove))
+        names: list[object] = problems.read("remove", remove, several, [])
+        self.remove = tuple(str(name) for name in names if problems.add_fault("remove", _name_fault(name), name))
         problems.done()
-        self._edits = tuple(self._make_edits())
-
-    def _make_edits(self) -> Iterable[Edit]:
-        """One edit for all lines of a kind that are known now, and one for each that a callable makes."""
-        if self.remove:
-            yield removing(frozenset(name.lower() for name in self.remove))
-        yield from _edits(self.set.items(), partial(setting, default=False), _set)
-        yield from _edits(self.default.items(), partial(setting, default=True), _default)
-        yield from _edits(self.append, adding, _append)
+        self._edits = tuple(_edits(self.remove, self.set.items(), self.default.items(), self.append))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
         for edit in self._edits:
-            edit(environ, response)
+            if isinstance(edit, Edit):
+                edit(response.headers)
+            else:
+                edit(environ, response)
 
     def layer(self) -> Layer:
-        """A single edit is the hook itself: one call less on every response."""
+        """What the pipeline runs: an edit whose lines are known needs no run for most responses."""
         layer = super().layer()
-        alone = len(self._edits) == 1 and type(self) is Headers
-        return layer._replace(on_response=self._edits[0]) if alone else layer
+        edit, *others = self._edits
+        adds_cookie = any(name.lower() == "set-cookie" for name, _ in self.append)
+        if type(self) is not Headers or not isinstance(edit, Edit) or others or adds_cookie:
+            return layer
+        return layer._replace(ordinary=Ordinary(watched=edit.watched, always=True))
 
     effects: ClassVar[Effects] = Effects()
 
     def declared(self) -> Effects:
-        """It sets the fields that it names."""
+        """It sets every header that an option names."""
         return Effects(sets=frozenset([*self.set, *self.default, *(name for name, _ in self.append), *self.remove]))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does to which fields."""
+        """The headers by what happens to them."""
         kinds = ("removes", self.remove), ("sets", self.set), ("defaults", self.default)
         told = [f"{verb} {', '.join(names)}" for verb, names in kinds if names]
         if self.append:
@@ -99,16 +97,45 @@ class Headers(Middleware):
 
 
 def _edits(
-    pairs: Iterable[tuple[str, Value]], known: Callable[[Block], Edit], made: Callable[[Response, str, str], None]
-) -> Iterable[Edit]:
-    block = Block((name, value) for name, value in pairs if isinstance(value, str))
-    if block:
-        yield known(block)
-    yield from (_made(made, name, value) for name, value in pairs if not isinstance(value, str))
+    remove: Iterable[str],
+    replace: Iterable[tuple[str, Value]],
+    default: Iterable[tuple[str, Value]],
+    add: Iterable[tuple[str, Value]],
+) -> Iterable[Edit | Callable[[Environ, Response], None]]:
+    """One edit for everything that is known now; where callables make values, one step for each kind of edit."""
+    if all(isinstance(value, str) for _, value in (*replace, *default, *add)):
+        yield Edit(remove=remove, replace=_known(replace), default=_known(default), add=_known(add))
+        return
+    yield Edit(remove=remove, replace=_known(replace))
+    yield from _made(_set, replace)
+    yield Edit(default=_known(default))
+    yield from _made(_default, default)
+    yield Edit(add=_known(add))
+    yield from _made(_append, add)
+
+
+def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in pairs if isinstance(value, str)]
+
+
+def _made(
+    edit: Callable[[Response, str, str], None], pairs: Iterable[tuple[str, Value]]
+) -> Iterable[Callable[[Environ, Response], None]]:
+    """Edits whose values are made for each response."""
+
+    def making(name: str, value: Maker) -> Callable[[Environ, Response], None]:
+        def make(environ: Environ, response: Response) -> None:
+            made = value(environ, response)
+            if made is not None:
+                edit(response, name, sendable_value(name, made))
+
+        return make
+
+    return [making(name, value) for name, value in pairs if not isinstance(value, str)]
 
 
 def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> Iterable[tuple[str, Value]]:
-    """The pairs of one option, each checked; what is wrong goes to `problems`."""
+    """Return the valid pairs of one option. Faults go to `problems`."""
     seen: set[str] = set()
     for name, value in _listed(problems, option, given, only_mapping=unique):
         if not _right(problems, option, name, value):
@@ -127,32 +154,16 @@ def _listed(problems: Problems, option: str, given: object, *, only_mapping: boo
         if not only_mapping:
             return [(name, value) for name, value in cast("Iterable[tuple[str, Value]]", given)]
     except (TypeError, ValueError):
-        pass  # reported below, as what else is no mapping
+        pass  # reported below, like every other value that is no mapping
     problems.add(option, "a mapping name -> value" + (", or pairs" * (not only_mapping)), given)
     return []
 
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
-    fault = _name_fault(name)
-    if fault is not None:
-        problems.add(option, fault, name)
-    value_wrong = None if callable(value) else value_fault(value)
-    if value_wrong is not None:
-        problems.add(f"{option}[{name!r}]", f"{value_wrong}, or a callable (environ, response) -> str or None", value)
-    return fault is None and value_wrong is None
-
-
-def _names(problems: Problems, given: object) -> Iterable[str]:
-    try:
-        names = (given,) if isinstance(given, str) else tuple(cast("Iterable[str]", given))
-    except TypeError:
-        problems.add("remove", "an iterable of field names", given)
-        return
-    for name in names:
-        if (fault := _name_fault(name)) is not None:
-            problems.add("remove", fault, name)
-        else:
-            yield name
+    named = problems.add_fault(option, _name_fault(name), name)
+    fault = None if callable(value) else value_fault(value)
+    rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
+    return problems.add_fault(f"{option}[{name!r}]", rule, value) and named
 
 
 def _name_fault(name: object) -> str | None:
@@ -160,17 +171,6 @@ def _name_fault(name: object) -> str | None:
     if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
         return "the server frames the response by it (RFC 9110 8.6)"
     return fault
-
-
-def _made(edit: Callable[[Response, str, str], None], name: str, value: Maker) -> Edit:
-    """An edit whose value is made for each response."""
-
-    def make(environ: Environ, response: Response) -> None:
-        made = value(environ, response)
-        if made is not None:
-            edit(response, name, sendable_value(name, made))
-
-    return make
 
 
 def _set(response: Response, name: str, value: str) -> None:

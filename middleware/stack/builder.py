@@ -1,4 +1,4 @@
-"""Stack: the immutable chain, its edits, and the application that it makes."""
+"""Stack: the immutable chain of layers, its edits, and `wrap`, which assembles the application."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
-from middleware.stack.order import OrderError, OrderWarning, arranged, findings
+from middleware.stack.findings import findings
+from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
-from middleware.stack.rules import RULES, Finding
-from middleware.wsgi.effects import keep_effects
+from middleware.stack.rules import RULES, described
+from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
@@ -18,6 +19,7 @@ from middleware.wsgi.splitting import Splitting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from middleware.stack.rules import Finding
     from middleware.wsgi.types import Application, Environ, StartResponse
 
     Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"
@@ -25,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class Wrapped(Protocol):
-    """A WSGI application made by a stack: what `Stack.wrap` returns.
+    """A WSGI application inside a stack, as `Stack.wrap` returns it.
 
     Attributes:
-        app: the application inside.
-        stack: the stack around it.
+        app: the application inside the stack.
+        stack: the Stack.
     """
 
     app: Application
@@ -42,16 +44,16 @@ class Wrapped(Protocol):
 class Stack:
     """An immutable chain of middleware, outermost first: the order written is the order in which a request meets them.
 
-    Every edit returns a new stack. A stack within a stack counts as its layers; a callable `app -> app` as External of
-    it. Two of the same name become `Headers` and `Headers-2`. A layer is looked up by its name or its class:
+    Every edit returns a new stack. A nested stack is replaced by its layers, and a callable `app -> app` is wrapped in
+    `External`. Two layers of one name become `Headers` and `Headers-2`. A layer is looked up by its name or its class:
     `stack["CORS"]`, `CORS in stack`. `len`, iteration and `==` work as on a tuple, and `print(stack)` shows the chain.
 
     Attributes:
         names: tuple of str, outermost first.
 
-    Errors: TypeError for what is neither; ConfigError for a middleware that already wraps an application; LookupError,
-    with the names there are, for a name or class that is not there or not there once; OrderError and OrderWarning, see
-    `check`.
+    Errors: TypeError for an argument that is no middleware, stack or callable; ConfigError for a middleware that
+    already wraps an application; LookupError, which lists the names, for a name or class that the stack does not have
+    exactly once; OrderError and OrderWarning, see `check`.
     """
 
     __slots__ = ("_layers", "names")
@@ -65,7 +67,7 @@ class Stack:
         object.__setattr__(self, "names", _names(layers))
 
     def __reduce__(self) -> tuple[type[Stack], tuple[Middleware, ...]]:
-        return Stack, self._layers  # copies are made by the constructor, since nothing can be assigned
+        return Stack, self._layers  # copy and pickle call the constructor, because attributes cannot be assigned
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Stack is immutable: make another one instead of assigning {name!r}")
@@ -104,24 +106,24 @@ class Stack:
     # -- editing -------------------------------------------------------------------------------------------------
 
     def add(self, middleware: Entry, *, outside: Ref | None = None, inside: Ref | None = None) -> Stack:
-        """Return a stack with one more: innermost, or right outside or right inside of another."""
+        """Return a stack with one more layer: innermost by default, or directly outside or inside another."""
         if outside is inside is None:
             return Stack(*self._layers, middleware)
         place = self._beside(outside, inside)
         return Stack(*self._layers[:place], middleware, *self._layers[place:])
 
     def replace(self, ref: Ref, middleware: Entry) -> Stack:
-        """Return a stack with another middleware in the place of one."""
+        """Return a stack with one layer replaced."""
         place = self._place(ref)
         return Stack(*self._layers[:place], middleware, *self._layers[place + 1 :])
 
     def remove(self, ref: Ref) -> Stack:
-        """Return a stack without one."""
+        """Return a stack without that layer."""
         place = self._place(ref)
         return Stack(*self._layers[:place], *self._layers[place + 1 :])
 
     def move(self, ref: Ref, *, outside: Ref | None = None, inside: Ref | None = None) -> Stack:
-        """Return a stack with one moved right outside or right inside of another."""
+        """Return a stack with one layer moved directly outside or inside another."""
         place, to = self._place(ref), self._beside(outside, inside)
         layers = list(self._layers)
         layer = layers.pop(place)
@@ -129,16 +131,16 @@ class Stack:
         return Stack(*layers)
 
     def arranged(self) -> Stack:
-        """Return a stack that satisfies every rule, with as few layers moved as possible, always the same.
+        """Return a stack that satisfies every rule and moves as few layers as possible. The result is deterministic.
 
-        Errors: OrderError, if the rules demand a circle; it names the circle.
+        Errors: OrderError if the demands of the rules form a circle; the message names it.
         """
         return Stack(*(self._layers[index] for index in arranged(self._layers, self.names)))
 
     # -- wrapping ------------------------------------------------------------------------------------------------
 
     def check(self) -> tuple[Finding, ...]:
-        """Return what breaks the order rules, errors first; empty if all is well."""
+        """Return the broken order rules, errors first; empty if there are none."""
         return findings(self._layers, self.names)
 
     def wrap(
@@ -147,22 +149,22 @@ class Stack:
         """Return `app` inside the stack, with `.app` and `.stack`. An empty stack returns `app` itself.
 
         Options:
-            on_error: "respond" or "raise". By "respond" an Exception before the head of the response is out is logged
-                (logger "middleware"), kept as environ["middleware.exception"] (until the response is closed with its
-                traceback) and answered by a plain 500 that passes through every layer; later it is raised, so that the
-                client sees the truncation. By "raise" it is raised at once. A WebSocket connection that the application
-                has taken over is left alone: StopIteration, or neither head nor body, is no error there. Default
-                "respond".
-            waive: iterable of ids of rules, or one. Rules that are broken knowingly. Default none.
+            on_error: "respond" or "raise". With "respond", an Exception before the head of the response is sent is
+                logged (logger "middleware"), stored in environ["middleware.exception"] (with its traceback until the
+                response is closed) and answered by a plain 500 that passes through every layer. A later Exception is
+                raised, so that the client sees the truncation. With "raise", every Exception is raised at once. A
+                WebSocket connection that the application has taken over is left alone: StopIteration, or neither head
+                nor body, is not an error there. Default "respond".
+            waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
 
-        Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each warning; ConfigError for a bad
-        option; TypeError for an application that is not callable.
+        Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each broken warning rule;
+        ConfigError for a wrong option; TypeError for an application that is not callable.
         """
         if not callable(app):
             raise TypeError(f"Stack.wrap: a WSGI application is a callable (environ, start_response); got {app!r}")
         if on_error not in ("respond", "raise"):
             raise ConfigError(f'Stack.wrap: on_error: "respond" or "raise"; got {on_error!r}')
-        _enforce(self.check(), _waived(waive))
+        self._enforce(waive)
         if not self._layers:
             return cast("Wrapped", app)
         pairs = zip(self._layers, self.names, strict=True)
@@ -171,13 +173,27 @@ class Stack:
         run.app, run.stack = app, self
         return run
 
+    def _enforce(self, waive: Iterable[str]) -> None:
+        waived = frozenset((waive,) if isinstance(waive, str) else waive)
+        known = [rule.id for rule in RULES]
+        unknown = sorted(waived.difference(known))
+        if unknown:
+            raise ConfigError(f"Stack.wrap: waive: ids of rules ({', '.join(known)}); got {', '.join(unknown)}")
+        found = [finding for finding in self.check() if finding.rule not in waived]
+        errors = [finding for finding in found if finding.severity == "error"]
+        if errors:
+            raise OrderError(_refusal(errors), errors)
+        for finding in found:
+            warnings.warn(described(finding), OrderWarning, stacklevel=3)  # the caller of wrap
+
     # -- finding a place -----------------------------------------------------------------------------------------
 
     def _places(self, ref: object) -> list[int]:
+        """The indices of the layers of that name or class."""
         if isinstance(ref, str):
-            classes = [type(layer).__name__ for layer in self._layers]
-            return _where(self.names, ref) or _where(classes, ref)
-        return _where([_is_of(layer, ref) for layer in self._layers], True)  # noqa: FBT003 - the value that is looked for
+            named = [place for place, name in enumerate(self.names) if name == ref]
+            return named or [place for place, layer in enumerate(self) if type(layer).__name__ == ref]
+        return [place for place, layer in enumerate(self) if _is_of(layer, ref)]
 
     def _place(self, ref: object) -> int:
         if not callable(ref) and not isinstance(ref, str):
@@ -196,7 +212,7 @@ class Stack:
 
 
 def built(layers: Iterable[Middleware]) -> list[Middleware]:
-    """The layers as they run: each, from the outermost on, has seen those further in, and may have added to them."""
+    """The layers as they run, after `on_build` of each, outermost first. A layer may change the layers inside it."""
     running = list(layers)
     for layer in tuple(running):
         for place in [place for place, other in enumerate(running) if other is layer]:
@@ -205,7 +221,7 @@ def built(layers: Iterable[Middleware]) -> list[Middleware]:
 
 
 def _layers(entry: object) -> Iterable[Middleware]:
-    """The layers that an argument of a stack stands for."""
+    """The layers of one argument of `Stack`."""
     if isinstance(entry, Stack):
         return entry
     layer = entry() if isinstance(entry, type) and issubclass(entry, Middleware) else entry
@@ -219,7 +235,7 @@ def _layers(entry: object) -> Iterable[Middleware]:
 
 
 def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
-    """A name for each, of its own: the second of a name gets -2, and so on."""
+    """A unique name for each layer: the second of one name gets the suffix -2."""
     names: list[str] = []
     taken = {layer.name for layer in layers}
     for layer in layers:
@@ -231,52 +247,32 @@ def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _where(values: Sequence[object], value: object) -> list[int]:
-    return [place for place, other in enumerate(values) if other == value]
-
-
 def _is_of(layer: Middleware, kind: object) -> bool:
     if isinstance(layer, External) and layer.factory == kind:
         return True
     return isinstance(kind, type) and isinstance(layer, kind)
 
 
-def _enforce(found: Iterable[Finding], waived: frozenset[str]) -> None:
-    found = [finding for finding in found if finding.rule not in waived]
-    _refuse([finding for finding in found if finding.severity == "error"])
-    for each in found:
-        warnings.warn(f"{each.message} (rule {each.rule}; mend it by {each.fix})", OrderWarning, stacklevel=3)
-
-
-def _refuse(errors: Sequence[Finding]) -> None:
-    if errors:
-        lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
-        raise OrderError(f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}", errors)
-
-
-def _waived(waive: Iterable[str]) -> frozenset[str]:
-    waived = frozenset((waive,) if isinstance(waive, str) else waive)
-    known = [rule.id for rule in RULES]
-    unknown = sorted(waived.difference(known))
-    if unknown:
-        raise ConfigError(f"Stack.wrap: waive: ids of rules ({', '.join(known)}); got {', '.join(unknown)}")
-    return waived
+def _refusal(errors: Sequence[Finding]) -> str:
+    lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
+    return f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}"
 
 
 def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) -> Application:
-    """One pass for the layers between two that split; where errors are answered, also where there are none."""
+    """Build one pass for each run of layers between two splitting ones.
+
+    A pass without layers is built only where it answers errors. The outermost pass is always built, because it carries
+    `.app` and `.stack`.
+    """
     inside: list[Middleware] = []
     for place in reversed(range(len(layers))):
         layer = layers[place]
-        if isinstance(layer, Splitting):
-            further_out = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
-            app = layer.placed(_pass(app, inside, respond=respond and not further_out))
-            inside = []
-        else:
+        if not isinstance(layer, Splitting):
             inside.insert(0, layer)
-    # the outermost pass is made always: it carries .app and .stack
-    return pipeline(app, [layer.layer() for layer in inside], respond=respond)
-
-
-def _pass(app: Application, layers: Sequence[Middleware], *, respond: bool) -> Application:
-    return pipeline(app, [layer.layer() for layer in layers], respond=respond) if layers or respond else app
+            continue
+        answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
+        answered = answered or (not inside and declared_by(layer).reports)  # errors pass it, before they are answered
+        if inside or (respond and not answered):
+            app = pipeline(app, [each.layer() for each in inside], respond=respond and not answered)
+        app, inside = layer.placed(app), []
+    return pipeline(app, [each.layer() for each in inside], respond=respond)

@@ -1,4 +1,4 @@
-"""External: a third-party WSGI middleware as a layer, and what is known of the well-known ones."""
+"""External: a third-party WSGI middleware as a layer, and the effects of well-known ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from middleware.wsgi.types import Application
 
-# Keyed by module and name, so that nothing is imported to know them.
+# Effects of well-known middleware. The keys are names, so that none of the packages has to be imported.
 KNOWN: Final[dict[str, Effects]] = {
     "werkzeug.middleware.proxy_fix:ProxyFix": Effects(
         provides={"REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME"},
@@ -25,30 +25,31 @@ KNOWN: Final[dict[str, Effects]] = {
     "werkzeug.middleware.dispatcher:DispatcherMiddleware": Effects(answers=True),
     "werkzeug.middleware.profiler:ProfilerMiddleware": Effects(measures=True),
     "whitenoise.base:WhiteNoise": Effects(answers=True),
-    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(measures=True, unique=True),
-    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(measures=True, unique=True),
+    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(reports=True, unique=True),
+    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(reports=True, unique=True),
     "paste.gzipper:middleware": Effects(encodes_body=True, sets={"Content-Encoding", "Content-Length"}),
     "paste.httpexceptions:HTTPExceptionHandler": Effects(answers=True),
     "paste.errordocument:StatusBasedForward": Effects(answers=True, rewrites_body=True),
     "paste.auth.basic:AuthBasicHandler": Effects(answers=True, provides={"REMOTE_USER"}),
     "paste.recursive:RecursiveMiddleware": Effects(provides={"paste.recursive.forward"}),
-    "paste.translogger:TransLogger": Effects(measures=True),
+    "paste.translogger:TransLogger": Effects(measures=True, observes=True),
 }
 
 
 class External(Splitting):
     """Puts a WSGI middleware of another library into a stack.
 
-    `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. Does nothing by
-    itself, but that it splits the stack into two passes, one outside and one inside of it.
+    `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. Does nothing to a
+    request or response, but splits the stack into two passes, one outside and one inside of it.
 
     Options:
-        factory: callable (app, *args, **options) -> WSGI application. It names the layer. Required.
-        args, options: whatever it takes. Handed to it. Default none.
-        effects: Effects or None. What the order rules need to know; None stands for what is known of a well-known
-            middleware, or else for nothing. Default None.
+        factory: callable (app, *args, **options) -> WSGI application. The layer has its name. Required.
+        args, options: any. The further arguments of the factory. Default none.
+        effects: Effects or None. The facts for the order rules. None takes those of a well-known middleware, or no
+            effects for any other. Default None.
 
-    Errors: ConfigError for a factory that is not callable; TypeError, when wrapped, if what it returns is not.
+    Errors: ConfigError for a factory that is not callable; TypeError from `wrap` if the factory returns something that
+    is not callable.
     Source: PEP 3333 "Middleware: Components that Play Both Sides".
     """
 
@@ -61,7 +62,7 @@ class External(Splitting):
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
         self.factory = factory
-        named = getattr(factory, "func", factory)  # a partial is called by what it calls
+        named = getattr(factory, "func", factory)  # functools.partial
         qualified = getattr(named, "__qualname__", type(named).__name__)
         self.name = qualified.rpartition(".")[2].strip("<>")
         kind = f"{getattr(named, '__module__', '')}:{qualified}"
@@ -82,11 +83,11 @@ class External(Splitting):
         return lambda environ, start_response: (wrapped if condition(environ) else app)(environ, start_response)
 
     def declared(self) -> Effects:
-        """The effects that were given, or that are known."""
+        """The given effects, or those of a well-known middleware."""
         return self._effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Whose it is."""
+        """The factory that it calls."""
         return [("calls", f"{getattr(self.factory, '__module__', '?')}.{self.name}")]
 
     def _shown(self) -> list[str]:

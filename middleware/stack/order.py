@@ -1,19 +1,20 @@
-"""Order: what is wrong with one, and the nearest that is right. Everything that compares two layers lives here."""
+"""Order: what the rules say of some layers, and the nearest order that is right. Compares layers by their effects."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.match import disjoint
-from middleware.stack.rules import RULES, Finding, Rule
+from middleware.stack.rules import RULES
 from middleware.wsgi.effects import declared_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from middleware.stack.rules import Finding, Rule
     from middleware.wsgi.effects import Effects
     from middleware.wsgi.layer import Middleware
 
@@ -49,70 +50,128 @@ def effects_of(layer: Middleware) -> Effects:
     return replace(effects, unique=type(layer).__name__) if effects.unique is True else effects
 
 
+class Reason(NamedTuple):
+    """A rule that holds a layer in its place.
+
+    Attributes:
+        rule: the Rule.
+        side: "outside" or "inside".
+        others: list of str. The names of the layers that the layer must stand outside or inside of.
+    """
+
+    rule: Rule
+    side: str
+    others: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.side} {', '.join(self.others)}"
+
+
+class Need(NamedTuple):
+    """By `rule`, the layer at index `inner` needs `what`, which those at `providers`, outermost first, provide."""
+
+    rule: Rule
+    inner: int
+    what: str
+    providers: tuple[int, ...]
+
+
+class Clash(NamedTuple):
+    """By `rule`, the layers at these two indices do not go together, because of `what`."""
+
+    rule: Rule
+    one: int
+    other: int
+    what: str
+
+
+class Relations:
+    """What the rules say of some layers, in whatever order these stand.
+
+    Attributes:
+        demands: list of Demand.
+        needs: list of Need.
+        clashes: list of Clash.
+    """
+
+    def __init__(self, layers: Sequence[Middleware]) -> None:
+        self.facts = [effects_of(layer) for layer in layers]
+        self.meeting = [
+            (one, other)
+            for one, other in permutations(range(len(layers)), 2)
+            if not disjoint(layers[one].condition, layers[other].condition)
+        ]
+        self.demands = list(self._demanded())
+        self.needs = list(self._needed())
+        self.clashes = list(self._clashing())
+
+    def _demanded(self) -> Iterator[Demand]:
+        for rule in RULES:
+            for one, other in self.meeting:
+                if rule.outside is not None and (what := rule.outside(self.facts[one], self.facts[other])):
+                    yield Demand(rule, one, other, what)
+
+    def _needed(self) -> Iterator[Need]:
+        for rule in RULES:
+            for inner, effects in enumerate(self.facts):
+                for key in sorted(rule.wants(effects)) if rule.wants is not None else ():
+                    yield Need(rule, inner, key, tuple(self._providers(inner, key)))
+
+    def _providers(self, inner: int, key: str) -> Iterator[int]:
+        return (one for one, other in self.meeting if other == inner and key in self.facts[one].provides)
+
+    def _clashing(self) -> Iterator[Clash]:
+        for rule in RULES:
+            for one, other in self.meeting:
+                asked = one < other or rule.lift is not None  # once for the two, where it is mutual
+                if asked and rule.clash is not None and (what := rule.clash(self.facts[one], self.facts[other])):
+                    yield Clash(rule, one, other, what)
+
+    def positions(self) -> list[Demand]:
+        """Every demand on positions. What a layer needs, the outermost of its providers provides."""
+        needed = (Demand(need.rule, need.providers[0], need.inner, need.what) for need in self.needs if need.providers)
+        return [*self.demands, *needed]
+
+    def broken(self, order: Sequence[int]) -> set[Broken]:
+        """What is broken where the layers at these indices, outermost first, are all there are."""
+        place = {index: position for position, index in enumerate(order)}
+        return {*self._misplaced(place), *self._lacking(place)}
+
+    def _misplaced(self, place: Mapping[int, int]) -> Iterator[Broken]:
+        for rule, outer, inner, _ in self.demands:
+            if outer in place and inner in place and place[outer] > place[inner]:
+                yield Broken(rule, frozenset([outer, inner]))
+        for rule, one, other, _ in self.clashes:
+            if one in place and other in place:
+                yield Broken(rule, frozenset([one, other]))
+
+    def _lacking(self, place: Mapping[int, int]) -> Iterator[Broken]:
+        for rule, inner, what, providers in self.needs:
+            if inner in place and not any(place.get(each, len(place)) < place[inner] for each in providers):
+                yield Broken(rule, frozenset([inner]), what)
+
+
 def demands(layers: Sequence[Middleware]) -> list[Demand]:
     """Every demand of the rules on the positions of these layers."""
-    facts = [effects_of(layer) for layer in layers]
-    return [
-        Demand(rule, outer, inner, what)
-        for rule, outer, inner in _pairs(layers)
-        if rule.outside is not None and (what := rule.outside(facts[outer], facts[inner]))
-    ]
+    return Relations(layers).positions()
 
 
-def findings(layers: Sequence[Middleware], names: Sequence[str]) -> tuple[Finding, ...]:
-    """What breaks the rules, errors first, each in the order of the table."""
-    found = [*_misplaced(layers, names), *_clashing(layers, names)]
-    rank = {rule.id: (rule.severity, place) for place, rule in enumerate(RULES)}
-    return tuple(sorted(found, key=lambda finding: rank[finding.rule]))
+def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[Reason]]:
+    """The rules that hold each layer in its place, outermost layer first."""
+    found: list[dict[tuple[str, str], Reason]] = [{} for _ in layers]
+    for rule, outer, inner, _ in demands(layers):
+        for index, side, other in ((outer, "outside", inner), (inner, "inside", outer)):
+            reason = found[index].setdefault((rule.id, side), Reason(rule, side, []))
+            reason.others.append(names[other])
+    return [list(reasons.values()) for reasons in found]
 
 
-def _pairs(layers: Sequence[Middleware]) -> Iterator[tuple[Rule, int, int]]:
-    """Every rule with every ordered pair of layers that can meet in one request."""
-    indices = range(len(layers))
-    for outer in indices:
-        for inner in indices:
-            if outer != inner and not disjoint(layers[outer].condition, layers[inner].condition):
-                yield from ((rule, outer, inner) for rule in RULES)
+class Broken(NamedTuple):
+    """A rule that an order breaks by the layers at some indices."""
 
-
-def _misplaced(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
-    for rule, outer, inner, what in demands(layers):
-        if outer > inner:  # it stands further in now
-            now_out, now_in = names[inner], names[outer]
-            yield Finding(
-                rule.id,
-                rule.severity,
-                (now_out, now_in),
-                rule.consequence.format(outer=now_out, inner=now_in, what=what),
-                f"stack.move({now_in!r}, outside={now_out!r})",
-            )
-
-
-def _clashing(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
-    facts = [effects_of(layer) for layer in layers]
-    for rule, one, other in _pairs(layers):
-        if rule.clash is None or (rule.lift is None and one > other):
-            continue
-        what = rule.clash(facts[one], facts[other])
-        if what:
-            pair = names[min(one, other)], names[max(one, other)]
-            message = rule.consequence.format(outer=names[one], inner=names[other], what=what)
-            yield Finding(rule.id, rule.severity, pair, message, _ending(rule, layers[other], names[other]))
-
-
-def _ending(rule: Rule, layer: Middleware, name: str) -> str:
-    """The edit that ends a clash."""
-    if rule.lift is None:
-        return f"stack.remove({name!r})"
-    options = rule.lift(effects_of(layer))
-    shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
-    try:
-        lifted = not rule.lift(effects_of(layer.with_options(**options)))
-    except (TypeError, ValueError):  # a subclass whose constructor does not take the option
-        lifted = False
-    if not lifted:
-        return f"stack.replace({name!r}, ...)  # by a layer with {shown}"
-    return f"stack.replace({name!r}, stack[{name!r}].with_options({shown}))"
+    rule: Rule
+    layers: frozenset[int]
+    key: str = ""
 
 
 def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:

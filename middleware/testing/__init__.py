@@ -1,12 +1,11 @@
-"""Tests for those who write WSGI middleware, of any kind: whether it is transparent, and whether an order stays.
+"""Assertions for tests of any WSGI middleware: that it is transparent, and that the order of a stack stays.
 
     from middleware.testing import assert_order, assert_wsgi_transparent
 
     def test_it_is_transparent():
         assert_wsgi_transparent(MyMiddleware)
 
-Everything here works without pytest; `middleware.testing.plugin` has the same as fixtures. Every name is loaded when it
-is first used.
+Nothing here needs pytest; `middleware.testing.plugin` provides fixtures. Names load on first use.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
     from middleware.testing.gateway import environ as environ
     from middleware.testing.gateway import serve as serve
     from middleware.testing.laws import Breach as Breach
-    from middleware.testing.order import assert_order as assert_order
     from middleware.testing.shapes import SHAPES as SHAPES
+    from middleware.testing.stacks import assert_order as assert_order
     from middleware.testing.transparency import assert_wsgi_transparent as assert_wsgi_transparent
     from middleware.testing.transparency import breaches as breaches
 
@@ -28,7 +27,7 @@ _HOMES = {
     "Answer": "gateway",
     "Breach": "laws",
     "SHAPES": "shapes",
-    "assert_order": "order",
+    "assert_order": "stacks",
     "assert_wsgi_transparent": "transparency",
     "breaches": "transparency",
     "environ": "gateway",

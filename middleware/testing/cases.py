@@ -1,4 +1,4 @@
-"""One application of the matrix inside a middleware, and what is held against what was seen of it."""
+"""Runs one application of the matrix inside a middleware, and checks the result against the laws."""
 
 from __future__ import annotations
 
@@ -6,23 +6,108 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from wsgiref.util import FileWrapper
+from wsgiref.validate import validator
 
 from middleware.testing.gateway import Answer, serve
 from middleware.testing.laws import Breach
-from middleware.testing.shape import Body, Failure, Shape
-from middleware.testing.watching import Watched
+from middleware.testing.shapes.definition import CountedBody, Failure, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from middleware.wsgi.types import Application
+    from middleware.wsgi.types import Application, Environ, StartResponse, Write
+
+    Headers = list[tuple[str, str]]
 
 Found: TypeAlias = "Iterator[tuple[str, object, object]]"  # law, seen, owed
 
 
+# -- the application, observed from inside of a middleware -----------------------------------------------------------
+
+
+class Watched:
+    """An application that records its calls and its results."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+        self.calls = 0
+        self.environ: Environ = {}
+        self.method: str | None = None
+        self.returned: Any = None
+        self.lists: list[tuple[Headers, Headers]] = []  # each header list, and a copy of it
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run the application."""
+        self.calls += 1
+        self.environ, self.method = environ, environ.get("REQUEST_METHOD")
+
+        def start(status: str, headers: Headers, *exc_info: Any) -> Write:
+            self.lists.append((headers, list(headers)))
+            return start_response(status, headers, *exc_info)
+
+        self.returned = self.app(environ, start)
+        result: Iterable[bytes] = self.returned
+        return result
+
+
+class Linted:
+    """An application inside wsgiref.validate. Records its complaints, because a middleware may answer the exception."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = validator(app)
+        self.complaints: list[str] = []
+        self.given: list[Any] = []
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run the application."""
+        self.given.append(self._told(self.app, environ, start_response))
+        return _Complaining(self.given[-1], self._told)
+
+    def end(self) -> None:
+        """Close the iterables that the middleware left open. wsgiref.validate would complain on stderr."""
+        for iterable in self.given:
+            if not iterable.closed:
+                iterable.close()
+
+    def _told(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except AssertionError as error:
+            if is_complaint(error):
+                self.complaints.append(str(error))
+            raise
+
+
+class _Complaining:
+    def __init__(self, iterable: Any, told: Callable[..., Any]) -> None:
+        self._iterable, self._told = iterable, told
+        self._iterator = iter(iterable)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk: bytes = self._told(next, self._iterator)
+        return chunk
+
+    def close(self) -> None:
+        self._told(self._iterable.close)
+
+
+def is_complaint(error: BaseException | None) -> bool:
+    """Whether wsgiref.validate raised the exception."""
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__") == validator.__module__
+
+
+# -- a case ----------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Owed:
-    """What a middleware does on purpose; see `assert_wsgi_transparent`."""
+    """The deliberate changes of a middleware; see `assert_wsgi_transparent`."""
 
     body: Callable[[bytes], bytes] | None = None
     content: Callable[[Answer], bytes] = lambda answer: answer.body
@@ -31,33 +116,38 @@ class Owed:
     environ: Mapping[str, Any] = field(default_factory=dict)
 
     def whole(self, given: bytes) -> bytes:
-        """What becomes of the content."""
+        """The content as the middleware should change it."""
         return self.body(given) if self.body else given
 
 
 @dataclass
 class Case:
-    """A request to a shape of application inside the middleware, and all that was seen of it."""
+    """A request to one shape of application inside the middleware, and its result."""
 
     shape: Shape
     owed: Owed
     app: Watched
-    body: Body | None
+    body: CountedBody | None
     answer: Answer
 
     @property
+    def named(self) -> str:
+        """The shape, as reports name it."""
+        return f"{self.shape.name}: {self.shape.says}"
+
+    @property
     def fine(self) -> bool:
-        """Whether there is a response that succeeded, to look at."""
+        """Whether the application does not fail, and no exception reached the server."""
         return not self.shape.fails and self.answer.error is None
 
     @property
     def ordinary(self) -> bool:
-        """Whether it is a response with content."""
+        """Whether the response succeeded and may have content."""
         return self.fine and self.shape.method == "GET" and not self.shape.unsent and self.shape.status[:3] != "204"
 
     @property
     def rewrites(self) -> bool:
-        """Whether other content than the application's is owed, or encoded."""
+        """Whether the middleware changes or encodes the content."""
         return self.owed.body is not None or self.owed.content is not Owed.content
 
 
@@ -69,27 +159,15 @@ def run(
     within: Callable[[Application], Application] = lambda app: app,
     **options: Any,
 ) -> Case:
-    """Run one request. `within` stands between the middleware and the application."""
+    """Run one request. `within` is a further middleware around the application."""
     made, body = shape.make()
     app = Watched(made)
     answer = serve(middleware(within(app)), method=shape.method, **{"lint": False, **owed.environ, **options})
     return Case(shape, owed, app, body, answer)
 
 
-def judge(case: Case) -> Iterator[Breach]:
-    """Every law that the case breaks."""
-    for check in CHECKS if case.app.calls else (_uncalled,):
-        for law, seen, owed in check(case):
-            yield Breach(law, named(case), str(seen), str(owed))
-
-
-def named(case: Case) -> str:
-    """The shape in a report."""
-    return f"{case.shape.name}: {case.shape.says}"
-
-
 def told(error: BaseException | None) -> str:
-    """An error, and where it comes from."""
+    """An exception and the line that raised it, or "no error"."""
     if error is None:
         return "no error"
     frames = traceback.extract_tb(error.__traceback__)
@@ -99,9 +177,26 @@ def told(error: BaseException | None) -> str:
 
 # -- the checks ------------------------------------------------------------------------------------------------------
 
+_CHECKS: Final[list[Callable[[Case], Found]]] = []
+
+
+def check(law: Callable[[Case], Found]) -> Callable[[Case], Found]:
+    """A decorator that adds a function to the checks of `judge`."""
+    _CHECKS.append(law)
+    return law
+
+
+def judge(case: Case) -> Iterator[Breach]:
+    """Every law that the case breaks."""
+    for law in _CHECKS if case.app.calls else (_uncalled,):
+        for name, seen, owed in law(case):
+            yield Breach(name, case.named, str(seen), str(owed))
+
+
 _FAULTS: Final = {"content before start_response": "head-first"}
 
 
+@check
 def _heads(case: Case) -> Found:
     for fault in case.answer.faults:
         yield _FAULTS.get(fault, "head-once"), fault, "start_response, and then content"
@@ -121,6 +216,7 @@ def _uncalled(case: Case) -> Found:
         )
 
 
+@check
 def _errors(case: Case) -> Found:
     error = case.answer.error
     if case.shape.fails == "early":
@@ -141,6 +237,7 @@ def _early(case: Case) -> Found:
         yield "error", f"{case.answer.status!r}, {told(error)}", "the error of the application"
 
 
+@check
 def _status(case: Case) -> Found:
     owed = case.owed.statuses.get(case.shape.status, case.shape.status)
     law = "replaced-head" if "replaced" in case.shape.name else "status"
@@ -150,30 +247,23 @@ def _status(case: Case) -> Found:
         yield "replaced-head", "a field of the head that was replaced", "the fields of the new head alone"
 
 
+@check
 def _content(case: Case) -> Found:
     if not case.fine and case.shape.fails != "late":
         return
     owed = case.owed.whole(case.shape.body)
     try:
         seen = case.owed.content(case.answer)
-    except Exception as error:  # noqa: BLE001 - whatever reads content may raise on what is none
+    except Exception as error:  # noqa: BLE001 - a decoder may raise anything for content that it cannot read
         yield "body", f"{case.answer.body!r}, which cannot be read: {error!r}", repr(owed)
         return
-    if seen not in _allowed(case, owed) and not (case.shape.fails and owed.startswith(seen)):
-        yield _content_law(case.shape), repr(seen), repr(owed)
+    # The server drops content that a response may not have, so that a middleware may pass it on.
+    allowed = (owed, b"", case.owed.whole(case.shape.unsent)) if case.shape.unsent else (owed,)
+    if seen not in allowed and not (case.shape.fails and owed.startswith(seen)):
+        yield case.shape.content_law, repr(seen), repr(owed)
 
 
-def _allowed(case: Case, owed: bytes) -> tuple[bytes, ...]:
-    """Besides what is owed, what the application gives although it has no place: the server drops it."""
-    return (owed, b"", case.owed.whole(case.shape.unsent)) if case.shape.unsent else (owed,)
-
-
-def _content_law(shape: Shape) -> str:
-    if shape.unsent or shape.method == "HEAD" or shape.status[:3] == "204":
-        return "no-content"
-    return "write" if "writ" in shape.name else "body"
-
-
+@check
 def _length(case: Case) -> Found:
     lengths = case.answer.get_all("Content-Length")
     if case.ordinary and lengths and lengths != [str(len(case.answer.body))]:
@@ -182,6 +272,7 @@ def _length(case: Case) -> Found:
         yield "head-length", f"Content-Length {', '.join(lengths)}", "6, or none"
 
 
+@check
 def _sized(case: Case) -> Found:
     if not case.ordinary or not isinstance(case.app.returned, (list, tuple)) or case.shape.name == "written":
         return
@@ -192,22 +283,26 @@ def _sized(case: Case) -> Found:
         yield "same-body", f"a {kind}", "the application's own object"
 
 
+@check
 def _file(case: Case) -> Found:
     own = isinstance(case.app.returned, FileWrapper) and not case.rewrites and case.fine
     if own and case.answer.result is not case.app.returned:
         yield "file-wrapper", f"a {type(case.answer.result).__name__}", "the application's own object"
 
 
+@check
 def _ended(case: Case) -> Found:
     if case.body is not None and case.body.ended > 1:
         yield "ended", f"asked {case.body.ended - 1} times after its end", "never"
 
 
+@check
 def _closed(case: Case) -> Found:
     if case.body is not None and case.body.closed != 1:
         yield "close", f"close() was called {case.body.closed} times", "once"
 
 
+@check
 def _request(case: Case) -> Found:
     if case.app.environ is not case.answer.environ:
         yield "environ", f"another {type(case.app.environ).__name__}", "the server's own"
@@ -217,13 +312,8 @@ def _request(case: Case) -> Found:
         yield "called", f"the application is called {case.app.calls} times", "once"
 
 
+@check
 def _lists(case: Case) -> Found:
     for now, before in case.app.lists:
         if now != before:
             yield "header-list", now, before
-
-
-CHECKS: Final[Iterable[Callable[[Case], Found]]] = (
-    *(_heads, _errors, _status, _content, _length, _sized),
-    *(_file, _ended, _closed, _request, _lists),
-)

@@ -1,4 +1,4 @@
-"""A WSGI server in a function: as strict as PEP 3333 lets it be, and it tells what it saw."""
+"""A WSGI server in a function. It is as strict as PEP 3333 allows, and records each call."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from middleware.wsgi.types import Application, ExcInfo, Write
 
 
 @dataclass
 class Answer:
-    """What reached the client, and what happened on the way.
+    """The response as the client got it, and the calls that led to it.
 
     Attributes:
-        status, headers: the last head that the server was given.
-        chunks, written: what was iterated, and what was written.
-        heads: int. How often start_response was called.
-        exc_info: the last error that it was given, or None.
-        error: what reached the server, or None.
-        result: what the application returned.
-        environ: that of the request.
-        faults: what a server must refuse.
+        status, headers: the arguments of the last start_response.
+        chunks, written: lists of bytes. The content from the iterable, and from write().
+        heads: int. The number of calls of start_response.
+        exc_info: the last exception passed to start_response, or None.
+        error: the exception that reached the server, or None.
+        result: the return value of the application.
+        environ: dict. The environ of the request.
+        faults: list of str. The breaches of PEP 3333 that a server must refuse.
     """
 
     status: str = ""
@@ -41,7 +39,7 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """The content, as it was sent."""
+        """The content as sent."""
         return b"".join(self.written + self.chunks)
 
     def get(self, name: str) -> str | None:
@@ -53,7 +51,7 @@ class Answer:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
-        """Be start_response (PEP 3333 "The start_response() Callable")."""
+        """Implements `start_response` (PEP 3333 "The start_response() Callable")."""
         if exc_info:
             self.exc_info = exc_info[1]
             if exc_info[1] is not None and (any(self.chunks) or any(self.written)):
@@ -65,7 +63,7 @@ class Answer:
         return self.written.append
 
     def send(self, chunk: bytes) -> None:
-        """Take a chunk of the iterable."""
+        """Record a chunk of the iterable."""
         if not self.heads:
             self._refuse("content before start_response")
         self.chunks.append(chunk)
@@ -76,7 +74,7 @@ class Answer:
 
 
 def environ(path: str = "/", method: str = "GET", **extra: Any) -> dict[str, Any]:
-    """The environ of a request; further keys by keyword."""
+    """The environ of a request, with further keys as keyword arguments."""
     made: dict[str, Any] = {
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
@@ -98,36 +96,29 @@ def serve(
     lint: bool = True,
     **extra: Any,
 ) -> Answer:
-    """Run one request; further keys of the environ by keyword.
+    """Run one request, with further keys of the environ as keyword arguments.
 
     Options:
-        app: WSGI application. What is asked. Required.
+        app: WSGI application. The application to call. Required.
         path: str. PATH_INFO. Default "/".
         method: str. REQUEST_METHOD. Default "GET".
-        stop_after: int or None. The client goes away after so many chunks. Default None.
-        lint: bool. Whether wsgiref.validate stands between. Default True.
-        extra: str. Further keys, HTTP_ORIGIN="https://app.example" for a field of the request. Default none.
+        stop_after: int or None. The client disconnects after this number of chunks. Default None.
+        lint: bool. Wrap the application in wsgiref.validate. Default True.
+        extra: str. Further keys, such as HTTP_ORIGIN="https://app.example" for a request field. Default none.
     """
     answer = Answer(environ=environ(path, method, **extra))
     try:
-        answer.result = _run(validator(app) if lint else app, answer)
-        _take(answer, stop_after)
+        run: Application = validator(app) if lint else app
+        answer.result = run(answer.environ, answer.start)
+        for chunk in answer.result:
+            answer.send(chunk)
+            if len(answer.chunks) == stop_after:
+                break
     except BaseException as error:  # noqa: BLE001 - the server sees everything
         answer.error = error
     try:
         if hasattr(answer.result, "close"):
             answer.result.close()
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - as above
         answer.error = answer.error or error
     return answer
-
-
-def _run(app: Application, answer: Answer) -> Iterable[bytes]:
-    return app(answer.environ, answer.start)
-
-
-def _take(answer: Answer, stop_after: int | None) -> None:
-    for chunk in answer.result:
-        answer.send(chunk)
-        if len(answer.chunks) == stop_after:
-            break

@@ -1,7 +1,7 @@
-"""The pytest plugin, `-p middleware.testing.plugin`: what `middleware.testing` has, as fixtures.
+"""The pytest plugin, `-p middleware.testing.plugin`: the functions of `middleware.testing` as fixtures.
 
-It has no entry point, so that installing the package changes no other project's tests. It loads nothing of the matrix
-until a test asks for it.
+It has no entry point, so that installing the package does not change the tests of other projects. The matrix loads
+when a test requests a fixture.
 """
 
 from __future__ import annotations

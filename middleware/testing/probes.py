@@ -1,16 +1,16 @@
-"""What one answer does not show: field lines, the request's content, steps, two requests at once, what is left."""
+"""Checks that one answer cannot show: field lines, request content, single steps, concurrent requests and leftovers."""
 
 from __future__ import annotations
 
 import gc
 import io
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.testing.cases import Owed, told
 from middleware.testing.gateway import Answer, environ, serve
 from middleware.testing.laws import Breach
-from middleware.testing.shape import TEXT, Body, Shape, begin, returning
+from middleware.testing.shapes.definition import TEXT, CountedBody, Shape, begin, returning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     Wrap = Callable[[Application], Application]
 
+_PATHS: Final = ("/one", "/two")
 LINES: Final = [("X-First", "1"), ("Set-Cookie", "a=1"), ("X-Between", "1"), ("Set-Cookie", "b=2")]
 
 
 def keeps_fields(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
-    """Every line of the application stays, in its order."""
+    """Every field line of the application stays, in its order."""
     app, _ = returning([b"onetwo"], headers=[*TEXT, *LINES])
     answer = serve(middleware(app), lint=False, **owed.environ)
     seen = [line for line in answer.headers if line in LINES]
@@ -32,7 +33,7 @@ def keeps_fields(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 
 
 def keeps_input(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
-    """The application can read what the client sent."""
+    """The application can read the content of the request."""
     found: list[bytes] = []
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -49,7 +50,7 @@ def keeps_input(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
     """Each step of the server is at most one step of the application."""
     case = "stream: returns an iterator of four chunks"
-    body = Body([b"one", b"", b"two", b"three"])
+    body = CountedBody([b"one", b"", b"two", b"three"])
     answer = Answer(environ=environ(**owed.environ))
     pulls = [0]
     try:
@@ -69,7 +70,7 @@ def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 def _echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     own: str = environ["PATH_INFO"]
     start_response("200 OK", [*TEXT, ("X-Own", own)])
-    return Body([own.encode(), b"-", own.encode()])
+    return CountedBody([own.encode(), b"-", own.encode()])
 
 
 def _late_echo(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
@@ -77,33 +78,31 @@ def _late_echo(environ: Environ, start_response: StartResponse) -> Iterator[byte
 
 
 def keeps_apart(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
-    """Two requests to one application, step by step in turn, get each its own; so does the next after them."""
+    """Two requests that run step by step in turn each get their own response."""
     for app, says in ((_echo, "starts at once"), (_late_echo, "is a generator")):
         wrapped = middleware(app)
-        for seen, right in zip(_in_turn(wrapped, owed), ("/one", "/two"), strict=True):
-            if seen != (wanted := _its_own(right, owed)):
+        for seen, path in zip(_in_turn(wrapped, owed), _PATHS, strict=True):
+            wanted = path, owed.whole(f"{path}-{path}".encode())
+            if seen != wanted:
                 yield Breach("state", f"two requests in turn: an application that {says}", repr(seen), repr(wanted))
 
 
-def _its_own(path: str, owed: Owed) -> tuple[str | None, bytes]:
-    return path, owed.whole(f"{path}-{path}".encode())
-
-
 def _in_turn(wrapped: Application, owed: Owed) -> list[tuple[Any, Any]]:
-    answers = [Answer(environ=environ(path, **owed.environ)) for path in ("/one", "/two")]
+    answers = [Answer(environ=environ(path, **owed.environ)) for path in _PATHS]
     try:
         _alternate(wrapped, answers)
         return [(answer.get("X-Own"), owed.content(answer)) for answer in answers]
-    except Exception as error:  # noqa: BLE001 - whatever it is, it comes of the other request
+    except Exception as error:  # noqa: BLE001 - any exception comes of the other request
         return [(answer.get("X-Own"), told(error)) for answer in answers]
 
 
 def _alternate(wrapped: Application, answers: list[Answer]) -> None:
     for answer in answers:
         answer.result = wrapped(answer.environ, answer.start)
-    running = [(answer, iter(answer.result)) for answer in answers]
-    while running:
-        running = [(answer, iterator) for answer, iterator in running if _step(answer, iterator)]
+    for chunks in zip_longest(*(answer.result for answer in answers)):
+        for answer, chunk in zip(answers, chunks, strict=True):
+            if chunk is not None:
+                answer.send(chunk)
     for answer in answers:
         _close(answer)
 
@@ -112,15 +111,8 @@ def _close(answer: Answer) -> None:
     getattr(answer.result, "close", int)()
 
 
-def _step(answer: Answer, iterator: Iterator[bytes]) -> bool:
-    chunk = next(iterator, None)
-    if chunk is not None:
-        answer.send(chunk)
-    return chunk is not None
-
-
 def keeps_nothing(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
-    """The second answer has the same lines as the first."""
+    """The second of two equal requests gets the same fields as the first."""
     wrapped = middleware(_echo)
     first, second = (serve(wrapped, "/one", lint=False, **owed.environ) for _ in range(2))
     names = [[name for name, _ in answer.headers] for answer in (first, second)]
@@ -129,7 +121,7 @@ def keeps_nothing(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
 
 
 def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
-    """How many objects of a request the collector finds when it is over; 0 where it fails, which others tell of."""
+    """The number of objects that the collector finds after a request; 0 if it fails, which other checks report."""
 
     def anew(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         return shape.make()[0](environ, start_response)
@@ -138,11 +130,11 @@ def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
     enabled = gc.isenabled()
     gc.disable()
     try:
-        _once(wrapped, shape, owed)  # what is made for the first request only is no matter
-        gc.freeze()  # what there is already is no matter either
+        _once(wrapped, shape, owed)  # leave out what only the first request allocates
+        gc.freeze()  # leave out existing objects
         _once(wrapped, shape, owed)
         return gc.collect()
-    except Exception:  # noqa: BLE001 - an exception leads to every frame that it passed
+    except Exception:  # noqa: BLE001 - an exception refers to every frame that it passed
         return 0
     finally:
         gc.unfreeze()
@@ -150,7 +142,7 @@ def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
 
 
 def _once(wrapped: Application, shape: Shape, owed: Owed) -> None:
-    """A request of which nothing is kept."""
+    """Run a request without keeping a reference to any of its objects."""
     request = environ(method=shape.method, **owed.environ)
     result = wrapped(request, lambda _status, _headers, _exc_info=None: len)
     for _ in result:

@@ -1,28 +1,26 @@
-"""assert_wsgi_transparent: the whole matrix against one middleware, and everything that is wrong in one report."""
+"""assert_wsgi_transparent: runs the whole matrix against one middleware, and reports every breach at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.testing.cases import Case, Owed, judge, named, run
+from middleware.testing.cases import Linted, Owed, is_complaint, judge, run
 from middleware.testing.laws import LAWS, Breach
 from middleware.testing.probes import PROBES, cycles_of
-from middleware.testing.report import report
-from middleware.testing.responses import MORE
 from middleware.testing.shapes import SHAPES
-from middleware.testing.watching import Linted, is_complaint
+from middleware.testing.shapes.responses import FURTHER
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from middleware.testing.gateway import Answer
-    from middleware.testing.shape import Shape
+    from middleware.testing.shapes.definition import Shape
     from middleware.wsgi.types import Application
 
     Wrap = Callable[[Application], Application]
 
-MATRIX: Final = tuple(shape for shape in (*SHAPES, *MORE) if shape.lint)
+MATRIX: Final = tuple(shape for shape in (*SHAPES, *FURTHER) if shape.lint)
 
 
 def assert_wsgi_transparent(
@@ -35,23 +33,23 @@ def assert_wsgi_transparent(
     environ: Mapping[str, Any] | None = None,
     skip: Mapping[str, str] | None = None,
 ) -> None:
-    """Run every shape of WSGI application inside `middleware`, and raise if it gets in the way of any.
+    """Run every shape of WSGI application inside `middleware`, and raise if the middleware breaks a law.
 
-    Middleware is transparent where server and application cannot tell that it is there, but for what it does on
-    purpose. Which laws that is, the report says, each with the section of its source.
+    Middleware is transparent if server and application cannot detect it, except for its deliberate changes. The report
+    names each broken law with the section of its source.
 
     Options:
-        middleware: callable application -> application. A class, a function, a Stack's wrap. Required.
-        body: callable bytes -> bytes. What becomes of the content of a response. Default: nothing.
-        content: callable Answer -> bytes. Reads the content, where it is sent encoded. Default: as it is sent.
-        statuses: mapping str -> str. Status lines of the application, and those that the client gets. Default: they
-            stay.
-        answers_errors: bool. Whether an error before any content is answered by a 5xx. Default False: it is raised.
+        middleware: callable application -> application. A class, a function or Stack.wrap. Required.
+        body: callable bytes -> bytes. The deliberate change of the content. Default: none.
+        content: callable Answer -> bytes. Decodes the content of an encoded response. Default: the content as sent.
+        statuses: mapping str -> str. Status lines of the application, and those that the client gets. Default: no
+            change.
+        answers_errors: bool. An error before any content is answered by a 5xx, not raised. Default False.
         environ: mapping str -> value. Further keys of every request, such as HTTP_ACCEPT_ENCODING. Default none.
-        skip: mapping str -> str. Laws ("file-wrapper"), or shapes of application ("late-start"), and the reason why
-            they do not count. Default none.
+        skip: mapping str -> str. Laws ("file-wrapper") or shapes of application ("late-start") to leave out, each with
+            the reason. Default none.
 
-    Errors: AssertionError with everything that was found; ConfigError for an option that cannot be right.
+    Errors: AssertionError with every breach; ConfigError for a wrong option.
     Source: PEP 3333, RFC 9110.
     """
     found = breaches(
@@ -68,7 +66,7 @@ def assert_wsgi_transparent(
 
 
 def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
-    """What `assert_wsgi_transparent` would report, as a tuple of Breach. Takes the same options."""
+    """The breaches that `assert_wsgi_transparent` would report. Takes the same options."""
     skip = options.pop("skip", None) or {}
     owed = Owed(**{option: value for option, value in options.items() if value is not None})
     _check(middleware, owed, skip)
@@ -82,7 +80,9 @@ def _found(middleware: Wrap, shapes: list[Shape], owed: Owed) -> Iterator[Breach
     for probe in PROBES:
         yield from probe(middleware, owed)
     for shape in shapes:
-        yield from _cycles(middleware, shape, owed)
+        # Not for a failing shape, because the traceback of a stored exception leads to every frame that it passed.
+        if not shape.fails and (count := cycles_of(middleware, shape, owed)):
+            yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
 
 
 def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
@@ -99,19 +99,19 @@ def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
 
 
 def _of_shape(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
-    """One shape: as it is, linted on either side, and with a client that goes away."""
-    case = run(middleware, shape, owed)
-    yield from judge(case)
-    yield from _linted_outside(run(middleware, shape, owed, lint=True))
+    """Run one shape plain, with wsgiref.validate on either side, and with a client that disconnects."""
+    yield from judge(run(middleware, shape, owed))
+    linted = run(middleware, shape, owed, lint=True)
+    if is_complaint(linted.answer.error):
+        yield Breach("lint-outside", linted.named, str(linted.answer.error), "nothing to complain of")
     if not shape.fails:
         yield from _linted_inside(middleware, shape, owed)
-    yield from _gone(run(middleware, shape, owed, stop_after=1))
-
-
-def _linted_outside(case: Case) -> Iterator[Breach]:
-    error = case.answer.error
-    if is_complaint(error):
-        yield Breach("lint-outside", named(case), str(error), "nothing to complain of")
+    gone = run(middleware, shape, owed, stop_after=1)
+    where = f"{gone.named}; the client goes away after the first chunk"
+    if gone.body is not None and gone.app.calls and gone.body.closed != 1:
+        yield Breach("close", where, f"close() was called {gone.body.closed} times", "once")
+    if gone.answer.error is not None and not shape.fails and not gone.answer.faults:
+        yield Breach("raises", where, repr(gone.answer.error), "no error")
 
 
 def _linted_inside(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
@@ -124,20 +124,31 @@ def _linted_inside(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breac
     case = run(middleware, shape, owed, within=within)
     linted[-1].end()
     for complaint in linted[-1].complaints:
-        yield Breach("lint-inside", named(case), complaint, "nothing to complain of")
+        yield Breach("lint-inside", case.named, complaint, "nothing to complain of")
 
 
-def _gone(case: Case) -> Iterator[Breach]:
-    """What is owed to the application when the client goes away after the first chunk."""
-    where = f"{named(case)}; the client goes away after the first chunk"
-    error = case.answer.error
-    if case.body is not None and case.app.calls and case.body.closed != 1:
-        yield Breach("close", where, f"close() was called {case.body.closed} times", "once")
-    if error is not None and not case.shape.fails and not case.answer.faults:
-        yield Breach("raises", where, repr(error), "no error")
+# -- the report ------------------------------------------------------------------------------------------------------
+
+_SHOWN: Final = 3  # applications for each law; of the others only the names
 
 
-def _cycles(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
-    """Where requests succeed: an exception that is kept leads by its traceback to every frame that it passed."""
-    if not shape.fails and (count := cycles_of(middleware, shape, owed)):
-        yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
+def report(middleware: object, found: Sequence[Breach]) -> str:
+    """The breaches in words, in the order of the laws: each law once, with its source."""
+    broken = {breach.law for breach in found}
+    laws = [law for law in LAWS if law in broken]
+    count = f"{len(laws)} law" + "s" * (len(laws) > 1)
+    name = getattr(middleware, "__qualname__", None) or repr(middleware)
+    lines = [f"{name} is not transparent: it breaks {count}"]
+    for law in laws:
+        lines += ["", f"{law}: {LAWS[law].sentence} [{LAWS[law].source}]"]
+        lines += _shown([breach for breach in found if breach.law == law])
+    return "\n".join(lines)
+
+
+def _shown(found: Sequence[Breach]) -> Iterator[str]:
+    for breach in found[:_SHOWN]:
+        yield f"    application  {breach.case}"
+        yield f"        seen     {breach.seen}"
+        yield f"        owed     {breach.owed}"
+    if len(found) > _SHOWN:
+        yield f"    and so with  {', '.join(breach.case.partition(':')[0] for breach in found[_SHOWN:])}"

@@ -1,34 +1,38 @@
-"""What the server gets to iterate: the application's own iterable wherever that is possible, a Body where it is not."""
+"""Body: what the server iterates. The application's own iterable wherever that is possible."""
 
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from middleware.wsgi.errors import close, leave, respond
-from middleware.wsgi.exchange import NEW, PASSED
+from middleware.wsgi.errors import answer_error, close, leave, respond
+from middleware.wsgi.exchange import HELD, NEW, PASSED
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from middleware.wsgi.exchange import Exchange
+    from middleware.wsgi.layered import Layered
+    from middleware.wsgi.response import Transform
     from middleware.wsgi.types import Environ
 
+    Sized: TypeAlias = "list[bytes] | tuple[bytes, ...] | Watched"
 
 _AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # no code of the application runs for a chunk
 
+NOTHING: Final = (b"",)  # one empty chunk: where there is none, or a list, servers add a Content-Length
+
 
 class Body:
-    """The application's iterable, passed through the transforms one chunk at a time, watched to its end."""
+    """A stream, passed through the transforms one chunk at a time, and watched to its end."""
 
     __slots__ = ("closed", "exchange", "iterator", "over")
 
     iterator: Iterator[bytes]
 
-    def __init__(self, exchange: Exchange, iterable: Iterable[bytes] | None) -> None:
+    def __init__(self, exchange: Layered, iterable: Iterable[bytes] | None) -> None:
         self.exchange = exchange
-        self.iterator = iter((b"",) if iterable is None else iterable)
+        self.iterator = iter(NOTHING if iterable is None else iterable)
         self.over = iterable is None  # nothing to send: closing it early is no failure
         self.closed = False
 
@@ -51,31 +55,32 @@ class Body:
     def _step(self) -> bytes | None:
         chunk = next(self.iterator, None)
         exchange = self.exchange
-        if exchange.phase < PASSED:
+        if exchange.state is NEW or exchange.state in HELD:
             chunk = self._begin(chunk)
         if chunk is None:
             return self._finish()
         if exchange.mute:
-            self.iterator = iter(())  # what is not sent is not asked for
+            self.iterator = iter(())  # content that is not sent is not asked for
             return b""
         return exchange.feed(chunk)
 
     def _begin(self, chunk: bytes | None) -> bytes | None:
-        """Begin a response whose head has waited for the first chunk, or came no earlier than with it."""
-        if self.exchange.phase == NEW:
-            if not chunk and may_be_taken_over(self.exchange.environ):
-                self.exchange.sent = None  # no one counts
+        """Begin a response whose head came no earlier than its first chunk."""
+        exchange = self.exchange
+        if exchange.state is NEW:
+            if not chunk and may_be_taken_over(exchange.environ):
+                exchange.sent = None  # no one counts
                 return chunk
-            happened = "ended" if chunk is None else "yielded"
-            raise RuntimeError(f"the application {happened} before it called start_response (PEP 3333)")
-        self.exchange.begin()
-        return self.exchange.begin_with(chunk)
+            exchange.move("end" if chunk is None else "content without head")  # raises
+        exchange.restore()
+        exchange.begin()
+        return exchange.begin_with(chunk)
 
     def _finish(self) -> bytes | None:
         if self.over:
             return None
         self.over = True
-        self.iterator = iter(())  # what has ended is not asked again: it may wait for what never comes
+        self.iterator = iter(())  # an exhausted iterator may block: do not resume it
         return None if self.exchange.mute else self.exchange.finish() or None
 
     def close(self) -> None:
@@ -84,44 +89,138 @@ class Body:
             return
         self.closed = True
         exchange = self.exchange
-        if not self.over and exchange.error is None:
-            exchange.error = GeneratorExit("the body was closed before its end")
-        close(exchange)
+        source, exchange.source, exchange.body = exchange.source, None, None
+        error, exchange.error = exchange.error, None
+        if not self.over and error is None:
+            error = GeneratorExit("the body was closed before its end")
+        try:
+            close(exchange, exchange.sent, error, source)
+        finally:
+            error = None  # break the traceback reference cycle
 
 
-class SizedBody(Body):
-    """A list or tuple that is watched to its end: servers ask its length to set Content-Length."""
+class Watched:
+    """A sized body, watched to its end. Servers ask for its length to set Content-Length."""
 
-    __slots__ = ("_length",)
+    __slots__ = ("body", "error", "exchange", "over", "sent", "source")
 
-    def __init__(self, exchange: Exchange, iterable: list[bytes] | tuple[bytes, ...] | SizedBody) -> None:
-        super().__init__(exchange, iterable)
-        self._length = len(iterable)
+    exchange: Layered | None
+    body: Sized
+    source: object
+    error: BaseException | None
+    sent: int
+    over: bool
+
+    __init__ = object.__init__  # as that of an exchange
 
     def __len__(self) -> int:
-        return self._length
+        return len(self.body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self.body:
+            self.sent += len(chunk)
+            yield chunk
+        self.over = True
+
+    def close(self) -> None:
+        """Close the application's iterable and tell the layers, once however often it is called."""
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            error, self.error = self.error, None
+            if error is None and not self.over:
+                error = GeneratorExit("the body was closed before its end")
+            try:
+                close(exchange, self.sent, error, self.source)
+            finally:
+                error = self.source = None  # break the traceback reference cycle
 
 
-def begun(exchange: Exchange, iterable: Iterable[bytes]) -> Body:
+def watched(exchange: Layered, body: Sized) -> Watched:
+    """Watch a sized body."""
+    made: Watched = Watched()
+    made.exchange, made.body, made.source = exchange, body, exchange.source
+    made.error, exchange.error = exchange.error, None
+    made.sent, made.over = exchange.sent or 0, False
+    return made
+
+
+def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
+    """Pass the head on, if there is one. Returns what the server iterates, now that the application has returned."""
+    exchange.prepare()
+    exchange.restore()
+    exchange.body = exchange.source = body
+    if exchange.state is NEW and leaves_nothing(exchange.environ, body):
+        leave(exchange)
+        return body
+    if body is None or isinstance(body, (bytes, str)):
+        raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
+    if exchange.plan.waits and isinstance(body, Watched):
+        exchange.body = [*body]  # watched by an inner pipeline, and a list all the same for layers that need it
+    return _passed_on(exchange, body)
+
+
+def resumed(exchange: Layered, body: list[bytes], place: int, transform: Transform) -> Iterable[bytes]:
+    """Go on with a head that has been shown to the layers before `place`, the last of which returned a transform."""
+    shown = exchange.body
+    exchange.prepare()
+    exchange.source, exchange.body = body, shown
+    exchange.left = iter(exchange.plan.responders[place:])
+    exchange.attach(transform)
+    return _passed_on(exchange, body)
+
+
+def finished(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
+    """Pass on a head that has been shown to every layer."""
+    exchange.prepare()
+    exchange.source = exchange.body = body
+    exchange.left = iter(())
+    return _passed_on(exchange, body)
+
+
+def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
+    """Pass on the head of an ordinary response to HEAD, which every layer has seen and none watches."""
+    if exchange.get("Content-Length") is None and any(body):
+        exchange.append(("Content-Length", str(sum(map(len, body)))))
+    exchange.state = PASSED
+    exchange.server(exchange.status, exchange.lines)
+    return iter(NOTHING)
+
+
+def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:
+    """Answer an error, or raise it."""
+    try:
+        answer_error(exchange, error)
+    finally:
+        del error  # break the traceback reference cycle
+    return _chosen(exchange)
+
+
+def _passed_on(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
+    if exchange.state in HELD:
+        exchange.begin()
+        if exchange.state in HELD:
+            return _begun(exchange, body)
+    return _chosen(exchange)
+
+
+def _begun(exchange: Layered, iterable: Iterable[bytes]) -> Body:
     """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
     iterator = iter(iterable)
     first = next(iterator, None)
     while first == b"" and type(iterator) in _AT_HAND:
         first = next(iterator, None)
-    exchange.begin()  # with another head, if the application has replaced it in its first chunk
     first = exchange.begin_with(first)
-    return Body(exchange, () if first is None else chain((first,), iterator))  # what has ended is not asked again
+    return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one is not resumed
 
 
-def deliver(exchange: Exchange) -> Iterable[bytes]:
-    """Choose what the server gets, once the application has returned."""
+def _chosen(exchange: Layered) -> Iterable[bytes]:
+    """What the server gets of a response whose head it has, or will get with the first chunk."""
     body = cast("Iterable[bytes]", exchange.body)
-    if exchange.phase == NEW and leaves_nothing(exchange.environ, body):
-        leave(exchange)
-        return body
-    _check(body)
-    if exchange.phase == NEW:
-        return _late(exchange, body)
+    if exchange.state is NEW:
+        if isinstance(body, (list, tuple)):
+            exchange.move("no head")  # raises
+        return Body(exchange, body)
     if exchange.mute:
         return _nothing(exchange)
     if exchange.transforms:
@@ -129,39 +228,29 @@ def deliver(exchange: Exchange) -> Iterable[bytes]:
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
 
 
-def _check(body: object) -> None:
-    if body is None or isinstance(body, (bytes, str)):
-        raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
+def _nothing(exchange: Layered) -> Iterable[bytes]:
+    """No content, of an iterator."""
+    ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
+    return Body(exchange, None) if ends else iter(NOTHING)
 
 
-def _nothing(exchange: Exchange) -> Iterable[bytes]:
-    """No content, in one empty chunk of an iterator: where there is none, or a list, servers add a Content-Length."""
-    watched = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
-    return Body(exchange, None) if watched else iter((b"",))
-
-
-def _sized(exchange: Exchange, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
+def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
     source = exchange.source
     replaced = body is not source and type(source) is not list and hasattr(source, "close")
-    failed = exchange.error is not None  # released at the end
-    return SizedBody(exchange, body) if replaced or failed or exchange.plan.closers else body
+    ends = replaced or exchange.error is not None or exchange.plan.closers  # an error is released at the end
+    return watched(exchange, body) if ends else body
 
 
-def _late(exchange: Exchange, body: Iterable[bytes]) -> Body:
-    if isinstance(body, (list, tuple)):
-        raise RuntimeError("the application returned without calling start_response (PEP 3333)")  # noqa: TRY004
-    return Body(exchange, body)
-
-
-def _untouched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
+def _untouched(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     """Hand on a stream as the same object, so that the server's file_wrapper works, unless it has to be watched."""
     plan = exchange.plan
     from_server = is_file(exchange.environ, body)
     if plan.closers and from_server:
-        return _watched(exchange, body)
-    sized = isinstance(body, SizedBody)  # a list that is watched further in: asked for its chunks it does not fail
-    if plan.closers or (plan.respond and not from_server and not sized):
-        return SizedBody(exchange, body) if isinstance(body, SizedBody) else Body(exchange, body)
+        return _closing(exchange, body)
+    if isinstance(body, Watched):  # a list that is watched by an inner pipeline: it does not fail when it is iterated
+        return watched(exchange, body) if plan.closers else body
+    if plan.closers or (plan.respond and not from_server):
+        return Body(exchange, body)
     exchange.transforms = exchange.body = exchange.source = None
     return body
 
@@ -174,7 +263,7 @@ def is_file(environ: Environ, body: object) -> bool:
     return wrapper is not None and hasattr(body, "read")
 
 
-def _watched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
+def _closing(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     """The same object with a close() that tells the layers; a Body where the object does not let itself be watched."""
     watcher = Body(exchange, body)
     exchange.source = _Closing(body)
@@ -182,7 +271,7 @@ def _watched(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
         body.close = watcher.close  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
         return watcher
-    watcher.over = True  # the server reads the file itself: nobody sees, nobody counts
+    watcher.over = True  # the server reads the file by itself: no one sees, no one counts
     watcher.iterator = iter(())
     exchange.transforms = exchange.sent = None
     return body

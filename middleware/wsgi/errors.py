@@ -1,4 +1,4 @@
-"""How an exchange ends: answered after an error, given up, or closed. Everybody is told, whatever anybody raises."""
+"""Errors: how an exchange ends: answered after an error, abandoned, or closed. Every layer is told of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.exchange import PASSED, SENT, Exchange
+from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held
+from middleware.wsgi.identity import log_extra
+from middleware.wsgi.layered import Layered
 from middleware.wsgi.takeover import ends_takeover
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"
+STATUS: Final = "middleware.status"
 _INTERNAL_SERVER_ERROR: Final = (
     "500 Internal Server Error",
     (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "22")),
@@ -27,7 +31,7 @@ _INTERNAL_SERVER_ERROR: Final = (
 logger = logging.getLogger("middleware")
 
 
-def answer_error(exchange: Exchange, error: BaseException) -> None:
+def answer_error(exchange: Layered, error: BaseException) -> None:
     """Answer an error by a response; where that is not wanted or too late, everything is over, and it is raised."""
     try:
         if ends_takeover(exchange.environ, error):
@@ -43,20 +47,21 @@ def answer_error(exchange: Exchange, error: BaseException) -> None:
         raise
 
 
-def respond(exchange: Exchange, error: BaseException) -> bool:
+def respond(exchange: Layered, error: BaseException) -> bool:
     """Answer an error with a plain 500 that every layer sees, if that is wanted and there is still time."""
     exchange.prepare()
     exchange.error = error
-    if not exchange.plan.respond or exchange.phase == SENT or not isinstance(error, Exception):
+    if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
-    logger.error("Exception on %s %s", escaped(method), escaped(path), exc_info=error)
+    path, extra = environ.get("PATH_INFO"), log_extra(environ)
+    logger.error("Exception on %s %s", escaped(exchange.method), escaped(path), exc_info=error, extra=extra)
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
+    exchange.move("another head")
     exchange.reset(*_INTERNAL_SERVER_ERROR)
-    exchange.transforms = ()
-    if exchange.phase == PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
+    exchange.transforms, exchange.declared, exchange.undo = (), None, None
+    if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
         exchange.exc_info = (type(error), error, error.__traceback__)
     unmet = [layer.on_response for layer in exchange.plan.unmet if layer.on_response and _holds(layer, environ)]
     try:
@@ -66,31 +71,37 @@ def respond(exchange: Exchange, error: BaseException) -> bool:
     return True
 
 
-def close(exchange: Exchange) -> None:
+def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
     """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
+    if exchange.kept is not None:
+        exchange.restore()
     environ = exchange.environ
-    source, exchange.source, exchange.body = exchange.source, None, None
-    environ[BYTES_SENT] = exchange.sent
-    failure = _attempt(_close, source)
-    told = exchange.error or environ.get(EXCEPTION) or failure
+    failure = None if source is None else _attempt(_close, source)
+    environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
+    if exchange.state is not NEW:
+        environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
+    told = error if error is not None else environ.get(EXCEPTION)
+    told = told if told is not None else failure
     for on_close in exchange.plan.closers:
-        failed = _attempt(on_close, environ, told)
-        failure = failure or failed
-    exchange.error = exchange.exc_info = None
-    _let_go(environ, failure)
-    forget(environ, exchange.server)
+        try:
+            on_close(environ, told)
+        except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
+            failure = raised if failure is None else failure
+    exchange.exc_info = None
+    if failure is not None or EXCEPTION in environ:
+        _let_go(environ, failure)
+        forget(environ, exchange.server)
     if failure is not None:
         try:
             raise failure
         finally:
-            failure = failed = told = None  # Break the traceback reference cycle.
+            failure = told = error = None  # break the traceback reference cycle
 
 
-def leave(exchange: Exchange) -> None:
+def leave(exchange: Layered) -> None:
     """Tell every layer, once, that the application has taken the connection over and is through with it."""
-    exchange.sent = exchange.source = None  # no one counts, and the server closes what it gets
     try:
-        close(exchange)
+        close(exchange, None, None, None)  # no one counts, and the server closes what it gets
     except Exception:
         logger.exception("on_close failed after the end of a connection that was taken over")
     finally:
@@ -118,8 +129,8 @@ def forget(environ: Environ, server: object) -> None:
 
 def _told_later(server: object) -> bool:
     """Whether layers of an outer pass have their on_close still to come, and may report the traceback."""
-    while isinstance(outer := getattr(server, "__self__", None), (Exchange, Held)):
-        if isinstance(outer, Exchange) and outer.plan.closers:
+    while isinstance(outer := getattr(server, "__self__", None), (Layered, Held)):
+        if isinstance(outer, Layered) and outer.plan.closers:
             return True
         server = outer.server
     return False
@@ -161,7 +172,7 @@ def _holds(layer: Layer, environ: Environ) -> bool:
         return False
 
 
-def _drop_source(exchange: Exchange) -> None:
+def _drop_source(exchange: Layered) -> None:
     """Close an iterable of the application that nobody will see."""
     source, exchange.source = exchange.source, None
     try:
@@ -170,13 +181,16 @@ def _drop_source(exchange: Exchange) -> None:
         logger.exception("close() failed after an error")
 
 
-def _abandon(exchange: Exchange) -> None:
+def _abandon(exchange: Layered) -> None:
     """End an exchange of which the server gets nothing to close: an exception is on its way to it."""
     _drop_source(exchange)
+    error, exchange.error, exchange.body = exchange.error, None, None
     try:
-        close(exchange)
+        close(exchange, exchange.sent, error, None)
     except Exception:
         logger.exception("on_close failed after an error")
+    finally:
+        error = None  # break the traceback reference cycle
 
 
 def _close(iterable: object) -> None:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from middleware.wsgi.authored import check_class, check_options
 from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import Effects, declared_by, forget_effects
 from middleware.wsgi.pipeline import pipeline
@@ -24,6 +25,7 @@ class _Sealed(type):
     """Seals an instance when its construction is over: until then a subclass may set attributes wherever it likes."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
+        check_options(cls, args, options)
         self = super().__call__(*args, **options)
         self._seal(args, options)
         return self
@@ -64,6 +66,7 @@ class Middleware(metaclass=_Sealed):
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
+        check_class(cls)
 
     def __init__(self, app: Application | None = None, /) -> None:
         self.app = app

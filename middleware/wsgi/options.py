@@ -1,42 +1,66 @@
-"""Errors of configuration: every wrong option of one constructor in one message."""
+"""Options of constructors: the checks that all layers share, and one error that names every wrong option."""
 
 from __future__ import annotations
 
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+Kept = TypeVar("Kept")
 
 
 class ConfigError(ValueError):
-    """An option that cannot be right: a ValueError.
+    """An invalid option: a ValueError.
 
-    The message names the middleware, the option, the rule and the value; of several wrong options all are in it.
+    The message names the middleware, the option, the rule and the value. It lists every option that is wrong.
     """
 
 
 class Problems:
-    """Collects what is wrong with the options of one constructor, so that a user mends all of it at once."""
+    """Collects the faults in the options of one constructor, so that a single error names all of them."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self.found: list[str] = []
 
     def add(self, option: str, rule: str, value: object) -> None:
-        """Note that `option` breaks `rule` by `value`."""
+        """Note that `value` breaks the rule of `option`."""
         self.found.append(f"{option}: {rule}; got {value!r}")
 
     def check(self, holds: object, option: str, rule: str, value: object) -> bool:
-        """Note it unless `holds`; say whether it did."""
+        """Note a fault unless `holds` is true; return whether it is."""
         if not holds:
             self.add(option, rule, value)
         return bool(holds)
 
-    def add_fault(self, option: str, fault: str | Literal[False] | None, value: object) -> None:
-        """Note that something was found wrong with `value`, if it was."""
-        if fault:
-            self.add(option, fault, value)
+    def add_fault(self, option: str, fault: str | Literal[False] | None, value: object) -> bool:
+        """Note `fault`, the text that a check returned, if there is one; return whether there is none."""
+        return self.check(not fault, option, fault or "", value)
+
+    def boolean(self, option: str, value: object) -> bool:
+        """Note a value other than True and False; return whether it is right."""
+        return self.check(isinstance(value, bool), option, "True or False", value)
+
+    def integer(self, option: str, value: object, least: int, most: int | None = None, note: str = "") -> bool:
+        """Note a value that is no int in the range; return whether it is right. `note` is added to the rule."""
+        fault = int_fault(value, least, most)
+        return self.add_fault(option, fault and fault + note, value)
+
+    def one_of(self, option: str, value: object, choices: tuple[str, ...]) -> bool:
+        """Note a value that is not among the choices; return whether it is right."""
+        return self.add_fault(option, choice_fault(value, choices), value)
+
+    def read(self, option: str, value: object, reader: Callable[[Any], Kept], otherwise: Kept) -> Kept:
+        """Return `reader(value)`; if it raises ValueError, note the rule that it names and return `otherwise`."""
+        try:
+            return reader(value)
+        except ConfigError as error:  # names option and value of its own
+            self.found.append(f"{option}: {error}")
+        except ValueError as error:
+            self.add(option, str(error), value)
+        return otherwise
 
     def done(self) -> None:
         """Raise ConfigError if anything was noted."""
@@ -47,9 +71,24 @@ class Problems:
             raise ConfigError(f"{self.owner}: {len(self.found)} options are wrong:{lines}")
 
 
+def int_fault(value: object, least: int, most: int | None = None) -> str | None:
+    """The rule that `value` breaks if it is no int from `least` to `most`, else None. A bool is no int."""
+    if type(value) is int and least <= value and (most is None or value <= most):
+        return None
+    return f"an int from {least}" if most is None else f"an int from {least} to {most}"
+
+
+def choice_fault(value: object, choices: tuple[str, ...]) -> str | None:
+    """The rule that `value` breaks if it is not among the choices, whose case counts, else None."""
+    return None if value in choices else f"one of {', '.join(map(repr, choices))}"
+
+
 def several(value: object) -> list[object]:
-    """The members of an option that takes several values: a str counts as one; ValueError for no iterable."""
-    if isinstance(value, str):
+    """The members of an option that takes one value or several: a str or bytes is one value.
+
+    Errors: ValueError for a value that is not iterable.
+    """
+    if isinstance(value, (str, bytes)):
         return [value]
     try:
         return list(cast("Iterable[object]", value))

@@ -1,70 +1,113 @@
 """Pipeline: any number of layers around one application, run in one pass.
 
-on_request inward, the application, on_response outward, every body chunk through the transforms in one iterator, one
-close. Which methods a layer has is found here, when the pipeline is made; a request only walks tuples.
+on_request inward, the application, on_response outward, every chunk of the body through the transforms in one iterator,
+one close. There are two paths through a pipeline. The general path below serves any request and any response. The fast
+path, which is assembled for the layers that there are, serves ordinary ones and falls back on the general path.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from middleware.wsgi.body import SizedBody, begun, deliver
-from middleware.wsgi.errors import EXCEPTION, answer_error
-from middleware.wsgi.exchange import KEPT, NEW, PLAIN, STARTED, Exchange, HeadExchange
-from middleware.wsgi.plan import Layer, OnRequest, Plan, plan_for
+from middleware.wsgi.assembled import Source, assembled, choosing, plain
+from middleware.wsgi.body import deliver, failed
+from middleware.wsgi.errors import EXCEPTION
+from middleware.wsgi.layered import Layered, opened
+from middleware.wsgi.plan import Layer, Plan, plan_for
+from middleware.wsgi.returned import as_application
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from middleware.wsgi.types import Application, Environ, StartResponse
 
-    Meet = Callable[[Exchange], Application]
+    Meet: TypeAlias = Callable[[Layered], Application]
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Application:
     """Put `layers`, outermost first, around `app`. `respond`: answer errors instead of re-raising them."""
+    return source(app, layers, respond=respond).function()
+
+
+def source(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Source:
+    """The function that serves requests, as text."""
     layers = [each for layer in layers for each in (*layer.vary, layer)]
-    plan = plan_for(layers, (), respond=respond)
+    general = _general(app, layers, respond=respond)
+    conditional = [n for n, layer in enumerate(layers) if layer.condition is not None]
+    if not conditional:
+        return _fast(app, layers, general, respond=respond)
+    if not all(_is_quiet(layer) for layer in layers[: conditional[-1]]):
+        return plain(general)
+
+    def chosen(met: int) -> Application:
+        taking_part = [layer._replace(condition=None) for n, layer in enumerate(layers) if met >> n & 1]
+        return _fast(app, taking_part, general, respond=respond).function()
+
+    return choosing(layers, general, chosen)
+
+
+def _fast(app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> Source:
+    """The fast path; for requests that no row is made for, one on which each layer is asked."""
+    if any(layer.ordinary is not None for layer in layers):
+        asked = [layer._replace(ordinary=None) for layer in layers]
+        general = assembled(app, asked, general, respond=respond).function()
+    return assembled(app, layers, general, respond=respond)
+
+
+def _is_quiet(layer: Layer) -> bool:
+    """Whether conditions may be asked before it has seen the request, because it changes nothing that they ask for."""
+    return layer.on_request is None or layer.ordinary is not None or layer.made is not None
+
+
+def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
+    """The path of any request."""
+    whole = plan_for(layers, (), respond=respond)
     if any(layer.condition is not None for layer in layers):
-        return _careful(_choosing(app, layers, respond=respond), plan)
-    steps = _steps(layers, respond=respond)
-    careful = _careful(_meeting(app, plan, steps), plan)
-    kind = Exchange if plan.waits else HeadExchange
-    return careful if plan.closers else _quick(app, plan, steps, careful, kind)
+        meet = _choosing(app, layers, respond=respond)
+    else:
+        meet = _meeting(app, layers, whole)
+
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        exchange = opened(environ, start_response, whole)
+        environ.pop(EXCEPTION, None)  # of an earlier request, because an environ may be used again
+        try:
+            answering = meet(exchange)
+            exchange.keep()
+            return deliver(exchange, answering(environ, exchange.start))
+        except BaseException as error:  # noqa: BLE001 - raised again, or answered
+            return failed(exchange, error)
+
+    return run
 
 
-def _steps(layers: Sequence[Layer], *, respond: bool) -> list[tuple[OnRequest, Plan]]:
-    """The hooks that see a request, each with the plan for the response if it is the last."""
-    return [
-        (layer.on_request, plan_for(layers[:met], layers[met:], respond=respond))
+def _meeting(app: Application, layers: Sequence[Layer], whole: Plan) -> Meet:
+    """Show a request to the layers, outermost first; return what answers it."""
+    steps = [
+        (layer.on_request, plan_for(layers[:met], layers[met:], respond=whole.respond))
         for met, layer in enumerate(layers, 1)
         if layer.on_request is not None
     ]
 
-
-def _meeting(app: Application, plan: Plan, steps: Sequence[tuple[OnRequest, Plan]]) -> Meet:
-    """Show a request to the layers, outermost first; return what answers it."""
-
-    def meet(exchange: Exchange) -> Application:
+    def meet(exchange: Layered) -> Application:
         for on_request, exchange.plan in steps:
             answer = on_request(exchange.environ)
             if answer is not None:
-                return answer
-        exchange.plan = plan
+                return as_application(answer, on_request)
+        exchange.plan = whole
         return app
 
     return meet
 
 
 def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Meet:
-    """The same, where layers have conditions: who takes part is known only when the request is there."""
+    """The same for layers with conditions: which ones take part is known only when the request has reached them."""
 
     @lru_cache(maxsize=256)
     def plan(chosen: tuple[int, ...], depth: int) -> Plan:
         return plan_for([layers[place] for place in chosen], layers[depth:], respond=respond)
 
-    def meet(exchange: Exchange) -> Application:
+    def meet(exchange: Layered) -> Application:
         chosen: list[int] = []
         place = -1
         try:
@@ -72,9 +115,9 @@ def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Me
                 answer = _ask(layer, exchange.environ, place, chosen)
                 if answer is not None:
                     return answer
-            return app
         finally:
             exchange.plan = plan(tuple(chosen), place + 1)
+        return app
 
     return meet
 
@@ -84,80 +127,5 @@ def _ask(layer: Layer, environ: Environ, place: int, chosen: list[int]) -> Appli
     if layer.condition is not None and not layer.condition(environ):
         return None
     chosen.append(place)
-    return None if layer.on_request is None else layer.on_request(environ)
-
-
-def _careful(meet: Meet, plan: Plan) -> Application:
-    """The way of any request: the head waits for the body."""
-
-    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        exchange = _exchange(environ, start_response, plan)
-        environ.pop(EXCEPTION, None)  # of an earlier request: an environ may be used again
-        try:
-            return _delivered(exchange, meet(exchange)(environ, exchange.start))
-        except BaseException as error:  # noqa: BLE001 - answer_error raises it
-            answer_error(exchange, error)
-        return deliver(exchange)
-
-    return run
-
-
-def _exchange(environ: Environ, start_response: StartResponse, plan: Plan) -> Exchange:
-    exchange: Exchange = Exchange()
-    exchange.environ, exchange.server, exchange.plan = environ, start_response, plan
-    exchange.phase, exchange.folded, exchange.body = NEW, None, None
-    return exchange
-
-
-def _delivered(exchange: Exchange, body: Iterable[bytes]) -> Iterable[bytes]:
-    """The body as the server gets it; the head goes on to the server if it is there."""
-    exchange.prepare()
-    exchange.body = exchange.source = body
-    if exchange.plan.waits and isinstance(body, SizedBody):
-        exchange.body = [*body]  # watched further in, and a list all the same for who wants to see it
-    if exchange.phase == STARTED:
-        exchange.begin()
-        if exchange.phase == STARTED:
-            return begun(exchange, body)
-    return deliver(exchange)
-
-
-def _quick(  # noqa: C901 - what is counted is the function in it, and one
-    app: Application,
-    plan: Plan,
-    steps: Sequence[tuple[OnRequest, Plan]],
-    careful: Application,
-    kind: type[Exchange],
-) -> Application:
-    """The way of an ordinary request: its body is a list, nobody watches that, and little is remembered."""
-    plans = dict(steps)
-    hooks = tuple(on_request for on_request, _ in steps)
-
-    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("REQUEST_METHOD") == "HEAD":
-            return careful(environ, start_response)
-        exchange: Exchange = kind()  # and what _exchange does, without the call
-        exchange.environ = environ
-        exchange.server = start_response
-        exchange.plan = plan
-        exchange.phase = NEW
-        exchange.folded = exchange.body = None
-        answering = app
-        try:
-            for on_request in hooks:
-                answer = on_request(environ)
-                if answer is not None:
-                    answering, exchange.plan = answer, plans[on_request]
-                    break
-            body = answering(environ, exchange.start)
-            if type(body) is list:
-                if exchange.phase == KEPT:
-                    body = exchange.resume(body)
-                if exchange.phase == PLAIN:
-                    return body  # by far the most responses: nothing to change, nothing to watch
-            return _delivered(exchange, body)
-        except BaseException as error:  # noqa: BLE001 - answer_error raises it
-            answer_error(exchange, error)  # shown to all, also to those not met
-        return deliver(exchange)
-
-    return run
+    answer = None if layer.on_request is None else layer.on_request(environ)
+    return None if answer is None or layer.on_request is None else as_application(answer, layer.on_request)

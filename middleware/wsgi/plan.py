@@ -1,14 +1,16 @@
-"""Plan: who takes part in a response. Known before any request, except where layers have conditions or answer."""
+"""Plan: the layers that take part in a response. Known beforehand, unless layers have conditions or answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from middleware.http.fields import Line
     from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.row import Ordinary
     from middleware.wsgi.types import Application, Environ, Predicate
 
 OnRequest: TypeAlias = "Callable[[Environ], Application | None]"
@@ -16,25 +18,41 @@ OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"
 OnClose: TypeAlias = "Callable[[Environ, BaseException | None], None]"
 
 
+class Made(NamedTuple):
+    """A line that is made anew for each response: all that the layer does, unless `line` returns None.
+
+    Attributes:
+        open: Callable[[Environ], Any]. What on_request does; returns what `line` is given.
+        line: Callable[[Any], Line | None]. The line that on_response appends; None asks for on_response itself.
+        put: Callable[[Environ, Any], object]. Put into environ what on_response looks for, if it has gone.
+    """
+
+    open: Callable[[Environ], Any]
+    line: Callable[[Any], Line | None]
+    put: Callable[[Environ, Any], object]
+
+
 class Layer(NamedTuple):
-    """What the pipeline runs of a middleware: None stands for what its class does not override."""
+    """What a pipeline runs of a middleware: None stands for what its class does not override."""
 
     condition: Predicate | None
     on_request: OnRequest | None
     on_response: OnResponse | None
     on_close: OnClose | None
-    waits: bool  # its on_response wants to see the body
+    waits: bool  # its on_response needs the body
     vary: tuple[Layer, ...] = ()  # stand right outside, and name the request fields that it decides by
+    ordinary: Ordinary | None = None
+    made: Made | None = None
 
 
 @dataclass(slots=True)
 class Plan:
-    """Who takes part in a response: innermost layer first, as a response meets them."""
+    """The layers that take part in a response, innermost first, as a response meets them."""
 
     responders: tuple[OnResponse, ...]
     closers: tuple[OnClose, ...]
     unmet: tuple[Layer, ...]  # the request has not reached them
-    waits: bool  # for the body: one of them wants to see it
+    waits: bool  # a responder needs the body
     respond: bool  # to errors of the application
 
 

@@ -36,23 +36,31 @@ class Response(Fields):
 
     Attributes:
         status: str, "200 OK". May be assigned.
+        method: str. The method of the request as it came in, whatever the application does to environ.
         body: the iterable that the application returned, or None while there is none yet: the head waits for it only
             where a layer declares that it rewrites or encodes the body. A list or a tuple is a sized body: it may be
             looked at, and replaced together with Content-Length. Anything else is a stream, which only a Transform may
             touch; so is what goes through write().
     """
 
-    __slots__ = ("body", "status")
+    __slots__ = ("body", "method", "status")
 
     body: Iterable[bytes] | None
+    method: str
     status: str
 
     def __init__(
-        self, status: str = "200 OK", headers: Iterable[tuple[str, str]] = (), body: Iterable[bytes] | None = None
+        self,
+        status: str = "200 OK",
+        headers: Iterable[tuple[str, str]] = (),
+        body: Iterable[bytes] | None = None,
+        *,
+        method: str = "GET",
     ) -> None:
         super().__init__(headers)
         self.status = status
         self.body = body
+        self.method = method
 
     @property
     def headers(self) -> Fields:

@@ -6,6 +6,7 @@ from typing import Any
 
 from middleware import (
     CORS,
+    AccessLog,
     BasicAuth,
     BodyLimit,
     Compress,
@@ -19,9 +20,11 @@ from middleware import (
     Headers,
     Hooks,
     HTTPSRedirect,
+    Metrics,
     Middleware,
     RateLimit,
     Redirect,
+    RequestId,
     Respond,
     SecurityHeaders,
     Stack,
@@ -131,6 +134,10 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "timing": ([Timing()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
+    "request-id": ([RequestId()], bytes),
+    "access-log": ([AccessLog()], bytes),
+    "metrics": ([Metrics()], bytes),
+    "sight-encoded": ([RequestId(), AccessLog(format="json"), Metrics(), Compress()], bytes),
     "gzip-unasked": ([Gzip(minimum_size=0)], bytes),
     "gzip": ([Gzip()], bytes),
     "br": ([Compress()], bytes),
@@ -199,6 +206,7 @@ ACCEPTED = {
     "hooks-encoded": "gzip, identity;q=0",
     "all-encoded": "br, identity;q=0",
     "all-heads-encoded": "zstd, identity;q=0",
+    "sight-encoded": "gzip, identity;q=0",
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from middleware.testing.shape import TEXT, Body, ByIndex, Failure, Shape, returning
 from middleware.testing.shapes import SHAPES
+from middleware.testing.shapes.definition import TEXT, ByIndex, Failure, Shape, returning
+from middleware.testing.shapes.definition import CountedBody as Body
 
 __all__ = ["SHAPES", "TEXT", "Body", "ByIndex", "Failure", "Shape", "returning"]

@@ -1,4 +1,4 @@
-"""Compress and Gzip: a content coding for the responses that are worth it (RFC 9110 8.4, 12.5.3)."""
+"""Compress and Gzip: encode responses in a content coding that the client accepts (RFC 9110 8.4, 12.5.3)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
 from middleware.http.fields import content_length
 from middleware.http.negotiation import choices
 from middleware.http.remembered import Remembered
+from middleware.layers.compress.codecs import CODECS, CODINGS, available, codec
 from middleware.layers.compress.codecs.codec import AUTO, CodecError
-from middleware.layers.compress.codecs.registry import CODECS, available, codec
-from middleware.layers.compress.content_types import DEFAULT, content_types, matches
+from middleware.layers.compress.content_types import DEFAULT, matches
+from middleware.layers.compress.content_types import content_types as read_content_types
 from middleware.layers.compress.encoding import Encoding
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Iterable
 
     from middleware.layers.compress.codecs.codec import Codec
     from middleware.wsgi.plan import Layer
@@ -30,64 +31,64 @@ if TYPE_CHECKING:
 Flush: TypeAlias = Literal["auto", "always", "never"]
 ETag: TypeAlias = Literal["suffix", "weak"]
 NotAcceptable: TypeAlias = Literal["identity", "406"]
-CODINGS: Final = ("zstd", "br", "gzip")
 _FLUSH: Final = {"auto": None, "always": True, "never": False}
-_WORDS: Final = {
+_CHOICES: Final = {
     "flush": tuple(_FLUSH),
     "etag": ("suffix", "weak"),
     "backend": (AUTO, *CODECS["gzip"].backends),
     "not_acceptable": ("identity", "406"),
 }
-_NUMBERS: Final = count()  # the id of a layer is another's once it is gone, though copies of it are still there
+_NUMBERS: Final = count()  # unlike id(), never reused while a copy of a layer exists
 
 
 class Compress(Middleware):
-    """Encodes responses in the content coding that the client wants most.
+    """Encodes responses in the content coding that the client prefers.
 
-    Stands innermost, next to the application: layers that rewrite the body stand inside it, all others outside.
+    Stands innermost, next to the application. Only layers that rewrite the body stand inside it.
 
-    Left alone: 1xx, 204, 205, 206, 304; responses with Content-Range, Content-Encoding ("identity" is removed there),
-    Cache-Control: no-transform or Signature-Input; responses whose body the server in front replaces (X-Sendfile,
-    X-Accel-Redirect, X-LIGHTTPD-send-file, X-LiteSpeed-Location, X-Reproxy-URL, and their variants); types that are not
-    listed, or missing; text/event-stream; and, if the client takes identity, content known to be below `minimum_size`,
-    and what would not get smaller. The application opts out by `environ["middleware.compress"] = False`. A no-transform
-    in the request is not looked at.
+    Left alone are 1xx, 204, 205, 206 and 304; responses with Content-Range, Content-Encoding ("identity" is
+    removed), Cache-Control: no-transform or Signature-Input; responses whose body the front-end server replaces
+    (X-Sendfile, X-Accel-Redirect, X-LIGHTTPD-send-file, X-LiteSpeed-Location, X-Reproxy-URL, and their variants); types
+    that are missing or not listed; and text/event-stream. If the client accepts identity, content known to be below
+    `minimum_size`, and content that would not shrink, is left alone too. The application opts out by
+    `environ["middleware.compress"] = False`. A no-transform in the request is ignored.
 
-    A list or tuple is encoded in one go, with the right Content-Length. Anything else is a stream: encoded chunk by
-    chunk, in constant memory, without a Content-Length, unless it is empty. HEAD gets the fields of GET without
+    A list or tuple is encoded in one call, with the right Content-Length. Any other body is a stream: it is encoded
+    chunk by chunk in constant memory, without a Content-Length unless it is empty. HEAD gets the fields of GET, except
     Content-Length.
 
-    Vary names Accept-Encoding wherever another request could have got another coding, 206 and 304 included.
-    Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest go where the content is encoded, and from a 304
-    for a client that has it encoded, with Content-Length: they are about other bytes.
+    Vary names Accept-Encoding on every response that another request could get in another coding, 206 and 304
+    included. An encoded response, and a 304 to a client that has the encoded one, loses Accept-Ranges, Content-MD5,
+    Content-Digest, Repr-Digest and Digest, because they describe other bytes; such a 304 loses Content-Length too.
 
     Options:
-        codings: iterable of "zstd", "br", "gzip". The server's order of preference among what the client wants equally.
+        codings: iterable of "zstd", "br", "gzip". The server's order among codings that the client accepts equally.
             Default: those that are installed, in this order.
-        levels: mapping coding -> int. How hard each tries. Default: for each the one that suits responses made for each
-            request.
-        minimum_size: int, bytes. From how much content on it is worth it. Default 1024.
-        content_types: iterable of types, "text/html", ranges, "text/*", and suffixes, "+json". What is encoded;
-            parameters and case do not count. Default: those that mime-db knows to be compressible, and few more.
-        flush: "auto", "always" or "never". Whether streams give out each chunk at once, decodable; with "auto" those of
-            unknown length do, and those with a Content-Length do not. A flush costs 5 bytes or more, so rows of a few
-            bytes get larger: join them into chunks of some KiB, or use "never" where nobody reads before the end.
+        levels: mapping coding -> int. Compression levels. Default: for each coding the one that suits dynamic
+            responses.
+        minimum_size: int, bytes. Content below it is not encoded. Default 1024.
+        content_types: iterable of types, "text/html", ranges, "text/*", and suffixes, "+json". The types to encode,
+            regardless of parameters and case. Default: the types that mime-db marks as compressible, and a few more.
+        flush: "auto", "always" or "never". Whether every chunk of a stream is sent at once and can be decoded; by
+            "auto", only streams of unknown length are flushed, and not those with a Content-Length. A flush costs at
+            least 5 bytes, so chunks of a few bytes become larger: join them into chunks of some KiB, or use "never" if
+            no client reads before the end. Default "auto".
+        etag: "suffix" or "weak". By "suffix", a strong "x" becomes "x-gzip" on the encoded response, and the
+            application gets "x" in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work. By "weak",
+            it becomes W/"x", which never matches in If-Match. A request becomes a full one, since an encoded response
+            has no ranges, if a condition ties its Range to an encoded response: If-Range, If-Match or If with such a
+            tag; or, while a coding is negotiated, a weak tag or a date, If-Unmodified-Since, or a lock token in If. An
+            ETag that is no entity tag, such as abc without quotes, is removed from encoded responses, because two
+            representations must not share it. Default "suffix".
+        backend: "auto", "isal", "zlib-ng" or "zlib". The library for gzip; "auto" is the first that is installed.
             Default "auto".
-        etag: "suffix" or "weak". By "suffix" a strong "x" is "x-gzip" on the encoded response, and the application
-            finds "x" again in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work; by "weak" it is
-            W/"x", which If-Match never matches. A condition that ties a Range to an encoded response makes the request
-            a full one, since an encoded response has no ranges: If-Range, If-Match or If with such a tag, and, while a
-            coding is negotiated, with a weak tag or a date, If-Unmodified-Since, and a lock token in If. An ETag that
-            is no entity tag, such as abc without quotes, is removed from encoded responses, as two representations
-            must not share it. Default "suffix".
-        backend: "auto", "isal", "zlib-ng" or "zlib". What encodes gzip; "auto" is the first that is installed. Default
-            "auto".
-        not_acceptable: "identity" or "406". What a client gets that refuses identity and every coding: identity all the
-            same, or a 406 before the application runs. Default "identity".
-        breach_padding: int, bytes, 0 to 512. A random number of bytes, up to that, on every encoded response, against
-            guessing secrets by its length (BREACH). As no two are alike, their tags are weak. Default 0.
+        not_acceptable: "identity" or "406". The response to a client that refuses identity and every coding: identity
+            anyway, or a 406 before the application runs. Default "identity".
+        breach_padding: int, bytes, 0 to 512. The largest number of random bytes added to every encoded response,
+            against guessing secrets by its length (BREACH). Its entity tags become weak, because no two encodings are
+            equal. Default 0.
 
-    Errors: ConfigError, also for a coding asked for by name whose package is not installed: it says what to install.
+    Errors: ConfigError, also for an explicit coding whose package is not installed: the message says what to install.
     Source: RFC 9110 8.4, 8.8.3.3, 12.5.3, 13.1, 15.4.5; RFC 9111 5.2.2.6; RFC 9530 2 and 3; RFC 9421 2; RFC 9659 3;
     RFC 4918 10.4.
     """
@@ -115,15 +116,16 @@ class Compress(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems(type(self).__name__)
-        self.codings = _codings(problems, codings, levels)
-        self.levels = _levels(problems, levels, self.codings)
-        self.minimum_size, self.content_types = minimum_size, _types(problems, content_types)
-        self.flush, self.etag, self.not_acceptable = flush, etag, not_acceptable
-        self.backend, self.breach_padding = backend, breach_padding
-        problems.check(
-            type(minimum_size) is int and minimum_size >= 0, "minimum_size", "an int from 0, bytes", minimum_size
+        self.codings: tuple[str, ...] = (
+            _usable(levels) if codings is CODINGS else problems.read("codings", codings, _read_codings, ())
         )
-        codecs = dict(self._codecs(problems, {option for option in _WORDS if not self._is_a_word(problems, option)}))
+        self.levels = _levels(problems, levels, self.codings)
+        self.minimum_size, self.flush, self.etag = minimum_size, flush, etag
+        self.content_types = problems.read("content_types", content_types, read_content_types, DEFAULT)
+        self.backend, self.not_acceptable, self.breach_padding = backend, not_acceptable, breach_padding
+        problems.integer("minimum_size", minimum_size, 0, None, ", bytes")
+        wrong = {name for name, known in _CHOICES.items() if not problems.one_of(name, getattr(self, name), known)}
+        codecs = dict(self._codecs(problems, wrong))
         problems.done()
         self._encoding = Encoding(
             key=f"middleware.coding.{next(_NUMBERS)}",
@@ -138,34 +140,29 @@ class Compress(Middleware):
             strict=not_acceptable == "406",
         )
 
-    def _is_a_word(self, problems: Problems, option: str) -> bool:
-        value, words = getattr(self, option), _WORDS[option]
-        return problems.check(value in words, option, f"one of {', '.join(map(repr, words))}", value)
-
-    def _codecs(self, problems: Problems, said: set[str]) -> Iterable[tuple[str, Codec]]:
-        """One for each coding; what cannot be had goes to `problems`, unless that option is `said` to be wrong."""
+    def _codecs(self, problems: Problems, wrong: set[str]) -> Iterable[tuple[str, Codec]]:
+        """Make the codec of each coding. A fault is noted unless its option is known to be wrong."""
         for coding in self.codings:
             backend = self.backend if coding == "gzip" else AUTO
             try:
                 yield coding, codec(coding, level=self.levels.get(coding), backend=backend, padding=self.breach_padding)
             except CodecError as error:
                 option = self._option(error.option, coding)
-                if option not in said:
+                if option not in wrong:
                     problems.add(option, error.rule, error.value)
-                said.add(option)
+                wrong.add(option)
 
     def _option(self, argument: str, coding: str) -> str:
-        """The option by which an argument of a codec was given."""
-        return {"coding": "codings", "level": f"levels[{coding!r}]", "padding": "breach_padding"}.get(
-            argument, argument
-        )
+        """Return the name of the option that became an argument of a codec."""
+        options = {"coding": "codings", "level": f"levels[{coding!r}]", "padding": "breach_padding"}
+        return options.get(argument, argument)
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Negotiate; take the suffixes off conditions."""
+        """Negotiate the coding, and remove the suffixes of entity tags in conditions."""
         return self._encoding.on_request(environ)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Encode what is worth it."""
+        """Encode the response if it qualifies."""
         return self._encoding.on_response(environ, response)
 
     def layer(self) -> Layer:
@@ -174,14 +171,15 @@ class Compress(Middleware):
         if type(self) not in (Compress, Gzip):
             return layer
         encoding = self._encoding
-        return layer._replace(on_request=encoding.on_request, on_response=encoding.on_response)
+        layer = layer._replace(on_request=encoding.on_request, on_response=encoding.on_response)
+        return layer if encoding.strict else layer._replace(ordinary=encoding.ordinary())
 
     def declared(self) -> Effects:
-        """It answers if it may answer 406."""
+        """By not_acceptable="406", it may answer requests."""
         return replace(self.effects, answers=self.not_acceptable == "406")
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does when."""
+        """The steps of the layer."""
         strict = "; answers 406 to who takes none" * (self.not_acceptable == "406")
         yield "request", f"negotiates {', '.join(self.codings)} by Accept-Encoding{strict}"
         tags = "gives strong entity tags a suffix" if self._encoding.suffix else "makes entity tags weak"
@@ -189,15 +187,15 @@ class Compress(Middleware):
 
 
 class Gzip(Compress):
-    """Encodes responses in gzip, for clients that take it: Compress with that coding alone.
+    """Encodes responses in gzip for clients that accept it: Compress with a single coding.
 
-    Stands innermost, as Compress, and leaves alone what that leaves alone.
+    Stands innermost, and leaves alone the same responses as Compress.
 
-    Options: the others are those of Compress, without `codings` and `levels`.
-        level: int or None. How hard it tries; None is the backend's own choice for responses made for each request.
+    Options: those of Compress, without `codings` and `levels`, and one more.
+        level: int or None. The compression level; None is the default of the backend, which suits dynamic responses.
             Default None.
 
-    Errors: ConfigError, also for a backend that is not installed, or has not that level.
+    Errors: ConfigError, also for a backend that is not installed or does not support the level.
     Source: RFC 1952, and those of Compress.
     """
 
@@ -233,29 +231,18 @@ class Gzip(Compress):
         return argument if argument == "level" else super()._option(argument, coding)
 
 
-def _codings(problems: Problems, given: object, levels: object) -> tuple[str, ...]:
-    """The codings that are offered; of the default those that are installed, and those that `levels` asks for."""
-    if given is CODINGS:
-        return _installed(levels if isinstance(levels, Mapping) else ())
-    try:
-        codings = tuple(several(given))
-    except ValueError as error:
-        problems.add("codings", str(error), given)
-        return ()
-    once = 0 < len(codings) == len(set(map(repr, codings)))
-    right = all(coding in CODINGS for coding in codings)
-    rule = f"names each of its codings once, of {', '.join(map(repr, CODINGS))}"
-    return cast("tuple[str, ...]", codings) if problems.check(once and right, "codings", rule, given) else ()
-
-
-def _is_short(minimum: int, said: str) -> bool:
-    """Whether a Content-Length is one, and less than that (RFC 9110 8.6)."""
-    length = content_length(said)
-    return length is not None and length < minimum
-
-
-def _installed(named: Container[object]) -> tuple[str, ...]:
+def _usable(levels: object) -> tuple[str, ...]:
+    """Return the codings that are installed, and those that `levels` names."""
+    named = levels if isinstance(levels, Mapping) else ()
     return tuple(coding for coding in CODINGS if coding in named or available(coding))
+
+
+def _read_codings(given: object) -> tuple[str, ...]:
+    codings = several(given)
+    once = 0 < len(codings) == len(set(map(repr, codings)))
+    if not (once and all(coding in CODINGS for coding in codings)):
+        raise ValueError(f"names each of its codings once, of {', '.join(map(repr, CODINGS))}")
+    return tuple(map(str, codings))
 
 
 def _levels(problems: Problems, given: object, codings: tuple[str, ...]) -> dict[str, int | None]:
@@ -268,9 +255,7 @@ def _levels(problems: Problems, given: object, codings: tuple[str, ...]) -> dict
     return found
 
 
-def _types(problems: Problems, given: object) -> frozenset[str]:
-    try:
-        return content_types(given)
-    except ValueError as error:
-        problems.add("content_types", str(error), given)
-        return frozenset()
+def _is_short(minimum: int, said: str) -> bool:
+    """Whether a Content-Length is valid and below the minimum (RFC 9110 8.6)."""
+    length = content_length(said)
+    return length is not None and length < minimum

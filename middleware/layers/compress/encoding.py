@@ -6,28 +6,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.http.edits import varied, varying
+from middleware.http.edits import Edit, Look
 from middleware.http.entity_tags import suffixed, weakened
 from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
 from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
+from middleware.layers.compress.codecs import CODINGS
 from middleware.layers.compress.revalidation import Revalidation, revalidating, suffix_known, weak_known
+from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from middleware.http.fields import Line
     from middleware.layers.compress.codecs.codec import Codec
+    from middleware.layers.compress.revalidation import Negotiated
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 
 OPT_OUT: Final = "middleware.compress"
 # Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
-SUFFIXES: Final = ("zstd", "br", "gzip")
+SUFFIXES: Final = CODINGS
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
-_VARY: Final = varied(("Accept-Encoding",))
-_vary: Final = varying(("Accept-Encoding",))
+_vary: Final = Edit(vary=("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
 _LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
@@ -42,6 +43,9 @@ _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 # Where none of these is there, nobody forbids it, and what it changes is known beforehand
 _FORBIDDING: Final = HANDED_OVER | {"content-encoding", "content-range", "signature-input"}
 _NOTABLE: Final = _TOLD | _FORBIDDING | {"cache-control", "vary"}
+_look: Final = Look(_NOTABLE | {"content-type", "content-length"})
+_untell: Final = Edit(remove=_TOLD)
+_unmeasure: Final = Edit(remove=_OF_IDENTITY)
 Known: TypeAlias = dict[str, str]
 
 
@@ -73,6 +77,10 @@ class Encoding:
     suffix: bool
     strict: bool
 
+    def ordinary(self) -> Ordinary:
+        """What decides about a body that is too small to be encoded: whether to say that responses vary."""
+        return Ordinary(_NOTABLE, by=(_ACCEPT,), keeps=(self.key,), typed=True, below=self.minimum, unless=(OPT_OUT,))
+
     def on_request(self, environ: Environ) -> Application | None:
         """Negotiate, and change conditions to what the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
@@ -89,13 +97,13 @@ class Encoding:
             environ[self.key] = choice
         return _refusal(choice) if self.strict else None
 
-    def _revalidating(self, environ: Environ, choice: Choice) -> Choice:
+    def _revalidating(self, environ: Environ, choice: Choice) -> Negotiated:
         before = getattr(environ.get(self.key), "said", None)
         return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
-        fields = response.names()
+        fields = _look(response.headers)
         request = environ.pop(self.key, None)
         if type(request) is not Choice or response.status not in _WHOLE:
             return self._unusual(environ, response, fields, request)
@@ -104,70 +112,74 @@ class Encoding:
         if not self.matches[fields.get("content-type", "")]:
             return None
         body = response.body
-        if type(body) is not list or environ.get("REQUEST_METHOD") == "HEAD":
-            return self._judge(environ, response, fields, request)
-        self._encode_sized(response, fields, request, body)
-        response.lines.append(_VARY)  # as `_vary` does where there is none yet, without the call
-        fields["vary"] = _VARY[1]
+        if type(body) is not list or response.method == "HEAD":
+            return self._judge(response, fields, request)
+        self._encode_sized(response, request, body)
+        _vary(response.headers)
         return None
 
-    def _unusual(self, environ: Environ, response: Response, fields: Known, request: Choice | None) -> Transform | None:
+    def _unusual(
+        self, environ: Environ, response: Response, fields: Known, request: Negotiated | None
+    ) -> Transform | None:
         """What may have no content, or answers a request that was changed or has never come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
             return None
-        return self._notable(environ, response, fields, request)
+        return self._notable(environ, response, _look(response.headers), request)
 
-    def _notable(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _notable(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """The same where somebody may forbid it, or more is told of the content than its type and length."""
         if _may_change(environ, fields):
-            return self._judge(environ, response, fields, request)
+            return self._judge(response, fields, request)
         if fields.get("content-encoding", "").strip().lower() == "identity":
-            del response["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
+            del response.headers["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
         return None
 
-    def _judge(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _judge(self, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
             return None
         if self._declines(fields, request):
-            _vary(response, fields)
+            _vary(response.headers)
             return None
         body = response.body
         sized = isinstance(body, (list, tuple))
-        if environ.get("REQUEST_METHOD") == "HEAD":
+        if response.method == "HEAD":
             self._encode_head(response, fields, request, body if sized else ())
         elif sized:
-            self._retell(response, fields, self._encode_sized(response, fields, request, body))
+            self._retell(response, fields, self._encode_sized(response, request, body))
         else:
             return self._encode_stream(response, fields, request)
         return None
 
-    def _declines(self, fields: Known, request: Choice) -> bool:
+    def _declines(self, fields: Known, request: Negotiated) -> bool:
         """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
         return request.coding is None or (request.identity and self.short[fields.get("content-length", "")])
 
-    def _settled(self, environ: Environ, response: Response, fields: Known, request: Choice) -> bool:
+    def _settled(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> bool:
         """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
         if isinstance(request, Revalidation):
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response["ETag"] = self._known_tag(environ, code, fields["etag"], request)
+            tag = self._known_tag(environ, code, fields["etag"], request)
+            if tag != fields["etag"]:
+                response.headers["ETag"] = tag
         if code in _OF_A_200:
-            whole = {name: value for name, value in fields.items() if name != "content-range"}
+            whole = {**fields}
+            whole.pop("content-range", None)
             self._say_as_a_200(environ, response, whole, request)
         return code in _LEFT_ALONE
 
-    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Choice) -> None:
+    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
         """Say by what a 200 to the same request would vary, if that may be encoded."""
         if not (self._would_match(fields) and _may_change(environ, fields)):
             return
         if response.status.startswith("304") and not self._declines(fields, request):
-            _drop(response, _OF_IDENTITY)  # RFC 9111 3.2: what the client has, and would update, is encoded
-        _vary(response, response.names())
+            _unmeasure(response.headers)  # RFC 9111 3.2: what the client has, and would update, is encoded
+        _vary(response.headers)
 
-    def _known_tag(self, environ: Environ, code: str, tag: str, request: Choice) -> str:
+    def _known_tag(self, environ: Environ, code: str, tag: str, request: Negotiated) -> str:
         if self.suffix:
             return suffix_known(environ, code, tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
@@ -177,7 +189,7 @@ class Encoding:
         content_type = fields.get("content-type")
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
-    def _encode_sized(self, response: Response, fields: Known, request: Choice, body: Any) -> str | None:
+    def _encode_sized(self, response: Response, request: Negotiated, body: Any) -> str | None:
         """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
         coding = request.coding
         if coding is None:
@@ -190,34 +202,27 @@ class Encoding:
         if identity and len(encoded) >= len(data):
             return None
         response.body = [encoded]
-        lines = response.lines
-        length = "Content-Length", str(len(encoded))
-        try:
-            lines[lines.index(("Content-Length", fields.get("content-length", "")))] = length
-        except ValueError:  # there is none, or more than one, or none that is spelled so
-            lines[:] = [*_without_length(lines), length]
-        fields["content-length"] = length[1]
-        lines.append(("Content-Encoding", coding))  # as `_say` does, without the call
-        fields["content-encoding"] = coding
+        response.headers["Content-Length"] = str(len(encoded))
+        response.headers["Content-Encoding"] = coding
         return coding
 
-    def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
+    def _encode_head(self, response: Response, fields: Known, request: Negotiated, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         coding = request.coding
         if any(body):
-            coding = self._encode_sized(response, fields, request, body)
+            coding = self._encode_sized(response, request, body)
         else:
-            _say(response, fields, coding or "")
+            response.headers["Content-Encoding"] = coding or ""
         if coding is not None:
             response.body = ()
-            del response["Content-Length"]
-        self._retell(response, response.names(), coding)
+            del response.headers["Content-Length"]
+        self._retell(response, fields, coding)
 
-    def _encode_stream(self, response: Response, fields: Known, request: Choice) -> Transform:
+    def _encode_stream(self, response: Response, fields: Known, request: Negotiated) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
         coding = request.coding or ""
         size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
-        _say(response, fields, coding)
+        response.headers["Content-Encoding"] = coding
         self._retell(response, fields, coding)
         encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
         if request.identity:
@@ -227,12 +232,11 @@ class Encoding:
     def _retell(self, response: Response, fields: Known, coding: str | None) -> None:
         """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
         if coding is not None and not _TOLD.isdisjoint(fields):
-            _drop(response, _TOLD)
+            _untell(response.headers)
             tag = fields.get("etag")
             if tag and (known := self._encoded_tag(response, tag, coding)):
-                response["ETag"] = known
-            fields = response.names()
-        _vary(response, fields)
+                response.headers["ETag"] = known
+        _vary(response.headers)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
@@ -264,24 +268,8 @@ def _may_change(environ: Environ, fields: Known) -> bool:
     return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
-def _say(response: Response, fields: Known, coding: str) -> None:
-    """Say how the content is encoded now."""
-    response.lines.append(("Content-Encoding", coding))
-    fields["content-encoding"] = coding
-
-
 def _unsay(tag: str | None, response: Response) -> None:
     """Say that the content is not encoded after all, as there is none."""
-    del response["Content-Encoding"]
+    del response.headers["Content-Encoding"]
     if tag is not None:
-        response["ETag"] = tag
-
-
-def _without_length(lines: Iterable[Line]) -> Iterable[Line]:
-    return (line for line in lines if line[0].lower() != "content-length")
-
-
-def _drop(response: Response, names: frozenset[str]) -> None:
-    """Take out every line of these names; whoever looks at the names next makes them anew."""
-    response.lines = [line for line in response.lines if line[0].lower() not in names]
-    response.folded = None
+        response.headers["ETag"] = tag

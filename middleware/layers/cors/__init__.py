@@ -1,30 +1,32 @@
-"""CORS: which origins may read responses, and what their pages may send (Fetch 3.3)."""
+"""CORS: lets pages of other origins read responses, and answers preflights (Fetch 3.3)."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from itertools import filterfalse
+from itertools import count, filterfalse
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from middleware.http.edits import Block, adding, setting
+from middleware.http.edits import Edit
 from middleware.http.origins import LONGEST, is_origin, matcher
 from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
-from middleware.layers.cors import grants, preflight
-from middleware.layers.cors.sharing import PREFLIGHT, TIMING, Decision, finishing
+from middleware.layers.cors import cors_options as options
+from middleware.layers.cors import preflight
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
+from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import timedelta
 
     from middleware.http.fields import Line
-    from middleware.layers.cors.grants import Origin
+    from middleware.layers.cors.cors_options import Origin
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, StartResponse
@@ -33,44 +35,67 @@ _REQUESTED: Final = "HTTP_ACCESS_CONTROL_REQUEST_"
 _METHOD: Final = f"{_REQUESTED}METHOD"
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 _NOT_LISTED: Final = "the origin is not listed in allow_origins"
-_STAR_INSTEAD: Final = {
-    "allow_origins": "list them, or grant all by a callable: lambda origin, environ: True",
-    "expose_headers": "list them",
-}
-_REMEMBERED: Final = 1024  # origins, each with what follows from it
+_REMEMBERED: Final = 1024  # origins, each with its decision
+_TIMING: Final = "Timing-Allow-Origin"
+_PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
+_WATCHED: Final = frozenset(map(str.lower, ("Vary", _TIMING, preflight.ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS)))
+_NUMBERS: Final = count()
 logger = logging.getLogger("middleware")
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a response gets, once it is known who asks.
+
+    Attributes:
+        origin: str or None. What Access-Control-Allow-Origin says; None: the origin is refused, or there is none.
+        edit: the lines for that origin.
+    """
+
+    origin: str | None
+    edit: Edit
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Stands for a decision whose preflight is answered, which has all that it gets."""
+
+    decision: Decision
+
+
 class CORS(Middleware):
-    """Lets pages of other origins read responses, and answers the preflights by which browsers ask before they send.
+    """Lets pages of other origins read responses, and answers the preflight requests of browsers.
 
-    Stands outside whatever answers requests, authentication above all: preflights carry no credentials. Stands inside
-    layers whose headers belong on every response. Does nothing to the body, and keeps no request from the application
-    but preflights: the browser is who refuses. Without options it grants nothing. Where the application, or a layer
-    further in, has set Access-Control-Allow-Origin itself, its CORS headers stay as they are. What <img> and the like
-    may show depends on Cross-Origin-Resource-Policy; the order rules warn of one that blocks it beside "*".
+    Stands outside every layer that answers requests, authentication above all: preflights carry no credentials. Stands
+    inside layers whose headers belong on every response. Does nothing to the body. Every request but a preflight
+    reaches the application: the browser enforces the policy. Without options, no origin is allowed. If the application,
+    or an inner layer, sets Access-Control-Allow-Origin, its CORS headers stay as they are. Whether <img> and other
+    elements may embed a response depends on Cross-Origin-Resource-Policy; an order rule warns of a value that blocks
+    them next to "*".
 
-    Options: those that take several values take any iterable of them, or a single value.
-        allow_origins: origins, patterns, callables, or "*". Who may read: "*" is every origin, without credentials; an
-            origin is written as browsers send it, "https://app.example" or "app://."; "https://*.app.example" is one or
-            more labels; a re.Pattern has to match all of it; of a callable (origin, environ) -> bool only True grants,
-            and it refuses if it raises (logged); "null" is for pages without an origin, sandboxed frames among them,
-            which no pattern and no callable grants. Default ().
-        allow_methods: methods, whose case counts, or "*". What they may ask by; "*" is any. Default GET, HEAD and POST.
-        allow_headers: names of request headers, or "*". What they may send, Content-Type and Authorization too; "*" is
-            any. Accept, Accept-Language and Content-Language always are allowed. Default ().
-        allow_credentials: bool. Whether cookies and HTTP authentication may go along. Default False.
-        expose_headers: names of response headers, or "*". What pages may read; "*" is all. Default ().
-        max_age: int of seconds, timedelta, or None. How long a browser may remember a preflight; None leaves it to the
-            browser. Default 600.
-        allow_private_network: bool. Whether pages of the public web may ask a server in a private network. Default
+    Options: an option for several values takes an iterable, or a single value.
+        allow_origins: origins, patterns, callables, or "*". The origins that may read responses. "*" is every origin,
+            without credentials. An origin is spelled as browsers send it, "https://app.example" or "app://.".
+            "https://*.app.example" matches one or more labels. A re.Pattern must match the whole origin. A callable
+            (origin, environ) -> bool allows an origin only by True; one that raises allows none, and the error is
+            logged. "null" is an opaque origin, such as a sandboxed frame; no pattern and no callable matches it.
+            Default ().
+        allow_methods: methods, whose case counts, or "*". The methods that pages may use; "*" is any. Default GET, HEAD
+            and POST.
+        allow_headers: names of request headers, or "*". The headers that pages may send, among them Content-Type and
+            Authorization; "*" is any. Accept, Accept-Language and Content-Language are always allowed. Default ().
+        allow_credentials: bool. Whether requests may carry cookies and HTTP authentication. Default False.
+        expose_headers: names of response headers, or "*". The headers that pages may read; "*" is all. Default ().
+        max_age: int of seconds, timedelta, or None. How long browsers may cache the answer to a preflight; None leaves
+            it to the browser. Default 600.
+        allow_private_network: bool. Whether public pages may send requests to a server in a private network. Default
             False.
-        preflight_status: int, 200 to 299. The status of a granted preflight. Default 204.
-        timing_origins: origins, "null", or "*". Whose pages may read Server-Timing. Default ().
+        preflight_status: int, 200 to 299. The status of an allowed preflight. Default 204.
+        timing_origins: origins, "null", or "*". The origins whose pages may read Server-Timing. Default ().
 
-    Errors: ConfigError for another spelling of an origin (it shows the right one), for "*" beside other origins, for
-        "*" with credentials among origins and exposed headers (a callable grants all of them), and for exposing
-        Set-Cookie. A refused preflight is a 403 that says what is not allowed.
+    Errors: ConfigError for a misspelled origin (the message has the right spelling), for "*" next to other origins, for
+        "*" with credentials among origins and exposed headers (a callable can allow all of them), and for an exposed
+        Set-Cookie. The answer to a refused preflight is a 403 whose text names the reason.
     Source: Fetch 3.3 and 4.8 to 4.11; Private Network Access 3.
     """
 
@@ -78,7 +103,7 @@ class CORS(Middleware):
         answers=True,
         every_response=True,
         grants=True,
-        sets={*preflight.FIELDS, "Vary", TIMING},
+        sets={*preflight.FIELDS, "Vary", _TIMING},
         reads={preflight.ALLOW_ORIGIN},
         unique=True,
     )
@@ -100,31 +125,28 @@ class CORS(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("CORS")
-        values = partial(grants.values, problems)
-        self.allow_origins = grants.origins(problems, "allow_origins", allow_origins, grants.allowed_fault)
-        self.allow_methods = values("allow_methods", allow_methods, grants.method_fault)
-        self.allow_headers = values("allow_headers", allow_headers, grants.header_fault)
-        self.expose_headers = values("expose_headers", expose_headers, grants.exposed_fault)
-        self.timing_origins = grants.origins(problems, "timing_origins", timing_origins, grants.timing_fault)
-        self.max_age = grants.seconds(problems, "max_age", max_age)
-        self.allow_credentials, self.allow_private_network = allow_credentials, allow_private_network
-        self.preflight_status = preflight_status
-        self._check(problems)
+        values = partial(options.values, problems)
+        self.allow_origins = options.origins(problems, "allow_origins", allow_origins, options.allow_origin_fault)
+        self.allow_methods = values("allow_methods", allow_methods, options.method_fault)
+        self.allow_headers = values("allow_headers", allow_headers, options.header_fault)
+        self.allow_credentials = allow_credentials
+        self.expose_headers = values("expose_headers", expose_headers, options.expose_header_fault)
+        self.max_age = options.max_age_seconds(problems, max_age)
+        self.allow_private_network, self.preflight_status = allow_private_network, preflight_status
+        self.timing_origins = options.origins(problems, "timing_origins", timing_origins, options.timing_origin_fault)
+        problems.boolean("allow_credentials", allow_credentials)
+        problems.boolean("allow_private_network", allow_private_network)
+        problems.integer("preflight_status", preflight_status, 200, 299, " (Fetch 4.8)")
+        if allow_credentials:
+            star = '"*" means nothing with credentials (Fetch 3.3.5): list them'
+            every = f"{star}, or grant all by a callable: lambda origin, environ: True"
+            problems.check(options.ANY not in self.allow_origins, "allow_origins", every, self.allow_origins)
+            problems.check(options.ANY not in self.expose_headers, "expose_headers", star, self.expose_headers)
+        problems.done()
         self._prepare()
 
-    def _check(self, problems: Problems) -> None:
-        for option in ("allow_credentials", "allow_private_network"):
-            problems.check(isinstance(getattr(self, option), bool), option, "True or False", getattr(self, option))
-        status = self.preflight_status
-        right = type(status) is int and 200 <= status <= 299
-        problems.check(right, "preflight_status", "an int from 200 to 299 (Fetch 4.8)", status)
-        for option, instead in _STAR_INSTEAD.items() if self.allow_credentials else ():
-            rule = f'"*" means nothing with credentials (Fetch 3.3.5): {instead}'
-            problems.check(grants.ANY not in getattr(self, option), option, rule, getattr(self, option))
-        problems.done()
-
     def _prepare(self) -> None:
-        """Make ready what is known before any request."""
+        """Prepare everything that no request changes."""
         self._grant = preflight.Grant(
             self.allow_methods,
             frozenset(map(str.lower, self.allow_headers)),
@@ -133,26 +155,31 @@ class CORS(Middleware):
             self.max_age,
             self.allow_private_network,
         )
-        self._every = grants.ANY in self.allow_origins
+        self._every = options.ANY in self.allow_origins
         self._nobody = self._decision("*" if self._every else None)
         self._granted = lru_cache(_REMEMBERED)(self._decision)
         self._listed = matcher(filterfalse(callable, self.allow_origins))
         self._known = Remembered(self._judged, longest=LONGEST)
         asked = tuple(filter(callable, self.allow_origins))
         self._ask = _asking(self._known, self._granted, asked) if asked and not self._every else None
-        self._finish = finishing(self._known, self._ask, varies=not self._every)
+        self._key = f"middleware.cors.{next(_NUMBERS)}"
 
     def _decision(self, origin: str | None) -> Decision:
         """What follows for a response to this origin, or to one that is refused."""
         granted = [] if origin is None else preflight.response_lines(self._grant, origin)
-        timing = [(TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
-        block = Block((*granted, *timing))
+        timing = [(_TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
+        vary = () if self._every else ("Origin",)
+        if not granted:
+            return Decision(origin, Edit(default=timing, vary=vary))
         return Decision(
             origin,
-            adding(Block(granted)),
-            setting(Block(timing), default=True),
-            block.lines,
-            block.folded,
+            Edit(
+                remove=(preflight.ALLOW_CREDENTIALS,),  # of the application: without an origin it says nothing
+                add=granted,
+                default=timing,
+                vary=vary,
+                unless=preflight.ALLOW_ORIGIN,
+            ),
         )
 
     def _judged(self, origin: str) -> Decision:
@@ -162,14 +189,19 @@ class CORS(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
+        decision = self._decide(environ)
         if _METHOD not in environ or "HTTP_ORIGIN" not in environ or environ.get("REQUEST_METHOD") != "OPTIONS":
+            environ[self._key] = decision
             return None
-        sender = environ["HTTP_ORIGIN"]
-        origin = (self._known[sender] if self._ask is None else self._ask(sender, environ)).origin
-        return _refused(_NOT_LISTED) if origin is None else self._answer(origin, environ)
+        environ[self._key] = _Answered(decision)
+        return _refused(_NOT_LISTED) if decision.origin is None else self._answer(decision.origin, environ)
+
+    def _decide(self, environ: Environ) -> Decision:
+        origin = environ.get("HTTP_ORIGIN", "")
+        return self._known[origin] if self._ask is None else self._ask(origin, environ)
 
     def _answer(self, origin: str, environ: Environ) -> Application:
-        """What a granted origin is told."""
+        """Answer the preflight of an allowed origin."""
         headers = environ.get(f"{_REQUESTED}HEADERS", "")
         asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
         reason = preflight.refusal(self._grant, asked)
@@ -179,19 +211,27 @@ class CORS(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
-        self._finish(environ, response)
+        decision: Decision | _Answered | None = environ.get(self._key)
+        if isinstance(decision, _Answered):
+            environ[self._key] = decision.decision  # of an error that takes the place of the answer
+        elif decision is None:  # an error in an outer layer: the request has not come here
+            self._decide(environ).edit(response.headers)
+        else:
+            decision.edit(response.headers)
 
     def declared(self) -> Effects:
-        """What the class declares; with "*", that every origin may read."""
+        """The effects of the class. With "*", every origin may read."""
         return replace(self.effects, shares=self._every)
 
     def layer(self) -> Layer:
-        """The closure is the hook itself: one call less on every response."""
+        """What the pipeline runs: without a callable to ask, the origin decides about most responses."""
         layer = super().layer()
-        return layer._replace(on_response=self._finish) if type(self) is CORS else layer
+        if type(self) is not CORS or self._ask is not None:
+            return layer
+        return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it grants whom."""
+        """The origins that may read, and what their pages may send."""
         whom = ", ".join(map(_shown, self.allow_origins)) or "nobody"
         headers = _told("; headers ", self.allow_headers)
         yield "request", f"answers preflights; grants {whom}: {', '.join(self.allow_methods)}{headers}"
@@ -215,7 +255,7 @@ def _asking(
     granted: Callable[[str], Decision],
     asked: tuple[Callable[..., object], ...],
 ) -> Callable[[str, Environ], Decision]:
-    """Ask the callables about the origins that are not listed, of those that are origins."""
+    """Return a function that asks the callables about an origin that is well-formed and not listed."""
     well_formed = lru_cache(_REMEMBERED)(is_origin)
 
     def ask(origin: str, environ: Environ) -> Decision:
@@ -223,24 +263,25 @@ def _asking(
         if decision.origin or len(origin) > LONGEST or not well_formed(origin):
             return decision
         for each in asked:
-            if _says_yes(each, origin, environ):
+            try:
+                allowed = each(origin, environ) is True
+            except Exception:
+                logger.exception(
+                    "CORS: allow_origins failed on %s, which it does not grant: %r",
+                    escaped(origin),
+                    each,
+                    extra=log_extra(environ, "CORS"),
+                )
+                continue
+            if allowed:
                 return granted(origin)
         return decision
 
     return ask
 
 
-def _says_yes(asked: Callable[..., object], origin: str, environ: Environ) -> bool:
-    """Whether the callable grants; one that fails does not."""
-    try:
-        return asked(origin, environ) is True
-    except Exception:
-        logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), asked)
-        return False
-
-
 def _refused(reason: str) -> Application:
-    """The answer to a preflight that is not granted: no CORS header, and what to change."""
+    """Answer a refused preflight without CORS headers. The text names the option to change."""
     return _answer("403 Forbidden", [], f"CORS preflight refused: {reason}\n".encode("ascii"))
 
 
@@ -248,7 +289,7 @@ def _answer(status: str, lines: list[Line], body: bytes = b"") -> Application:
     framing = [] if status.startswith("204") else [_TEXT, ("Content-Length", str(len(body)))]  # RFC 9110 8.6
 
     def answer(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status, [*framing, *lines, PREFLIGHT])
+        start_response(status, [*framing, *lines, _PREFLIGHT])
         return [body] if body else []
 
     return answer

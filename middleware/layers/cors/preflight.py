@@ -1,12 +1,11 @@
-"""Who may read what: the server's side of the CORS protocol as pure functions (Fetch 3.3).
+"""The server's side of the CORS protocol as pure functions: what a preflight asks for, and the headers of an answer.
 
-Which origins are granted, `origins.matcher` says. Here is what a preflight asks for, whether that is granted, and the
-lines that tell a browser. Whatever is sent back was found to be a token, or to be an origin, first.
+`origins.matcher` decides which origins are allowed. Every request value in an answer was found to be a token or an
+origin first. Source: Fetch 3.3.
 """
 
 from __future__ import annotations
 
-from itertools import filterfalse
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from middleware.http.fields import is_token
@@ -26,24 +25,25 @@ EXPOSE_HEADERS: Final = "Access-Control-Expose-Headers"
 MAX_AGE: Final = "Access-Control-Max-Age"
 FIELDS: Final = (
     *(ALLOW_ORIGIN, ALLOW_CREDENTIALS, EXPOSE_HEADERS),
-    *(ALLOW_METHODS, ALLOW_HEADERS, ALLOW_PRIVATE_NETWORK, MAX_AGE),  # of a preflight only
+    *(ALLOW_METHODS, ALLOW_HEADERS, ALLOW_PRIVATE_NETWORK, MAX_AGE),  # in the answer to a preflight only
 )
-# What a page sends without asking, whatever the value (Fetch 2.2.2); Content-Type and Range depend on theirs.
+# Headers that a page may send without a preflight, whatever their value (Fetch 2.2.2). Content-Type and Range depend on
+# theirs.
 SAFE_HEADERS: Final = frozenset(("accept", "accept-language", "content-language"))
-# Fetch 2.2.6: what no page gets to see.
+# Fetch 2.2.6: headers that no page can read.
 UNEXPOSABLE: Final = frozenset(("set-cookie", "set-cookie2"))
 
 
 class Grant(NamedTuple):
-    """What granted origins may do.
+    """The permissions of an allowed origin.
 
     Attributes:
-        methods: tuple of methods, compared byte for byte (Fetch 4.8, CORS-preflight fetch). "*" among them: any.
-        headers: frozenset of header names in lower case. "*" among them: any, Authorization as well.
-        credentials: bool. Whether cookies, TLS certificates and HTTP authentication may go along.
+        methods: tuple of methods, compared byte for byte (Fetch 4.8, CORS-preflight fetch). "*" is any method.
+        headers: frozenset of header names in lower case. "*" is any header, Authorization too.
+        credentials: bool. Whether requests may carry cookies, TLS certificates and HTTP authentication.
         exposed: tuple of header names.
-        max_age: int or None. Seconds for which a browser may remember a preflight.
-        private_network: bool. Whether public sites may ask a server in a private network.
+        max_age: int or None. Seconds for which browsers may cache the answer to a preflight.
+        private_network: bool. Whether public sites may send requests to a server in a private network.
     """
 
     methods: tuple[str, ...]
@@ -55,11 +55,11 @@ class Grant(NamedTuple):
 
 
 class Preflight(NamedTuple):
-    """What a preflight asks for (Fetch 4.8), not checked yet.
+    """The request of a preflight (Fetch 4.8), not validated yet.
 
     Attributes:
         method: str. Access-Control-Request-Method.
-        headers: list of str. Access-Control-Request-Headers, as they were written.
+        headers: list of str. Access-Control-Request-Headers, as received.
         private_network: bool. Whether Access-Control-Request-Private-Network is "true".
     """
 
@@ -69,46 +69,39 @@ class Preflight(NamedTuple):
 
 
 def preflight(method: str, headers: str, private_network: str) -> Preflight:
-    """Read the values of the three request fields; empty members and whitespace do not count (RFC 9110 5.6.1)."""
+    """Parse the values of the three request headers. Empty members and whitespace are ignored (RFC 9110 5.6.1)."""
     return Preflight(method, members([headers]), private_network == "true")
 
 
 def refusal(grant: Grant, asked: Preflight) -> str | None:
-    """Why a granted origin may not do what it asks for, in one line that repeats nothing but tokens; None if it may."""
-    return _method_refusal(grant, asked.method) or _headers_refusal(grant, asked.headers)
-
-
-def _method_refusal(grant: Grant, method: str) -> str | None:
-    if not is_token(method):
+    """Return the reason why a preflight of an allowed origin is refused, or None. It repeats only tokens."""
+    if not is_token(asked.method):
         return "Access-Control-Request-Method is not a method"
-    listed = "*" in grant.methods or method in grant.methods
-    return None if listed else f"the method {method} is not listed in allow_methods"
-
-
-def _headers_refusal(grant: Grant, names: list[str]) -> str | None:
-    if not all(map(is_token, names)):
+    if {"*", asked.method}.isdisjoint(grant.methods):
+        return f"the method {asked.method} is not listed in allow_methods"
+    if not all(map(is_token, asked.headers)):
         return "Access-Control-Request-Headers is not a list of header names"
     if "*" in grant.headers:
         return None
     allowed = grant.headers | SAFE_HEADERS
-    refused = ", ".join(filterfalse(lambda name: name.lower() in allowed, names))
+    refused = ", ".join(name for name in asked.headers if name.lower() not in allowed)
     return f"not listed in allow_headers: {refused}" if refused else None
 
 
 def origin_lines(grant: Grant, origin: str) -> list[Line]:
-    """What says that this origin ("*": every) may read a response (Fetch 4.10, CORS check)."""
+    """Return the headers that let this origin read a response, or every origin by "*" (Fetch 4.10, CORS check)."""
     lines = [(ALLOW_ORIGIN, origin)]
     return [*lines, (ALLOW_CREDENTIALS, "true")] if grant.credentials else lines
 
 
 def response_lines(grant: Grant, origin: str) -> list[Line]:
-    """What is sent to a granted origin with the response to an actual request."""
+    """Return the headers of a response to an allowed origin."""
     lines = origin_lines(grant, origin)
     return [*lines, (EXPOSE_HEADERS, ", ".join(grant.exposed))] if grant.exposed else lines
 
 
 def preflight_lines(grant: Grant, origin: str, asked: Preflight) -> list[Line]:
-    """What is sent to a granted origin in answer to a preflight for which there is no refusal."""
+    """Return the headers of the answer to a preflight that is not refused."""
     methods = [asked.method] if "*" in grant.methods else grant.methods
     optional: Iterable[tuple[object, str, str]] = (
         (asked.headers, ALLOW_HEADERS, ", ".join(asked.headers)),

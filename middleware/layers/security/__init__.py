@@ -1,28 +1,28 @@
-"""SecurityHeaders: the fields that make browsers careful, from a preset or one by one (OWASP Secure Headers)."""
+"""SecurityHeaders: response headers by which browsers protect a site, by preset or by option (OWASP Secure Headers)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 
-from middleware.http.edits import Block, removing, setting
-from middleware.layers.security.choices import Preset, checked, field_value, sent, with_nonce
+from middleware.http.edits import Edit
+from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
-from middleware.layers.security.words import site_data
+from middleware.layers.security.presets import Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from middleware.layers.security.choices import Forget
     from middleware.layers.security.csp import Sources
-    from middleware.layers.security.permissions import Allowlist
-    from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
+    from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
+    from middleware.layers.security.presets import Forget
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ
 
-    Edit: TypeAlias = Callable[[Environ, Response], None]
+    Step: TypeAlias = Callable[[Environ, Response], None]
     Policy: TypeAlias = CSP | Mapping[str, Sources] | str
     Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
 
@@ -34,44 +34,43 @@ _SITE_DATA: Final = "Clear-Site-Data"
 
 
 class SecurityHeaders(Middleware):
-    """Sends the fields by which browsers protect a site and its visitors, on every response.
+    """Adds the response headers by which browsers protect a site and its visitors, on every response.
 
-    Stands outside whatever answers requests, so that refusals, redirects and preflights have them too. What the
-    application, or a layer further in, has set itself stays, name by name. Does nothing to the body. Does not look at
-    X-Forwarded-*: behind a proxy the server, or ProxyFix further out, has to set `wsgi.url_scheme`.
+    Stands outside every layer that answers requests, so that refusals, redirects and preflights have the headers too.
+    A header that the application, or an inner layer, has set stays as it is. Does nothing to the body. X-Forwarded-*
+    is ignored: behind a proxy, the server, or ProxyFix as an outer layer, must set `wsgi.url_scheme`.
 
-    With NONCE in a policy, `environ["middleware.csp_nonce"]` is the nonce of the response, made when it is read. A
-    response whose nonce was read, or may still be read because its body is a stream of unknown length, names it in the
-    policy, and `private` is added to its Cache-Control unless public, s-maxage or no-store stands there. A 304 has no
-    such policy, and keeps its Cache-Control.
+    With NONCE in a policy, `environ["middleware.csp_nonce"]` is the nonce of the response, generated when it is first
+    read. The policy contains the nonce if it was read, or may still be read because the body is a stream of unknown
+    length. `private` is then added to Cache-Control, unless it has public, s-maxage or no-store. A 304 gets no such
+    policy and keeps its Cache-Control.
 
     Options: None or False leaves a header out.
-        preset: "basic", "balanced", "strict" or "api". "basic" breaks next to nothing, with "strict" inline scripts
-            need the nonce, "api" is for what has no pages at all. Default "balanced".
-        csp: CSP, or what CSP takes. Content-Security-Policy. Default what the preset says.
-        csp_report_only: CSP, or what CSP takes. A policy that is reported only, and may stand beside the first. Default
-            None.
-        hsts: HSTS. Strict-Transport-Security, sent over https only. Default what the preset says.
-        frame_options: "DENY" or "SAMEORIGIN", in any case. X-Frame-Options. Default what the preset says.
-        referrer_policy: one of the eight policies, or several in the order of fallback. Referrer-Policy. Default what
-            the preset says.
-        permissions_policy: PermissionsPolicy, or a mapping feature -> allowlist. Permissions-Policy. Default what the
-            preset says.
-        coop: str, a policy, if wished with a report. Cross-Origin-Opener-Policy, such as
-            'same-origin; report-to="endpoint"'. Default what the preset says.
-        coep: str, as coop. Cross-Origin-Embedder-Policy. Default what the preset says.
-        corp: "same-origin", "same-site" or "cross-origin". Cross-Origin-Resource-Policy. Beside a CORS
-            that lets every origin read, "cross-origin" lets them embed as well. Default what the preset says.
+        preset: "basic", "balanced", "strict" or "api". "basic" breaks next to nothing; with "strict", inline scripts
+            need the nonce; "api" is for sites without pages. Default "balanced".
+        csp: CSP, or what CSP takes. Content-Security-Policy. Default by preset.
+        csp_report_only: CSP, or what CSP takes. Content-Security-Policy-Report-Only: browsers report violations of
+            this policy and do not enforce it. Default None.
+        hsts: HSTS. Strict-Transport-Security, sent over https only. Default by preset.
+        frame_options: "DENY" or "SAMEORIGIN", in any case. X-Frame-Options. Default by preset.
+        referrer_policy: one of the eight policies, or several in the order of fallback. Referrer-Policy. Default by
+            preset.
+        permissions_policy: PermissionsPolicy, or a mapping feature -> allowlist. Permissions-Policy. Default by preset.
+        coop: str, a policy, optionally with an endpoint for reports, as in 'same-origin; report-to="endpoint"'.
+            Cross-Origin-Opener-Policy. Default by preset.
+        coep: str, as coop. Cross-Origin-Embedder-Policy. Default by preset.
+        corp: "same-origin", "same-site" or "cross-origin". Cross-Origin-Resource-Policy. Next to a CORS that lets
+            every origin read, "cross-origin" lets every origin embed too. Default by preset.
         nosniff: bool. X-Content-Type-Options. Default True.
         reporting_endpoints: mapping name -> URL. Reporting-Endpoints. Default None.
-        permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all". For Acrobat:
-            X-Permitted-Cross-Domain-Policies. Default None.
-        clear_site_data: callable (environ, response) -> what the browser shall forget, or None for nothing.
+        permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all".
+            X-Permitted-Cross-Domain-Policies, for Acrobat. Default None.
+        clear_site_data: callable (environ, response) -> the data that the browser should clear, or None.
             Clear-Site-Data: "cookies", "storage", "cache", "*", or several of them. Default None.
-        remove: iterable of field names. The application's response loses them before ours are added; a field that is
-            removed and sent is replaced. Default X-Powered-By.
+        remove: iterable of field names. Headers of the application that are removed before others are added. A header
+            that is both removed and sent is replaced. Default X-Powered-By.
 
-    Errors: ConfigError. A clear_site_data that raises, or returns another word, is an error of the request.
+    Errors: ConfigError. A clear_site_data that raises, or returns an unknown word, is an error of the request.
     Source: OWASP Secure Headers; CSP3; RFC 6797; Fetch; HTML 7; Permissions Policy; RFC 9651; Clear Site Data.
     """
 
@@ -121,12 +120,12 @@ class SecurityHeaders(Middleware):
         self._prepare(sent(kept))
 
     def _prepare(self, fields: Mapping[str, Any]) -> None:
-        """Make ready what is known before any request."""
+        """Prepare everything that no request changes."""
         self._nonced = with_nonce(fields)
         self._lines = [(name, field_value(it)) for name, it in fields.items() if name not in self._nonced]
         self._edits = tuple(self._make_edits())
 
-    def _make_edits(self) -> Iterable[Edit]:
+    def _make_edits(self) -> Iterable[Step]:
         yield _static(self._lines, self.remove or ())
         if self.clear_site_data is not None:
             yield _forgetting(self.clear_site_data)
@@ -134,7 +133,7 @@ class SecurityHeaders(Middleware):
             yield naming(self._nonced.items())
 
     def on_request(self, environ: Environ) -> None:
-        """Have a nonce at hand, if a policy has a place for one."""
+        """Provide a nonce if a policy contains NONCE."""
         if self._nonced:
             offer(environ)
 
@@ -147,13 +146,15 @@ class SecurityHeaders(Middleware):
         """Fields that are known beforehand need one hook and no wait; a nonce may be read until the body is there."""
         layer = super().layer()
         nonced = bool(self._nonced)
-        if type(self) is SecurityHeaders:
-            edit = self._edits[0] if len(self._edits) == 1 else self.on_response
-            layer = layer._replace(on_request=offer if nonced else None, on_response=edit)
+        if type(self) is SecurityHeaders and not nonced:
+            layer = layer._replace(on_request=None)
+            if self.clear_site_data is None:
+                watched = frozenset(map(str.lower, (*self._names(), *(self.remove or ()))))
+                layer = layer._replace(ordinary=Ordinary(watched, late=("wsgi.url_scheme",), always=True))
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
-        """It sets what it sends and what it removes; with NONCE it provides the nonce, and decides who may cache it."""
+        """It sets the headers that it sends or removes. With NONCE, it provides the nonce and edits Cache-Control."""
         cache = {"Cache-Control"} if self._nonced else set()
         return Effects(
             every_response=True,
@@ -165,12 +166,12 @@ class SecurityHeaders(Middleware):
         )
 
     def _names(self) -> list[str]:
-        """The names of what is sent."""
+        """The names of the headers that are sent."""
         names = [name for name, _ in self._lines]
         return [*names, *self._nonced, *([_SITE_DATA] if self.clear_site_data is not None else [])]
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does when."""
+        """The steps of the layer."""
         if self._nonced:
             yield "request", f"offers the application a nonce as {KEY}"
         names = ", ".join(self._names()).replace(_HSTS, f"{_HSTS} (over https)")
@@ -179,36 +180,19 @@ class SecurityHeaders(Middleware):
         yield "response", "; ".join(told) or "leaves it as it is"
 
 
-def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Edit:
-    """Remove some fields and add those that are not there; an ordinary response is looked through once."""
-    secure, plain = Block(lines), Block(line for line in lines if line[0] != _HSTS)
-    gone = frozenset(name.lower() for name in removed)
-    watched, over_https = secure.names | gone, secure.lines != plain.lines
-    remove, adds = removing(gone), {block: setting(block, default=True) for block in (secure, plain)}
-
-    def merge(response: Response, block: Block) -> None:
-        remove(None, response)
-        adds[block](None, response)
+def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Step:
+    """Remove some fields and add those that are missing; HSTS over https only (RFC 6797 7.2)."""
+    secure = Edit(remove=removed, default=lines)
+    plain = Edit(remove=removed, default=[line for line in lines if line[0] != _HSTS])
 
     def edit(environ: Environ, response: Response) -> None:
-        folded = response.folded
-        block = secure if over_https and environ.get("wsgi.url_scheme") == "https" else plain
-        if folded is None:
-            for name, _ in response.lines:
-                if name.lower() in watched:
-                    merge(response, block)
-                    return
-        elif not watched.isdisjoint(folded or response.names()):
-            merge(response, block)
-            return
-        response.folded = False  # as `setting` does: the next to ask folds the names, and mostly there is none
-        response.lines.extend(block.lines)
+        (secure if environ.get("wsgi.url_scheme") == "https" else plain)(response.headers)
 
     return edit
 
 
-def _forgetting(choose: Forget) -> Edit:
-    """Add Clear-Site-Data where it is wanted."""
+def _forgetting(choose: Forget) -> Step:
+    """Add Clear-Site-Data if the callable returns anything."""
 
     def edit(environ: Environ, response: Response) -> None:
         kinds = choose(environ, response)

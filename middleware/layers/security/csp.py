@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 Sources: TypeAlias = "str | Iterable[str] | bool | None"
 Directives: TypeAlias = "Mapping[str, tuple[str, ...]]"
 
-# A source of CSP: the place of a nonce. What is sent has the nonce of the response between the hyphen and the quote.
+# A source of CSP: the placeholder of a nonce. The policy that is sent has the nonce between the hyphen and the quote.
 NONCE: Final = "'nonce-'"
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 # CSP3 2.2.1: a directive value is VCHAR and whitespace without ";" and ",", which end a directive and a policy.
 _DIRECTIVE: Final = re.compile(r"([^ \t;]+)[ \t]*([^;]*)")
 _VALUE: Final = re.compile(r"[\t\x20-\x2b\x2d-\x3a\x3c-\x7e]*")
-# CSP3 2.3.1 and 4.2.1, Trusted Types, WebRTC: what means something in single quotes only.
+# CSP3 2.3.1 and 4.2.1, Trusted Types, WebRTC: keywords, which have a meaning in single quotes only.
 _KEYWORDS: Final = (
     "allow-duplicates|inline-speculation-rules|none|report-sample|report-sha(?:256|384|512)|self|strict-dynamic|"
     "trusted-types-eval|unsafe-allow-redirects|unsafe-eval|unsafe-hashes|unsafe-inline|unsafe-webtransport-hashes|"
     "wasm-unsafe-eval"
 )
-# What would not mean what it looks like, and what to say about it.
+# Sources that do not mean what they look like, and the rule that the error message states.
 _MISTAKES: Final = (
     (
         re.compile("(?!'nonce-'$)'?nonce-", re.IGNORECASE),
@@ -44,12 +44,12 @@ _MISTAKES: Final = (
     ),
 )
 _NONE: Final = ("'none'",)
-# Sources that are left without a nonce and allow nothing, since 'strict-dynamic' trusts nonces and hashes only.
+# Sources that allow nothing without the nonce: 'strict-dynamic' trusts nonces and hashes only.
 _NOTHING: Final = re.compile("$|(?!.*'sha(?:256|384|512)-).*'strict-dynamic'", re.IGNORECASE)
 
 
 def directive_name(name: object) -> str:
-    """The name as it is sent, `script-src` for script_src too; ValueError if it is none (CSP3 2.2)."""
+    """Return a directive name as it is sent, `script-src` for script_src; ValueError for an invalid one (CSP3 2.2)."""
     text = name.replace("_", "-").lower() if isinstance(name, str) else ""
     if _NAME.fullmatch(text) is None:
         raise ValueError("a directive name is letters and digits with single hyphens or underscores (CSP3 2.2)")
@@ -57,15 +57,19 @@ def directive_name(name: object) -> str:
 
 
 def sources(given: object) -> tuple[str, ...] | None:
-    """The expressions of one directive. True stands for none of them, None and False for no directive.
+    """Return the source expressions of one directive.
 
-    ValueError for what is no iterable of str, or could not be sent as it is meant.
+    True is a directive without a value; None and False are no directive, for which None is returned.
+
+    Errors: ValueError for a value that is not an iterable of str, and for an expression that browsers would misread.
     """
     if given is None or isinstance(given, bool):
         return () if given else None
     found = tuple(chain.from_iterable(map(_split, several(given))))
-    for fault in filter(None, (*map(_source_fault, found), _none_fault(found))):
+    for fault in filter(None, map(_source_fault, found)):
         raise ValueError(fault)
+    if len(found) > 1 and any(source.lower() == "'none'" for source in found):
+        raise ValueError("'none' stands alone: browsers ignore it beside other sources (CSP3 2.3.1)")
     return found
 
 
@@ -78,47 +82,40 @@ def _split(part: object) -> list[str]:
 
 
 def _source_fault(source: str) -> str | None:
-    """Why this expression would not mean what it looks like, or None."""
     for mistake, rule in _MISTAKES:
         if mistake.match(source):
             return rule.format(source=source, quoted=f"\"'{source.strip(chr(39))}'\"")
     return None
 
 
-def _none_fault(found: tuple[str, ...]) -> str | None:
-    beside = found[1:] and "'none'" in " ".join(found).lower().split()
-    return "'none' stands alone: browsers ignore it beside other sources (CSP3 2.3.1)" if beside else None
-
-
 def directives_of(text: str) -> list[tuple[str, str]]:
-    """The directives of a policy that is a single text, with what stands behind their names (CSP3 2.2.1)."""
+    """Split the text of a policy into directive names and values (CSP3 2.2.1)."""
     return _DIRECTIVE.findall(text)
 
 
 def policy_text(directives: Directives) -> str:
-    """The policy as it is sent."""
+    """Return the text of a policy."""
     return "; ".join(" ".join((name, *found)) for name, found in directives.items())
 
 
 def has_nonce(directives: Directives) -> bool:
-    """Whether the policy has a place for a nonce."""
+    """Whether NONCE is among the sources of the policy."""
     return any(NONCE in found for found in directives.values())
 
 
 def without_nonce(directives: Directives) -> dict[str, tuple[str, ...]]:
-    """The policy for a page that has no nonce, never wider than the one with a nonce."""
-    return {name: _without(found) for name, found in directives.items()}
+    """Return the policy for a page without a nonce. It allows nothing that the policy with a nonce forbids.
 
-
-def _without(found: tuple[str, ...]) -> tuple[str, ...]:
-    """The sources less the nonce, and less what a nonce disables (CSP3 6.7.3.2, 8.2)."""
-    if NONCE not in found:
-        return found
-    kept = tuple(source for source in found if source.lower() not in (NONCE, "'unsafe-inline'"))
-    return _NONE if _NOTHING.match(" ".join(kept)) else kept
+    A nonce disables 'unsafe-inline', so both are removed (CSP3 6.7.3.2, 8.2).
+    """
+    kept = {}
+    for name, found in directives.items():
+        others = tuple(source for source in found if source.lower() not in (NONCE, "'unsafe-inline'"))
+        kept[name] = found if NONCE not in found else _NONE if _NOTHING.match(" ".join(others)) else others
+    return kept
 
 
 def hash_source(script: str | bytes) -> str:
-    """The source that allows an inline script or style of exactly this text (CSP3 2.3.1)."""
+    """Return the source that allows an inline script or style with exactly this text (CSP3 2.3.1)."""
     content = script.encode() if isinstance(script, str) else script
     return f"'sha256-{b64encode(sha256(content).digest()).decode('ascii')}'"

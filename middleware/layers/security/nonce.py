@@ -1,4 +1,4 @@
-"""The nonce of one response, and the policies that name it. No layer of its own: it belongs to SecurityHeaders."""
+"""The nonce of one response, and the policies that contain it. Part of SecurityHeaders."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Environ
 
 KEY: Final = "middleware.csp_nonce"
-# RFC 9111 5.2.2: the application has allowed shared caches on purpose, or nothing is stored.
+# RFC 9111 5.2.2: the application allows shared caches explicitly, or forbids every cache.
 _DECIDED: Final = ("public", "s-maxage", "no-store")
-_BYTES: Final = 16  # CSP3 7.1: 128 bits at least, from a cryptographic generator
+NONCE_BYTES: Final = 16  # CSP3 7.1: at least 128 bits from a cryptographic generator
 
 
 class Nonce(UserString):
-    """`environ["middleware.csp_nonce"]`: text that does not exist until it is read, and then stays the same.
+    """`environ["middleware.csp_nonce"]`: a text that is generated when it is first read, and then stays the same.
 
-    Templates print it, f-strings and `str()` too; it has the methods of a str. What insists on a real str gets
+    It works in templates and f-strings, and has the methods of a str. Code that requires an actual str takes
     `str(nonce)`.
 
     Attributes:
-        sent: whether the head of a response has passed: the next request needs another nonce.
+        sent: bool. Whether the head of a response has passed, so that the next request needs a new nonce.
     """
 
     sent: bool = False
 
     def __init__(self, text: object | None = None) -> None:
-        if text is not None:  # a part of one, or one changed
+        if text is not None:  # the methods of a str return their results as a Nonce
             super().__init__(text)
 
     def __getattr__(self, name: str) -> str:
-        """The text, when it is looked at for the first time."""
+        """Generate the text on first access."""
         if name != "data":
             raise AttributeError(f"a nonce has no attribute {name!r}")
-        self.data = b64encode(token_bytes(_BYTES)).decode("ascii")
+        self.data = b64encode(token_bytes(NONCE_BYTES)).decode("ascii")
         return self.data
 
     def __repr__(self) -> str:
@@ -54,12 +54,12 @@ class Nonce(UserString):
 
     @property
     def read(self) -> bool:
-        """Whether anybody has looked."""
+        """Whether the text was generated."""
         return "data" in vars(self)
 
 
 def offer(environ: Environ) -> None:
-    """Have a nonce at hand; two policies of one response have the same."""
+    """Put a nonce into environ. Two SecurityHeaders around one response share it."""
     nonce = environ.get(KEY)
     if not isinstance(nonce, Nonce) or nonce.sent:
         environ[KEY] = Nonce()
@@ -67,15 +67,15 @@ def offer(environ: Environ) -> None:
 
 def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response], None]:
     """Add policies, each under its field name, with the nonce of the response if the page has it, or may have it."""
-    texts = [(header, header.lower(), str(policy), policy.without_nonce()) for header, policy in policies]
+    texts = [(header, str(policy), policy.without_nonce()) for header, policy in policies]
 
     def edit(environ: Environ, response: Response) -> None:
         nonce = _spent(environ.get(KEY), response)
         if response.status[:3] == "304":  # it would replace the policy that is kept with the page, and its nonce
             return
         source = "" if nonce is None else f"'nonce-{nonce}'"
-        for header, folded, text, bare in texts:
-            _default(response, header, folded, text.replace(NONCE, source) if source else bare)
+        for header, text, bare in texts:
+            response.headers.setdefault(header, text.replace(NONCE, source) if source else bare)
         if source:
             _withhold(response)
 
@@ -83,24 +83,16 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
 
 
 def _withhold(response: Response) -> None:
-    """Add `private` to Cache-Control: a nonce that a shared cache hands out is known to everyone (RFC 9111 5.2.2.7).
+    """Add `private` to Cache-Control: a nonce from a shared cache is known to everyone (RFC 9111 5.2.2.7).
 
-    Without a Cache-Control a shared cache may store the response by heuristics (4.2.2); with no-cache it may send it
-    again after a 304.
+    Without a Cache-Control, a shared cache may store the response by heuristics (4.2.2); with no-cache, it may reuse it
+    after a 304.
     """
-    given = response.names().get("cache-control", "").strip(" \t,")
-    unqualified = "private" in members([given.lower()])  # private="X-Field" withholds nothing but that field
+    given = ", ".join(response.headers.get_all("Cache-Control")).strip(" \t,")
+    unqualified = "private" in members([given.lower()])  # private="X-Field" covers that field only
     if any(has_directive(given, name) for name in _DECIDED) or (unqualified and has_directive(given, "private")):
         return
     response.headers["Cache-Control"] = f"{given}, private" if given else "private"
-
-
-def _default(response: Response, name: str, folded: str, value: str) -> None:
-    """Send a line that is known to be right, unless there is one of the name."""
-    names = response.names()
-    if folded not in names:
-        names[folded] = value
-        response.lines.append((name, value))
 
 
 def _spent(nonce: object, response: Response) -> Nonce | None:
@@ -108,5 +100,5 @@ def _spent(nonce: object, response: Response) -> Nonce | None:
     if not isinstance(nonce, Nonce):
         return None  # an error further out: the request never came here
     nonce.sent = True
-    whole = isinstance(response.body, (list, tuple)) or "content-length" in response.names()
+    whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
     return None if whole and not nonce.read else nonce

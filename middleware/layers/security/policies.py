@@ -1,36 +1,39 @@
-"""The value types of SecurityHeaders: policies that are checked when they are made. No layer: they belong to it."""
+"""The policies that SecurityHeaders takes: HSTS, CSP and PermissionsPolicy. Each is checked when it is made."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.layers.security import csp, permissions
-from middleware.wsgi.options import ConfigError, Problems
+from middleware.http.origins import origin_fault, wildcard_fault
+from middleware.http.structured import Token, dictionary
+from middleware.layers.security import csp
+from middleware.wsgi.options import ConfigError, Problems, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from middleware.layers.security.csp import Sources
-    from middleware.layers.security.permissions import Allowlist
 
 _YEAR: Final = 31_536_000
 
 
 @dataclass(frozen=True)
 class HSTS:
-    """Strict-Transport-Security: from now on, this host is reached by https only.
+    """Strict-Transport-Security: browsers reach this host by https only.
 
-    Sent over https alone (`wsgi.url_scheme`), because browsers must not believe it otherwise.
+    The header is sent over https only (`wsgi.url_scheme`), because browsers ignore it on http.
 
     Options:
-        max_age: int, seconds. How long a browser keeps to it; 0 makes it forget. Required.
-        include_subdomains: bool. Whether it holds for every subdomain too. Default True.
-        preload: bool. Consents to be built into browsers, which takes months to undo. Default False.
+        max_age: int, seconds. How long browsers remember the policy; 0 makes them forget it. Required.
+        include_subdomains: bool. Whether the policy covers all subdomains. Default True.
+        preload: bool. Consents to inclusion in the preload lists of browsers, which takes months to undo. Default
+            False.
 
-    Errors: ConfigError for anything but a whole number of seconds from 0, and for a preload of less than a year or
-        without subdomains, which the preload list does not take.
+    Errors: ConfigError for a max_age that is no int from 0, and for a preload with less than a year or without
+        subdomains, which the preload list rejects.
     Source: RFC 6797 6.1; hstspreload.org.
     """
 
@@ -40,14 +43,13 @@ class HSTS:
 
     def __post_init__(self) -> None:
         problems = Problems("HSTS")
-        whole = type(self.max_age) is int and self.max_age >= 0
-        problems.check(whole, "max_age", "a whole number of seconds, 0 or more, such as 31536000", self.max_age)
-        subdomains = self.include_subdomains
-        problems.check(isinstance(subdomains, bool), "include_subdomains", "True or False", subdomains)
-        problems.check(isinstance(self.preload, bool), "preload", "True or False", self.preload)
-        takes = "takes a year and the subdomains: HSTS(31536000, include_subdomains=True, preload=True)"
-        listed = not whole or (self.max_age >= _YEAR and subdomains)
-        problems.check(listed or self.preload is not True, "preload", takes, (self.max_age, subdomains))
+        seconds = type(self.max_age) is int and self.max_age >= 0
+        problems.check(seconds, "max_age", "a whole number of seconds, 0 or more, such as 31536000", self.max_age)
+        problems.boolean("include_subdomains", self.include_subdomains)
+        problems.boolean("preload", self.preload)
+        if seconds and self.preload is True and not (self.max_age >= _YEAR and self.include_subdomains):
+            rule = "takes a year and the subdomains: HSTS(31536000, include_subdomains=True, preload=True)"
+            problems.add("preload", rule, (self.max_age, self.include_subdomains))
         problems.done()
 
     def __str__(self) -> str:
@@ -56,8 +58,8 @@ class HSTS:
         return "; ".join(parts)
 
 
-class _Named:
-    """A policy that is a mapping of names, made from a mapping or from keywords."""
+class _Policy:
+    """An immutable policy of named members, given as a mapping or as keywords."""
 
     __slots__ = ("_members",)
 
@@ -65,22 +67,21 @@ class _Named:
 
     def _keep(
         self,
-        pairs: Iterable[tuple[object, object]],
-        named: Callable[[object], str],
-        listed: Callable[[object], tuple[str, ...] | None],
+        given: list[tuple[Any, Any]],
+        read_name: Callable[[object], str],
+        read_value: Callable[[Any], tuple[str, ...] | None],
     ) -> None:
-        """Keep the members, each under its proper name; a member that is None is left out."""
-        problems = Problems(type(self).__name__)
-        self._members = {}
-        for given, value in pairs:
+        """Keep the members by their normalized names. A value that is read as None leaves its member out."""
+        problems, self._members = Problems(type(self).__name__), {}
+        for key, value in given:
             try:
-                name, members = named(given), listed(value)
+                name, members = read_name(key), read_value(value)
             except ValueError as error:
-                problems.add(str(given), str(error), value)
+                problems.add(str(key), str(error), value)
                 continue
-            problems.check(name not in self._members, str(given), "is named once, whatever its case", value)
+            problems.check(name not in self._members, str(key), "is named once, whatever its case", value)
             self._members.update({} if members is None else {name: members})
-        problems.check(self._members or problems.found, "policy", "says something: leave it out otherwise", pairs)
+        problems.check(self._members or problems.found, "policy", "says something: leave it out otherwise", given)
         problems.done()
 
     def __eq__(self, other: object) -> bool:
@@ -93,28 +94,33 @@ class _Named:
         return f"{type(self).__name__}({self._members!r})"
 
 
-class CSP(_Named):
-    """A Content Security Policy: where scripts, styles, images and the rest may come from.
+# -- Content-Security-Policy -------------------------------------------------------------------------------------------
 
-    `CSP({"default-src": "'self'", "script-src": ["'self'", NONCE]})`, `CSP(default_src="'self'")` and
-    `CSP("default-src 'self'")` are the ways to write one. It is immutable, and compares by what it says.
+
+class CSP(_Policy):
+    """A Content Security Policy: the sources from which a page may load scripts, styles, images and the rest.
+
+    Three equal ways to write one are `CSP({"default-src": "'self'"})`, `CSP(default_src="'self'")` and
+    `CSP("default-src 'self'")`. A policy is immutable. Two policies are equal if their directives are.
 
     Options:
-        policy: mapping directive -> sources, or str. Directives in kebab or snake case; a str is the whole policy.
-            Default None.
-        directives: sources. The same as keywords. Default none.
-        Sources are a str, which spaces divide, or an iterable of str. An empty one, or True, is a directive without a
-        value (upgrade-insecure-requests); None or False leaves the directive out.
+        policy: mapping directive -> sources, or str. Directive names are in kebab or snake case; a str is a whole
+            policy. Default None.
+        directives: sources. Directives as keywords. Default none.
+        Sources are a str that spaces divide, or an iterable of str. An empty one, or True, is a directive without a
+        value (upgrade-insecure-requests). None or False leaves the directive out.
 
-    Errors: ConfigError for a name that is none or comes twice, for ; , CR LF and other text that would end a directive
-        or a policy, for keywords and hashes without their single quotes, and for a nonce that is not NONCE.
+    Errors: ConfigError for an invalid or repeated directive name; for a semicolon, comma, line break and other text
+        that would end a directive or the policy; for keywords and hashes without their single quotes; and for a nonce
+        other than NONCE.
     Source: CSP3 2.2, 2.3.
     """
 
     __slots__ = ()
 
     def __init__(self, policy: Mapping[str, Sources] | str | None = None, /, **directives: Sources) -> None:
-        self._keep([*_pairs("CSP", policy), *directives.items()], csp.directive_name, csp.sources)
+        pairs = csp.directives_of(policy) if isinstance(policy, str) else _pairs("CSP", policy)
+        self._keep([*pairs, *directives.items()], csp.directive_name, csp.sources)
 
     @property
     def directives(self) -> dict[str, tuple[str, ...]]:
@@ -127,31 +133,45 @@ class CSP(_Named):
         return csp.has_nonce(self._members)
 
     def without_nonce(self) -> str:
-        """The policy for a page that did not ask for the nonce. It allows nothing that the other does not."""
+        """The policy for a page that did not use the nonce. It allows nothing that the policy with a nonce forbids."""
         return csp.policy_text(csp.without_nonce(self._members))
 
     @staticmethod
     def hash(script: str | bytes) -> str:
-        """The source `'sha256-...'` that allows one inline script or style: the text between its tags, exactly."""
+        """The source `'sha256-...'` that allows one inline script or style: exactly the text between its tags."""
         return csp.hash_source(script)
 
     def __str__(self) -> str:
         return csp.policy_text(self._members)
 
 
-class PermissionsPolicy(_Named):
-    """Which features of the browser the page, and the frames in it, may use.
+# -- Permissions-Policy ------------------------------------------------------------------------------------------------
+
+Allowlist: TypeAlias = "str | Iterable[str] | None"
+_FEATURE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_KEYWORDS: Final = ("self", "src", "*")
+_EVERYONE: Final = ("*",)
+_MISTAKES: Final = (
+    (re.compile("['\"]?none['\"]?"), "nobody is an empty list: ()"),
+    (re.compile("['\"]self['\"]"), "it is written without quotes of its own: 'self'"),
+    (re.compile("['\"]src['\"]"), "it is written without quotes of its own: 'src'"),
+)
+
+
+class PermissionsPolicy(_Policy):
+    """The browser features that a page, and the frames in it, may use.
 
     `PermissionsPolicy({"camera": (), "fullscreen": ["self", "https://a.example"]})`, or with keywords:
-    `PermissionsPolicy(camera=(), display_capture="self")`. It is immutable, and compares by what it says.
+    `PermissionsPolicy(camera=(), display_capture="self")`. A policy is immutable. Two policies are equal if their
+    features are.
 
     Options:
-        policy: mapping feature -> allowlist. Features in kebab or snake case. Default None.
-        features: allowlists. The same as keywords. Default none.
-        An allowlist is a str or an iterable of them: "self", "src", origins in lower case; "*" alone for everybody;
-        () for nobody. None leaves the feature out.
+        policy: mapping feature -> allowlist. Feature names are in kebab or snake case. Default None.
+        features: allowlists. Features as keywords. Default none.
+        An allowlist is a str or an iterable of str: "self", "src", and origins in lower case. "*" stands alone and
+        allows everyone; () allows no one. None leaves the feature out.
 
-    Errors: ConfigError for what is no feature name, a feature that comes twice, and what is no origin.
+    Errors: ConfigError for an invalid or repeated feature name, and for an invalid origin.
     Source: Permissions Policy 5.2, RFC 9651 3.2.
     """
 
@@ -161,7 +181,7 @@ class PermissionsPolicy(_Named):
         if isinstance(policy, str):
             raise ConfigError(f"PermissionsPolicy: a mapping, such as {{'camera': ()}}; got {policy!r}")
         pairs = [*_pairs("PermissionsPolicy", policy), *features.items()]
-        self._keep(pairs, permissions.feature_name, lambda who: None if who is None else permissions.allowlist(who))
+        self._keep(pairs, feature_name, lambda given: None if given is None else allowlist(given))
 
     @property
     def features(self) -> dict[str, tuple[str, ...]]:
@@ -169,14 +189,45 @@ class PermissionsPolicy(_Named):
         return dict(self._members)
 
     def __str__(self) -> str:
-        return permissions.policy_text(self._members)
+        return permissions_text(self._members)
+
+
+def feature_name(name: object) -> str:
+    """Return a feature name as it is sent, `display-capture` for display_capture; ValueError for an invalid one."""
+    text = name.replace("_", "-").lower() if isinstance(name, str) else ""
+    if _FEATURE.fullmatch(text) is None:
+        raise ValueError("a feature is a name such as 'camera' or 'display-capture'")
+    return text
+
+
+def allowlist(given: object) -> tuple[str, ...]:
+    """Return the members of an allowlist; raise ValueError for one that is neither "self", "src", "*" nor an origin."""
+    members = tuple(map(str, several(given)))
+    for fault in filter(None, map(_member_fault, members)):
+        raise ValueError(fault)
+    if "*" in members and members != _EVERYONE:
+        raise ValueError("'*' is everybody, and stands alone")
+    return members
+
+
+def _member_fault(text: str) -> str | None:
+    for mistake, rule in _MISTAKES:
+        if mistake.fullmatch(text):
+            return rule
+    fault = None if text in _KEYWORDS else wildcard_fault(text) if "*" in text else origin_fault(text)
+    return fault and f"'self', 'src', '*' or an origin such as 'https://a.example': {fault}"
+
+
+def permissions_text(features: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the features as a dictionary of inner lists. Keywords are tokens, origins are strings."""
+    typed = {
+        name: tuple(Token(member) if member in _KEYWORDS else member for member in members)
+        for name, members in features.items()
+    }
+    return dictionary({name: found[0] if found == _EVERYONE else found for name, found in typed.items()})
 
 
 def _pairs(owner: str, policy: object) -> Iterable[tuple[Any, Any]]:
-    if policy is None:
-        return ()
-    if isinstance(policy, str):
-        return csp.directives_of(policy)
-    if isinstance(policy, Mapping):
-        return policy.items()
-    raise ConfigError(f"{owner}: a mapping of names; got {policy!r}")
+    if policy is not None and not isinstance(policy, Mapping):
+        raise ConfigError(f"{owner}: a mapping of names; got {policy!r}")
+    return () if policy is None else policy.items()

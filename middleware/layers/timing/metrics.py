@@ -1,4 +1,4 @@
-"""Server-Timing: metrics as a list of names with parameters (W3C Server Timing, "The Server-Timing Header Field")."""
+"""The metrics of Server-Timing: names with parameters (W3C Server Timing, "The Server-Timing Header Field")."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from middleware.http.fields import is_token, value_fault
 if TYPE_CHECKING:
     from middleware.http.fields import Line
 
-_KEPT: Final = 1000
+_KEPT: Final = 1000  # lines
 _QUOTED: Final = re.compile(r'([\\"])')
 
 
 def quoted_string(text: str) -> str:
-    r"""The text as a quoted-string, `\` and `"` escaped (RFC 9110 5.6.4)."""
+    r"""Return the text as a quoted-string with `\` and `"` escaped (RFC 9110 5.6.4)."""
     return '"' + _QUOTED.sub(r"\\\1", text) + '"'
 
 
 def metric_fault(name: object, description: object = None) -> str | None:
-    """Why these are no metric name and description, or None if they are."""
+    """The rule that a metric name or description breaks, or None."""
     if not is_token(name):
         return f"a metric name is a token (Server Timing, metric-name); got {name!r}"
     if description is not None and (fault := value_fault(description)) is not None:
@@ -30,7 +30,7 @@ def metric_fault(name: object, description: object = None) -> str | None:
 
 
 def duration_fault(seconds: object) -> str | None:
-    """Why this is no duration, or None if it is one: finite and not negative."""
+    """The rule that a duration breaks, or None."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return f"a duration is a number of seconds; got {seconds!r}"
     if not math.isfinite(seconds) or seconds < 0:
@@ -39,30 +39,28 @@ def duration_fault(seconds: object) -> str | None:
 
 
 def metric(name: str, seconds: float, description: str | None, precision: int) -> str:
-    """One metric: `name;desc="...";dur=1.234`, in milliseconds, never with an exponent, whatever the locale."""
+    """Return one metric, `name;desc="...";dur=1.234`, in milliseconds without an exponent in every locale."""
     text = name if description is None else f"{name};desc={quoted_string(description)}"
     return f"{text};dur={max(seconds, 0.0) * 1000.0:.{precision}f}"
 
 
-class MetricLines(dict[int, "Line"]):
-    """Ticks -> the line of a field that has one metric: of the last digit that is shown, rounded.
+class MetricLines:
+    """Makes the header line that has one metric, from the time in ticks, the unit of the last decimal place.
 
-    Formatting a number takes longer than all else in it. The first thousand lines, those of times below a millisecond
-    at three digits, are kept once they were made; what takes longer does not mind.
-
-    Attributes:
-        ticks: float, how many of them a second has.
+    Formatting the number is the slowest part of a line. The lines of the first thousand ticks, up to a millisecond at
+    three decimal places, are cached; for longer requests the cost is negligible.
     """
 
-    __slots__ = ("_field", "_metric", "_precision", "ticks")
+    __slots__ = ("_field", "_metric", "_precision", "_ticks")
 
     def __init__(self, field: str, name: str, description: str | None, precision: int) -> None:
         self._field, self._metric, self._precision = field, (name, description), precision
-        self.ticks = 10.0 ** (precision + 3)
+        self._ticks = 10.0 ** (precision + 3)
 
-    def __missing__(self, ticks: int) -> Line:
+    def kept(self, ticks: int, lines: dict[int, Line]) -> Line:
+        """The line, which is put into `lines` if it is one of those that are kept."""
         name, description = self._metric
-        line = self._field, metric(name, ticks / self.ticks, description, self._precision)
+        line = self._field, metric(name, ticks / self._ticks, description, self._precision)
         if ticks < _KEPT:
-            self[ticks] = line
+            lines[ticks] = line
         return line

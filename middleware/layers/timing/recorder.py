@@ -1,9 +1,8 @@
-"""What Timing keeps of one request, and what it tells of it. No layer of its own: it belongs to Timing."""
+"""What Timing keeps of one request. No layer of its own: it belongs to Timing."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from middleware.layers.timing.metrics import duration_fault, metric_fault
@@ -11,39 +10,30 @@ from middleware.layers.timing.metrics import duration_fault, metric_fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from middleware.wsgi.measurement import Measurement
+
 SAID: Final[tuple[()]] = ()
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One request, when it is over.
-
-    Attributes:
-        method, path: str. The path is SCRIPT_NAME and PATH_INFO as the server decoded them.
-        status: str, "200 OK"; None if the application failed before there was one.
-        seconds_to_headers: float, from the request to the head of the response; None without a head.
-        seconds: float, from the request to the close of the body.
-        bytes_sent: int, content that left the stack; None if the server sent a file by itself.
-        error: the exception that ended it badly, or None; None too if the server sent a file by itself, for nobody
-            knows whether it arrived.
-    """
-
-    method: str
-    path: str
-    status: str | None
-    seconds_to_headers: float | None
-    seconds: float
-    bytes_sent: int | None
-    error: BaseException | None
 
 
 class Recorder:
     """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
 
-    __slots__ = ("claimed", "marks", "metrics", "outer", "seconds", "start", "status")
+    __slots__ = (
+        "claimed",
+        "exposed",
+        "marks",
+        "measurement",
+        "metrics",
+        "ns",
+        "outer",
+        "seconds",
+        "start",
+        "status",
+    )
 
     clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
-    start: float
+    ns: int  # when the request came, in nanoseconds
+    start: float  # the same in seconds by the clock of the Timing
     # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
     outer: Recorder | None  # of a Timing further out
@@ -51,6 +41,8 @@ class Recorder:
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
+    exposed: bool  # whether the header is sent
+    measurement: Measurement  # of the request, where it is reported
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
@@ -66,6 +58,9 @@ class Recorder:
             self.claimed = None if metrics is None else (0, 0)
             self.metrics = metrics = []
             self.marks = {}
+            self.exposed = True
+            if hasattr(self, "ns"):
+                self.start = self.ns / 1e9
             self.outer = self.status = self.seconds = None
         return metrics
 

@@ -1,1 +1,48 @@
-"""The content codings of the compression layer (RFC 9110 8.4.1): one codec a file. No layer of their own."""
+"""The content codings that Compress knows (RFC 9110 8.4.1), one codec in each module.
+
+To add a content coding, write a module with a subclass of Codec and add the class to the list below.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from middleware.layers.compress.codecs.brotli import BrotliCodec
+from middleware.layers.compress.codecs.codec import AUTO, CodecError
+from middleware.layers.compress.codecs.gzip import GzipCodec
+from middleware.layers.compress.codecs.zstd import ZstdCodec
+from middleware.wsgi.options import choice_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from middleware.layers.compress.codecs.codec import Codec
+
+# The classes in the order in which the server prefers their codings.
+_CLASSES: Final[tuple[type[Codec], ...]] = (
+    ZstdCodec,
+    BrotliCodec,
+    GzipCodec,
+)
+CODECS: Final[Mapping[str, type[Codec]]] = MappingProxyType({each.coding: each for each in _CLASSES})
+CODINGS: Final = tuple(CODECS)
+
+
+def codec(coding: str, *, level: int | None = None, backend: str = AUTO, padding: int = 0) -> Codec:
+    """Return a codec for a content coding.
+
+    Errors: CodecError for an unknown content coding, and for options that its class does not take.
+    """
+    return _class(coding)(level, padding, backend)
+
+
+def available(coding: str) -> bool:
+    """Whether a package for the content coding is installed. CodecError for an unknown content coding."""
+    return _class(coding).available()
+
+
+def _class(coding: str) -> type[Codec]:
+    if fault := choice_fault(coding, CODINGS):
+        raise CodecError("coding", fault, coding)
+    return CODECS[coding]

@@ -1,4 +1,4 @@
-"""brotli: with the windows that cost least, never above 22 bits (RFC 7932)."""
+"""The br content coding (RFC 7932), with the cheapest window for each body and never more than 22 bits."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SMALLEST: Final = 10
-_LARGEST: Final = 22  # of the 24 that RFC 7932 9.1 allows: 4 MiB reach as far as text repeats itself
-# From this level up, a window above 16 bits has tables that take 0.8 ms to clear for the smallest body. Below it, the
-# largest is the fastest, by a third: with less, glibc returns the memory of every body and fetches it anew.
+_LARGEST: Final = 22  # RFC 7932 9.1 allows 24; repetitions in text are rarely more than 4 MiB apart
+# From this level on, a window above 16 bits has tables that take 0.8 ms to clear, even for the smallest body. Below it,
+# the largest window is the fastest, by a third: with a smaller one, glibc reallocates memory for every body.
 _FITTED: Final = 9
-_STREAMED: Final = 16  # half the memory at level 5, a fifteenth at 9
+_STREAMED: Final = 16  # half the memory of 22 bits at level 5, a fifteenth at level 9
 
 
-class Brotli(Codec):
-    """The br coding. Padding is a metadata block (RFC 7932 9.2), which decoders skip."""
+class BrotliCodec(Codec):
+    """The br content coding. Padding is a metadata block (RFC 7932 9.2), which decoders skip."""
 
     coding: ClassVar[str] = "br"
     backends: ClassVar[Mapping[str, Backend]] = {
@@ -27,12 +27,12 @@ class Brotli(Codec):
     }
 
     def encode(self, data: bytes) -> bytes:
-        """One brotli stream."""
+        """Encode a whole body as one brotli stream."""
         stream = self._stream(_LARGEST if self.level < _FITTED else window(len(data), _SMALLEST, _LARGEST))
         return b"".join((self._metadata(stream), stream.process(data), stream.finish()))
 
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
-        """One brotli stream; a flush ends with an empty metadata block, at the end of a byte."""
+        """Return the encoder of one brotli stream. A flush ends with an empty metadata block at a byte boundary."""
         stream = self._stream(window(size, _SMALLEST, _STREAMED))
         head = self._metadata(stream)
         return Encoder(stream.process, stream.flush if flush else bytes, stream.finish, head)
@@ -41,10 +41,10 @@ class Brotli(Codec):
         return self._module.Compressor(quality=self.level, lgwin=bits)
 
     def _metadata(self, stream: Any) -> bytes:
-        """The head of the stream, flushed to the end of a byte, and a metadata block behind it; nothing unpadded.
+        """Return the head of the stream, flushed to a byte boundary, and a metadata block; without padding, nothing.
 
-        From the lowest bit: not the last block; no nibbles, so metadata; reserved; how many bytes tell its length; its
-        length less one; zeros to the end of the byte.
+        Bits from the lowest: ISLAST 0; MNIBBLES 0, which is metadata; reserved; the number of bytes of the length; the
+        length less one; zeros up to the byte boundary.
         """
         filler = self._filler()
         if not filler:

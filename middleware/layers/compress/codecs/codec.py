@@ -1,6 +1,6 @@
-"""Codec: what every content coding looks like from outside, and how one finds the package that does its work.
+"""Codec: the base class of content codings, and the choice of the package that implements one.
 
-Packages are imported when a codec is made, never before: most are optional, and all take time to load.
+Packages are imported when a codec is made, because most are optional and all take time to load.
 """
 
 from __future__ import annotations
@@ -11,25 +11,27 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+from middleware.wsgi.options import choice_fault, int_fault
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from middleware.wsgi.response import Response
 
 AUTO: Final = "auto"
-# Go reads no file name of more bytes than that from a gzip header, the end of the name included.
-PADDING: Final = range(512 + 1)
-# Of its window, deflate keeps the last 262 bytes to itself (zlib), brotli the last 16 (RFC 7932 9.1).
+# Go rejects a gzip header whose file name has more bytes, its terminator included.
+MOST_PADDING: Final = 512
+# Bytes of the window that cannot be referenced: 262 with deflate (zlib), 16 with brotli (RFC 7932 9.1).
 RESERVED: Final = 262
 
 
 class CodecError(LookupError):
-    """There is no codec like that.
+    """A codec that cannot be made.
 
     Attributes:
-        option: "coding", "backend", "level" or "padding": which argument is wrong.
-        rule: str, what would be right, or how to get what is missing.
-        value: what was given.
+        option: "coding", "backend", "level" or "padding". The argument that is wrong.
+        rule: str. The rule that it breaks, or how to install the missing package.
+        value: the argument as given.
     """
 
     def __init__(self, option: str, rule: str, value: object) -> None:
@@ -38,13 +40,13 @@ class CodecError(LookupError):
 
 
 class Backend(NamedTuple):
-    """A package that can do the work of a codec.
+    """A package that implements a content coding.
 
     Attributes:
-        module: str, what to import.
-        levels: range of the levels that it has.
-        default: int, the level for responses that are made for each request, where time counts as much as size.
-        missing: str, how to get it.
+        module: str. The module to import.
+        levels: range. The compression levels that it supports.
+        default: int. The level for dynamic responses, where time counts as much as size.
+        missing: str. How to install it.
     """
 
     module: str
@@ -60,23 +62,23 @@ class Backend(NamedTuple):
             return None
 
     def has(self, level: object) -> bool:
-        """Whether `level` is one of its levels. None is: the default."""
+        """Whether it supports the level. None stands for the default and is supported."""
         return level is None or (type(level) is int and level in self.levels)
 
 
 class Encoder:
-    """The body of one response on its way through a codec: a Transform, made of what a package offers for streams.
+    """The encoder of one streamed body: a Transform made of the streaming functions of a package.
 
-    Whatever the package raises goes through: what came out before is no whole body then, and a decoder sees that.
+    Errors of the package are not caught. The output is then truncated, which decoders detect.
 
     Arguments:
-        write: takes a chunk, returns what is ready.
-        flush: returns what a decoder still needs for everything written; `bytes` where nobody waits for it.
-        end: returns the rest, and closes the body.
-        head, tail: bytes before and after all that.
+        write: takes a chunk and returns the output that is ready.
+        flush: returns the output that makes everything written so far decodable; `bytes` never flushes.
+        end: returns the remaining output and ends the body.
+        head, tail: bytes before and after the output.
 
     Attributes:
-        undo: callable(response), as in Transform, if an empty body is not to be encoded.
+        undo: callable(response), as in Transform. It is set if an empty body must not be encoded.
     """
 
     __slots__ = ("_end", "_flush", "_head", "_tail", "_write", "undo")
@@ -95,64 +97,64 @@ class Encoder:
         self._head, self._tail = head, tail
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take one chunk that is not empty; return what can go out now, perhaps nothing."""
+        """Encode one chunk that is not empty; return the output that is ready, which may be empty."""
         head, self._head = self._head, b""
         return head + self._write(chunk) + self._flush()
 
     def finish(self) -> bytes:
-        """Return what is left, once, after the last chunk."""
+        """Return the remaining output. Called once, after the last chunk."""
         return self._head + self._end() + self._tail
 
 
 class Codec(ABC):
-    """A content coding at one level. Never changes once made: threads share it, each response has its own Encoder.
+    """A content coding at one level. Immutable: threads share it, and each response has its own Encoder.
 
-    The same body at the same level gives the same bytes, as long as it is not padded.
+    Without padding, equal bodies at equal levels have equal encodings.
 
     Options:
-        level: int, or None for our own choice for responses that are made for each request.
-        padding: int, 0 to 512. Up to that many bytes, a random number for each body, that say nothing: so the length
-            of a body tells less of what it is made of (BREACH, CVE-2013-3587). Default 0.
-        backend: str, one of `backends`, or "auto" for the first that is installed and has the level.
+        level: int, or None for the default level of the backend.
+        padding: int, 0 to 512. The largest number of meaningless bytes, random for each body, so that the length
+            reveals less of the content (BREACH, CVE-2013-3587). Default 0.
+        backend: str, one of `backends`, or "auto" for the first that is installed and supports the level.
 
-    Errors: CodecError for a package that is not installed, a level that it does not have, and so on.
+    Errors: CodecError for a package that is not installed, an unsupported level, and other invalid options.
     """
 
     coding: ClassVar[str]
     backends: ClassVar[Mapping[str, Backend]]  # by name, best first
 
     def __init__(self, level: int | None = None, padding: int = 0, backend: str = AUTO) -> None:
-        if type(padding) is not int or padding not in PADDING:
-            raise CodecError("padding", f"an int from 0 to {PADDING[-1]}", padding)
+        if fault := int_fault(padding, 0, MOST_PADDING):
+            raise CodecError("padding", fault, padding)
         self.padding = padding
         self.backend, self._module = self._choose(level, backend)
         self.level = self.backends[self.backend].default if level is None else level
 
     @abstractmethod
     def encode(self, data: bytes) -> bytes:
-        """The whole of a body, encoded."""
+        """Encode a whole body."""
 
     def whole(self) -> Callable[[bytes], bytes]:
-        """What does the same as `encode`, with as few calls as there need be."""
+        """Return the function with the fewest calls that encodes as `encode` does."""
         return self.encode
 
     @abstractmethod
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
-        """What encodes a body that comes in chunks.
+        """Return the encoder of a body that comes in chunks.
 
-        flush: every feed() returns what makes all of the body so far decodable.
-        size: int, how many bytes are to come, if that is known. A hint: other sizes are encoded as well.
+        flush: whether the output of every feed() makes the body so far decodable.
+        size: int, the number of bytes to come, if known. It is a hint only.
         """
 
     @classmethod
     def available(cls) -> bool:
-        """Whether a package is installed that does the work."""
+        """Whether a package that implements the coding is installed."""
         return any(backend.load() for backend in cls.backends.values())
 
     def _choose(self, level: object, name: str) -> tuple[str, Any]:
-        """The name and the module of the first backend that will do."""
-        if name not in (AUTO, *self.backends):
-            raise CodecError("backend", f"one of {', '.join(map(repr, (AUTO, *self.backends)))}", name)
+        """Return the name and the module of the first backend that is installed and supports the level."""
+        if fault := choice_fault(name, (AUTO, *self.backends)):
+            raise CodecError("backend", fault, name)
         names = list(self.backends) if name == AUTO else [name]
         for each in names:
             module = self.backends[each].load() if self.backends[each].has(level) else None
@@ -161,7 +163,7 @@ class Codec(ABC):
         raise self._missing(names, level, name)
 
     def _missing(self, names: Iterable[str], level: object, name: str) -> CodecError:
-        """Why no backend will do."""
+        """Return the error for the case that no backend fits: the levels of those installed, or how to install one."""
         wanted = {each: self.backends[each] for each in names}
         levels = [
             f"{backend.levels[0]} to {backend.levels[-1]} ({each})"
@@ -175,11 +177,11 @@ class Codec(ABC):
         return CodecError(what[0], f"{last.module} is not installed: {last.missing}", what[1])
 
     def _filler(self) -> int:
-        """How many bytes of padding this body gets."""
+        """Return the number of padding bytes of one body."""
         return int.from_bytes(os.urandom(4), "big") % (self.padding + 1) if self.padding else 0
 
 
 @lru_cache
 def window(size: int | None, least: int, most: int) -> int:
-    """The base-two logarithm of a window that holds `size` bytes, as far as it may: more would only be more memory."""
+    """Return the base-two logarithm of the smallest window that holds `size` bytes, between `least` and `most`."""
     return most if size is None else min(max((size + RESERVED).bit_length(), least), most)

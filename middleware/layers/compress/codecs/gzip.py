@@ -1,4 +1,4 @@
-"""gzip: deflate by the fastest library there is, in one member without name and time (RFC 1951, 1952)."""
+"""The gzip content coding (RFC 1951, 1952): one member without name and time, by the fastest library installed."""
 
 from __future__ import annotations
 
@@ -12,29 +12,31 @@ from middleware.layers.compress.codecs.codec import RESERVED, Backend, Codec, En
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Deflate, no flags, no time, no hint, no operating system (RFC 1952 2.3.1). Libraries differ in the last two.
+# Deflate, no flags, no time, no extra flags, unknown system (RFC 1952 2.3.1). Libraries differ in the last two.
 _HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"
+# The same with the flag of a file name.
 _NAMED: Final = b"\x1f\x8b\x08\x08\0\0\0\0\x00\xff"
 _TRAILER: Final = Struct("<LL")
-_WRAP: Final = 0xFFFFFFFF  # the size is told modulo 2**32
+_WRAP: Final = 0xFFFFFFFF  # the trailer has the size modulo 2**32
 _METHOD: Final = 8
 _LARGEST: Final = 15  # the window of deflate, 32 KiB
-_ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)
+_ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)  # zlib.compress takes wbits
 _SMALLEST: Final = 9
-_GZIP: Final = 16  # added to a window: with header and trailer. With a minus before it: without (zlib)
-_LITTLE: Final = 4096  # bytes, as many as a window of 8 KiB holds and 8192 hashes tell apart
-_FOR_LITTLE: Final = (13 + _GZIP, 6)  # wbits and memLevel of zlib for that: 64 KiB, most of which stays untouched
+_GZIP: Final = 16  # added to wbits: zlib writes header and trailer; negative wbits are raw deflate
+_SMALL_BODY: Final = 4096  # bytes, for which a window of 8 KiB and 8192 hashes are enough
+_FOR_SMALL: Final = (13 + _GZIP, 6)  # wbits and memLevel of zlib for that: 64 KiB, most of which stays untouched
 _FREED: Final = 1 << 19
-# The bits of a size -> the window that holds it, as wbits: what `window` says, of which sizes are too many to remember.
+# The bit length of a size -> wbits of the window that holds it: `window` as a table, since the sizes are too many to
+# cache.
 _FITTED: Final = tuple(min(max(bits, _SMALLEST), _LARGEST) + _GZIP for bits in range(64))
 
 
-class Gzip(Codec):
-    """The gzip coding. Padding is a file name in the header, which no decoder of HTTP looks at."""
+class GzipCodec(Codec):
+    """The gzip content coding. Padding is a file name in the header, which HTTP clients ignore."""
 
     coding: ClassVar[str] = "gzip"
     backends: ClassVar[Mapping[str, Backend]] = {
-        # Its smallest, and still 8 times as fast as zlib at 6, for 7 % more bytes, 18 % where much repeats.
+        # At its best level, 8 times as fast as zlib at 6 with 7 % more bytes, 18 % for repetitive text.
         "isal": Backend("isal.isal_zlib", range(4), 3, "pip install 'wsgi-middleware-stack[isal]'"),
         # As small as zlib at 6 in less than half its time.
         "zlib-ng": Backend("zlib_ng.zlib_ng", range(10), 5, "pip install zlib-ng"),
@@ -48,18 +50,21 @@ class Gzip(Codec):
         self._member = (_by_zlib if self.backend == "zlib" else _fitted)(self._module, self.level)
 
     def whole(self) -> Callable[[bytes], bytes]:
-        """The library itself, where nothing is padded."""
+        """Return the function of the library itself if there is no padding."""
         return self.encode if self.padding else self._member
 
     def encode(self, data: bytes) -> bytes:
-        """One member: header, deflated data, CRC and size. Its header is the library's own, unless it is padded."""
+        """Encode a whole body as one member. Without padding, the header is the library's own."""
         member = self._member(data)
         return self._header() + member[len(_HEADER) :] if self.padding else member
 
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
-        """One member; a sync flush ends with an empty stored block (RFC 1951 3.2.4)."""
-        # At 5 instead of 8, isal keeps 290 KiB instead of 420, and is no slower.
-        bits, memory = (_LARGEST, 5) if self._isal else _memory(size)
+        """Return the encoder of one member. A sync flush ends with an empty stored block (RFC 1951 3.2.4)."""
+        if self._isal:
+            bits, memory = _LARGEST, 5  # 290 KiB instead of the 420 of memLevel 8, at the same speed
+        else:
+            bits = window(size, _SMALLEST, _LARGEST)
+            memory = min(bits - 6, 8)  # 256 KiB from a window of 32 KiB on, and less for small bodies
         stream = self._module.compressobj(self.level, _METHOD, -bits, memory)
         return _Member(stream, self._module, self._header(), flush=flush)
 
@@ -69,56 +74,50 @@ class Gzip(Codec):
 
 
 class _Member(Encoder):
-    """A gzip member in the making: it counts what goes in."""
+    """The encoder of one gzip member, which computes size and CRC of its content."""
 
     __slots__ = ("_crc", "_size", "_sum")
 
     def __init__(self, stream: Any, module: Any, header: bytes, *, flush: bool) -> None:
-        super().__init__(
-            stream.compress, _syncing(stream, module.Z_SYNC_FLUSH) if flush else bytes, stream.flush, header
-        )
+        mode = module.Z_SYNC_FLUSH
+        sync = (lambda: bytes(stream.flush(mode))) if flush else bytes
+        super().__init__(stream.compress, sync, stream.flush, header)
         self._crc, self._sum, self._size = module.crc32, 0, 0
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take one chunk; return what can go out now."""
+        """Encode one chunk; return the output that is ready."""
         self._sum = self._crc(chunk, self._sum)
         self._size += len(chunk)
         return super().feed(chunk)
 
     def finish(self) -> bytes:
-        """Return what is left, and the trailer."""
+        """Return the remaining output and the trailer."""
         return super().finish() + _TRAILER.pack(self._sum, self._size & _WRAP)
 
 
-def _syncing(stream: Any, mode: int) -> Callable[[], bytes]:
-    return lambda: bytes(stream.flush(mode))
-
-
-def _memory(size: int | None) -> tuple[int, int]:
-    """A window and a memLevel that go with a size: 256 KiB for all from 32 KiB up, and little for little bodies."""
-    bits = window(size, _SMALLEST, _LARGEST)
-    return bits, min(bits - 6, 8)
-
-
 def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """A member in one call, with a window that holds the data and no more, which is quicker but for zlib."""
+    """Return a function that makes a member in one call, with the smallest window: faster, except with zlib."""
     compress = module.compress
     return lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
 
 
 def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """The same by zlib: in one call, but for little data, which needs 64 of the 272 KiB that it takes by itself.
+    """Return a function that makes a member by zlib: small bodies get 64 KiB of memory, others 272 in one call.
 
-    Those glibc would return to the system after each body, and fetch anew for the next in as much time as a small one
-    takes. It keeps twice as much as the largest block that was freed so far (mallopt(3), M_MMAP_THRESHOLD): any
-    response of half a MiB would do the same, but later. Other allocators do not mind.
+    By default, glibc returns the 272 KiB to the system after each body and maps them again for the next, which takes as
+    long as the encoding of a small body. It keeps up to twice the largest block freed so far (mallopt(3),
+    M_MMAP_THRESHOLD), so one block is freed here. Other allocators are not affected.
     """
     bytes(_FREED)
-    at_once, stream_of = (_at_once if _ZLIB_AT_ONCE else _in_parts)(module, level), module.compressobj
-    bits, memory = _FOR_LITTLE
+    # One call, because the Python code after a codec is slower than before it: the codec has evicted the CPU caches.
+    at_once = (
+        partial(module.compress, level=level, wbits=_LARGEST + _GZIP) if _ZLIB_AT_ONCE else _in_parts(module, level)
+    )
+    stream_of = module.compressobj
+    bits, memory = _FOR_SMALL
 
     def member(data: bytes) -> bytes:
-        if len(data) > _LITTLE:
+        if len(data) > _SMALL_BODY:
             return at_once(data)
         stream = stream_of(level, _METHOD, bits, memory)
         return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
@@ -126,13 +125,8 @@ def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
     return member
 
 
-def _at_once(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """A member in one call: what Python does after a codec takes longer than before it, with its caches gone."""
-    return partial(module.compress, level=level, wbits=_LARGEST + _GZIP)
-
-
 def _in_parts(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """The same where the call does not know of headers."""
+    """Return a function that makes a member by a stream, for Python 3.10, whose zlib.compress has no wbits."""
 
     def member(data: bytes) -> bytes:
         stream = module.compressobj(level, _METHOD, _LARGEST + _GZIP)

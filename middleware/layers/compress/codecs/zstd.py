@@ -1,4 +1,4 @@
-"""zstd: frames whose window is 8 MiB at most at every level (RFC 8878, RFC 9659), by Python itself or by zstandard."""
+"""The zstd content coding (RFC 8878, RFC 9659): frames with a window of at most 8 MiB at every level."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _LEVELS: Final = range(1, 23)
-# As small as zlib at 6 in a tenth of its time; 5 takes three times as long as 3 and is no smaller.
+# The size of zlib at 6 in a tenth of the time. Level 5 takes three times as long and is no smaller.
 _DEFAULT: Final = 3
-_LARGEST: Final = 23  # 8 MiB, the most that a decoder of HTTP has to have (RFC 9659 3)
-_ULTRA: Final = 19  # levels above it would take larger windows
-_KEPT: Final = 1 << 20  # bodies above it get a context of their own: one that has served them stays that large
+_LARGEST: Final = 23  # 8 MiB, the largest window that HTTP clients must support (RFC 9659 3)
+_ULTRA: Final = 19  # the defaults of higher levels exceed that window
+_KEPT: Final = 1 << 20  # larger bodies get a context of their own, because a context never shrinks
 _PIECE: Final = 1 << 14
 _SKIPPABLE: Final = b"\x50\x2a\x4d\x18"  # RFC 8878 3.1.2
 
 
-class Zstd(Codec):
-    """The zstd coding. Padding is a skippable frame (RFC 8878 3.1.2) behind that of the body.
+class ZstdCodec(Codec):
+    """The zstd content coding. Padding is a skippable frame (RFC 8878 3.1.2) after the frame of the body.
 
-    Behind it, since some decoders read one frame and no more, `zstandard` in one call among them; the others, browsers
-    too, skip it. It has 8 bytes of its own.
+    Some decoders, such as `zstandard` in one call, read the first frame only. Others, browsers among them, skip the
+    padding. A skippable frame has a header of 8 bytes.
     """
 
     coding: ClassVar[str] = "zstd"
@@ -43,12 +43,12 @@ class Zstd(Codec):
         self._streams = library.streams
 
     def encode(self, data: bytes) -> bytes:
-        """One frame, which tells the size of its content."""
+        """Encode a whole body as one frame, whose header has the size of the content."""
         compress = self._own.compress if len(data) <= _KEPT else self._frames()
         return compress(data) + self._skippable()
 
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
-        """One frame, which does not tell the size of its content; a flush ends a block."""
+        """Return the encoder of one frame without the size of its content. A flush ends a block."""
         write, end_block, end = self._streams(_bounded(self.level, size))
         return Encoder(write, end_block if flush else bytes, end, tail=self._skippable())
 
@@ -58,9 +58,10 @@ class Zstd(Codec):
 
 
 def _bounded(level: int, size: int | None) -> dict[str, int]:
-    """Parameters by which a stream keeps 370 KiB up to level 3, and 2.3 MiB above; by itself it keeps 3 to 700 MiB.
+    """Return parameters that bound the memory of a stream: 370 KiB up to level 3 and 2.3 MiB above.
 
-    With a window as small as that of deflate, a long body is 5 % larger than it might be at level 3.
+    The defaults take 3 to 700 MiB. The window is as small as that of deflate, which makes a long body 5 % larger at
+    level 3.
     """
     largest, hash_log, chain_log = (15, 14, 14) if level <= _DEFAULT else (17, 17, 16)
     return {
@@ -72,18 +73,18 @@ def _bounded(level: int, size: int | None) -> dict[str, int]:
 
 
 class _Context(threading.local):
-    """What compresses whole bodies, one for each thread: none may be shared, and a new one takes 8 µs each time."""
+    """The compression context of each thread: contexts are not thread-safe, and a new one takes 8 µs."""
 
     def __init__(self, make: Callable[[], Callable[[bytes], bytes]]) -> None:
         self.compress = make()
 
 
 class _Library(NamedTuple):
-    """One of the two packages. Both name the parameters alike.
+    """The functions of one package. Both packages use the same names of parameters.
 
     Attributes:
-        frames: makes, of parameters, what turns data into a frame.
-        streams: makes, of parameters, what writes, what ends a block and what ends the frame.
+        frames: takes parameters; returns the function that encodes data as a frame.
+        streams: takes parameters; returns the functions that write, end a block and end the frame.
     """
 
     frames: Callable[[Mapping[str, int]], Callable[[bytes], bytes]]
@@ -95,7 +96,7 @@ def _of_zstandard(module: Any) -> _Library:
         return module.ZstdCompressor(compression_params=module.ZstdCompressionParameters(**parameters))
 
     def streams(parameters: Mapping[str, int]) -> Any:
-        # Its compressobj() would keep 128 KiB for what goes out.
+        # compressobj() would allocate an output buffer of 128 KiB.
         stream = context(parameters).chunker(chunk_size=_PIECE)
         return lambda chunk: b"".join(stream.compress(chunk)), _joined(stream.flush), _joined(stream.finish)
 

@@ -1,0 +1,402 @@
+"""One request through hooks, in either dialect: from the server to the application and back, and its teardown.
+
+flask.py and kyoukai.py decide which functions run and what their return values mean, by subclasses of Dispatcher.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+
+from middleware.hooks.context import CURRENT, Context, bound
+from middleware.hooks.response_object import Response
+from middleware.hooks.response_sending import (
+    Stream,
+    Unreadable,
+    check_head,
+    complete_head,
+    outgoing,
+    remove_faults,
+    runs_no_code,
+)
+from middleware.hooks.scopes import qualified_name
+from middleware.wsgi.body import is_file
+from middleware.wsgi.conditions import varying
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.errors import EXCEPTION, forget
+from middleware.wsgi.held import Settled, close
+from middleware.wsgi.pipeline import pipeline
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.splitting import Splitting
+from middleware.wsgi.takeover import TakenOver, ends_takeover
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from logging import Logger
+
+    from middleware.hooks.scopes import Registry
+    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+
+logger = logging.getLogger("middleware.hooks")
+_KEY: Final = "middleware.hooks"
+
+
+class Policy(NamedTuple):
+    """The options of a layer that decide about a response."""
+
+    propagate: bool
+    statuses: bool = False
+
+
+class Cycle(Context):
+    """The state of one request.
+
+    Attributes:
+        view: the application's response as an object, while hooks see it.
+        failed: bool. Whether the response is that to an unhandled error.
+        closers: of a response whose head was sent before its body was available.
+    """
+
+    owner: Dispatcher[Any]
+    view: Response | None = None
+    failed: bool = False
+    closers: tuple[Callable[[], object], ...] = ()
+
+    def replaced(self) -> None:
+        """Give the view the new head: the application called start_response again while a hook read the body."""
+        if self.view is not None:
+            self.view.become(self.status, self.lines)
+
+    def drop(self) -> None:
+        """Close the application's body, which is not sent."""
+        self.view = None  # break the reference cycle: the view has the body, which has this context
+        super().drop()
+
+    def decide(self) -> Settled:
+        """Run the hooks for a head whose body cannot be read."""
+        return self.owner.settled(self)
+
+    def discard(self, reply: Response) -> None:
+        """Close a response that is not sent, but not the application's body, which is closed with the one that is."""
+        if reply.response is self.body:
+            reply.__dict__["_app_iter"] = ()
+        try:
+            reply.close()
+        except Exception:
+            logger.exception("close() failed after an error")
+
+    def forget_error(self, reply: Response | Cycle) -> None:
+        """Break the reference cycle of the error in the environ when the body is closed.
+
+        The end of the application's own list is never seen, because the server gets the same object. There the
+        reference cycle is broken at once.
+        """
+        forgets = partial(forget, self.environ, self.server)
+        body = reply.response if isinstance(reply, Response) else self.body
+        if body is self.body and isinstance(body, (list, tuple)):
+            forgets()
+        else:
+            self.closers += (forgets,)
+
+
+C = TypeVar("C", bound=Cycle)
+
+
+class Dispatcher(ABC, Generic[C]):
+    """One application inside the hooks of one registry.
+
+    Attributes:
+        registry: the hooks.
+        tears_down: bool. Whether the context of a request is kept for teardown hooks.
+    """
+
+    view_class: ClassVar[type[Response]] = Response  # of the application's response, for hooks
+
+    def __init__(self, app: Application, registry: Registry, policy: Policy) -> None:
+        self.registry = registry
+        self._app = app
+        self._policy = policy
+        self.tears_down = False
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run one request (PEP 3333)."""
+        cycle = self._cycle(environ, start_response)
+        cycle.owner, cycle.registry = self, self.registry
+        cycle.plan = self.registry.common  # until the scopes are known
+        if self.tears_down:
+            kept: _Pending = environ.setdefault(_KEY, _Pending())
+            kept.contexts[self] = cycle
+        environ.pop(EXCEPTION, None)
+        token = CURRENT.set(cycle)
+        try:
+            reply = self._reply(cycle)
+            return self._sent(cycle, self._checked(cycle, reply, conditional=True))
+        except TakenOver as taken:
+            _drop(cycle)
+            left, stopped = taken.body, taken.stopped
+        except BaseException:
+            environ.pop(EXCEPTION, None)  # it is raised, or replaced by the one that is
+            _drop(cycle)
+            raise
+        finally:
+            CURRENT.reset(token)
+        if stopped:
+            raise StopIteration
+        return cast("Iterable[bytes]", left)
+
+    # -- the dialect -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _cycle(self, environ: Environ, start_response: StartResponse) -> C:
+        """The state of a new request."""
+
+    @abstractmethod
+    def _reply(self, cycle: C) -> Response | C:
+        """The response to send. The cycle itself stands for the application's response, unmodified."""
+
+    @abstractmethod
+    def _unreadable_reply(self, cycle: C) -> Response | C:
+        """The response to send for a head of the application whose body cannot be read."""
+
+    @abstractmethod
+    def _failed(self, cycle: C, error: Exception) -> Response | C:
+        """The response to an unhandled error."""
+
+    # -- the application ---------------------------------------------------------------------------------------------
+
+    def _call(self, cycle: C) -> None:
+        """Call the application. Its body is bound to the context of the request."""
+        cycle.hand_over()
+        cycle.call(self._app)
+        body = cycle.body
+        if body is not None and not runs_no_code(cycle.environ, body):
+            cycle.body = Stream(cycle, body)
+
+    def _note(self, cycle: C, error: Exception) -> None:
+        """Keep an unhandled error for outer layers, and for teardown if there is any."""
+        cycle.environ[EXCEPTION] = error
+        if self.tears_down:
+            cycle.error = error
+
+    # -- the server --------------------------------------------------------------------------------------------------
+
+    def _view(self, cycle: C, *, unreadable: bool = False) -> Response:
+        """The application's response, for hooks."""
+        body = Unreadable() if unreadable or cycle.body is None else cycle.body
+        passthrough = unreadable or is_file(cycle.environ, body)
+        cycle.view = self.view_class.of(cycle.status, cycle.lines, body, passthrough=passthrough)
+        return cycle.view
+
+    def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
+        """The reply if its head may be sent, or else the response to the error that hooks made in it."""
+        if not isinstance(reply, Response):
+            return reply
+        error = _fault(cycle, reply, conditional=conditional)
+        if error is not None and not cycle.failed:
+            cycle.discard(reply)
+            try:
+                reply = self._failed(cycle, error)
+            finally:
+                error = None  # break the traceback reference cycle
+            error = _fault(cycle, reply, conditional=False) if isinstance(reply, Response) else None
+        if error is not None and isinstance(reply, Response):
+            logger.error(
+                "A hook made the head of the response to an error invalid; the faults were removed", exc_info=error
+            )
+            remove_faults(reply, cycle)
+        error = None  # break the traceback reference cycle
+        return reply
+
+    def settled(self, cycle: C) -> Settled:
+        """The head and the body to send for a head of the application whose body cannot be read."""
+        try:
+            reply = self._unreadable_reply(cycle)
+        except Exception as error:  # noqa: BLE001 - answered
+            reply = self._failed(cycle, error)
+        reply = self._checked(cycle, reply)
+        if isinstance(reply, Cycle):
+            return Settled(reply.status, reply.lines, None)
+        cycle.closers += reply.closers
+        body = reply.response
+        return Settled(reply.status, reply.headers.lines, None if isinstance(body, Unreadable) else body)
+
+    def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
+        """Send the head to the server; return the body."""
+        cycle.view = None
+        if EXCEPTION in cycle.environ:
+            cycle.forget_error(reply)
+        if isinstance(reply, Response):
+            if reply.response is not cycle.body or reply.status != cycle.status:
+                complete_head(reply)
+            cycle.send_head(Settled(reply.status, reply.headers.lines, None))
+            return outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
+        if not cycle.passed:
+            cycle.send_head(Settled(cycle.status, cycle.lines, None))
+        body = cycle.body if cycle.instead is None else cycle.instead
+        return outgoing(cycle, () if body is None else body, cycle.closers)
+
+
+def _drop(cycle: Cycle) -> None:
+    """Close a body that is not sent. What its close() raises is logged, because another error is raised."""
+    try:
+        cycle.drop()
+    except Exception:
+        logger.exception("close() failed after an error")
+
+
+def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | None:
+    """The error in a head, or None."""
+    try:
+        if conditional and reply.conditional_response:
+            reply.make_conditional(cycle.environ)
+        check_head(reply, cycle)
+    except Exception as error:  # noqa: BLE001 - answered
+        return error
+    return None
+
+
+# -- teardown ----------------------------------------------------------------------------------------------------------
+
+
+class _Pending:
+    """The contexts whose teardown is pending, by dispatcher.
+
+    One opaque object in the environ, because tools that walk an environ could not sort or serialize its content.
+    """
+
+    __slots__ = ("contexts",)
+
+    def __init__(self) -> None:
+        self.contexts: dict[object, Context] = {}
+
+
+def _end_request(owner: object, environ: Environ, error: BaseException | None) -> None:
+    """Run the teardown hooks of one dispatcher."""
+    kept: _Pending = environ[_KEY]
+    context = kept.contexts.pop(owner)
+    if not kept.contexts:
+        del environ[_KEY]
+    try:
+        tear_down(context, error)
+    finally:
+        del error
+        server: Any = context.server
+        forget(environ, server.__self__.server)  # of the pass that called this function
+
+
+def tear_down(context: Context, error: BaseException | None) -> None:
+    """Call every teardown hook with the unhandled error. Log every exception they raise, and raise the first."""
+    unhandled, context.error = context.error or error, None
+    first = error = None
+    try:
+        with bound(context):
+            for hook in context.plan.teardown:
+                first = _torn_down(hook, unhandled, first)
+        if first is not None:
+            raise first
+    finally:
+        del unhandled, first  # break the traceback reference cycle
+
+
+def _torn_down(
+    hook: Callable[..., object], unhandled: BaseException | None, first: BaseException | None
+) -> BaseException | None:
+    """Call one teardown hook. Returns the first exception so far."""
+    try:
+        hook(unhandled)
+    except BaseException as failure:
+        logger.exception("The teardown_request hook %s failed", qualified_name(hook))
+        return first or failure
+    return first
+
+
+def _early(app: Application, owner: object) -> Application:
+    """The application with teardown before its body is iterated, as in Flask."""
+
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            body = app(environ, start_response)
+        except BaseException as error:
+            with suppress(BaseException):  # logged; the first error is raised
+                _end_request(owner, environ, None if ends_takeover(environ, error) else error)
+            raise
+        try:
+            _end_request(owner, environ, None)
+        except BaseException:
+            close(body)
+            raise
+        return body
+
+    return run
+
+
+# -- the layer ---------------------------------------------------------------------------------------------------------
+
+
+class HookLayer(Splitting):
+    """Base of Hooks and ContextHooks. Hooks are registered after construction; copies share the registry."""
+
+    effects: ClassVar[Effects] = Effects(answers=True, reads_input=True)
+    answers_errors: ClassVar[bool] = True
+    logger: ClassVar[Logger] = logger
+    _counted: ClassVar[tuple[str, ...]] = ("before", "after")
+    _late: bool = True  # teardown runs when the body is closed
+    _registry: Registry
+
+    @abstractmethod
+    def dispatcher(self, app: Application) -> Dispatcher[Any]:
+        """The application inside the hooks."""
+
+    def around(self, app: Application) -> Application:
+        """Wrap an application."""
+        return HookedApplication(app, self.dispatcher(app), self.asked, late=self._late)
+
+    def declared(self) -> Effects:
+        """The effects. A registry may be in a stack only once."""
+        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry):#x}")
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """The number of hooks of each kind."""
+        counts = [(kind, self._registry.count(kind)) for kind in self._counted]
+        text = ", ".join(f"{count} {kind}_request" for kind, count in counts if count)
+        return [("runs", text or "no hooks yet")]
+
+    def _compared(self) -> tuple[object, ...]:
+        return *super()._compared(), id(self._registry)
+
+
+class HookedApplication:
+    """The wrapped application. It is assembled at the first request, because hooks are registered until then."""
+
+    def __init__(
+        self, app: Application, dispatcher: Dispatcher[Any], condition: Predicate | None, *, late: bool
+    ) -> None:
+        self._app = app
+        self._dispatcher = dispatcher
+        self._condition = condition
+        self._late = late
+        self._run: Application | None = None
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Run one request (PEP 3333); without hooks if the condition fails, or the request is inside them already."""
+        run = self._run or self._assemble()
+        around = CURRENT.get()
+        within = around is not None and around.environ is environ and around.registry is self._dispatcher.registry
+        if within or (self._condition is not None and not self._condition(environ)):
+            run = self._app
+        return run(environ, start_response)
+
+    def _assemble(self) -> Application:
+        dispatcher = self._dispatcher
+        registry = dispatcher.registry
+        registry.close()
+        dispatcher.tears_down = registry.tears_down
+        on_close = partial(_end_request, dispatcher) if dispatcher.tears_down and self._late else None
+        vary = tuple(chain.from_iterable(map(varying, registry.predicates)))
+        run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False, vary=vary)])
+        self._run = _early(run, dispatcher) if dispatcher.tears_down and not self._late else run
+        return self._run

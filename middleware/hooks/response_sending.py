@@ -1,0 +1,194 @@
+"""A response on its way to the server: the final check of its head, and the iterable that the server gets.
+
+Every header line that hooks have added is checked here, because it may have bypassed the checks of ResponseHeaders: set
+through WebOb, which accepts control characters, or by a response of another library. Lines that the application sent
+are not checked.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from middleware.hooks.context import CURRENT, bound
+from middleware.hooks.response_object import encoded
+from middleware.http.fields import check_line
+from middleware.http.status import status_fault
+from middleware.wsgi.body import is_file
+from middleware.wsgi.errors import forget
+from middleware.wsgi.held import Begun, close
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from middleware.hooks.context import Context
+    from middleware.hooks.response_object import Response
+    from middleware.http.fields import Line
+    from middleware.wsgi.types import Environ
+
+    Closers = Sequence[Callable[[], object]]
+
+_OF_CONTENT: Final = (  # RFC 9110 15.4.5
+    "Allow",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Length",
+    "Content-MD5",
+    "Content-Range",
+    "Content-Type",
+    "Last-Modified",
+)
+
+
+# -- the head ----------------------------------------------------------------------------------------------------------
+
+
+def check_head(response: Response, context: Context) -> None:
+    """Raise ValueError or TypeError if hooks have set a status or added a line that must not be sent."""
+    fault = None if response.status == context.status else status_fault(response.status)
+    if fault is not None:
+        raise ValueError(fault)
+    for line in _added(response, context):
+        check_line(line)
+
+
+def remove_faults(response: Response, context: Context) -> None:
+    """Remove the lines that `check_head` rejects, and make the response a 500."""
+    rejected = {id(line) for line in _added(response, context) if _is_rejected(line)}
+    response.headers.lines[:] = [line for line in response.headers.lines if id(line) not in rejected]
+    response.headers.index = None
+    response.status = 500
+
+
+def _added(response: Response, context: Context) -> list[Line]:
+    """The lines that are not the application's, which are recognized by identity."""
+    given = {id(line) for line in context.lines} if context.status else ()
+    return [line for line in response.headers.lines if id(line) not in given]
+
+
+def _is_rejected(line: Line) -> bool:
+    try:
+        check_line(line)
+    except (ValueError, TypeError):
+        return True
+    return False
+
+
+def complete_head(response: Response) -> None:
+    """Remove the content fields of a 304; set the Content-Length of a sized body."""
+    if response.status_code == 304:
+        for name in _OF_CONTENT:
+            response.headers.remove(name)
+    elif response.is_sequence and "Content-Length" not in response.headers:
+        response.headers["Content-Length"] = str(sum(map(len, response.response)))
+
+
+# -- the body ----------------------------------------------------------------------------------------------------------
+
+
+class Stream:
+    """An iterable that binds the context of a request while it is iterated and closed."""
+
+    __slots__ = ("_body", "_closed", "_closers", "_context", "_iterator")
+
+    def __init__(self, context: Context, body: Iterable[bytes], closers: Closers = ()) -> None:
+        self._context = context
+        self._body = body
+        self._iterator: Iterator[bytes] | None = None
+        self._closers = closers
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """One chunk in, one chunk out (PEP 3333 "Middleware Handling of Block Boundaries")."""
+        context = self._context
+        token = CURRENT.set(context)
+        try:
+            chunk = self._step(context)
+        finally:
+            CURRENT.reset(token)
+        context.take(chunk)
+        return chunk
+
+    def _step(self, context: Context) -> bytes:
+        if self._iterator is None:
+            self._iterator = iter(self._body)
+        known = context.instead
+        chunk = next(self._iterator, None)
+        if context.instead is not known and context.instead is not None:
+            # The application replaced its head in this step, and a hook then replaced the body.
+            self._iterator = iter(context.instead)
+            chunk = next(self._iterator, None)
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def closing(self, closers: Closers) -> Stream:
+        """Add functions to be called on close. Returns the stream."""
+        self._closers = (*self._closers, *closers)
+        return self
+
+    def close(self) -> None:
+        """Close the body, then call the closers: each exactly once, even if another raises."""
+        if self._closed:
+            return
+        self._closed = True
+        with bound(self._context):
+            try:
+                _close_all((getattr(self._body, "close", None), *self._closers))
+            finally:
+                self._context.body = None  # break the reference cycle: the body is this stream
+                forget(self._context.environ, self._context.server)
+
+
+class ClosingList(list[bytes]):
+    """A sized body with close()."""
+
+    def __init__(self, body: Iterable[bytes], closers: Closers) -> None:
+        super().__init__(body)
+        self._closers = closers
+
+    def close(self) -> None:
+        """Call the closers, once."""
+        closers, self._closers = self._closers, ()
+        _close_all(closers)
+
+
+class Unreadable:
+    """Placeholder for a body that hooks cannot read, because it is sent by write() or already being iterated."""
+
+    def __iter__(self) -> NoReturn:
+        raise RuntimeError("this body cannot be read: it is already being sent, by write() or as a stream")
+
+
+def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
+    """Call each, even if another raises. An ExitStack would create a reference cycle with the exception."""
+    if not closers:
+        return
+    closing, *rest = closers
+    try:
+        if closing is not None:
+            closing()
+    finally:
+        _close_all(rest)
+
+
+def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Iterable[bytes]:
+    """The iterable for the server: `body` itself if it needs neither the context nor a closer."""
+    source = context.body
+    if body is not source and hasattr(source, "close"):
+        closers = (partial(close, source), *closers)
+    if isinstance(body, Stream):
+        return body.closing(closers)
+    if not closers and runs_no_code(context.environ, body):
+        return body
+    if isinstance(body, (list, tuple)):
+        return ClosingList(body, closers)
+    return Stream(context, Begun(encoded(body), body), closers)
+
+
+def runs_no_code(environ: Environ, body: object) -> bool:
+    """Whether iterating the body runs no code of the application: a list, a tuple, or the server's file wrapper."""
+    return isinstance(body, (list, tuple)) or is_file(environ, body)

@@ -1,0 +1,37 @@
+"""assert_order: an assertion about the order of a stack."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from middleware.stack.rules import described
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from middleware.stack.builder import Stack
+
+
+def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = ()) -> None:
+    """Raise unless the layers of `stack` have these names, outermost first, and no order rule is broken.
+
+    Options:
+        stack: Stack. The stack to check. Required.
+        names: iterable of str. The expected names, as in `stack.names`. Required.
+        waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
+
+    Errors: AssertionError that shows both orders, and every finding with the edit that fixes it.
+    """
+    owed, seen = list(names), list(stack.names)
+    waived = {waive} if isinstance(waive, str) else set(waive)
+    lines = []
+    if owed != seen:
+        lines.append("the order is another one, outermost first (- as the test has it, + as it is):")
+        lines += [f"  {line}" for line in difflib.ndiff(owed, seen) if not line.startswith("?")]
+    findings = [finding for finding in stack.check() if finding.rule not in waived]
+    if findings:
+        lines.append("the order breaks rules:")
+        lines += [f"  - {described(finding)}" for finding in findings]
+    if lines:
+        raise AssertionError("\n".join(lines))

@@ -1,0 +1,359 @@
+"""Assembled: the fast path of a pipeline, as one function written for the layers that it has.
+
+Which layers there are, and what they decide by, is known when a pipeline is made. So its function is put together from
+the lines below, as `dataclasses` does with __init__. Of the layers only names of environ keys and numbers get in, by
+repr. A text is compiled once for all pipelines that share it; `linecache` shows it in tracebacks, and
+`python -m middleware show --format source` prints it.
+
+The function serves an ordinary request whose response is a list. Everything else is left to the general path, at
+whatever point it turns out.
+"""
+
+from __future__ import annotations
+
+import linecache
+from hashlib import blake2b
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.http.status import NOT_MODIFIED, ORDINARY
+from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
+from middleware.wsgi.errors import EXCEPTION
+from middleware.wsgi.exchange import GIVEN, NEW, PASSED
+from middleware.wsgi.layered import MARK, Layered
+from middleware.wsgi.plan import plan_for
+from middleware.wsgi.returned import as_application, as_transform
+from middleware.wsgi.row import TYPE, VARY, Member, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.types import Application
+
+# RFC 9110 13.1 and 14.2; the If of WebDAV (RFC 4918 10.4) and of CalDAV (RFC 6638 8.2)
+_UNUSUAL: Final = (
+    "HTTP_RANGE",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_MATCH",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_IF_RANGE",
+    "HTTP_IF",
+    "HTTP_IF_SCHEDULE_TAG_MATCH",
+)
+_FUNCTIONS: Final = 64  # fast paths of one pipeline, for as many sets of layers that requests meet
+_TEXTS: Final = 256
+_compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # with the name of the file that it has in tracebacks
+_SHARED: Final[dict[str, Any]] = {
+    "GIVEN": GIVEN,
+    "Layered": Layered,
+    "NEW": NEW,
+    "NOTHING": NOTHING,
+    "NOT_MODIFIED": NOT_MODIFIED,
+    "ORDINARY": ORDINARY,
+    "PASSED": PASSED,
+    "Watched": Watched,
+    "as_application": as_application,
+    "as_transform": as_transform,
+    "deliver": deliver,
+    "failed": failed,
+    "finished": finished,
+    "muted": muted,
+    "resumed": resumed,
+}
+
+
+class Source:
+    """The text of one function, `run`, and the values of the names in it.
+
+    Attributes:
+        lines: the text.
+        names: the values that differ between pipelines that share the text.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.names: dict[str, Any] = {}
+
+    def add(self, depth: int, text: str) -> None:
+        """Add lines at this depth of indentation."""
+        self.lines += ("    " * depth + line for line in text.splitlines())
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "\n".join((f"def make({', '.join(self.names)}):", *self.lines, "    return run", ""))
+
+    def function(self) -> Application:
+        """Return the function, made of the names."""
+        make: Callable[..., Application] = compiled(self.text)
+        return make(*self.names.values())
+
+
+def compiled(text: str) -> Callable[..., Any]:
+    """Compile a text once, and let tracebacks show its lines. Both are forgotten when there are too many texts."""
+    found = _compiled.get(text)
+    if found is None:
+        if len(_compiled) >= _TEXTS:
+            for _, file in _compiled.values():
+                linecache.cache.pop(file, None)
+            _compiled.clear()
+        file = f"<middleware {blake2b(text.encode(), digest_size=4).hexdigest()}>"
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        names = dict(_SHARED)
+        exec(compile(text, file, "exec"), names)  # noqa: S102 - the lines are those below
+        found = _compiled[text] = names.pop("make"), file
+    return found[0]
+
+
+def plain(general: Application) -> Source:
+    """A function that leaves every request to the general path."""
+    source = Source()
+    source.names.update(general=general)
+    source.add(1, "run = general")
+    return source
+
+
+def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[int], Application]) -> Source:
+    """A function that asks the conditions, and calls the fast path through the layers whose conditions hold.
+
+    `chosen` returns that for a set of layers: bit n stands for the nth. It is asked once for each set.
+    """
+    source = Source()
+    source.names.update(chosen=chosen, general=general, functions={})
+    source.add(1, "def run(environ, start_response):")
+    _write_guard(source, _UNUSUAL)
+    source.add(2, f"met = {sum(1 << n for n, layer in enumerate(layers) if layer.condition is None)}\ntry:")
+    for n, layer in enumerate(layers):
+        if layer.condition is not None:
+            source.names[f"condition{n}"] = layer.condition
+            source.add(3, f"if condition{n}(environ):\n    met |= {1 << n}")
+    source.add(2, "except Exception:\n    return general(environ, start_response)")
+    source.add(2, "function = functions.get(met)\nif function is None:")
+    source.add(3, f"if len(functions) == {_FUNCTIONS}:\n    return general(environ, start_response)")
+    source.add(3, "function = functions[met] = chosen(met)")
+    source.add(2, "return function(environ, start_response)")
+    return source
+
+
+def assembled(app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> Source:
+    """The fast path through `layers`, outermost first, none of which has a condition."""
+    return _FastPath(app, layers, general, respond=respond).source
+
+
+def _write_guard(source: Source, unusual: Iterable[str]) -> None:
+    """Leave requests to the general path for which rows are not made, see Ordinary."""
+    source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
+    keys = "\n".join(f"or {key!r} in environ" for key in unusual)
+    if keys:
+        source.add(2, 'if (\n    method == "HEAD"\n    or method == "OPTIONS"')
+        source.add(3, keys)
+        source.add(2, "):\n    return general(environ, start_response)")
+    else:
+        source.add(2, 'if method == "HEAD":\n    return general(environ, start_response)')
+
+
+class _FastPath:
+    """Writes the fast path.
+
+    Attributes:
+        source: what is written.
+        steps: the layers, outermost first, with a row in the place of adjacent ones that are ordinary.
+    """
+
+    def __init__(self, app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> None:
+        self.source = Source()
+        self.steps: list[Layer | Row] = []
+        for ordinary, group in groupby(layers, lambda layer: layer.ordinary is not None):
+            found = [*group]
+            self.steps += [Row([*map(Member.of, reversed(found))])] if ordinary else found
+        self._rows = [step for step in self.steps if isinstance(step, Row)]
+        self._ends = any(layer.on_close is not None for layer in layers)
+        asked = [step for step in self.steps if not isinstance(step, Row)]
+        self._asks = any(step.on_response is not None for step in asked)
+        self._keeps = any(step.on_request is not None and (step.made is None or self._ends) for step in asked)
+        self._plans = [plan_for(layers[:met], layers[met:], respond=respond) for met in range(len(layers) + 1)]
+        self.source.names.update(app=app, general=general, plan=self._plans[-1])
+        self._write()
+
+    def _write(self) -> None:
+        add = self.source.add
+        add(1, "def run(environ, start_response):")
+        self._write_start()
+        add(2, "try:")
+        self._write_request()
+        add(3, "body = app(environ, exchange.start)\nif type(body) is list and exchange.state is GIVEN:")
+        add(4, "status = exchange.status\nlines = exchange.lines")
+        if self._keeps:
+            add(4, f"if {MARK!r} not in environ:\n    exchange.restore()")
+        self._write_response()
+        self._write_end()
+        add(3, self._entering(len(self.steps)))
+        add(3, "return deliver(exchange, body)")
+        add(2, "except BaseException as error:")
+        add(3, self._entering(len(self.steps), reached=False))
+        add(3, "return failed(exchange, error)")
+
+    def _write_start(self) -> None:
+        add = self.source.add
+        if self._rows:
+            always = all(row.always for row in self._rows)
+            unless = dict.fromkeys(key for row in self._rows for key in row.unless)
+            _write_guard(self.source, () if always else (*_UNUSUAL, *unless))
+        else:
+            add(2, 'method = environ.get("REQUEST_METHOD", "")')
+        add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
+        add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
+        if self._asks:
+            add(2, "exchange.index = exchange.body = None")
+        if self._ends:
+            add(2, f"environ.pop({EXCEPTION!r}, None)")
+        for n, step in enumerate(self.steps):
+            if isinstance(step, Row):
+                add(2, f"came{n} = None")
+            elif step.made is not None:
+                add(2, f"made{n} = None")
+
+    def _write_request(self) -> None:
+        """Show the request to the layers, outermost first; of rows, take what they decide by."""
+        add, names, met = self.source.add, self.source.names, 0
+        for n, step in enumerate(self.steps):
+            met += step.size if isinstance(step, Row) else 1
+            if isinstance(step, Row):
+                values = "".join(f"environ.get({key!r}), " for key in step.by)
+                add(3, f"came{n} = ({values})")
+            elif step.made is not None:
+                names[f"open{n}"], names[f"line{n}"], names[f"put{n}"] = step.made
+                add(3, f"made{n} = open{n}(environ)")
+            elif step.on_request is not None:
+                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plans[met]
+                add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
+                add(4, self._entering(n))
+                add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
+        if self._keeps:
+            add(3, "exchange.plan = plan\nexchange.keep()")
+        elif self._ends:
+            add(3, "exchange.kept = None")
+
+    def _entering(self, end: int, *, reached: bool = True) -> str:
+        """Have the steps before `end` that have not looked at the request leave in environ what they need of it.
+
+        `reached`: the request has reached all of them.
+        """
+        lines = []
+        calls = False  # an earlier step runs code that may fail
+        for n, step in enumerate(self.steps[:end]):
+            if isinstance(step, Row) or step.made is not None:
+                name, enter = (
+                    ("came", "row{n}.enter(environ, came{n}, method)")
+                    if isinstance(step, Row)
+                    else ("made", "put{n}(environ, made{n})")
+                )
+                may_be_missing = not reached and (calls or not isinstance(step, Row))
+                lines += [f"if {name}{n} is not None:"] * may_be_missing
+                lines.append("    " * may_be_missing + enter.format(n=n))
+            calls = calls or not isinstance(step, Row)
+        return "\n".join(lines)
+
+    def _write_response(self) -> None:
+        """Show the head to the layers, innermost first; for rows, look up what they append."""
+        place, shown = 0, False
+        for n, step in reversed([*enumerate(self.steps)]):
+            if isinstance(step, Row):
+                self._write_reading(4, shown=shown)
+                self._write_row(4, f"{n}", step)
+                place, shown = place + step.size, False
+            elif step.on_response is not None:
+                place += 1
+                self.source.names[f"response{n}"] = step.on_response
+                if step.made is not None:
+                    self._write_reading(4, shown=shown)
+                    self._write_made(n, place)
+                    shown = False
+                else:
+                    self._write_asking(4, n, place, shown=shown)
+                    shown = True
+        self._write_reading(4, shown=shown)
+
+    def _write_asking(self, depth: int, n: int, place: int, *, shown: bool) -> None:
+        """Show the head to a layer, which may edit it in any way. `shown`: so was the one before."""
+        add = self.source.add
+        if not shown:
+            add(depth, "exchange.body = body")
+        add(depth, f"transform = response{n}(environ, exchange)\nif transform is not None:")
+        add(depth + 1, f"return resumed(exchange, body, {place}, as_transform(transform, response{n}))")
+
+    def _write_reading(self, depth: int, *, shown: bool = True) -> None:
+        """Go on with what layers have made of the head, if it was shown to them."""
+        if shown:
+            self.source.add(depth, "body = exchange.body\nstatus = exchange.status\nlines = exchange.lines")
+
+    def _write_made(self, n: int, place: int) -> None:
+        add = self.source.add
+        add(4, f"line = line{n}(made{n})\nif line is None:\n    put{n}(environ, made{n})")
+        self._write_asking(5, n, place, shown=False)
+        self._write_reading(5)
+        add(4, "else:\n    lines.append(line)")
+        if self._asks:
+            add(5, "exchange.index = None")
+
+    def _write_row(self, depth: int, name: str, row: Row) -> None:
+        """Look up what the layers of a row append; where that is not known, or not all, ask them one by one."""
+        add = self.source.add
+        self.source.names.update({f"row{name}": row, f"kinds{name}": row.kinds, f"known{name}": row.known})
+        add(depth, f"added ={' content_type =' * row.typed}{' vary =' * row.varies} None")
+        if row.below is not None:
+            outside = "".join(f" and {key!r} not in environ" for key in row.unless)
+            add(depth, f"small = len(body) == 1 and len(body[0]) < {row.below}{outside}\nif small:")
+        self._write_look(depth + (row.below is not None), name, row)
+        add(depth, "if added is not None:")
+        if row.varies:
+            add(depth + 1, "if vary is not None:\n    lines.remove(vary)")
+        add(depth + 1, "lines += added")
+        add(depth, "else:" if row.below is None else "elif small:")
+        self._write_showing(depth + 1, f"row{name}", name, ordinary=True)
+        if row.below is not None:
+            large, others = row.apart()
+            self.source.names[f"large{name}"] = large
+            add(depth, "else:")
+            self._write_showing(depth + 1, f"large{name}", name, ordinary=False)
+            if others is not None:
+                self._write_row(depth + 1, f"{name}x", others)
+
+    def _write_look(self, depth: int, name: str, row: Row) -> None:
+        add = self.source.add
+        add(depth, "try:\n    for line in lines:")
+        add(depth + 2, f"kind = kinds{name}[line[0]]\nif kind:")
+        if row.typed:
+            add(depth + 3, f"if kind == {TYPE} and content_type is None:\n    content_type = line[1]\n    continue")
+        if row.varies:
+            add(depth + 3, f"if kind == {VARY} and vary is None:\n    vary = line\n    continue")
+        add(depth + 3, "break")
+        values = ["status", *["None if vary is None else vary[1]"] * row.varies, *["content_type"] * row.typed]
+        values += [f"*came{name.rstrip('x')}"] * bool(row.by) + [f"environ.get({key!r})" for key in row.late]
+        key = values[0] if len(values) == 1 else f"({', '.join(values)})"
+        add(depth + 1, f"else:\n    added = known{name}.get({key})")
+        add(depth, "except KeyError:\n    pass  # a name that is seen for the first time")
+
+    def _write_showing(self, depth: int, row: str, name: str, *, ordinary: bool) -> None:
+        came = f"came{name.rstrip('x')}"
+        add = self.source.add
+        add(depth, f"exchange.body = body\n{row}.show(exchange, {came}, ordinary={ordinary})")
+        self._write_reading(depth)
+
+    def _write_end(self) -> None:
+        """Pass on a head that all layers have seen."""
+        add = self.source.add
+        add(4, "if status in ORDINARY:" if self._rows else 'if status in ORDINARY and method != "HEAD":')
+        add(5, "exchange.state = PASSED\nstart_response(status, lines)")
+        if self._ends:
+            add(5, "watched = Watched()\nwatched.exchange = exchange\nwatched.body = body\nwatched.sent = 0")
+            add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
+        else:
+            add(5, "return body")
+            if not self._rows:
+                add(4, "if status in ORDINARY:\n    return muted(exchange, body)")
+            add(4, "if status in NOT_MODIFIED:")
+            add(5, "exchange.state = PASSED\nstart_response(status, lines)\nreturn iter(NOTHING)")
+        add(4, "return finished(exchange, body)")

@@ -1,0 +1,241 @@
+"""Layered: an exchange whose head is shown to layers, innermost first, before the server gets it.
+
+A head is shown when the body is known: when the application has returned, or when its first content is about to go out.
+Layers edit it, and may return a transform of the body: a sized body passes through it at once and stays sized, a stream
+passes through it chunk by chunk.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from middleware.http.fields import content_length
+from middleware.http.status import ORDINARY, status_fault, without_content
+from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
+from middleware.wsgi.returned import as_transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from middleware.wsgi.plan import OnResponse, Plan
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Environ, StartResponse
+
+MARK: Final = "middleware.marked"  # is missing from an environ that the application has cleared
+_STREAM: Final = iter(())  # stands for a body that goes through write(), or of which nothing is known
+logger = logging.getLogger("middleware")
+
+
+class Layered(Exchange):
+    """One request to an application inside layers, and its response.
+
+    Attributes:
+        plan: the layers that take part.
+        source: what the application returned, to be closed; None once it is.
+        error: what ended the response, or None.
+        mute: whether no content goes out.
+        sent: how many bytes of content have gone out, or None if the server reads a file by itself.
+        left: the layers that the head has still to be shown to.
+        declared: the Content-Length of a stream until its first chunk is there, or None.
+        transforms: what the chunks of a stream pass through; None if the body is out of our hands.
+        undo: what the transform does to the head of a stream that turns out to be empty, or None.
+        kept: what environ held when the application was called, or None where no layer depends on it.
+    """
+
+    __slots__ = ("declared", "error", "kept", "left", "mute", "plan", "sent", "source", "transforms", "undo")
+
+    plan: Plan
+    source: object
+    error: BaseException | None
+    mute: bool
+    sent: int | None
+    left: Iterator[OnResponse]
+    declared: int | None
+    transforms: tuple[Transform, ...] | None
+    undo: Callable[[Response], None] | None
+    kept: Mapping[str, object] | None
+
+    def prepare(self) -> None:
+        """Set what the fast path of a pipeline does without."""
+        if hasattr(self, "mute"):
+            return
+        self.mute = False
+        self.sent = 0
+        self.index = self.body = None
+        self.source = self.error = self.exc_info = self.declared = self.undo = None
+        if not hasattr(self, "kept"):
+            self.kept = None
+        self.left = iter(self.plan.responders)
+        self.transforms = ()
+
+    def keep(self) -> None:
+        """Remember what the layers keep in environ, which the application may clear."""
+        self.environ[MARK] = "yes"
+        self.kept = self.environ.copy()
+
+    def restore(self) -> None:
+        """Put back what the layers keep in environ, if the application has cleared it."""
+        environ, kept = self.environ, self.kept
+        if kept is not None and MARK not in environ:
+            environ.update({key: kept[key] for key in kept if key not in environ and key.startswith("middleware.")})
+
+    # -- called by the application -------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Show the head to the layers, though the body is out of reach, and pass it on."""
+        self.prepare()
+        self.body = _STREAM
+        if self.state in HELD:
+            self.begin()
+            if self.state in HELD:
+                self.pass_on()
+        else:
+            self.transforms = self.transforms and ()  # those of the first head go with it
+            self.begin_again(self.plan.responders)
+
+    def replaced(self) -> None:
+        """Show the layers another head from the start."""
+        self.prepare()
+        self.left = iter(self.plan.responders)
+        self.declared, self.undo, self.transforms = None, None, ()
+
+    def send(self, data: bytes) -> None:
+        """Give the server a chunk by way of write()."""
+        self.prepare()
+        if not self.mute:
+            self._write(self.feed(data))
+
+    # -- the head ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Show the head to the layers that have not seen it, and pass it on.
+
+        The head of a transformed stream may wait for `begin_with`, because the length of the body may yet be known.
+        """
+        environ = self.environ
+        for on_response in self.left:
+            transform = on_response(environ, self)
+            if transform is not None:
+                self.attach(as_transform(transform, on_response))
+        if self.declared is None and self.undo is None:
+            self.pass_on()
+
+    def begin_with(self, chunk: bytes | None) -> bytes | None:
+        """Pass on a head that waits for the first chunk. If that is the whole body, its new length is known.
+
+        Frameworks wrap sized bodies in iterators, which is why this is common.
+        """
+        if self.state not in HELD:
+            return chunk
+        self.begin()  # a no-op, unless the application has replaced the head in its first chunk
+        if self.state not in HELD:
+            return chunk
+        if chunk is None and self.undo is not None:
+            self.transforms = ()
+            self.undo(self)
+            self["Content-Length"] = str(self.declared or 0)  # a declared length goes out, so that a lack is seen
+        elif chunk and len(chunk) == self.declared:
+            for transform in self.transforms or ():
+                chunk = transform.feed(chunk) + transform.finish()
+            self.transforms = ()
+            self["Content-Length"] = str(len(chunk))
+        self.pass_on()
+        return chunk
+
+    def begin_again(self, responders: Sequence[OnResponse]) -> None:
+        """Show a head that stands for an error. A layer that fails on it is left out, so that it goes out."""
+        self.restore()
+        for on_response in responders:
+            before = self.status, self.lines.copy(), self.body
+            try:
+                transform = on_response(self.environ, self)
+                check_status(self.status)
+                if transform is None:
+                    continue
+                if self.transforms is not None:
+                    self.attach(as_transform(transform, on_response))
+                    continue
+            except Exception:
+                logger.exception("A layer failed on an error response and was left out: %r", on_response)
+            self.reset(*before)
+        self.pass_on()
+
+    def attach(self, transform: Transform) -> None:
+        """Let a transform have the body."""
+        body = self.body
+        if isinstance(body, (list, tuple)) and not without_content(self.method, self.status):
+            self.body = [transform.feed(chunk) if chunk else chunk for chunk in body]
+            self.body.append(transform.finish())
+            self["Content-Length"] = str(sum(map(len, self.body)))
+        else:
+            self.undo = None  # of an inner transform: this one may add content
+            if not self.transforms and not without_content(self.method, self.status):
+                self.declared = content_length(self.get("Content-Length", ""))
+                self.undo = getattr(transform, "undo", None)
+            self.transforms = (*(self.transforms or ()), transform)
+            del self["Content-Length"]
+
+    def pass_on(self) -> None:
+        """Give the head to the server (RFC 9110 6.4.1 and 8.6 say what goes without content)."""
+        status = self.status
+        if status in ORDINARY:
+            self.mute = self.method == "HEAD"
+        else:
+            check_status(status)
+            self.mute = without_content(self.method, status)
+        if self.mute:
+            self._content_length()
+        super().pass_on()
+
+    def _content_length(self) -> None:
+        """Give a HEAD the length of a sized body that is not sent; 1xx and 204 have none (RFC 9110 8.6)."""
+        code = self.status[:3]
+        if code < "2" or code == "204":
+            del self["Content-Length"]
+        elif code != "304" and not self.transforms and self.get("Content-Length") is None:
+            length = sum(map(len, self.body)) if isinstance(self.body, (list, tuple)) else 0
+            if length:
+                self.append(("Content-Length", str(length)))
+
+    def reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
+        """Start the head over."""
+        self.status, self.lines, self.index, self.body = status, list(headers), None, body
+
+    # -- the body ------------------------------------------------------------------------------------------------
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Pass one chunk of a stream through the transforms."""
+        for transform in self.transforms or ():
+            if chunk:
+                chunk = transform.feed(chunk)
+        return self._counted(chunk)
+
+    def finish(self) -> bytes:
+        """What the transforms have left after the last chunk."""
+        tail = b""
+        for transform in self.transforms or ():
+            tail = (transform.feed(tail) if tail else b"") + transform.finish()
+        return self._counted(tail)
+
+    def _counted(self, chunk: bytes) -> bytes:
+        if chunk:
+            if self.state is not SENT:
+                self.move("content")
+            self.sent = (self.sent or 0) + len(chunk)
+        return chunk
+
+
+def check_status(status: str) -> None:
+    """Raise ValueError for a status that no server may send."""
+    if status not in ORDINARY and (fault := status_fault(status)) is not None:
+        raise ValueError(fault)
+
+
+def opened(environ: Environ, server: StartResponse, plan: Plan) -> Layered:
+    """An exchange for which everything is still to come."""
+    exchange: Layered = Layered()
+    exchange.environ, exchange.server, exchange.plan = environ, server, plan
+    exchange.method = environ.get("REQUEST_METHOD", "")
+    exchange.state = NEW
+    return exchange

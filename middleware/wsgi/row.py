@@ -1,0 +1,206 @@
+"""Row: adjacent layers whose part in an ordinary response is looked up instead of run.
+
+An ordinary response is one in which no layer finds a field that concerns it. What built-in layers add to such a head
+follows from few values: the status, the content type, Vary, and a field or two of the request. A row runs its layers on
+the first responses with a combination of these values, records what they appended together, and appends the same to
+every later one. So the order is right by construction, and twenty layers cost as much as one.
+
+The laws of a row:
+
+- A layer's on_response runs at most once for a response: a combination is recorded from a run on a real one.
+- A combination is recorded at its second sight, so that values that come once cost a look-up and no memory.
+- Not recorded: a run that did more than append lines and merge Vary, that changed environ, or that added Set-Cookie;
+  and values that are not exactly str, or longer than 256 characters.
+- The tables are cleared when they reach 1,024 entries. Threads share them by single dict operations only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from middleware.http.remembered import LIMIT, LONGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from middleware.http.fields import Line
+    from middleware.wsgi.layered import Layered
+    from middleware.wsgi.plan import Layer, OnRequest, OnResponse
+    from middleware.wsgi.types import Environ
+
+    Key = tuple[Any, ...]
+
+QUIET, TYPE, VARY, WATCHED = range(4)  # the kinds of field names
+
+
+class Ordinary(NamedTuple):
+    """What a layer decides by, for a request that is no HEAD and, unless `always`, no OPTIONS, partial or conditional.
+
+    The layer promises: on a head without any of the fields `watched`, its on_response appends lines, or merges names
+    into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. For a
+    list it never returns a transform: it may put another list in its place. Its on_request looks at nothing but `by`
+    and `keeps`, changes nothing but `keeps`, and answers nothing.
+
+    Attributes:
+        watched: names of response fields, in lower case. Vary may be among them.
+        by: environ keys whose values count as they are when the request reaches the layer.
+        keeps: environ keys under which its on_request leaves what its on_response needs.
+        late: environ keys whose values count as they are when the response does.
+        typed: whether the Content-Type counts.
+        below: int or None. Bodies of at least so many bytes are another matter. None: no body is.
+        unless: environ keys whose presence is another matter.
+        always: whether this also holds for OPTIONS, and for requests with a Range or conditions.
+    """
+
+    watched: frozenset[str] = frozenset()
+    by: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+    typed: bool = False
+    below: int | None = None
+    unless: tuple[str, ...] = ()
+    always: bool = False
+
+
+class Member(NamedTuple):
+    """One layer of a row."""
+
+    ordinary: Ordinary
+    on_request: OnRequest | None
+    on_response: OnResponse
+
+    @classmethod
+    def of(cls, layer: Layer) -> Member:
+        """The member for a layer that has an Ordinary."""
+        return cls(cast("Ordinary", layer.ordinary), layer.on_request, cast("OnResponse", layer.on_response))
+
+
+class Row:
+    """Adjacent layers with an Ordinary, innermost first.
+
+    Attributes:
+        kinds: field name as it is written -> its kind, as far as it is known.
+        known: the values that count -> the lines that the layers append; the Vary line is replaced, if there is one.
+        size: the number of members.
+    """
+
+    def __init__(self, members: Sequence[Member], by: tuple[str, ...] | None = None) -> None:
+        self.members = tuple(members)
+        self.size = len(self.members)
+        facts = [member.ordinary for member in members]
+        self.by = _keys(each.by for each in facts) if by is None else by
+        self.late = _keys(each.late for each in facts)
+        self._keeps = _keys(each.keeps for each in facts)
+        self.unless = _keys(each.unless for each in facts)
+        self.below = min((each.below for each in facts if each.below is not None), default=None)
+        self.typed = any(each.typed for each in facts)
+        self.always = all(each.always for each in facts)
+        self._watched = frozenset[str]().union(*(each.watched for each in facts))
+        self._entering = [member.on_request for member in reversed(self.members) if member.on_request is not None]
+        self.kinds: dict[str, int] = {}
+        self.known: dict[Key, tuple[Line, ...]] = {}
+        self._seen: dict[Key, None] = {}
+
+    @property
+    def varies(self) -> bool:
+        """Whether the Vary line counts."""
+        return "vary" in self._watched
+
+    def apart(self) -> tuple[Row, Row | None]:
+        """The members up to the last one to which a larger body matters, and the others, which may be none."""
+        last = max(place for place, member in enumerate(self.members, 1) if member.ordinary.below is not None)
+        others = self.members[last:]
+        return Row(self.members[:last], self.by), Row(others, self.by) if others else None
+
+    def enter(self, environ: Environ, came: tuple[Any, ...], method: str) -> None:
+        """Show the layers the request as it came in, after all, because the response turned out to need them."""
+        if self._entering:
+            request = {"REQUEST_METHOD": method}
+            request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
+            request.update((key, environ[key]) for key in self._keeps if key in environ)
+            for on_request in self._entering:
+                on_request(request)
+            environ.update((key, request[key]) for key in self._keeps if key in request)
+
+    def show(self, exchange: Layered, came: tuple[Any, ...], *, ordinary: bool) -> None:
+        """Show the request and the head to the layers one by one, and record what they append, if that is all.
+
+        `ordinary`: whether the body is.
+        """
+        environ, body, before = exchange.environ, exchange.body, None
+        exchange.index = None
+        key = self._key(exchange, came) if ordinary else None
+        if key is not None:
+            if key in self._seen:
+                before = exchange.status, exchange.lines.copy(), environ.copy()
+            else:
+                _put(self._seen, key, None)
+        self.enter(environ, came, exchange.method)
+        for member in self.members:
+            member.on_response(environ, exchange)
+        if before is not None and exchange.body is body:
+            added = self._added(exchange, *before[:2])
+            if added is not None and self._same(before[2], environ):
+                _put(self.known, key, added)
+
+    def _key(self, exchange: Layered, came: tuple[Any, ...]) -> Key | None:
+        """The values that count; None if this head is not ordinary, or one of the values is not fit to be kept."""
+        found: dict[int, str] = {}
+        for name, value in exchange.lines:
+            kind = self.kind(name)
+            if kind == WATCHED or kind in found:
+                return None
+            if kind != QUIET:
+                found[kind] = value
+        environ = exchange.environ
+        if any(key in environ for key in self.unless):
+            return None
+        key: Key = (
+            exchange.status,
+            *((found.get(VARY),) if self.varies else ()),
+            *((found.get(TYPE),) if self.typed else ()),
+            *came,
+            *(environ.get(each) for each in self.late),
+        )
+        values = (*key, *(name for name, _ in exchange.lines))
+        fit = all(value is None or (type(value) is str and len(value) <= LONGEST) for value in values)
+        if not fit:
+            return None
+        return key[0] if len(key) == 1 else key
+
+    def kind(self, name: str) -> int:
+        """The kind of a field name, which is remembered."""
+        kind = self.kinds.get(name)
+        if kind is None:
+            lower = name.lower()
+            kind = QUIET
+            if lower in self._watched:
+                kind = VARY if lower == "vary" else WATCHED
+            elif self.typed and lower == "content-type":
+                kind = TYPE
+            if type(name) is str and len(name) <= LONGEST:
+                _put(self.kinds, name, kind)
+        return kind
+
+    def _added(self, exchange: Layered, status: str, lines: list[Line]) -> tuple[Line, ...] | None:
+        """The lines that the layers have appended, if that is all that they have done."""
+        kept = [line for line in lines if self.kind(line[0]) != VARY]
+        added = tuple(exchange.lines[len(kept) :])
+        appended = exchange.status is status and exchange.lines[: len(kept)] == kept
+        cookies = any(name.lower() == "set-cookie" for name, _ in added)
+        return added if appended and not cookies else None
+
+    def _same(self, before: Environ, after: Environ) -> bool:
+        """Whether environ is what it was, apart from what the layers of the row keep there."""
+        keys = before.keys() - self._keeps
+        return keys == after.keys() - self._keeps and all(after[key] is before[key] for key in keys)
+
+
+def _put(table: dict[Any, Any], key: object, value: object) -> None:
+    if len(table) >= LIMIT:
+        table.clear()
+    table[key] = value
+
+
+def _keys(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(key for keys in several for key in keys))
