@@ -62,7 +62,7 @@ KEYS: Final = {
     ),
 }
 # What the layers keep for themselves: a key of each instance.
-OWN: Final = ("middleware.coding.", "middleware.demo.ledger")
+OWN: Final = ("middleware.coding.", "middleware.conditional.", "middleware.inject.", "middleware.demo.ledger")
 LOGGED: Final = [
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
     ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
