@@ -96,14 +96,17 @@ class Stack:
         Options:
             allow_origins: as CORS takes it. The origins whose pages may read responses. They are not trusted to send
                 requests with cookies: that is trusted_origins. Default ().
-            trusted_hosts: as TrustedHosts takes it, or None for no TrustedHosts. Default None.
-            trusted_origins: as CrossOriginProtection takes it. Default ().
+            trusted_hosts: as `hosts` of TrustedHosts, or None. The hosts that the site has; None for no TrustedHosts.
+                Default None.
+            trusted_origins: as CrossOriginProtection takes it. The origins that may send requests with cookies. Default
+                ().
             cross_origin_exempt: predicate, or None. Requests that other sites may send, such as the POST that ends a
                 login by SAML or form_post, or a payment by 3-D Secure. Default None.
             https: bool. Whether requests over http are redirected. Default False.
-            access_log: as the `format` of AccessLog, or None for no AccessLog. Default "combined".
+            access_log: as the `format` of AccessLog, or None. How requests are logged; None for no AccessLog. Default
+                "combined".
             compress: bool. Whether responses are encoded. Default True.
-            preset: as SecurityHeaders takes it. Default "balanced".
+            preset: as SecurityHeaders takes it. How careful browsers are asked to be. Default "balanced".
 
         Errors: ConfigError of the layers.
         """
