@@ -94,17 +94,28 @@ KEYS: Final = {
 }
 # What the layers keep for themselves: a key of each instance.
 OWN: Final = (
+    "middleware.access_log.",
+    "middleware.body_limit",
     "middleware.coding.",
+    "middleware.concurrency_limit",
     "middleware.cors.",
+    "middleware.decompress_request",
     "middleware.demo.ledger",
     "middleware.marked",
-    "middleware.request_id.open",
-    "middleware.access_log.",
     "middleware.metrics.",
+    "middleware.rate_limit",
+    "middleware.request_id.open",
 )
+# Filters whose layers are on a page of another name.
+ELSEWHERE: Final = {
+    "gzip": "compress",
+    "decompress-request": "decompress",
+    **dict.fromkeys(("body-limit", "concurrency-limit", "rate-limit"), "limits"),
+}
 LOGGED: Final = [
     ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
+    ("ERROR", "once a minute: the storage of a `RateLimit` has failed, and is left alone for five seconds at a time"),
     (
         "ERROR",
         "what `on_complete` of `Timing`, callables in `allow_origins`, and those of `AccessLog` and `Metrics` raise",
@@ -220,7 +231,7 @@ def _paste() -> Iterator[str]:
     for name, kind in KINDS.items():
         keys = [f"`{key}.*`" if isinstance(how, Group) else f"`{key}`" for key, how in kind.options.items()]
         layer = kind.layer.__name__  # type: ignore[attr-defined]
-        page = "compress" if layer == "Gzip" else "guards" if ".answers." in kind.layer.__module__ else name
+        page = ELSEWHERE.get(name) or ("guards" if ".answers." in kind.layer.__module__ else name)
         rows.append((f"`{name}`", f"[`{layer}`]({page}.md#{layer.lower()})", ", ".join(keys)))
     yield table(("filter", "layer", "keys"), rows)
     functions = [f"`{key}`" for kind in KINDS.values() for key in kind.functions]

@@ -11,19 +11,26 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from configparser import RawConfigParser
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from middleware.layers.access_log import AccessLog
 from middleware.layers.answers.basic_auth import BasicAuth
+from middleware.layers.answers.body_limit import BodyLimit
+from middleware.layers.answers.concurrency import ConcurrencyLimit
 from middleware.layers.answers.cross_origin import CrossOriginProtection
 from middleware.layers.answers.hosts import TrustedHosts
 from middleware.layers.answers.https import HTTPSRedirect
+from middleware.layers.answers.rate_limit import RateLimit
 from middleware.layers.answers.respond import Redirect, Respond
 from middleware.layers.compress import Compress, Gzip
+from middleware.layers.conditional import Conditional
 from middleware.layers.cors import CORS
+from middleware.layers.decompress import DecompressRequest
 from middleware.layers.headers import Headers
+from middleware.layers.inject import InjectHTML
 from middleware.layers.metrics import Metrics
 from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
@@ -68,6 +75,20 @@ def _numbers(text: str) -> list[float]:
 def _level(text: str) -> int | str:
     """A level of logging, by its number or its name."""
     return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\s*[0-9]+(?:\.[0-9]+)?\s*", text):
+        raise ValueError("seconds, such as 0.5")
+    return float(text)
+
+
+def _scalar(text: str) -> Any:
+    """A whole number, a decimal number, or text."""
+    for read in (_number, _seconds):
+        with suppress(ValueError):
+            return read(text)
+    return text.strip()
 
 
 def _words(text: str) -> list[str]:
@@ -144,19 +165,6 @@ _ENCODING: Final[Mapping[str, Reader | Group]] = {
     "breach_padding": _number,
 }
 KINDS: Final = {
-    "basic-auth": Kind(BasicAuth, {"verify": _object, "realm": _line, "charset": _line, "answer": _object}),
-    "cross-origin-protection": Kind(
-        CrossOriginProtection, {"trusted_origins": _words, "exempt": _object, "answer": _object}
-    ),
-    "https-redirect": Kind(
-        HTTPSRedirect, {"status": _number, "host": _or_none(_line), "port": _or_none(_number), "exempt": _object}
-    ),
-    "redirect": Kind(Redirect, {"to": _line, "status": _number, "keep_query": _boolean}),
-    "respond": Kind(
-        Respond,
-        {"status": _number, "body": _line, "content_type": _line, "headers": Group(_lines, _pairs)},
-    ),
-    "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
     "access-log": Kind(
         AccessLog,
         {
@@ -166,8 +174,40 @@ KINDS: Final = {
         },
         ("skip",),
     ),
+    "basic-auth": Kind(BasicAuth, {"verify": _object, "realm": _line, "charset": _line, "answer": _object}),
+    "body-limit": Kind(BodyLimit, {"max_bytes": _number, "answer": _object}),
+    "concurrency-limit": Kind(
+        ConcurrencyLimit,
+        {"limit": _number, "wait": _seconds, "retry_after": _number, "key": _object, "answer": _object},
+    ),
+    "cross-origin-protection": Kind(
+        CrossOriginProtection, {"trusted_origins": _words, "exempt": _object, "answer": _object}
+    ),
+    "decompress-request": Kind(
+        DecompressRequest, {"codings": _words, "max_bytes": _number, "buffer": _boolean, "answer": _object}
+    ),
+    "https-redirect": Kind(
+        HTTPSRedirect, {"status": _number, "host": _or_none(_line), "port": _or_none(_number), "exempt": _object}
+    ),
+    "rate-limit": Kind(
+        RateLimit,
+        {
+            **dict.fromkeys(("limits", "storage", "strategy", "name", "on_storage_error"), _line),
+            **dict.fromkeys(("key", "answer"), _object),
+            "storage_options": Group(_scalar),
+            "cost": _number,
+            "headers": _boolean,
+        },
+    ),
+    "redirect": Kind(Redirect, {"to": _line, "status": _number, "keep_query": _boolean}),
+    "respond": Kind(
+        Respond,
+        {"status": _number, "body": _line, "content_type": _line, "headers": Group(_lines, _pairs)},
+    ),
+    "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
+    "conditional": Kind(Conditional, {"etag": _boolean, "weak": _boolean, "maximum_size": _number}),
     "cors": Kind(
         CORS,
         {
@@ -184,6 +224,7 @@ KINDS: Final = {
     ),
     "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
     "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
+    "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -216,19 +257,34 @@ KINDS: Final = {
 # -- the factories ---------------------------------------------------------------------------------------------------
 
 
-def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
-    """`BasicAuth` around the application."""
-    return _made("basic-auth", app, global_conf, options)
-
-
 def access_log(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`AccessLog` around the application."""
     return _made("access-log", app, global_conf, options)
 
 
+def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`BasicAuth` around the application."""
+    return _made("basic-auth", app, global_conf, options)
+
+
+def body_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`BodyLimit` around the application."""
+    return _made("body-limit", app, global_conf, options)
+
+
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Compress` around the application."""
     return _made("compress", app, global_conf, options)
+
+
+def concurrency_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`ConcurrencyLimit` around the application."""
+    return _made("concurrency-limit", app, global_conf, options)
+
+
+def conditional(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Conditional` around the application."""
+    return _made("conditional", app, global_conf, options)
 
 
 def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -241,6 +297,11 @@ def cross_origin_protection(app: Application, global_conf: Mapping[str, str] | N
     return _made("cross-origin-protection", app, global_conf, options)
 
 
+def decompress_request(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`DecompressRequest` around the application."""
+    return _made("decompress-request", app, global_conf, options)
+
+
 def gzip(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Gzip` around the application."""
     return _made("gzip", app, global_conf, options)
@@ -251,9 +312,24 @@ def headers(app: Application, global_conf: Mapping[str, str] | None, **options: 
     return _made("headers", app, global_conf, options)
 
 
+def metrics(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Metrics` around the application."""
+    return _made("metrics", app, global_conf, options)
+
+
+def request_id(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RequestId` around the application."""
+    return _made("request-id", app, global_conf, options)
+
+
 def https_redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`HTTPSRedirect` around the application."""
     return _made("https-redirect", app, global_conf, options)
+
+
+def rate_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RateLimit` around the application."""
+    return _made("rate-limit", app, global_conf, options)
 
 
 def redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -266,14 +342,9 @@ def respond(app: Application, global_conf: Mapping[str, str] | None, **options: 
     return _made("respond", app, global_conf, options)
 
 
-def metrics(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
-    """`Metrics` around the application."""
-    return _made("metrics", app, global_conf, options)
-
-
-def request_id(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
-    """`RequestId` around the application."""
-    return _made("request-id", app, global_conf, options)
+def inject_html(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`InjectHTML` around the application."""
+    return _made("inject-html", app, global_conf, options)
 
 
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:

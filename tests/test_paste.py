@@ -13,19 +13,24 @@ from middleware import (
     HSTS,
     AccessLog,
     BasicAuth,
+    BodyLimit,
     Compress,
+    ConcurrencyLimit,
     ConfigError,
     CrossOriginProtection,
+    DecompressRequest,
     Gzip,
     Headers,
     HTTPSRedirect,
     Metrics,
+    RateLimit,
     Redirect,
     RequestId,
     Respond,
     SecurityHeaders,
     Timing,
     TrustedHosts,
+    by,
     paste,
 )
 from middleware.testing import assert_wsgi_transparent
@@ -230,6 +235,47 @@ LAYERS = [
         Redirect("/new", status=301, keep_query=False),
         {},
     ),
+    ("body-limit", {"max_bytes": "3"}, BodyLimit(max_bytes=3), {"CONTENT_LENGTH": "4", "REQUEST_METHOD": "POST"}),
+    (
+        "concurrency-limit",
+        {"limit": "2", "wait": "0.5", "retry_after": "9", "key": "middleware.by:address"},
+        ConcurrencyLimit(limit=2, wait=0.5, retry_after=9, key=by.address),
+        {},
+    ),
+    (
+        "rate-limit",
+        {
+            "limits": "2/minute;\n  9/day",
+            "storage": "redis://127.0.0.1:1",
+            "strategy": "fixed-window",
+            "storage_options.socket_timeout": "0.25",
+            "storage_options.db": "2",
+            "storage_options.client_name": "x",
+            "name": "api",
+            "cost": "2",
+            "headers": "no",
+            "on_storage_error": "deny",
+            "key": "middleware.by:path",
+        },
+        RateLimit(
+            "2/minute; 9/day",
+            storage="redis://127.0.0.1:1",
+            storage_options={"socket_timeout": 0.25, "db": 2, "client_name": "x"},
+            strategy="fixed-window",
+            name="api",
+            cost=2,
+            headers=False,
+            on_storage_error="deny",
+            key=by.path,
+        ),
+        {},
+    ),
+    (
+        "decompress-request",
+        {"codings": "gzip br", "max_bytes": "7", "buffer": "yes"},
+        DecompressRequest(codings=["gzip", "br"], max_bytes=7, buffer=True),
+        {"HTTP_CONTENT_ENCODING": "zstd", "REQUEST_METHOD": "POST"},
+    ),
     ("gzip", {"level": "9", "minimum_size": "5000"}, Gzip(level=9, minimum_size=5000), ASKING),
     ("gzip", {"level": "none", "content_types": "text/plain", "etag": "weak"}, Gzip(etag="weak"), ASKING),
     (
@@ -277,11 +323,15 @@ def test_every_layer_that_a_filter_makes_is_transparent(name):
 
 # What a filter needs to let a request pass; those that let none pass.
 PASSING = {
+    "body-limit": {"max_bytes": "1000000"},
     "basic-auth": {"verify": f"{__name__}:verified"},
+    "inject-html": {"html": "<i>added</i>"},
     "https-redirect": {"exempt": f"{__name__}:passes"},
     "trusted-hosts": {"hosts": "*"},
 }
 ANSWERING = {"basic-auth", "redirect", "respond"}
+ANSWERING |= {"access-log", "concurrency-limit", "metrics", "request-id"}  # these watch the body
+ANSWERING |= {"rate-limit"}  # which changes each response
 
 
 def verified(user, password):
@@ -294,7 +344,13 @@ def passes(environ):
 
 @pytest.mark.parametrize(
     ("name", "needed"),
-    [("basic-auth", "verify"), ("redirect", "to"), ("respond", "status"), ("trusted-hosts", "hosts")],
+    [
+        ("basic-auth", "verify"),
+        ("redirect", "to"),
+        ("respond", "status"),
+        ("trusted-hosts", "hosts"),
+        ("inject-html", "html"),
+    ],
 )
 def test_a_filter_without_what_it_needs_says_so(name, needed):
     with pytest.raises(ConfigError, match=rf"^{name}: \w+ needs {needed}$"):
@@ -316,11 +372,12 @@ WRONG = [
     ("headers", "remove.X", "demo", "one of the options set.*, default.*, append.*, remove"),
     ("gzip", "codings", "br", "one of the options level, minimum_size"),
     ("cors", "max_age", "an hour", "a whole number"),
+    ("metrics", "buckets", "1 two", "numbers"),
+    ("access-log", "skip", "site:health", "takes a function, which no .ini can say"),
+    ("concurrency-limit", "wait", "-1", "seconds, such as 0.5"),
     ("basic-auth", "verify", "no.such.module:verify", "a name such as package.module:function (No module named 'no')"),
     ("basic-auth", "verify", "os:no_such", "a name such as package.module:function (module 'os' has no attribute"),
     ("https-redirect", "exempt", "2 words", "a name such as package.module:function (invalid format"),
-    ("metrics", "buckets", "1 two", "numbers"),
-    ("access-log", "skip", "site:health", "takes a function, which no .ini can say"),
 ]
 
 

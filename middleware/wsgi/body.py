@@ -180,6 +180,7 @@ def finished(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
 
 def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
     """Pass on the head of an ordinary response to HEAD, which every layer has seen and none watches."""
+    exchange.index = None
     if exchange.get("Content-Length") is None and any(body):
         exchange.append(("Content-Length", str(sum(map(len, body)))))
     exchange.state = PASSED
