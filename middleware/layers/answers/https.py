@@ -34,28 +34,28 @@ _UNTRUSTED: Final = (
 logger = logging.getLogger("middleware")
 
 
-class Decision(NamedTuple):
+class Destination(NamedTuple):
     """Where a request is sent to, or, if `fault` says what is wrong with it, nowhere; neither: it passes."""
 
     location: str
     fault: str
 
 
-def decide(target: str, host: str, port: int | None) -> Decision:
+def decide(target: str, host: str, port: int | None) -> Destination:
     """Where a request for this target at this host is sent to; `port` is that of https."""
     if target == SERVER_WIDE:
-        return Decision("", "")
+        return Destination("", "")
     place = authority(host)
     if place is None:
-        return Decision("", BAD_HOST)
+        return Destination("", BAD_HOST)
     if not is_target(target):
-        return Decision("", BAD_TARGET)
+        return Destination("", BAD_TARGET)
     place = Authority(place.host, None if port == _HTTPS else port)
     location = f"https://{place}{target}"
     # It cannot lead elsewhere by how it is made; if it did, it would be an open redirect.
     if leads_to(location) != ("https", place._replace(port=port or _HTTPS)):
-        return Decision("", BAD_TARGET)
-    return Decision(location, "")
+        return Destination("", BAD_TARGET)
+    return Destination(location, "")
 
 
 def target_of(environ: Environ) -> str:

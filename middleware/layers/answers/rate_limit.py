@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Typ
 from urllib.parse import unquote
 
 from middleware import by
-from middleware.layers.answers.positions import Positional
 from middleware.wsgi.answer import NO_STORE, NOTES, answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.options import ConfigError, Problems
+from middleware.wsgi.positional import Positional
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

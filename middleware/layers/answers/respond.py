@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast, overloa
 from middleware.http.fields import name_fault, value_fault
 from middleware.http.locations import REDIRECTS, is_query, location_fault, with_query
 from middleware.http.status import status_line
-from middleware.layers.answers.positions import Positional
 from middleware.wsgi.answer import NO_STORE, answer, note, redirect
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.positional import Positional
 
 if TYPE_CHECKING:
     from middleware.http.fields import Line
