@@ -72,12 +72,9 @@ class Outcome:
         file: what the body is kept in, and is closed with the response; None where it is not kept.
     """
 
-    __slots__ = ("failed", "file", "reason")
-
-    def __init__(self) -> None:
-        self.failed: type[BodyError] | None = None
-        self.reason = ""
-        self.file: Any = None
+    failed: type[BodyError] | None = None
+    reason: str = ""
+    file: Any = None
 
 
 class Input:
