@@ -107,13 +107,17 @@ class Conditional(Middleware):
         problems.check(type(maximum_size) is int and maximum_size >= 0, "maximum_size", rule, maximum_size)
         problems.done()
         self._key = f"middleware.conditional.{next(_NUMBERS)}"
-        self._conditions = frozenset((self._key, "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE"))
         self._open = 'W/"sha256-' if weak else '"sha256-'
 
     def on_request(self, environ: Environ) -> None:
         """Keep the conditions; hide an If-Range with a tag that the application does not know."""
         method = environ.get("REQUEST_METHOD", "")
-        if environ.keys().isdisjoint(self._conditions):
+        if not (
+            "HTTP_IF_NONE_MATCH" in environ
+            or "HTTP_IF_MODIFIED_SINCE" in environ
+            or "HTTP_IF_RANGE" in environ
+            or self._key in environ
+        ):
             environ[self._key] = _ORDINARY.get(method, _OTHER)
             return
         hidden = dict(environ.get(self._key, _OTHER).hidden)  # this very layer stands around the stack that it is in
@@ -150,7 +154,7 @@ class Conditional(Middleware):
         if "cache-control" in fields and _NO_STORE[fields["cache-control"]]:
             return "Cache-Control: no-store"
         if isinstance(body, (list, tuple)):
-            size = sum(map(len, body))
+            size = len(body[0]) if len(body) == 1 else sum(map(len, body))
             if size > self.maximum_size:
                 return f"{size} bytes, maximum_size is {self.maximum_size}"
         return None
@@ -198,7 +202,7 @@ def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: 
         return "a stream"
     if not _UNTAGGED.isdisjoint(fields):
         return "Set-Cookie" if "set-cookie" in fields else "Content-Encoding"
-    if getattr(environ.get(NONCE), "read", NONCE in environ):
+    if NONCE in environ and getattr(environ[NONCE], "read", True):
         return "the page may have the CSP nonce in it"
     if asked.method == "HEAD" and not (any(body) and _has_length(body, fields)):
         return "HEAD without the body of GET"
