@@ -97,6 +97,8 @@ OWN: Final = (
     "middleware.access_log.",
     "middleware.body_limit",
     "middleware.coding.",
+    "middleware.conditional.",
+    "middleware.inject.",
     "middleware.concurrency_limit",
     "middleware.conditional.",
     "middleware.cors.",

@@ -39,7 +39,7 @@ _NUMBERS: Final = count()  # one environ key for each layer, shared by its copie
 
 
 @dataclass(slots=True)
-class Asked:
+class Conditions:
     """A request as it came in.
 
     Attributes:
@@ -54,8 +54,8 @@ class Asked:
     hidden: Mapping[str, Any] = field(default_factory=dict)
 
 
-_ORDINARY: Final = {method: Asked(method) for method in ("GET", "HEAD")}
-_OTHER: Final = Asked("")
+_ORDINARY: Final = {method: Conditions(method) for method in ("GET", "HEAD")}
+_OTHER: Final = Conditions("")
 
 
 class Conditional(Middleware):
@@ -124,18 +124,18 @@ class Conditional(Middleware):
         if _MADE.search(environ.get("HTTP_IF_RANGE", "")):
             hidden.update((name, environ.pop(name)) for name in _RANGE if name in environ)
         conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
-        environ[self._key] = Asked(method, *conditions, hidden)
+        environ[self._key] = Conditions(method, *conditions, hidden)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Make a tag, and answer 304 if the client has it."""
-        asked: Asked = environ.get(self._key, _OTHER)  # an error further out: the request never came here
+        asked: Conditions = environ.get(self._key, _OTHER)  # an error further out: the request never came here
         if asked.hidden:
             environ.update(asked.hidden)  # layers further out have to do with what the client said
             asked.hidden = {}
         if asked.method in _ORDINARY and response.status[:3] == "200":
             self._answer(environ, response, asked)
 
-    def _answer(self, environ: Environ, response: Response, asked: Asked) -> None:
+    def _answer(self, environ: Environ, response: Response, asked: Conditions) -> None:
         fields, notes = response.headers.folded(), environ.get("middleware.notes")
         reason = self._leaves_alone(response.body, fields)
         if reason is not None:
@@ -168,7 +168,7 @@ class Conditional(Middleware):
             digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
             response.headers["ETag"] = f'{self._open}{digest[:32]}"'
 
-    def _revalidate(self, response: Response, asked: Asked, notes: Any) -> None:
+    def _revalidate(self, response: Response, asked: Conditions, notes: Any) -> None:
         """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
         fields = response.headers.folded()
         if asked.none_match is not None:
@@ -196,7 +196,7 @@ class Conditional(Middleware):
         yield "response", f"{tags}answers 304 by If-None-Match, else If-Modified-Since"
 
 
-def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Asked) -> str | None:
+def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Conditions) -> str | None:
     """Why no tag is made for this response, or None."""
     if not isinstance(body, (list, tuple)):
         return "a stream"
