@@ -284,6 +284,13 @@ def test_what_cannot_be_ordered_is_removed_with_what_needs_it():
     assert stack.remove("four").remove("two").check() == ()
 
 
+def test_an_error_is_fixed_at_the_price_of_a_warning_where_there_is_no_other_order():
+    stack = Stack(Layer("in", requires=["k"], reads=["f"]), Layer("out", provides=["k"], sets=["f"]))
+    [finding] = stack.check()
+    assert (finding.severity, finding.fix) == ("error", "stack.move('out', outside='in')")
+    assert [(f.rule, f.severity) for f in stack.move("out", outside="in").check()] == [("set-inside-read", "warning")]
+
+
 class Turns(Middleware):
     """A layer whose option ends a clash and begins another."""
 

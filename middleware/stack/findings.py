@@ -44,9 +44,9 @@ class _Search:
         for rule, outer, inner, what in self.relations.demands:
             if outer > inner:
                 broken = Broken(rule, frozenset([outer, inner]))
-                edits = chain(self._moves(inner, outer), self._arranged(), self._removals(outer, inner))
-                fix = self._fix(broken, edits)
-                if fix.startswith("stack.remove"):
+                fix = self._fix(broken, chain(self._moves(inner, outer), self._arranged()))
+                if not fix:
+                    fix = self._fix(broken, self._removals(outer, inner))
                     fix += "  # no order of all these layers satisfies the rules"
                 yield self._finding(rule, (inner, outer), what, fix)
 
@@ -56,7 +56,7 @@ class _Search:
             if broken not in self.now:
                 continue
             moves = chain.from_iterable(self._moves(inner, provider) for provider in providers)
-            fix = self._fix(broken, chain(moves, self._removals(inner)))
+            fix = self._fix(broken, moves) or self._fix(broken, self._removals(inner))
             if providers:
                 yield self._finding(rule, (inner, providers[0]), what, fix)
             else:
@@ -82,7 +82,7 @@ class _Search:
     def _fix(self, broken: Broken, edits: Iterable[Edit]) -> str:
         """The first edit that ends what is broken and adds nothing; else the first that adds only what is less severe.
 
-        The last removal always does: it takes away all that depends on what it takes away.
+        Empty if there is none. There is one among removals: the last takes away all that depends on what it takes away.
         """
         second = ""
         for edit in edits:
