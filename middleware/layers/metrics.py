@@ -127,6 +127,7 @@ class Metrics(Middleware):
             return
         request.active.dec()
         request.over(environ, error)
+        request.error = None  # break the traceback reference cycle
         method = request.method if request.method in METHODS else "_OTHER"
         labels = method, str(request.status_code or ""), self._routed(environ)
         self._series.duration.labels(*labels).observe(request.seconds)
