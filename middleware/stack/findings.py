@@ -36,7 +36,7 @@ class _Search:
         self.now = self.relations.broken(range(len(layers)))
 
     def findings(self) -> tuple[Finding, ...]:
-        found = [*self._misplaced(), *self._needing(), *self._clashing()]
+        found = [*self._misplaced(), *self._needing(), *self._clashing(), *self._alone()]
         rank = {rule.id: (rule.severity, place) for place, rule in enumerate(RULES)}
         return tuple(sorted(found, key=lambda finding: rank[finding.rule]))
 
@@ -71,6 +71,14 @@ class _Search:
             fix = lifted or self._fix(broken, self._removals(max(one, other), min(one, other)))
             finding = self._finding(rule, (one, other), what, fix)
             yield finding._replace(layers=(self.names[min(one, other)], self.names[max(one, other)]))
+
+    def _alone(self) -> Iterator[Finding]:
+        for index, (name, facts) in enumerate(zip(self.names, self.relations.facts, strict=True)):
+            for rule in RULES:
+                if rule.alone is not None and rule.alone(facts):
+                    fix = self._lifted(Broken(rule, frozenset([index])), index, rule.alone)
+                    fix = fix or f"stack.remove({name!r})"
+                    yield Finding(rule.id, rule.severity, (name,), rule.consequence.format(outer=name), fix)
 
     def _finding(self, rule: Rule, pair: tuple[int, int], what: str, fix: str) -> Finding:
         outer, inner = (self.names[index] for index in pair)
