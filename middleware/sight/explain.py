@@ -35,7 +35,7 @@ def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapp
     environ = environ_of(request, fields)
     sent = environ.copy()
     recording = _Explaining()
-    layers, app = [*stack], app
+    layers = [*stack]
     while isinstance(inner := getattr_static(app, "stack", None), Stack) and hasattr(app, "app"):
         layers, app = [*layers, *inner], app.app
     run = Stack(recording, *layers).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])

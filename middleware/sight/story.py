@@ -167,23 +167,22 @@ class Recording(Middleware):
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
         """Put marks between the layers. Layers that others add on build are not reported."""
-        names = [layer.name for layer in layers[1:]]
-        inside = [self._heard(number, layer) for number, layer in enumerate(layers[1:])]
-        running: list[Middleware] = [self._changed(_names=tuple(names))]
-        number = 0
-        for layer in built(inside):
-            if layer.name in names[number:]:
-                running.append(_Mark(self.key, number))
-                number += 1
-                running.append(layer if isinstance(layer, Splitting) else _Watched(layer, self.key, number - 1))
-            else:
+        known = {layer.name for layer in layers[1:]}
+        names: list[str] = []
+        running: list[Middleware] = []
+        for layer in built(map(self._heard, layers[1:])):
+            if layer.name not in known:
                 running.append(layer)
-        return [*running, _Mark(self.key, number)]
+                continue
+            watched = layer if isinstance(layer, Splitting) else _Watched(layer, self.key, len(names))
+            running += [_Mark(self.key, len(names)), watched]
+            names.append(layer.name)
+        return [self._changed(_names=tuple(names)), *running, _Mark(self.key, len(names))]
 
-    def _heard(self, number: int, layer: Middleware) -> Middleware:
+    def _heard(self, layer: Middleware) -> Middleware:
         """A copy of a layer that tells whether its condition holds."""
         condition = layer.condition
-        copy = layer.named(layer.name) if condition is None else layer.when(_Asked(condition, self.key, number))
+        copy = layer.named(layer.name) if condition is None else layer.when(_Asked(condition, self.key, layer.name))
         return keep_effects(layer, copy)
 
 
@@ -233,8 +232,8 @@ class _Watched(Middleware):
 class _Asked:
     """A condition that notes where it does not hold. What else it has is that of the condition."""
 
-    def __init__(self, condition: Predicate, key: str, number: int) -> None:
-        self._condition, self._key, self._number = condition, key, number
+    def __init__(self, condition: Predicate, key: str, name: str) -> None:
+        self._condition, self._key, self._name = condition, key, name
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._condition, name)
@@ -250,6 +249,5 @@ class _Asked:
         story: Story | None = environ.get(self._key)
         if story is not None and not holds:
             named = getattr(self._condition, "__qualname__", None) or repr(self._condition)
-            story.note(self._number, f"condition {named} does not hold")
+            story.note(story.names.index(self._name), f"condition {named} does not hold")
         return holds
-

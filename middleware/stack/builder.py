@@ -189,7 +189,7 @@ class Stack:
 
         Errors: TypeError for another request, or for a header that is no str; ValueError for a path without a slash.
         """
-        from middleware.sight.explain import explain  # noqa: PLC0415 - loads when it is called
+        from middleware.sight.explain import explain
 
         return explain(self, app, environ_or_path, headers)
 
