@@ -82,7 +82,7 @@ def test_what_is_said_of_a_layer_is_the_difference_that_spies_see(layers, exchan
         assert not {tuple(line) for line in step["response"]["added"]} & set(map(tuple, step["response"]["removed"]))
     for name in stack.names[::2]:
         if name in told:
-            assert (told[name]["response"], told[name]["transform"]) == (dict.fromkeys(NOTHING, []), False)
+            assert (told[name]["response"], told[name]["transform"]) == ({key: [] for key in NOTHING}, False)
 
 
 NOTHING = "added", "changed", "removed"
@@ -320,7 +320,7 @@ def test_a_note_is_that_of_the_layer_that_is_running():
         ("Says-2", "Says-2 request; Says-2 response"),
         ("Says-3", "Says-3 request; Says-3 response"),
     ]
-    assert [step.environ for step in explanation.steps][0] == ("test.said",)
+    assert explanation.steps[0].environ == ("test.said",)
 
 
 class Teapot(Middleware):

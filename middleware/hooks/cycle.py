@@ -340,7 +340,7 @@ def _early(app: Application, owner: object) -> Application:
 class HookLayer(Splitting):
     """Base of Hooks and ContextHooks. Hooks are registered after construction; copies share the registry."""
 
-    effects: ClassVar[Effects] = Effects(answers=True)
+    effects: ClassVar[Effects] = Effects(answers=True, reads_input=True)
     answers_errors: ClassVar[bool] = True
     logger: ClassVar[Logger] = logger
     _counted: ClassVar[tuple[str, ...]] = ("before", "after")
@@ -357,7 +357,7 @@ class HookLayer(Splitting):
 
     def declared(self) -> Effects:
         """The effects. A registry may be in a stack only once."""
-        return Effects(answers=True, unique=f"hooks {id(self._registry):#x}")
+        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry):#x}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The number of hooks of each kind."""

@@ -38,6 +38,7 @@ from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Decorators, F, Registry, qualified_name
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
@@ -151,7 +152,8 @@ class FlaskDispatcher(Dispatcher[Cycle]):
             finally:
                 del error  # break the traceback reference cycle
         method = cycle.environ.get("REQUEST_METHOD")
-        logger.error("Exception on %s [%s]", escaped(cycle.path[1]), escaped(method), exc_info=error)
+        extra = log_extra(cycle.environ, "Hooks")
+        logger.error("Exception on %s [%s]", escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra)
         wrapped = InternalServerError(original_exception=error)
         handler = cycle.plan.handler(wrapped)
         value = wrapped if handler is None else _result(cycle, handler, wrapped)
@@ -159,7 +161,9 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         try:
             return self._after(cycle, response)
         except Exception:  # noqa: BLE001 - logged
-            logger.exception("An after_request hook failed on the response to an error, which is sent without it")
+            logger.exception(
+                "An after_request hook failed on the response to an error, which is sent without it", extra=extra
+            )
             return response
 
 

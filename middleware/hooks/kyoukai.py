@@ -35,6 +35,7 @@ from middleware.hooks.response_sending import Stream
 from middleware.hooks.scopes import Decorators, F, Registry, qualified_name
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
@@ -253,7 +254,10 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
                 del error  # break the traceback reference cycle
         source = "The application" if cycle.author is None else f"The hook {qualified_name(cycle.author)}"
         method = cycle.environ.get("REQUEST_METHOD")
-        logger.error("%s failed on %s [%s]", source, escaped(cycle.path[1]), escaped(method), exc_info=error)
+        extra = log_extra(cycle.environ, "ContextHooks")
+        logger.error(
+            "%s failed on %s [%s]", source, escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra
+        )
         return converted(InternalServerError(original_exception=error), "")
 
     def _sent(self, cycle: ContextCycle, reply: Response | ContextCycle) -> Iterable[bytes]:

@@ -10,10 +10,12 @@ host of any other scheme is opaque (URL Standard 3.5): its case counts, and no p
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv4Address
 from itertools import filterfalse
 from typing import TYPE_CHECKING, Final
 from unicodedata import normalize
+
+from middleware.http.authorities import ipv6
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,7 +43,6 @@ _SPECIAL: Final = _DEFAULT_PORTS.keys() | {"file"}
 _RULE: Final = "an origin is scheme://host[:port] as browsers send it"
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # URL Standard 3.5: what ends in a number is an IPv4 address
 _PORT: Final = "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{0,4})"
-_ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 _ANY: Final = "://*."
 _WILDCARD: Final = re.compile(r"[^:]*://\*\.[^.:/]")
 
@@ -95,7 +96,7 @@ def _host(scheme: str, host: str) -> str:
     if scheme not in _SPECIAL and not host.startswith("["):
         return _opaque(host)
     try:
-        return f"[{_ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
+        return f"[{ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
     except AddressValueError:
         return ""
 
@@ -108,16 +109,6 @@ def _opaque(host: str) -> str:
 def _name(host: str) -> str:
     name = ".".join(map(_label, host.split(".")))
     return str(IPv4Address(name)) if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]) else name
-
-
-def _ipv6(text: str) -> str:
-    """The address in RFC 5952 form, without a dotted end (URL Standard 3.5)."""
-    groups = f"{int(IPv6Address(text)):032x}"
-    pieces = ":".join(f"{int(groups[at : at + 4], 16):x}" for at in range(0, 32, 4))
-    run = max(_ZEROS.finditer(pieces), key=lambda zeros: len(zeros[0]), default=None)
-    if run is None:
-        return pieces
-    return f"{pieces[: run.start()].rstrip(':')}::{pieces[run.end() :].lstrip(':')}"
 
 
 def _label(label: str) -> str:
@@ -150,6 +141,8 @@ def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
     given = tuple(origins)
     exact = frozenset(filter(_is_exact, given))
     patterns = tuple(map(_pattern, filterfalse(_is_exact, given)))
+    if not patterns:
+        return exact.__contains__
 
     def matches(origin: str) -> bool:
         return origin in exact or (is_origin(origin) and any(pattern.fullmatch(origin) for pattern in patterns))

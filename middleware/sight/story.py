@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.sight.explanation import Step, differences
 from middleware.stack.builder import built
+from middleware.wsgi.answer import NOTES
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import keep_effects
 from middleware.wsgi.errors import EXCEPTION
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, Predicate
 
-NOTES: Final = "middleware.notes"
 _NUMBERS: Final = count()
 _ENGINE: Final = frozenset((MARK, EXCEPTION, NOTES))  # environ keys that no layer sets
 _clock = time.perf_counter

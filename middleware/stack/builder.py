@@ -6,10 +6,11 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
-from middleware.stack.order import OrderError, OrderWarning, arranged, findings
+from middleware.stack.findings import findings
+from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
 from middleware.stack.rules import RULES, described
-from middleware.wsgi.effects import keep_effects
+from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from middleware.sight.explanation import Explanation
     from middleware.stack.rules import Finding
-    from middleware.wsgi.types import Application, Environ, StartResponse
+    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
     Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"
     Ref: TypeAlias = str | type[Any]
@@ -74,6 +75,53 @@ class Stack:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Stack is immutable: {name!r} cannot be deleted")
+
+    @classmethod
+    def recommended(
+        cls,
+        *,
+        allow_origins: Any = (),
+        trusted_hosts: str | Iterable[str] | None = None,
+        trusted_origins: str | Iterable[str] = (),
+        cross_origin_exempt: Predicate | None = None,
+        https: bool = False,
+        access_log: Any = "combined",
+        compress: bool = True,
+        preset: Literal["basic", "balanced", "strict", "api"] = "balanced",
+    ) -> Stack:
+        """Return the stack that a careful team would write, to be printed, checked and edited as any other.
+
+        RequestId, AccessLog, Timing, SecurityHeaders, CORS, TrustedHosts, HTTPSRedirect, CrossOriginProtection,
+        Compress, Conditional.
+
+        Options:
+            allow_origins: as CORS takes it. The origins whose pages may read responses. They are not trusted to send
+                requests with cookies: that is trusted_origins. Default ().
+            trusted_hosts: as TrustedHosts takes it, or None for no TrustedHosts. Default None.
+            trusted_origins: as CrossOriginProtection takes it. Default ().
+            cross_origin_exempt: predicate, or None. Requests that other sites may send, such as the POST that ends a
+                login by SAML or form_post, or a payment by 3-D Secure. Default None.
+            https: bool. Whether requests over http are redirected. Default False.
+            access_log: as the `format` of AccessLog, or None for no AccessLog. Default "combined".
+            compress: bool. Whether responses are encoded. Default True.
+            preset: as SecurityHeaders takes it. Default "balanced".
+
+        Errors: ConfigError of the layers.
+        """
+        from middleware.stack.recommended import layers
+
+        return cls(
+            *layers(
+                allow_origins=allow_origins,
+                trusted_hosts=trusted_hosts,
+                trusted_origins=trusted_origins,
+                cross_origin_exempt=cross_origin_exempt,
+                https=https,
+                access_log=access_log,
+                compress=compress,
+                preset=preset,
+            )
+        )
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -291,6 +339,7 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) 
             inside.insert(0, layer)
             continue
         answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
+        answered = answered or (not inside and declared_by(layer).reports)  # errors pass it, before they are answered
         if inside or (respond and not answered):
             app = pipeline(app, [each.layer() for each in inside], respond=respond and not answered)
         app, inside = layer.placed(app), []

@@ -25,14 +25,14 @@ KNOWN: Final[dict[str, Effects]] = {
     "werkzeug.middleware.dispatcher:DispatcherMiddleware": Effects(answers=True),
     "werkzeug.middleware.profiler:ProfilerMiddleware": Effects(measures=True),
     "whitenoise.base:WhiteNoise": Effects(answers=True),
-    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(measures=True, unique=True),
-    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(measures=True, unique=True),
+    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(reports=True, unique=True),
+    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(reports=True, unique=True),
     "paste.gzipper:middleware": Effects(encodes_body=True, sets={"Content-Encoding", "Content-Length"}),
     "paste.httpexceptions:HTTPExceptionHandler": Effects(answers=True),
     "paste.errordocument:StatusBasedForward": Effects(answers=True, rewrites_body=True),
     "paste.auth.basic:AuthBasicHandler": Effects(answers=True, provides={"REMOTE_USER"}),
     "paste.recursive:RecursiveMiddleware": Effects(provides={"paste.recursive.forward"}),
-    "paste.translogger:TransLogger": Effects(measures=True),
+    "paste.translogger:TransLogger": Effects(measures=True, observes=True),
 }
 
 

@@ -12,13 +12,12 @@ whatever point it turns out.
 from __future__ import annotations
 
 import linecache
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
-from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, resumed
+from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
@@ -44,6 +43,8 @@ _UNUSUAL: Final = (
     "HTTP_IF_SCHEDULE_TAG_MATCH",
 )
 _FUNCTIONS: Final = 64  # fast paths of one pipeline, for as many sets of layers that requests meet
+_TEXTS: Final = 256
+_compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # with the name of the file that it has in tracebacks
 _SHARED: Final[dict[str, Any]] = {
     "GIVEN": GIVEN,
     "Layered": Layered,
@@ -58,6 +59,7 @@ _SHARED: Final[dict[str, Any]] = {
     "deliver": deliver,
     "failed": failed,
     "finished": finished,
+    "muted": muted,
     "resumed": resumed,
 }
 
@@ -89,15 +91,20 @@ class Source:
         return make(*self.names.values())
 
 
-@lru_cache(256)
 def compiled(text: str) -> Callable[..., Any]:
-    """Compile a text once, and let tracebacks show its lines."""
-    file = f"<middleware {blake2b(text.encode(), digest_size=4).hexdigest()}>"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    names = dict(_SHARED)
-    exec(compile(text, file, "exec"), names)  # noqa: S102 - the lines are those below
-    make: Callable[..., Any] = names.pop("make")
-    return make
+    """Compile a text once, and let tracebacks show its lines. Both are forgotten when there are too many texts."""
+    found = _compiled.get(text)
+    if found is None:
+        if len(_compiled) >= _TEXTS:
+            for _, file in _compiled.values():
+                linecache.cache.pop(file, None)
+            _compiled.clear()
+        file = f"<middleware {blake2b(text.encode(), digest_size=4).hexdigest()}>"
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        names = dict(_SHARED)
+        exec(compile(text, file, "exec"), names)  # noqa: S102 - the lines are those below
+        found = _compiled[text] = names.pop("make"), file
+    return found[0]
 
 
 def plain(general: Application) -> Source:
@@ -345,6 +352,8 @@ class _FastPath:
             add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
         else:
             add(5, "return body")
+            if not self._rows:
+                add(4, "if status in ORDINARY:\n    return muted(exchange, body)")
             add(4, "if status in NOT_MODIFIED:")
             add(5, "exchange.state = PASSED\nstart_response(status, lines)\nreturn iter(NOTHING)")
         add(4, "return finished(exchange, body)")

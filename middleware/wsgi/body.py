@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from middleware.wsgi.errors import answer_error, close, leave, respond
-from middleware.wsgi.exchange import HELD, NEW
+from middleware.wsgi.exchange import HELD, NEW, PASSED
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
 
 if TYPE_CHECKING:
@@ -176,6 +176,16 @@ def finished(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
     exchange.source = exchange.body = body
     exchange.left = iter(())
     return _passed_on(exchange, body)
+
+
+def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
+    """Pass on the head of an ordinary response to HEAD, which every layer has seen and none watches."""
+    exchange.index = None
+    if exchange.get("Content-Length") is None and any(body):
+        exchange.append(("Content-Length", str(sum(map(len, body)))))
+    exchange.state = PASSED
+    exchange.server(exchange.status, exchange.lines)
+    return iter(NOTHING)
 
 
 def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:

@@ -10,6 +10,7 @@ from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.takeover import ends_takeover
 
@@ -53,7 +54,8 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    logger.error("Exception on %s %s", escaped(exchange.method), escaped(environ.get("PATH_INFO")), exc_info=error)
+    path, extra = environ.get("PATH_INFO"), log_extra(environ)
+    logger.error("Exception on %s %s", escaped(exchange.method), escaped(path), exc_info=error, extra=extra)
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
@@ -74,12 +76,12 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     if exchange.kept is not None:
         exchange.restore()
     environ = exchange.environ
-    environ[BYTES_SENT] = sent
+    failure = None if source is None else _attempt(_close, source)
+    environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
-    failure = None if source is None else _attempt(_close, source)
-    kept: BaseException | None = environ.get(EXCEPTION)
-    told = next((each for each in (error, kept, failure) if each is not None), None)
+    told = error if error is not None else environ.get(EXCEPTION)
+    told = told if told is not None else failure
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
@@ -93,7 +95,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         try:
             raise failure
         finally:
-            failure = told = kept = error = None  # break the traceback reference cycle
+            failure = told = error = None  # break the traceback reference cycle
 
 
 def leave(exchange: Layered) -> None:

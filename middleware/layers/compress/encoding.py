@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from middleware.layers.compress.codecs.codec import Codec
+    from middleware.layers.compress.revalidation import Negotiated
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -99,7 +100,7 @@ class Encoding:
             environ[self.key] = choice
         return _refusal(environ, choice) if self.strict else None
 
-    def _revalidating(self, environ: Environ, choice: Choice) -> Choice:
+    def _revalidating(self, environ: Environ, choice: Choice) -> Negotiated:
         before = getattr(environ.get(self.key), "said", None)
         return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
 
@@ -121,7 +122,9 @@ class Encoding:
         _vary(response.headers)
         return None
 
-    def _unusual(self, environ: Environ, response: Response, fields: Known, request: Choice | None) -> Transform | None:
+    def _unusual(
+        self, environ: Environ, response: Response, fields: Known, request: Negotiated | None
+    ) -> Transform | None:
         """What may have no content, or answers a request that was changed or has never come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
@@ -129,7 +132,7 @@ class Encoding:
             return None
         return self._notable(environ, response, _look(response.headers), request)
 
-    def _notable(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _notable(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """The same where somebody may forbid it, or more is told of the content than its type and length."""
         if _may_change(environ, fields):
             return self._judge(environ, response, fields, request)
@@ -138,7 +141,7 @@ class Encoding:
             del response.headers["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
         return None
 
-    def _judge(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _judge(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
             _leave(environ, _NOT_LISTED, fields.get("content-type", "none"))
@@ -161,23 +164,26 @@ class Encoding:
             return self._encode_stream(environ, response, fields, request)
         return None
 
-    def _declines(self, fields: Known, request: Choice) -> bool:
+    def _declines(self, fields: Known, request: Negotiated) -> bool:
         """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
         return request.coding is None or (request.identity and self.short[fields.get("content-length", "")])
 
-    def _settled(self, environ: Environ, response: Response, fields: Known, request: Choice) -> bool:
+    def _settled(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> bool:
         """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
         if isinstance(request, Revalidation):
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response.headers["ETag"] = self._known_tag(environ, code, fields["etag"], request)
+            tag = self._known_tag(environ, code, fields["etag"], request)
+            if tag != fields["etag"]:
+                response.headers["ETag"] = tag
         if code in _OF_A_200:
-            whole = {name: value for name, value in fields.items() if name != "content-range"}
+            whole = {**fields}
+            whole.pop("content-range", None)
             self._say_as_a_200(environ, response, whole, request)
         return code in _LEFT_ALONE
 
-    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Choice) -> None:
+    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
         """Say by what a 200 to the same request would vary, if that may be encoded."""
         if not (self._would_match(fields) and _may_change(environ, fields)):
             return
@@ -185,7 +191,7 @@ class Encoding:
             _unmeasure(response.headers)  # RFC 9111 3.2: what the client has, and would update, is encoded
         _vary(response.headers)
 
-    def _known_tag(self, environ: Environ, code: str, tag: str, request: Choice) -> str:
+    def _known_tag(self, environ: Environ, code: str, tag: str, request: Negotiated) -> str:
         if self.suffix:
             return suffix_known(environ, code, tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
@@ -195,7 +201,7 @@ class Encoding:
         content_type = fields.get("content-type")
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
-    def _encode_sized(self, environ: Environ, response: Response, request: Choice, body: Any) -> str | None:
+    def _encode_sized(self, environ: Environ, response: Response, request: Negotiated, body: Any) -> str | None:
         """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
         coding = request.coding
         if coding is None:
@@ -215,7 +221,7 @@ class Encoding:
         response.headers["Content-Encoding"] = coding
         return coding
 
-    def _encode_head(self, environ: Environ, response: Response, fields: Known, request: Choice, body: Any) -> None:
+    def _encode_head(self, environ: Environ, response: Response, fields: Known, request: Negotiated, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         coding = request.coding
         if any(body):
@@ -227,7 +233,7 @@ class Encoding:
             del response.headers["Content-Length"]
         self._retell(environ, response, fields, coding)
 
-    def _encode_stream(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform:
+    def _encode_stream(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
         coding = request.coding or ""
         size, tag = content_length(fields.get("content-length", "")), fields.get("etag")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http.entity_tags import (
     EntityTag,
@@ -20,11 +20,11 @@ from middleware.http.entity_tags import (
     weakened,
     without_suffixes,
 )
-from middleware.http.negotiation import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from middleware.http.negotiation import Choice
     from middleware.wsgi.types import Environ
 
 # RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
@@ -49,16 +49,21 @@ _SHARED: Final = _TYING.keys() - {"HTTP_IF_MATCH"}
 _RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: elsewhere a Range means what the application says
 
 
-@dataclass(frozen=True, slots=True)
-class Revalidation(Choice):
+@dataclass(slots=True)
+class Revalidation:
     """A Choice, and what the request said before it was changed for the application."""
 
+    coding: str | None
+    identity: bool
     said: Mapping[str, Any]
+
+
+Negotiated: TypeAlias = "Choice | Revalidation"
 
 
 def revalidating(
     environ: Environ, choice: Choice, codings: Collection[str], before: Mapping[str, Any] | None = None
-) -> Choice:
+) -> Negotiated:
     """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go.
 
     before: what the request said when the same layer changed it already, further out.
@@ -97,7 +102,7 @@ def _tying_tags(environ: Environ) -> dict[str, list[EntityTag]]:
     return {name: [*_TYING[name](environ[name])] for name in names}
 
 
-def suffix_known(environ: Environ, code: str, tag: str, request: Choice, codings: Collection[str]) -> str:
+def suffix_known(environ: Environ, code: str, tag: str, request: Negotiated, codings: Collection[str]) -> str:
     """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
     said = request.said if isinstance(request, Revalidation) else {}
     listed = next((name for name in _LISTS[code] if name in environ), "")

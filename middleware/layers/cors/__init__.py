@@ -16,6 +16,7 @@ from middleware.layers.cors import cors_options as options
 from middleware.layers.cors import preflight
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.row import Ordinary
@@ -281,7 +282,12 @@ def _asking(
             try:
                 allowed = each(origin, environ) is True
             except Exception:
-                logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), each)
+                logger.exception(
+                    "CORS: allow_origins failed on %s, which it does not grant: %r",
+                    escaped(origin),
+                    each,
+                    extra=log_extra(environ, "CORS"),
+                )
                 continue
             if allowed:
                 return granted(origin)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from middleware.http.fields import is_token, name_fault, value_fault
 from middleware.layers.timing.metrics import MetricLines, metric
-from middleware.layers.timing.recorder import SAID, Measurement, Recorder, Running, recorders, running
+from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import BYTES_SENT
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Made
 
@@ -164,8 +165,8 @@ class Timing(Middleware):
             recorder.more()
             recorder.outer = next(iter(outers), None)
             recorder.exposed = certain(self.expose)(environ) if callable(self.expose) else self.expose
-            recorder.method = environ.get("REQUEST_METHOD", "")
-            recorder.path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+            if self.on_complete is not None:
+                recorder.measurement = Measurement(environ)
             key = f"{KEY}.{id(self)}"
             before: Running | None = environ.get(key)
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
@@ -193,19 +194,13 @@ class Timing(Middleware):
         if self.on_complete is None:
             return
         recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
-        measurement = Measurement(
-            recorder.method,
-            recorder.path,
-            recorder.status,
-            recorder.seconds,
-            max(self.clock() - recorder.start, 0.0),
-            environ.get(BYTES_SENT),
-            error,
-        )
+        measurement = recorder.measurement
+        measurement.status, measurement.seconds_to_headers = recorder.status, recorder.seconds
+        measurement.end(environ, max(self.clock() - recorder.start, 0.0), error)
         try:
             self.on_complete(measurement)
         except Exception:
-            logger.exception("%s: on_complete failed", self.name)
+            logger.exception("%s: on_complete failed", self.name, extra=log_extra(environ, self.name))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The steps of the layer."""
