@@ -35,13 +35,18 @@ def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapp
     environ = environ_of(request, fields)
     sent = environ.copy()
     recording = _Explaining()
-    layers = [*stack]
-    while isinstance(inner := getattr_static(app, "stack", None), Stack) and hasattr(app, "app"):
-        layers, app = [*layers, *inner], app.app
-    run = Stack(recording, *layers).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
+    run = watched(recording, stack, app)
     status, headers, raised = _answer(run, environ)
     story: Story = environ[recording.key]
     return explanation(sent, story, status, headers, raised or environ.get(EXCEPTION))
+
+
+def watched(recording: Recording, stack: Stack, app: Any) -> Application:
+    """Return `app` inside `stack` inside a Recording. If `app` stands in a stack, its layers are recorded too."""
+    layers = [*stack]
+    while isinstance(inner := getattr_static(app, "stack", None), Stack) and hasattr(app, "app"):
+        layers, app = [*layers, *inner], app.app
+    return Stack(recording, *layers).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
 
 
 def explanation(

@@ -91,15 +91,15 @@ class Story:
         self.visits = [Visit() for _ in names]
         self.at: int | None = None
         self.head: Head | None = None
-        self._outer = outer  # the notes of a Recording further out
+        self.outer = outer  # the notes of a Recording further out
         self._before: Environ = {}
 
     def append(self, note: str) -> None:
         """Note why the layer that is running does what it does."""
         if self.at is not None and self.at < len(self.visits):
             self.note(self.at, note)
-        if self._outer is not None:
-            self._outer.append(note)
+        if self.outer is not None:
+            self.outer.append(note)
 
     def note(self, number: int, note: str) -> None:
         """Note something about a layer, once."""
@@ -144,6 +144,10 @@ class Story:
             visit.failed = EXCEPTION in environ
             if not visit.failed:
                 visit.environ = self.changes(environ)
+
+    def end(self) -> None:
+        """Break the reference cycle of the story and the environ that it is in."""
+        self._before = {}
 
     def steps(self) -> Iterator[Step]:
         """The layers that the request or its response has met."""

@@ -47,7 +47,7 @@ _look: Final = Look(_NOTABLE | {"content-type", "content-length"})
 _untell: Final = Edit(remove=_TOLD)
 _unmeasure: Final = Edit(remove=_OF_IDENTITY)
 _NOT_LISTED: Final = "type {} is not listed in content_types"
-_NO_CODING: Final = "the client accepts no coding that codings has"
+_NO_CODING: Final = "the client accepts none of {}"
 _SMALL: Final = "{} bytes, minimum_size is {}"
 Known: TypeAlias = dict[str, str]
 
@@ -149,7 +149,7 @@ class Encoding:
         if self._declines(fields, request):
             _vary(response.headers)
             if request.coding is None:
-                _leave(environ, _NO_CODING)
+                _leave(environ, _NO_CODING, partial(", ".join, self.codecs))
                 return None
             _leave(environ, _SMALL, fields["content-length"], self.minimum)
             return None
@@ -205,7 +205,7 @@ class Encoding:
         """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
         coding = request.coding
         if coding is None:
-            _leave(environ, _NO_CODING)
+            _leave(environ, _NO_CODING, partial(", ".join, self.codecs))
             return None
         data = b"".join(body)
         identity = request.identity
