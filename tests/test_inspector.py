@@ -12,7 +12,7 @@ from middleware import ConfigError, Effects, Headers, Inspector, Middleware, Sta
 from middleware.cli.debugging import Debugger
 from middleware.sight.inspector import is_local
 
-TOKEN = "s3cret-token"
+TOKEN = "s3cret-token"  # noqa: S105 - of these tests
 HERE = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1:8080"}
 PAGE = "/__stack__"
 KEY = {"QUERY_STRING": f"key={TOKEN}"}
