@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from middleware.layers.security.policies import HSTS as HSTS
     from middleware.layers.security.policies import PermissionsPolicy as PermissionsPolicy
     from middleware.layers.timing import Timing as Timing
+    from middleware.sight.explanation import Explanation as Explanation
+    from middleware.sight.inspector import Inspector as Inspector
     from middleware.stack.builder import Stack as Stack
     from middleware.stack.external import External as External
     from middleware.stack.order import OrderError as OrderError
@@ -78,6 +80,7 @@ _HOMES = {
     "CrossOriginProtection": "layers.answers.cross_origin",
     "DecompressRequest": "layers.decompress",
     "Effects": "wsgi.effects",
+    "Explanation": "sight.explanation",
     "External": "stack.external",
     "Fields": "http.fields",
     "Finding": "stack.rules",
@@ -86,6 +89,7 @@ _HOMES = {
     "HTTPSRedirect": "layers.answers.https",
     "Headers": "layers.headers",
     "Hooks": "hooks.flask",
+    "Inspector": "sight.inspector",
     "Measurement": "wsgi.measurement",
     "Metrics": "layers.metrics",
     "InjectHTML": "layers.inject",

@@ -66,11 +66,20 @@ class Headers(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
+        notes = environ.get("middleware.notes")
+        if notes is not None:
+            for name in self._yielding(response):
+                notes.append(f"the application set its own {name}")
         for edit in self._edits:
             if isinstance(edit, Edit):
                 edit(response.headers)
             else:
                 edit(environ, response)
+
+    def _yielding(self, response: Response) -> Iterable[str]:
+        """The names whose default yields to the application."""
+        gone = {name.lower() for name in (*self.remove, *self.set)}
+        return (name for name in self.default if name in response.headers and name.lower() not in gone)
 
     def layer(self) -> Layer:
         """What the pipeline runs: an edit whose lines are known needs no run for most responses."""
@@ -128,6 +137,10 @@ def _made(
             made = value(environ, response)
             if made is not None:
                 edit(response, name, sendable_value(name, made))
+                return
+            notes = environ.get("middleware.notes")
+            if notes is not None:
+                notes.append(f"{name} stays as it is: its callable returned None")
 
         return make
 

@@ -20,6 +20,7 @@ from middleware.wsgi.splitting import Splitting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from middleware.sight.explanation import Explanation
     from middleware.stack.rules import Finding
     from middleware.wsgi.plan import Respond
     from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
@@ -235,6 +236,26 @@ class Stack:
         run = cast("Wrapped", _assemble(app, layers, respond=_ON_ERROR[on_error]))
         run.app, run.stack = app, self
         return run
+
+    def explain(self, app: Application, environ_or_path: Environ | str, /, **headers: str) -> Explanation:
+        """Send one request through `app` inside this stack, without a server; tell what each layer did and why.
+
+        `print(stack.explain(app, "/", origin="https://b.example"))` is a report for people. The layers run one by one,
+        through Externals and nested stacks, and broken order rules are ignored. The request is a real one: rate limits
+        count it, logs have a line of it, and the application does what it does. At most 1,000 chunks of the body are
+        read. Exceptions are answered as `wrap` does by on_error="respond".
+
+        Options:
+            app: WSGI application. If it stands in a stack itself, the layers of that stack are explained too. Required.
+            environ_or_path: dict or str. The environ of the request, which is not changed, or a path such as "/a?b=c"
+                or a URL, for a GET. Required.
+            headers: str. Request headers, such as accept_encoding="gzip". Default none.
+
+        Errors: TypeError for another request, or for a header that is no str; ValueError for a path without a slash.
+        """
+        from middleware.sight.explain import explain
+
+        return explain(self, app, environ_or_path, headers)
 
     def __call__(self, *_: object) -> NoReturn:
         """Raise TypeError: a stack is no application until it wraps one."""

@@ -142,8 +142,23 @@ class SecurityHeaders(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add what is not there."""
+        notes = environ.get("middleware.notes")
+        if notes is not None:
+            for why in self._reasons(environ, response):
+                notes.append(why)
         for edit in self._edits:
             edit(environ, response)
+
+    def _reasons(self, environ: Environ, response: Response) -> Iterable[str]:
+        """Why headers that are configured are not added."""
+        removed = {name.lower() for name in self.remove or ()}
+        for name in self._names():
+            if name in response.headers and name.lower() not in removed:
+                yield f"the application set its own {name}"
+            elif name == _HSTS and environ.get("wsgi.url_scheme") != "https":
+                yield "no HSTS over http"
+            elif name in self._nonced and response.status[:3] == "304":
+                yield f"no {name} on a 304: the client has one, with the nonce of the page"
 
     def layer(self) -> Layer:
         """Fields that are known beforehand need one hook and no wait; a nonce may be read until the body is there."""

@@ -125,7 +125,7 @@ class Timing(Middleware):
             return  # an error in an outer layer: the request has not come here
         line = self._hooks.line(recorder)
         if line is None:
-            self._report(recorder, response)
+            self._report(recorder, environ, response)
         else:
             response.headers.append(line)
 
@@ -172,7 +172,7 @@ class Timing(Middleware):
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
             recorder.start = self.clock()
 
-    def _report(self, innermost: Recorder, response: Response) -> None:
+    def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
         """The same where there is more to say than the whole."""
         now = self.clock()
         recorder = innermost.own((id(self), id(response)))
@@ -183,6 +183,9 @@ class Timing(Middleware):
             metrics = [(self.metric, recorder.seconds, self.description), *recorder.more()]
             metrics += recorder.layers(self._names, now)
             response.headers.add(self.header, ", ".join(metric(*each, self.precision) for each in metrics))
+        elif (notes := environ.get("middleware.notes")) is not None:
+            why = "its condition does not hold" if callable(self.expose) else "it is False"
+            notes.append(f"no {self.header}, by expose: {why}")
         if self.response_time_header is not None:
             response.headers[self.response_time_header] = f"{recorder.seconds * 1000.0:.{self.precision}f}"
 
