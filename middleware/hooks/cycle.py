@@ -69,7 +69,8 @@ class Cycle(Context):
     def replaced(self) -> None:
         """Give the view the new head: the application called start_response again while a hook read the body."""
         if self.view is not None:
-            self.view.become(self.status, self.lines)
+            status, lines, _ = self.head
+            self.view.become(status, lines)
 
     def drop(self) -> None:
         """Close the application's body, which is not sent."""
@@ -188,7 +189,8 @@ class Dispatcher(ABC, Generic[C]):
         """The application's response, for hooks."""
         body = Unreadable() if unreadable or cycle.body is None else cycle.body
         passthrough = unreadable or is_file(cycle.environ, body)
-        cycle.view = self.view_class.of(cycle.status, cycle.lines, body, passthrough=passthrough)
+        status, lines, _ = cycle.head
+        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough)
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
@@ -219,10 +221,10 @@ class Dispatcher(ABC, Generic[C]):
             reply = self._failed(cycle, error)
         reply = self._checked(cycle, reply)
         if isinstance(reply, Cycle):
-            return Settled(reply.status, reply.lines, None)
+            return reply.head
         cycle.closers += reply.closers
         body = reply.response
-        return Settled(reply.status, reply.headers.lines, None if isinstance(body, Unreadable) else body)
+        return Settled(reply.status, [*reply.headers], None if isinstance(body, Unreadable) else body)
 
     def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
         """Send the head to the server; return the body."""
@@ -232,10 +234,10 @@ class Dispatcher(ABC, Generic[C]):
         if isinstance(reply, Response):
             if reply.response is not cycle.body or reply.status != cycle.status:
                 complete_head(reply)
-            cycle.send_head(Settled(reply.status, reply.headers.lines, None))
+            cycle.send_head(Settled(reply.status, [*reply.headers], None))
             return outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
         if not cycle.passed:
-            cycle.send_head(Settled(cycle.status, cycle.lines, None))
+            cycle.send_head(cycle.head)
         body = cycle.body if cycle.instead is None else cycle.instead
         return outgoing(cycle, () if body is None else body, cycle.closers)
 

@@ -126,7 +126,7 @@ class RequestBody(_WebOb):
         _WebOb(self.environ).body_file = file
         self._renew()
 
-    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 - Flask's signature
         """The body as bytes, or decoded as UTF-8.
 
         With `parse_form_data`, the body of a form is empty, unless it is multipart without a usable boundary.
@@ -225,7 +225,7 @@ class RequestBody(_WebOb):
         kind = self.mimetype
         return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
-    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002, FBT001, FBT002
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002, FBT001, FBT002 - Flask's signature
         """The body, parsed as JSON.
 
         Errors: a 415 for another media type, unless `force`; a 400 for invalid JSON. With `silent`, None for both.

@@ -89,11 +89,11 @@ class MultiDict(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._lists)
 
-    def get(self, name: str, default: Any = None, type: Callable[[T], Any] | None = None) -> Any:  # noqa: A002
+    def get(self, name: str, default: Any = None, type: Callable[[T], Any] | None = None) -> Any:  # noqa: A002 - Werkzeug's signature
         """The first value that `type` converts; `default` if there is none."""
         return next(iter(self.getlist(name, type)[:1] if name in self._lists else ()), default)
 
-    def getlist(self, name: str, type: Callable[[T], Any] | None = None) -> list[Any]:  # noqa: A002
+    def getlist(self, name: str, type: Callable[[T], Any] | None = None) -> list[Any]:  # noqa: A002 - Werkzeug's signature
         """All values, converted by `type`, except those for which it raises ValueError or TypeError."""
         values: list[Any] = self._lists.get(name, [])
         if type is None:
@@ -110,7 +110,7 @@ class MultiDict(Mapping[str, T], Generic[T]):
         """A dict of first values, or of lists."""
         return {name: values[0] if flat else values for name, values in self.lists()}
 
-    def items(self, multi: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def items(self, multi: bool = False) -> Any:  # noqa: FBT001, FBT002 - Werkzeug's signature
         """Every name with its first value; with `multi`, with each of its values."""
         return [(name, value) for name, values in self._lists.items() for value in (values if multi else values[:1])]
 

@@ -98,7 +98,7 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 def _json_default(value: object) -> object:
     """A JSON value for an object of another type, as in Flask."""
     if isinstance(value, date):
-        return http_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001
+        return http_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001 - Flask reads a date as UTC
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -79,7 +79,7 @@ class Response(ResponseFields, _WebOb):
         headers: Pairs | ResponseHeaders | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
-        direct_passthrough: bool = False,  # noqa: FBT001, FBT002
+        direct_passthrough: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
     ) -> None:
         self.headers = ResponseHeaders()
         self.headers.extend(headers or ())
@@ -108,19 +108,19 @@ class Response(ResponseFields, _WebOb):
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
         """Take over another head of the application."""
-        self._status, self.headers.lines[:], self.headers.index, self._given = status, lines, None, lines
+        self._status, self._given = status, lines
+        self.headers.become(lines)
 
     def copy(self) -> Response:
         """A copy. Reads a streamed body."""
         self.make_sequence()
-        return Response.of(self._status, self.headers.lines, self._app_iter, passthrough=self.direct_passthrough)
+        return Response.of(self._status, [*self.headers], self._app_iter, passthrough=self.direct_passthrough)
 
     # -- head ----------------------------------------------------------------------------------------------------
 
     @property
     def _headerlist(self) -> list[tuple[str, str]]:  # used by WebOb's attributes
-        self.headers.index = None
-        return self.headers.lines
+        return self.headers.exposed()
 
     @_headerlist.setter
     def _headerlist(self, lines: Iterable[tuple[str, str]]) -> None:
@@ -195,7 +195,7 @@ class Response(ResponseFields, _WebOb):
 
     def _coding(self) -> str:
         """The application's Content-Encoding, unless a hook has set or deleted it."""
-        lines = [line for line in self.headers.lines if line[0].lower() == "content-encoding"]
+        lines = [line for line in self.headers if line[0].lower() == "content-encoding"]
         return ", ".join(line[1] for line in lines if any(line is given for given in self._given))
 
     def _is_encoded(self, data: bytes, coding: str) -> bool:
@@ -286,7 +286,7 @@ class Response(ResponseFields, _WebOb):
 
     def __call__(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Send the response: a WSGI application (PEP 3333)."""
-        start_response(self._status, [*self.headers.lines])
+        start_response(self._status, [*self.headers])
         return self._app_iter
 
     def make_conditional(self, request_or_environ: Any) -> Response:

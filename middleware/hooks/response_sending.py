@@ -55,15 +55,15 @@ def check_head(response: Response, context: Context) -> None:
 def remove_faults(response: Response, context: Context) -> None:
     """Remove the lines that `check_head` rejects, and make the response a 500."""
     rejected = {id(line) for line in _added(response, context) if _is_rejected(line)}
-    response.headers.lines[:] = [line for line in response.headers.lines if id(line) not in rejected]
-    response.headers.index = None
+    response.headers.become([line for line in response.headers if id(line) not in rejected])
     response.status = 500
 
 
 def _added(response: Response, context: Context) -> list[Line]:
     """The lines that are not the application's, which are recognized by identity."""
-    given = {id(line) for line in context.lines} if context.status else ()
-    return [line for line in response.headers.lines if id(line) not in given]
+    status, lines, _ = context.head
+    given = {id(line) for line in lines} if status else ()
+    return [line for line in response.headers if id(line) not in given]
 
 
 def _is_rejected(line: Line) -> bool:

@@ -70,7 +70,7 @@ class Place(Protocol):
 
     rank: int = 0
 
-    def open_to(self, environ: Environ) -> bool:  # noqa: ARG002
+    def open_to(self, environ: Environ) -> bool:  # noqa: ARG002 - the default
         """Whether the request can match, apart from its path."""
         return True
 
@@ -205,7 +205,7 @@ class Scope:
 # -- the functions of one request --------------------------------------------------------------------------------------
 
 
-class Plan(NamedTuple):
+class HookPlan(NamedTuple):
     """The functions that run for one request, in order."""
 
     before: tuple[Hook, ...] = ()
@@ -244,7 +244,7 @@ class Registry:
     def __init__(self, after_order: str, limits: Limits) -> None:
         self.limits = limits
         self.root = Scope(Asked(lambda _: True))
-        self.common = Plan()
+        self.common = HookPlan()
         self._closed = False
         self._scopes = [self.root]
         self._after_order = _AFTER_ORDERS[after_order]
@@ -282,7 +282,7 @@ class Registry:
         """The number of hooks of a kind: "before", "after" or "teardown"."""
         return sum(len(getattr(scope, kind)) for scope in self._scopes)
 
-    def plan_for(self, environ: Environ, path: str) -> tuple[Plan, dict[str, Any] | None]:
+    def plan_for(self, environ: Environ, path: str) -> tuple[HookPlan, dict[str, Any] | None]:
         """The functions for a request whose PATH_INFO came as `path`, and the parameters; None without scopes."""
         if len(self._scopes) == 1:
             return self.common, None
@@ -294,9 +294,9 @@ class Registry:
             view_args.update(found)
         return self._plan(tuple(scopes)), view_args
 
-    def _planned(self, scopes: Sequence[Scope]) -> Plan:
+    def _planned(self, scopes: Sequence[Scope]) -> HookPlan:
         inward = tuple(reversed(scopes))
-        return Plan(
+        return HookPlan(
             tuple(chain.from_iterable(scope.before for scope in scopes)),
             tuple(chain.from_iterable(self._after_order(scopes))),
             tuple(chain.from_iterable(scope.teardown[::-1] for scope in inward)),

@@ -144,11 +144,11 @@ class _Unread(Readings):
     def __init__(self, raw: str) -> None:
         self._raw = raw
 
-    def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002
+    def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002 - every prefix alike
         """Below everything."""
         return True
 
-    def certainly(self, prefix: Segments) -> bool:  # noqa: ARG002
+    def certainly(self, prefix: Segments) -> bool:  # noqa: ARG002 - every prefix alike
         """Below nothing."""
         return False
 

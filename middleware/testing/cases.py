@@ -25,7 +25,7 @@ Found: TypeAlias = "Iterator[tuple[str, object, object]]"  # law, seen, owed
 # -- the application, observed from inside of a middleware -----------------------------------------------------------
 
 
-class Watched:
+class Recorded:
     """An application that records its calls and its results."""
 
     def __init__(self, app: Application) -> None:
@@ -126,7 +126,7 @@ class Case:
 
     shape: Shape
     owed: Owed
-    app: Watched
+    app: Recorded
     body: CountedBody | None
     answer: Answer
 
@@ -161,7 +161,7 @@ def run(
 ) -> Case:
     """Run one request. `within` is a further middleware around the application."""
     made, body = shape.make()
-    app = Watched(made)
+    app = Recorded(made)
     answer = serve(middleware(within(app)), method=shape.method, **{"lint": False, **owed.environ, **options})
     return Case(shape, owed, app, body, answer)
 

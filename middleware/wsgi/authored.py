@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from middleware.wsgi.effects import Effects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 # The methods that a layer overrides, with the number of arguments that they are called with.
 HOOKS: Final = {"on_request": 1, "on_response": 2, "on_close": 2, "on_build": 1, "declared": 0, "describe": 0}
@@ -98,25 +98,23 @@ def _near(one: str, other: str) -> bool:
 def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object]) -> None:
     """Raise TypeError for an option that the class does not have, or that is given by position."""
     parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
-    kinds = {parameter.kind for parameter in parameters.values()}
+    kinds = [parameter.kind for parameter in parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
         return
-    names = [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    names = [*parameters][len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) :]
     unknown = [name for name in options if name not in parameters]
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
-    by_position = [name for name, each in parameters.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY][1:]
-    if by_position != ["app"] or not names:
-        return
-    if args and not _is_application(args[0]):
+    if names and [*parameters][1 : -len(names)] == ["app"]:
+        _check_positions(cls, args, names[0])
+
+
+def _check_positions(cls: type, args: Sequence[object], option: str) -> None:
+    if args and args[0] is not None and not callable(args[0]):
         rule = "a WSGI application is a callable (environ, start_response), and options are given by keyword"
-        raise TypeError(f"{cls.__name__}: {rule}: {cls.__name__}({names[0]}={args[0]!r})")
+        raise TypeError(f"{cls.__name__}: {rule}: {cls.__name__}({option}={args[0]!r})")
     if len(args) > 1:
-        raise TypeError(f"{cls.__name__}: options are given by keyword: {cls.__name__}(app, {names[0]}={args[-1]!r})")
-
-
-def _is_application(value: object) -> bool:
-    return value is None or callable(value)
+        raise TypeError(f"{cls.__name__}: options are given by keyword: {cls.__name__}(app, {option}={args[-1]!r})")
 
 
 def _unknown(cls: type, name: str, names: Iterable[str]) -> str:

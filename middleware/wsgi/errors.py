@@ -79,12 +79,12 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
     failure = None if source is None else _attempt(_close, source)
     kept: BaseException | None = environ.get(EXCEPTION)
-    told = next((each for each in (error, kept, failure) if each is not None), None)
+    told = _first(error, kept, failure)
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
         except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
-            failure = raised if failure is None else failure
+            failure = _first(failure, raised)
     exchange.exc_info = None
     if failure is not None or EXCEPTION in environ:
         _let_go(environ, failure)
@@ -104,6 +104,13 @@ def leave(exchange: Layered) -> None:
         logger.exception("on_close failed after the end of a connection that was taken over")
     finally:
         exchange.plan = replace(exchange.plan, closers=())
+
+
+def _first(*errors: BaseException | None) -> BaseException | None:
+    for error in errors:
+        if error is not None:
+            return error
+    return None
 
 
 def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:

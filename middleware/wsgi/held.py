@@ -44,6 +44,11 @@ class Held(Exchange):
         self.status, self.lines, self.index, self.body, self.exc_info = "", [], None, None, None
 
     @property
+    def head(self) -> Settled:
+        """The application's head, to be sent as it is."""
+        return Settled(self.status, self.lines, None)
+
+    @property
     def passed(self) -> bool:
         """Whether the server has the head."""
         return self.state in (PASSED, SENT)
@@ -60,7 +65,7 @@ class Held(Exchange):
 
     def decide(self) -> Settled:
         """Decide about a head whose body is out of reach: it goes out by write(), or is iterated already."""
-        return Settled(self.status, self.lines, None)
+        return self.head
 
     def settle(self) -> None:
         """Pass on what `decide` says."""

@@ -64,7 +64,7 @@ def revalidating(
     before: what the request said when the same layer changed it already, further out.
     """
     said: dict[str, Any] = {}
-    full = ("HTTP_RANGE" in environ or "HTTP_IF_RANGE" in environ) and _ties_to_encoded(environ, choice, codings)
+    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, codings)
     for name, without in _CONDITIONS.items():
         value = environ.get(name)
         if value is not None and (known := without(value, codings)) != value:

@@ -120,7 +120,8 @@ def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
         if len(data) > _SMALL_BODY:
             return at_once(data)
         stream = stream_of(level, _METHOD, bits, memory)
-        return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
+        made: bytes = stream.compress(data) + stream.flush()
+        return made
 
     return member
 
