@@ -7,16 +7,14 @@ cookie is skipped. Within quotes a backslash escapes a character, or a byte of U
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from middleware.http.fields import is_token
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
 _SAME_SITE: Final = ("Strict", "Lax", "None")

@@ -12,18 +12,10 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
+from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context, bound
 from middleware.hooks.response_object import Response
-from middleware.hooks.response_sending import (
-    Stream,
-    Unreadable,
-    check_head,
-    complete_head,
-    outgoing,
-    remove_faults,
-    runs_no_code,
-)
-from middleware.hooks.scopes import qualified_name
+from middleware.hooks.scopes import Registry, qualified_name
 from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
@@ -38,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from logging import Logger
 
-    from middleware.hooks.scopes import Registry
     from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 logger = logging.getLogger("middleware.hooks")
@@ -174,8 +165,8 @@ class Dispatcher(ABC, Generic[C]):
         cycle.hand_over()
         cycle.call(self._app)
         body = cycle.body
-        if body is not None and not runs_no_code(cycle.environ, body):
-            cycle.body = Stream(cycle, body)
+        if body is not None and not sending.runs_no_code(cycle.environ, body):
+            cycle.body = sending.Stream(cycle, body)
 
     def _note(self, cycle: C, error: Exception) -> None:
         """Keep an unhandled error for outer layers, and for teardown if there is any."""
@@ -187,7 +178,7 @@ class Dispatcher(ABC, Generic[C]):
 
     def _view(self, cycle: C, *, unreadable: bool = False) -> Response:
         """The application's response, for hooks."""
-        body = Unreadable() if unreadable or cycle.body is None else cycle.body
+        body = sending.Unreadable() if unreadable or cycle.body is None else cycle.body
         passthrough = unreadable or is_file(cycle.environ, body)
         status, lines, _ = cycle.head
         cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough)
@@ -209,7 +200,7 @@ class Dispatcher(ABC, Generic[C]):
             logger.error(
                 "A hook made the head of the response to an error invalid; the faults were removed", exc_info=error
             )
-            remove_faults(reply, cycle)
+            sending.remove_faults(reply, cycle)
         error = None  # break the traceback reference cycle
         return reply
 
@@ -224,7 +215,7 @@ class Dispatcher(ABC, Generic[C]):
             return reply.head
         cycle.closers += reply.closers
         body = reply.response
-        return Settled(reply.status, [*reply.headers], None if isinstance(body, Unreadable) else body)
+        return Settled(reply.status, [*reply.headers], None if isinstance(body, sending.Unreadable) else body)
 
     def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
         """Send the head to the server; return the body."""
@@ -233,13 +224,13 @@ class Dispatcher(ABC, Generic[C]):
             cycle.forget_error(reply)
         if isinstance(reply, Response):
             if reply.response is not cycle.body or reply.status != cycle.status:
-                complete_head(reply)
+                sending.complete_head(reply)
             cycle.send_head(Settled(reply.status, [*reply.headers], None))
-            return outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
+            return sending.outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
         if not cycle.passed:
             cycle.send_head(cycle.head)
         body = cycle.body if cycle.instead is None else cycle.instead
-        return outgoing(cycle, () if body is None else body, cycle.closers)
+        return sending.outgoing(cycle, () if body is None else body, cycle.closers)
 
 
 def _drop(cycle: Cycle) -> None:
@@ -255,7 +246,7 @@ def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | N
     try:
         if conditional and reply.conditional_response:
             reply.make_conditional(cycle.environ)
-        check_head(reply, cycle)
+        sending.check_head(reply, cycle)
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None

@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from json import dumps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import webob
@@ -17,9 +17,7 @@ from middleware.hooks.context import answer_of
 from middleware.hooks.cookies import http_date
 from middleware.hooks.http_errors import HTTPException
 from middleware.hooks.response_object import Response
-
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 _ACCEPTED = "a response, str, bytes, dict, list, iterator, WSGI application, or a tuple of one with status and headers"
 

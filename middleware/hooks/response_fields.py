@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha1
 from json import dumps, loads
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.hooks.cookies import set_cookie_value
-from middleware.hooks.response_headers import CacheControl, HeaderSet
+from middleware.hooks.response_headers import CacheControl, HeaderSet, ResponseHeaders
 from middleware.http.lists import members
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.hooks.response_headers import ResponseHeaders
 
 _TEXTUAL: Final = ("application/ecmascript", "application/javascript", "application/sql", "application/xml")
 

@@ -13,10 +13,10 @@ keeps the field, and no client could decode the response.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 from zlib import decompressobj, error
 
 import webob
@@ -24,14 +24,9 @@ import webob
 from middleware.hooks.missing_names import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.hooks.response_headers import Pairs, ResponseHeaders
-from middleware.http.fields import DIGESTS
+from middleware.http.fields import DIGESTS, Line
 from middleware.http.status import status_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Environ, StartResponse
+from middleware.wsgi.types import Environ, StartResponse
 
 Body: TypeAlias = "Iterable[bytes] | Iterable[str] | bytes | bytearray | str"
 _PHRASES: Final = {str(int(status)): status.phrase.upper() for status in HTTPStatus}

@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from middleware.hooks.context import CURRENT, bound
-from middleware.hooks.response_object import encoded
-from middleware.http.fields import check_line
+from middleware.hooks.context import CURRENT, Context, bound
+from middleware.hooks.response_object import Response, encoded
+from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
 from middleware.wsgi.errors import forget
@@ -21,9 +21,6 @@ from middleware.wsgi.held import Begun, close
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from middleware.hooks.context import Context
-    from middleware.hooks.response_object import Response
-    from middleware.http.fields import Line
     from middleware.wsgi.types import Environ
 
     Closers = Sequence[Callable[[], object]]

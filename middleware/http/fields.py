@@ -7,14 +7,11 @@ here.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias, overload
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias, overload
 
 from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 Line: TypeAlias = tuple[str, str]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 _LARGEST: Final = 999_999_999_999_999
 _KEY: Final = re.compile(r"[a-z*][a-z0-9_\-.*]*")

@@ -12,11 +12,10 @@ from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
-from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Application, Environ
 
 if TYPE_CHECKING:
     from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
 from middleware.stack.external import External
 from middleware.stack.order import OrderError, OrderWarning, arranged, findings
 from middleware.stack.printed import chain
-from middleware.stack.rules import RULES, described
+from middleware.stack.rules import RULES, Finding, described
 from middleware.wsgi.effects import keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
@@ -18,7 +18,6 @@ from middleware.wsgi.splitting import Splitting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from middleware.stack.rules import Finding
     from middleware.wsgi.types import Application, Environ, StartResponse
 
     Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"

@@ -12,24 +12,20 @@ whatever point it turns out.
 from __future__ import annotations
 
 import linecache
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
 from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, resumed
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
-from middleware.wsgi.plan import plan_for
+from middleware.wsgi.plan import Layer, Plan, plan_for
 from middleware.wsgi.returned import as_application, as_transform
 from middleware.wsgi.row import TYPE, VARY, Row, grouped
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.plan import Layer, Plan
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 # RFC 9110 13.1 and 14.2; the If of WebDAV (RFC 4918 10.4) and of CalDAV (RFC 6638 8.2)
 _UNUSUAL: Final = (

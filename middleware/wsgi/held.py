@@ -7,16 +7,13 @@ replaces a head that the server has (PEP 3333 "Error Handling"), `decide` is ask
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from middleware.wsgi.exchange import NEW, PASSED, SENT, Exchange
 from middleware.wsgi.takeover import TakenOver, leaves_nothing, may_be_taken_over
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 
 class Settled(NamedTuple):

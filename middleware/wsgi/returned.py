@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from middleware.http.fields import check_line
+from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault, status_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from middleware.http.fields import Line
     from middleware.wsgi.response import Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 

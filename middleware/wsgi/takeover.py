@@ -8,10 +8,9 @@ them calls start_response, which PEP 3333 demands of every other application.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket", "wsgi.websocket")
 _PREFIXES: Final = ("eventlet.", "uwsgi.")

@@ -7,25 +7,14 @@ must not see is hidden from it, and there again for the layers outside.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from middleware.http.entity_tags import (
-    EntityTag,
-    as_listed,
-    conditions_without_suffixes,
-    tags_listed,
-    tags_of_conditions,
-    weakened,
-    without_suffixes,
-)
+from middleware.http import entity_tags
 from middleware.http.negotiation import Choice
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 # RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
 _LISTS: Final = {
@@ -33,16 +22,16 @@ _LISTS: Final = {
     "412": ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
 }
 _CONDITIONS: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
-    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), without_suffixes),
-    "HTTP_IF": conditions_without_suffixes,  # of WebDAV
+    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), entity_tags.without_suffixes),
+    "HTTP_IF": entity_tags.conditions_without_suffixes,  # of WebDAV
 }
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # The conditions that tie a range to the representation of which the client has a part, and the tags that they name
-_TYING: Final[dict[str, Callable[[str], Iterator[EntityTag]]]] = {
-    "HTTP_IF_RANGE": tags_listed,
-    "HTTP_IF_MATCH": tags_listed,
-    "HTTP_IF_UNMODIFIED_SINCE": tags_listed,
-    "HTTP_IF": tags_of_conditions,
+_TYING: Final[dict[str, Callable[[str], Iterator[entity_tags.EntityTag]]]] = {
+    "HTTP_IF_RANGE": entity_tags.tags_listed,
+    "HTTP_IF_MATCH": entity_tags.tags_listed,
+    "HTTP_IF_UNMODIFIED_SINCE": entity_tags.tags_listed,
+    "HTTP_IF": entity_tags.tags_of_conditions,
 }
 # Those that hold a date, or the token of a lock, if they name no tag; a list without one is `*`, and ties nothing
 _SHARED: Final = _TYING.keys() - {"HTTP_IF_MATCH"}
@@ -90,7 +79,7 @@ def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str])
     return choice.coding is not None and (weak or any(not named[name] for name in _SHARED & named.keys()))
 
 
-def _tying_tags(environ: Environ) -> dict[str, list[EntityTag]]:
+def _tying_tags(environ: Environ) -> dict[str, list[entity_tags.EntityTag]]:
     """The conditions that tie a range, with the tags that each of them names."""
     ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
     names = [name for name in (_TYING if ranged else ("HTTP_IF_RANGE",)) if name in environ]
@@ -101,10 +90,14 @@ def suffix_known(environ: Environ, code: str, tag: str, request: Choice, codings
     """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
     said = request.said if isinstance(request, Revalidation) else {}
     listed = next((name for name in _LISTS[code] if name in environ), "")
-    return as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
+    return entity_tags.as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
 
 
 def weak_known(tag: str, if_none_match: str) -> str:
     """The tag of a 304 as the client has listed it, if that was weak."""
-    weak = weakened(tag)
-    return weak if any(each.weak and f'W/"{each.opaque}"' == weak for each in tags_listed(if_none_match)) else tag
+    weak = entity_tags.weakened(tag)
+    return (
+        weak
+        if any(each.weak and f'W/"{each.opaque}"' == weak for each in entity_tags.tags_listed(if_none_match))
+        else tag
+    )

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from middleware.http.fields import is_token, name_fault, value_fault
+from middleware.http.fields import Line, is_token, name_fault, value_fault
 from middleware.layers.timing.metrics import MetricLines, metric
 from middleware.layers.timing.recorder import SAID, Measurement, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
@@ -17,13 +17,11 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-from middleware.wsgi.plan import Made
+from middleware.wsgi.plan import Layer, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from middleware.http.fields import Line
-    from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, Predicate
 
