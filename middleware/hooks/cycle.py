@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context, bound
@@ -25,12 +26,7 @@ from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.takeover import TakenOver, ends_takeover
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from logging import Logger
-
-    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 logger = logging.getLogger("middleware.hooks")
 _KEY: Final = "middleware.hooks"
@@ -335,7 +331,7 @@ class HookLayer(Splitting):
 
     effects: ClassVar[Effects] = Effects(answers=True)
     answers_errors: ClassVar[bool] = True
-    logger: ClassVar[Logger] = logger
+    logger: ClassVar[logging.Logger] = logger
     _counted: ClassVar[tuple[str, ...]] = ("before", "after")
     _late: bool = True  # teardown runs when the body is closed
     _registry: Registry

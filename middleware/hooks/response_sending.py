@@ -7,8 +7,9 @@ are not checked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
 from middleware.hooks.context import CURRENT, Context, bound
 from middleware.hooks.response_object import Response, encoded
@@ -17,13 +18,9 @@ from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
 from middleware.wsgi.errors import forget
 from middleware.wsgi.held import Begun, close
+from middleware.wsgi.types import Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from middleware.wsgi.types import Environ
-
-    Closers = Sequence[Callable[[], object]]
+Closers: TypeAlias = "Sequence[Callable[[], object]]"
 
 _OF_CONTENT: Final = (  # RFC 9110 15.4.5
     "Allow",

@@ -6,15 +6,12 @@ otherwise the head is rebuilt line by line. The order within one edit: remove, r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+from middleware.http.fields import Fields, Line
 from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST, Remembered
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from middleware.http.fields import Fields, Line
 
 _GONE, _DEFAULTED, _VARIES, _UNLESS = 1, 2, 3, 4
 _VARY: Final = "vary"

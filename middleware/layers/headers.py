@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
+from typing import ClassVar, Final, TypeAlias, cast
 
 from middleware.http.edits import Edit
 from middleware.http.fields import name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Application, Environ
-
-if TYPE_CHECKING:
-    from middleware.wsgi.plan import Layer
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
 from middleware.stack.order import OrderError, OrderWarning, arranged, findings
@@ -14,14 +15,10 @@ from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.splitting import Splitting
+from middleware.wsgi.types import Application, Environ, StartResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-    Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"
-    Ref: TypeAlias = str | type[Any]
+Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"
+Ref: TypeAlias = "str | type[Any]"
 
 
 class Wrapped(Protocol):

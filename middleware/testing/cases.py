@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 from middleware.testing.gateway import Answer, serve
 from middleware.testing.laws import Breach
 from middleware.testing.shapes.definition import CountedBody, Failure, Shape
+from middleware.wsgi.types import Application, Environ, StartResponse, Write
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from middleware.wsgi.types import Application, Environ, StartResponse, Write
-
-    Headers = list[tuple[str, str]]
+Headers: TypeAlias = "list[tuple[str, str]]"
 
 Found: TypeAlias = "Iterator[tuple[str, object, object]]"  # law, seen, owed
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held
 from middleware.wsgi.layered import Layered
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.takeover import ends_takeover
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"

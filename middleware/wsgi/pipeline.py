@@ -7,8 +7,9 @@ path, which is assembled for the layers that there are, serves ordinary ones and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
@@ -16,13 +17,9 @@ from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.layered import Layered, opened
 from middleware.wsgi.plan import Layer, Plan, plan_for
 from middleware.wsgi.returned import as_application
+from middleware.wsgi.types import Application, Environ, StartResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-    Meet: TypeAlias = Callable[[Layered], Application]
+Meet: TypeAlias = "Callable[[Layered], Application]"
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Application:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
+from typing import ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http.fields import content_length
 from middleware.http.negotiation import choices
@@ -19,11 +19,9 @@ from middleware.layers.compress.encoding import Encoding
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
-
-if TYPE_CHECKING:
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
 Flush: TypeAlias = Literal["auto", "always", "never"]
 ETag: TypeAlias = Literal["suffix", "weak"]

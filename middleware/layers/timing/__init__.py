@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from middleware.http.fields import Line, is_token, name_fault, value_fault
 from middleware.layers.timing.metrics import MetricLines, metric
@@ -18,12 +19,8 @@ from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Layer, Made
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ, Predicate
 
 KEY: Final = "middleware.timing"
 # The clocks that never run backwards, with those that count nanoseconds; times of other clocks are checked.
