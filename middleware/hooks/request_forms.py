@@ -164,7 +164,8 @@ def parameters(field: str) -> dict[str, str]:
         if marked.endswith("*"):
             text, charsets[name] = _extended(value, charsets.get(name, "") if continuation else "")
         else:
-            text = _unquoted(value)
+            plain = _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+            text = plain.replace("%22", '"')
         if continuation:
             found.pop(name, None)
             continued.setdefault(name, []).append(text)
@@ -200,12 +201,6 @@ def _extended(value: str, charset: str) -> tuple[str, str]:
     if extended:
         charset, value = extended[1].lower() or charset, extended[2]
     return (unquote(value, encoding=charset) if charset in _CHARSETS else value), charset
-
-
-def _unquoted(value: str) -> str:
-    if value.startswith('"'):
-        value = _ESCAPE.sub(r"\1", value[1:-1])
-    return value.replace("%22", '"')
 
 
 # -- multipart ---------------------------------------------------------------------------------------------------------

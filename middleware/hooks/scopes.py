@@ -323,26 +323,20 @@ def _matching(
     """
     within = list(filter(lambda inner: inner.place.open_to(environ), scope.within))
     met = {inner: Match((), {}) for inner in within if isinstance(inner.place, possible)}
-    for inner, match in chain.from_iterable(_best(_matches(within, path)) for path in paths):
+    for inner, match in chain.from_iterable(_best(within, path) for path in paths):
         rests, found = met.get(inner, ((), {}))
         met[inner] = Match(chain(rests, match.rests), found or match.found)
     for inner in sorted(filter(met.__contains__, within), key=_turn):
         yield inner, met[inner].found
         if inner.within:
-            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), _possible_within(inner, possible))
+            # Only one end of a pattern's match is known if the path is not fully read.
+            kinds = _ALL_KINDS if possible and isinstance(inner.place, Pattern) else possible
+            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), kinds)
 
 
-def _possible_within(scope: Scope, possible: tuple[type[Place], ...]) -> tuple[type[Place], ...]:
-    """All kinds within a pattern, because of a path that is not fully read only one end of its match is known."""
-    return _ALL_KINDS if possible and isinstance(scope.place, Pattern) else possible
-
-
-def _matches(scopes: Iterable[Scope], path: str) -> list[tuple[Scope, Match]]:
-    return [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
-
-
-def _best(found: Sequence[tuple[Scope, Match]]) -> Iterator[tuple[Scope, Match]]:
+def _best(scopes: Iterable[Scope], path: str) -> Iterator[tuple[Scope, Match]]:
     """Of the matches of one path, the longest prefix, the most literal route, and all others."""
+    found = [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
     for turn in sorted({_turn(scope) for scope, _ in found}):
         alike = [each for each in found if _turn(each[0]) == turn]
         best = max(scope.place.rank for scope, _ in alike)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Final, TypeAlias, cast
 
 from middleware.http.edits import Edit
-from middleware.http.fields import name_fault, sendable_value, value_fault
+from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
@@ -104,11 +104,11 @@ def _edits(
         yield Edit(remove=remove, replace=_known(replace), default=_known(default), add=_known(add))
         return
     yield Edit(remove=remove, replace=_known(replace))
-    yield from _made(_set, replace)
+    yield from _made(Fields.__setitem__, replace)
     yield Edit(default=_known(default))
-    yield from _made(_default, default)
+    yield from _made(Fields.setdefault, default)
     yield Edit(add=_known(add))
-    yield from _made(_append, add)
+    yield from _made(Fields.add, add)
 
 
 def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 
 
 def _made(
-    edit: Callable[[Response, str, str], None], pairs: Iterable[tuple[str, Value]]
+    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]]
 ) -> Iterable[Callable[[Environ, Response], None]]:
     """Edits whose values are made for each response."""
 
@@ -124,7 +124,7 @@ def _made(
         def make(environ: Environ, response: Response) -> None:
             made = value(environ, response)
             if made is not None:
-                edit(response, name, sendable_value(name, made))
+                edit(response.headers, name, sendable_value(name, made))
 
         return make
 
@@ -168,15 +168,3 @@ def _name_fault(name: object) -> str | None:
     if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
         return "the server frames the response by it (RFC 9110 8.6)"
     return fault
-
-
-def _set(response: Response, name: str, value: str) -> None:
-    response.headers[name] = value
-
-
-def _default(response: Response, name: str, value: str) -> None:
-    response.headers.setdefault(name, value)
-
-
-def _append(response: Response, name: str, value: str) -> None:
-    response.headers.add(name, value)

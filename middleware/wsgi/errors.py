@@ -123,10 +123,15 @@ def _attempt(function: Callable[..., object], *arguments: object) -> BaseExcepti
 def forget(environ: Environ, server: object) -> None:
     """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
 
-    The exception stays, without its traceback. A no-op where layers of an outer pass have still to be told of it.
+    The exception stays, without its traceback, and without the object that an attribute was missing from. A no-op where
+    layers of an outer pass have still to be told of it.
     """
-    if EXCEPTION in environ and not _told_later(server):
-        _strip(environ[EXCEPTION])
+    if EXCEPTION not in environ or _told_later(server):
+        return
+    for error in _behind(environ[EXCEPTION]):
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None
 
 
 def _told_later(server: object) -> bool:
@@ -143,14 +148,6 @@ def _let_go(environ: Environ, raised: BaseException | None) -> None:
     kept = environ.get(EXCEPTION)
     if kept is not None and any(error is kept for error in _behind(raised)):
         del environ[EXCEPTION]
-
-
-def _strip(kept: object) -> None:
-    """Drop what leads from an exception in environ back to that: frames, and the object without an attribute."""
-    for error in _behind(kept):
-        error.__traceback__ = None
-        if isinstance(error, AttributeError):
-            error.obj = None
 
 
 def _behind(error: object) -> list[BaseException]:

@@ -94,7 +94,7 @@ class Encoding:
             environ[self.key] = self._revalidating(environ, choice)
         else:
             environ[self.key] = choice
-        return _refusal(choice) if self.strict else None
+        return not_acceptable if self.strict and not (choice.coding or choice.identity) else None
 
     def _revalidating(self, environ: Environ, choice: Choice) -> Choice:
         before = getattr(environ.get(self.key), "said", None)
@@ -238,11 +238,6 @@ class Encoding:
             return tag  # it is not about this content
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
-
-
-def _refusal(choice: Choice) -> Application | None:
-    """What answers a client that takes nothing."""
-    return None if choice.coding or choice.identity else not_acceptable
 
 
 def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG001 - as WSGI has it

@@ -150,7 +150,10 @@ class Timing(Middleware):
             except KeyError:
                 return known.kept(ticks, lines)
 
-        return Made(open_, line, _put)
+        def put(environ: Environ, recorder: Recorder) -> None:  # back, where the application has cleared environ
+            environ[KEY] = recorder
+
+        return Made(open_, line, put)
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
         """Prepare for more than the whole, and for an outer Timing."""
@@ -228,11 +231,6 @@ class Timing(Middleware):
         for layer in layers[1:]:
             probed += [layer] if isinstance(layer, _Probe) else [make_probe(next(places)), layer]
         return [*probed, make_probe(next(places))]
-
-
-def _put(environ: Environ, recorder: Recorder) -> None:
-    """Put the recorder back, where the application has cleared environ."""
-    environ[KEY] = recorder
 
 
 class _Probe(Middleware):
