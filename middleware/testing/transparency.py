@@ -134,8 +134,7 @@ _SHOWN: Final = 3  # applications for each law; of the others only the names
 
 def report(middleware: object, found: Sequence[Breach]) -> str:
     """The breaches in words, in the order of the laws: each law once, with its source."""
-    broken = {breach.law for breach in found}
-    laws = [law for law in LAWS if law in broken]
+    laws = [*filter({breach.law for breach in found}.__contains__, LAWS)]
     count = f"{len(laws)} law" + "s" * (len(laws) > 1)
     name = getattr(middleware, "__qualname__", None) or repr(middleware)
     lines = [f"{name} is not transparent: it breaks {count}"]
