@@ -18,16 +18,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from middleware.http.authorities import covered, host_name
 from middleware.http.fields import is_token
 from middleware.http.paths import below, normal, readings
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 Environ = dict[str, Any]
 T = TypeVar("T")

@@ -25,9 +25,10 @@ handler the application's response is sent.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from middleware.hooks.context import bound
 from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, Policy, logger, tear_down
@@ -35,17 +36,12 @@ from middleware.hooks.http_errors import ERRORS, InternalServerError, is_respons
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
-from middleware.hooks.scopes import Decorators, F, Registry, qualified_name
+from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from middleware.hooks.scopes import Scope
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 
 class FlaskDispatcher(Dispatcher[Cycle]):

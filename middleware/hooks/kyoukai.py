@@ -32,7 +32,7 @@ from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import converted, tuple_parts
 from middleware.hooks.response_object import Response
 from middleware.hooks.response_sending import Stream
-from middleware.hooks.scopes import Decorators, F, Registry, qualified_name
+from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import log_extra
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from middleware.hooks.request import Request
-    from middleware.hooks.scopes import Scope
     from middleware.wsgi.types import Application, Environ, StartResponse
 
 CONTEXT: Final = "middleware.context"

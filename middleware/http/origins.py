@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv4Address
 from itertools import filterfalse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from unicodedata import normalize
 
 from middleware.http.authorities import ipv6
@@ -82,28 +82,24 @@ def is_origin(text: str) -> bool:
 def spelling(text: str) -> str | None:
     """How a browser serializes the origin of this URL; None if it has none, or it cannot be told."""
     found = _URL.fullmatch(text.removeprefix("blob:"))  # URL Standard 4.7: the origin of what made it
-    return _spelled(found["scheme"].lower(), found["host"], int(found["port"] or -1)) if found else None
-
-
-def _spelled(scheme: str, host: str, port: int) -> str | None:
+    if found is None:
+        return None
+    scheme, port = found["scheme"].lower(), int(found["port"] or -1)
     shown = "" if port in (-1, _DEFAULT_PORTS.get(scheme)) else f":{port}"
-    spelled = f"{scheme}://{_host(scheme, host)}{shown}"
+    spelled = f"{scheme}://{_host(scheme, found['host'])}{shown}"
     return spelled if is_origin(spelled) else None
 
 
 def _host(scheme: str, host: str) -> str:
     """The host as the URL Standard serializes it (3.5), empty if it is none."""
-    if scheme not in _SPECIAL and not host.startswith("["):
-        return _opaque(host)
+    if scheme not in _SPECIAL and not host.startswith(
+        "["
+    ):  # opaque: percent-encoded beyond ASCII, its case stays (1.3)
+        return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
     try:
         return f"[{ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
     except AddressValueError:
         return ""
-
-
-def _opaque(host: str) -> str:
-    """The host with everything beyond ASCII percent-encoded (URL Standard 1.3); its case stays."""
-    return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
 
 
 def _name(host: str) -> str:

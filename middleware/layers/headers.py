@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
+from typing import ClassVar, Final, TypeAlias, cast
 
 from middleware.http.edits import Edit
-from middleware.http.fields import name_fault, sendable_value, value_fault
+from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
-from middleware.wsgi.types import Environ
-
-if TYPE_CHECKING:
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application, Environ
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
@@ -116,11 +113,11 @@ def _edits(
         yield Edit(remove=remove, replace=_known(replace), default=_known(default), add=_known(add))
         return
     yield Edit(remove=remove, replace=_known(replace))
-    yield from _made(_set, replace)
+    yield from _made(Fields.__setitem__, replace)
     yield Edit(default=_known(default))
-    yield from _made(_default, default)
+    yield from _made(Fields.setdefault, default)
     yield Edit(add=_known(add))
-    yield from _made(_append, add)
+    yield from _made(Fields.add, add)
 
 
 def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
@@ -128,7 +125,7 @@ def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 
 
 def _made(
-    edit: Callable[[Response, str, str], None], pairs: Iterable[tuple[str, Value]]
+    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]]
 ) -> Iterable[Callable[[Environ, Response], None]]:
     """Edits whose values are made for each response."""
 
@@ -184,15 +181,3 @@ def _name_fault(name: object) -> str | None:
     if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
         return "the server frames the response by it (RFC 9110 8.6)"
     return fault
-
-
-def _set(response: Response, name: str, value: str) -> None:
-    response.headers[name] = value
-
-
-def _default(response: Response, name: str, value: str) -> None:
-    response.headers.setdefault(name, value)
-
-
-def _append(response: Response, name: str, value: str) -> None:
-    response.headers.add(name, value)

@@ -16,6 +16,7 @@ from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.refused import check_application, named, takes
 from middleware.wsgi.splitting import Splitting
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Final
@@ -10,11 +11,7 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.refused import is_application, takes
 from middleware.wsgi.splitting import Splitting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 # Effects of well-known middleware. The keys are names, so that none of the packages has to be imported.
 KNOWN: Final[dict[str, Effects]] = {

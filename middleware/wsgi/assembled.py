@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import linecache
 from hashlib import blake2b
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
 from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
@@ -174,22 +173,24 @@ class _FastPath:
 
     def __init__(self, app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> None:
         self.source = Source()
-        self.steps: list[Layer | Row] = []
-        for ordinary, group in groupby(layers, lambda layer: layer.ordinary is not None):
-            found = [*group]
-            self.steps += [Row([*map(Member.of, reversed(found))])] if ordinary else found
+        self.steps = grouped(layers)
         self._rows = [step for step in self.steps if isinstance(step, Row)]
         self._ends = any(layer.on_close is not None for layer in layers)
         asked = [step for step in self.steps if not isinstance(step, Row)]
         self._asks = any(step.on_response is not None for step in asked)
         self._keeps = any(step.on_request is not None and (step.made is None or self._ends) for step in asked)
-        self._plans = [plan_for(layers[:met], layers[met:], respond=respond) for met in range(len(layers) + 1)]
-        self.source.names.update(app=app, general=general, plan=self._plans[-1])
+        self._layers, self._respond = layers, respond
+        self.source.names.update(app=app, general=general, plan=self._plan_after(len(layers)))
         self._write()
+
+    def _plan_after(self, met: int) -> Plan:
+        """The plan for a request that so many layers have met."""
+        return plan_for(self._layers[:met], self._layers[met:], respond=self._respond)
 
     def _write(self) -> None:
         add = self.source.add
         add(1, "def run(environ, start_response):")
+        self._write_method()
         self._write_start()
         add(2, "try:")
         self._write_request()
@@ -205,14 +206,16 @@ class _FastPath:
         add(3, self._entering(len(self.steps), reached=False))
         add(3, "return failed(exchange, error)")
 
-    def _write_start(self) -> None:
-        add = self.source.add
+    def _write_method(self) -> None:
         if self._rows:
             always = all(row.always for row in self._rows)
             unless = dict.fromkeys(key for row in self._rows for key in row.unless)
             _write_guard(self.source, () if always else (*_UNUSUAL, *unless))
         else:
-            add(2, 'method = environ.get("REQUEST_METHOD", "")')
+            self.source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
+
+    def _write_start(self) -> None:
+        add = self.source.add
         add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
         if self._asks:
@@ -237,7 +240,7 @@ class _FastPath:
                 names[f"open{n}"], names[f"line{n}"], names[f"put{n}"] = step.made
                 add(3, f"made{n} = open{n}(environ)")
             elif step.on_request is not None:
-                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plans[met]
+                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plan_after(met)
                 add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
                 add(4, self._entering(n))
                 add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")

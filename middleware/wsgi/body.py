@@ -223,16 +223,11 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
             exchange.move("no head")  # raises
         return Body(exchange, body)
     if exchange.mute:
-        return _nothing(exchange)
+        ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
+        return Body(exchange, None) if ends else iter(NOTHING)
     if exchange.transforms:
         return Body(exchange, body)
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
-
-
-def _nothing(exchange: Layered) -> Iterable[bytes]:
-    """No content, of an iterator."""
-    ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
-    return Body(exchange, None) if ends else iter(NOTHING)
 
 
 def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:

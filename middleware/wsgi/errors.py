@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
@@ -14,13 +15,9 @@ from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layered import Layered
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.takeover import ends_takeover
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"
@@ -102,7 +99,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         try:
             on_close(environ, told)
         except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
-            failure = raised if failure is None else failure
+            failure = _first(failure, raised)
     exchange.exc_info = None
     if failure is not None or EXCEPTION in environ:
         _let_go(environ, failure)
@@ -124,6 +121,13 @@ def leave(exchange: Layered) -> None:
         exchange.plan = replace(exchange.plan, closers=())
 
 
+def _first(*errors: BaseException | None) -> BaseException | None:
+    for error in errors:
+        if error is not None:
+            return error
+    return None
+
+
 def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
     """Call it; return what it raises, so that others can be told before it is raised."""
     try:
@@ -137,10 +141,15 @@ def _attempt(function: Callable[..., object], *arguments: object) -> BaseExcepti
 def forget(environ: Environ, server: object) -> None:
     """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
 
-    The exception stays, without its traceback. A no-op where layers of an outer pass have still to be told of it.
+    The exception stays, without its traceback, and without the object that an attribute was missing from. A no-op where
+    layers of an outer pass have still to be told of it.
     """
-    if EXCEPTION in environ and not _told_later(server):
-        _strip(environ[EXCEPTION])
+    if EXCEPTION not in environ or _told_later(server):
+        return
+    for error in _behind(environ[EXCEPTION]):
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None
 
 
 def _told_later(server: object) -> bool:
@@ -157,14 +166,6 @@ def _let_go(environ: Environ, raised: BaseException | None) -> None:
     kept = environ.get(EXCEPTION)
     if kept is not None and any(error is kept for error in _behind(raised)):
         del environ[EXCEPTION]
-
-
-def _strip(kept: object) -> None:
-    """Drop what leads from an exception in environ back to that: frames, and the object without an attribute."""
-    for error in _behind(kept):
-        error.__traceback__ = None
-        if isinstance(error, AttributeError):
-            error.obj = None
 
 
 def _behind(error: object) -> list[BaseException]:

@@ -8,7 +8,8 @@ passes through it chunk by chunk.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from middleware.http.fields import content_length
 from middleware.http.status import ORDINARY, status_fault, without_content

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 from middleware.http.edits import Edit
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
-from middleware.layers.security.presets import Preset, checked, field_value, sent, with_nonce
+from middleware.layers.security.presets import Forget, Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.row import Ordinary
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from middleware.layers.security.csp import Sources
     from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
-    from middleware.layers.security.presets import Forget
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ

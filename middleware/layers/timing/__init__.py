@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
-from middleware.http.fields import is_token, name_fault, value_fault
+from middleware.http.fields import Line, is_token, name_fault, value_fault
 from middleware.layers.timing.metrics import MetricLines, metric
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
@@ -18,15 +19,9 @@ from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems
-from middleware.wsgi.plan import Made
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.plan import Layer, Made
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ, Predicate
 
 KEY: Final = "middleware.timing"
 # The clocks that never run backwards, with those that count nanoseconds; times of other clocks are checked.
@@ -156,7 +151,10 @@ class Timing(Middleware):
             except KeyError:
                 return known.kept(ticks, lines)
 
-        return Made(open_, line, _put)
+        def put(environ: Environ, recorder: Recorder) -> None:  # back, where the application has cleared environ
+            environ[KEY] = recorder
+
+        return Made(open_, line, put)
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
         """Prepare for more than the whole, and for an outer Timing."""
@@ -232,11 +230,6 @@ class Timing(Middleware):
         for layer in layers[1:]:
             probed += [layer] if isinstance(layer, _Probe) else [make_probe(next(places)), layer]
         return [*probed, make_probe(next(places))]
-
-
-def _put(environ: Environ, recorder: Recorder) -> None:
-    """Put the recorder back, where the application has cleared environ."""
-    environ[KEY] = recorder
 
 
 class _Probe(Middleware):
