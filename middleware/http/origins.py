@@ -10,15 +10,13 @@ host of any other scheme is opaque (URL Standard 3.5): its case counts, and no p
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from ipaddress import AddressValueError, IPv4Address
 from itertools import filterfalse
 from typing import Final
 from unicodedata import normalize
 
 from middleware.http.authorities import ipv6
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 LONGEST: Final = 320  # a scheme, "://", a host name of 253 (RFC 1035 2.3.4), a port
 _LABEL: Final = r"[a-z0-9_\-]{1,63}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError

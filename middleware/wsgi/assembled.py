@@ -12,6 +12,7 @@ whatever point it turns out.
 from __future__ import annotations
 
 import linecache
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -20,15 +21,10 @@ from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, mu
 from middleware.wsgi.errors import EXCEPTION, RAISING
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
-from middleware.wsgi.plan import plan_for
+from middleware.wsgi.plan import Layer, Plan, plan_for
 from middleware.wsgi.returned import as_application, as_transform, undeclared
-from middleware.wsgi.row import TYPE, VARY, Member, Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.row import TYPE, VARY, Row, grouped
+from middleware.wsgi.types import Application, Environ
 
 # RFC 9110 13.1 and 14.2; the If of WebDAV (RFC 4918 10.4) and of CalDAV (RFC 6638 8.2)
 _UNUSUAL: Final = (

@@ -15,17 +15,11 @@ from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
 from middleware.wsgi.errors import EXCEPTION, asks_to_raise
 from middleware.wsgi.layered import Layered, opened
-from middleware.wsgi.plan import Layer, Plan, plan_for
+from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
 from middleware.wsgi.returned import as_application
 from middleware.wsgi.types import Application, Environ, StartResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.plan import Respond
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-    Meet: TypeAlias = Callable[[Layered], Application]
+Meet: TypeAlias = "Callable[[Layered], Application]"
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Application:

@@ -12,21 +12,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.http.entity_tags import (
-    EntityTag,
-    as_listed,
-    conditions_without_suffixes,
-    tags_listed,
-    tags_of_conditions,
-    weakened,
-    without_suffixes,
-)
+from middleware.http import entity_tags
+from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-
     from middleware.http.negotiation import Choice
-    from middleware.wsgi.types import Environ
 
 # RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
 _LISTS: Final = {
