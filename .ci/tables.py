@@ -14,11 +14,12 @@ from middleware.cli.demo import stack as demo
 from middleware.cli.show import report
 from middleware.hooks import kyoukai
 from middleware.layers import timing
+from middleware.layers.answers import hosts
 from middleware.layers.security import nonce
 from middleware.paste import KINDS, Group
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
-from middleware.wsgi import errors
+from middleware.wsgi import answer, errors, identity, measurement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,21 @@ KEYS: Final = {
         "`on_close` of every layer",
         "int, bytes of content; None where the server sent a file by itself",
     ),
+    measurement.STATUS: (
+        "the pipeline, when a response is over",
+        "`on_close` of every layer",
+        "int, the status that the server got",
+    ),
+    identity.REQUEST_ID: (
+        "`RequestId`",
+        "the application, `AccessLog`",
+        "str, the id of the request",
+    ),
+    "middleware.notes": (
+        "who wants to know why a response looks as it does",
+        "every layer",
+        "an object with `append(str)`: a layer that does nothing says why",
+    ),
     timing.KEY: (
         "`Timing`",
         "the application",
@@ -49,6 +65,16 @@ KEYS: Final = {
         "`SecurityHeaders` with `NONCE` in a policy",
         "the application, its templates",
         "the nonce of the response: [`Nonce`](security-headers.md#nonce-1)",
+    ),
+    hosts.KEY: (
+        "`TrustedHosts`",
+        "`HTTPSRedirect`, the application",
+        "the authority that was checked, in lower case",
+    ),
+    answer.NOTES: (
+        "whoever asks why, before the stack is called",
+        "the layers",
+        "an object with `append(str)`, such as a list; nothing is noted without it",
     ),
     "middleware.compress": (
         "the application",
@@ -67,10 +93,37 @@ KEYS: Final = {
     ),
 }
 # What the layers keep for themselves: a key of each instance.
-OWN: Final = ("middleware.coding.", "middleware.cors.", "middleware.demo.ledger", "middleware.marked")
+OWN: Final = (
+    "middleware.access_log.",
+    "middleware.body_limit",
+    "middleware.coding.",
+    "middleware.conditional.",
+    "middleware.inject.",
+    "middleware.concurrency_limit",
+    "middleware.conditional.",
+    "middleware.cors.",
+    "middleware.decompress_request",
+    "middleware.demo.ledger",
+    "middleware.inject.",
+    "middleware.marked",
+    "middleware.metrics.",
+    "middleware.rate_limit",
+    "middleware.request_id.open",
+)
+# Filters whose layers are on a page of another name.
+ELSEWHERE: Final = {
+    "gzip": "compress",
+    "decompress-request": "decompress",
+    **dict.fromkeys(("body-limit", "concurrency-limit", "rate-limit"), "limits"),
+}
 LOGGED: Final = [
+    ("WARNING", "once: `HTTPSRedirect` redirects a request with X-Forwarded-Proto: https"),
     ("ERROR", "an exception that the stack answered by a 500, with its traceback"),
-    ("ERROR", "what `on_complete` of `Timing`, and callables in `allow_origins`, raise"),
+    ("ERROR", "once a minute: the storage of a `RateLimit` has failed, and is left alone for five seconds at a time"),
+    (
+        "ERROR",
+        "what `on_complete` of `Timing`, callables in `allow_origins`, and those of `AccessLog` and `Metrics` raise",
+    ),
     ("ERROR", "a layer that failed on an error response, and so was left out of it; a condition that did"),
     ("ERROR", "what `close()` of a body or `on_close` raised after another error"),
     ("ERROR", "an exception that `Hooks` or `ContextHooks` answered by a 500"),
@@ -115,7 +168,8 @@ def _environ() -> Iterator[str]:
     yield table(("key", "set by", "read by", "value"), [(f"`{key}`", *row) for key, row in KEYS.items()])
     yield "Other keys that begin with `middleware.` are a layer's own."
     yield "## Logger"
-    yield "There is one logger, `middleware`. Nothing is logged while all goes well."
+    yield "What goes wrong is logged by `middleware`; with an `AccessLog`, every request by `middleware.access`."
+    yield "Every record has the attributes `request_id`, `method`, `path` and `layer`, as far as they are known."
     yield table(("level", "what"), LOGGED)
 
 
@@ -181,7 +235,7 @@ def _paste() -> Iterator[str]:
     for name, kind in KINDS.items():
         keys = [f"`{key}.*`" if isinstance(how, Group) else f"`{key}`" for key, how in kind.options.items()]
         layer = kind.layer.__name__  # type: ignore[attr-defined]
-        page = "compress" if layer == "Gzip" else name
+        page = ELSEWHERE.get(name) or ("guards" if ".answers." in kind.layer.__module__ else name)
         rows.append((f"`{name}`", f"[`{layer}`]({page}.md#{layer.lower()})", ", ".join(keys)))
     yield table(("filter", "layer", "keys"), rows)
     functions = [f"`{key}`" for kind in KINDS.values() for key in kind.functions]

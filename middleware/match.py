@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from middleware.http.authorities import covered, host_name
 from middleware.http.fields import is_token
 from middleware.http.paths import below, normal, readings
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 Environ = dict[str, Any]
 T = TypeVar("T")
@@ -313,36 +312,23 @@ class host(Predicate):  # noqa: N801 - used like a function
             rule = "a host name without scheme, port or path; a wildcard only as its first label"
             problems.check(isinstance(name, str) and _HOST.fullmatch(name), "names", rule, name)
         problems.done()
-        self.names = tuple(map(_host_name, names))
+        self.names = tuple(map(host_name, names))
 
     def __call__(self, environ: Environ) -> bool:
         """Whether one of the names covers the host of the request."""
-        name = _host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
-        return any(_covered(name, pattern) for pattern in self.names)
+        name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
+        return any(covered(name, pattern) for pattern in self.names)
 
     def excludes(self, other: Predicate) -> bool:
         """Whether no host matches both."""
-        return isinstance(other, host) and not _overlap(self.names, other.names, _covered)
+        return isinstance(other, host) and not _overlap(self.names, other.names, covered)
 
     def implied_by(self, other: Predicate) -> bool:
         """Whether these patterns cover all names of `other`."""
-        return isinstance(other, host) and _within(other.names, self.names, _covered)
+        return isinstance(other, host) and _within(other.names, self.names, covered)
 
     def __repr__(self) -> str:
         return f"host({', '.join(map(repr, self.names))})"
-
-
-def _host_name(authority: str) -> str:
-    """The host of an authority, in lower case, without its port and empty labels."""
-    authority = authority.strip(" \t").lower()
-    if authority.startswith("["):
-        return authority.partition("]")[0] + "]"
-    return ".".join(filter(None, authority.partition(":")[0].split(".")))
-
-
-def _covered(name: str, pattern: str) -> bool:
-    """Whether the pattern matches a name, or every name that another pattern matches."""
-    return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[1:])
 
 
 class header(Predicate):  # noqa: N801 - used like a function

@@ -7,15 +7,32 @@ that names the section, the key, the rule and the value.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from configparser import RawConfigParser
+from contextlib import suppress
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from middleware.layers.access_log import AccessLog
+from middleware.layers.answers.basic_auth import BasicAuth
+from middleware.layers.answers.body_limit import BodyLimit
+from middleware.layers.answers.concurrency import ConcurrencyLimit
+from middleware.layers.answers.cross_origin import CrossOriginProtection
+from middleware.layers.answers.hosts import TrustedHosts
+from middleware.layers.answers.https import HTTPSRedirect
+from middleware.layers.answers.rate_limit import RateLimit
+from middleware.layers.answers.respond import Redirect, Respond
 from middleware.layers.compress import Compress, Gzip
+from middleware.layers.conditional import Conditional
 from middleware.layers.cors import CORS
+from middleware.layers.decompress import DecompressRequest
 from middleware.layers.headers import Headers
+from middleware.layers.inject import InjectHTML
+from middleware.layers.metrics import Metrics
+from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
@@ -48,6 +65,32 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in _words(text)]
+    except ValueError:
+        raise ValueError("numbers") from None
+
+
+def _level(text: str) -> int | str:
+    """A level of logging, by its number or its name."""
+    return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"\s*[0-9]+(?:\.[0-9]+)?\s*", text):
+        raise ValueError("seconds, such as 0.5")
+    return float(text)
+
+
+def _scalar(text: str) -> Any:
+    """A whole number, a decimal number, or text."""
+    for read in (_number, _seconds):
+        with suppress(ValueError):
+            return read(text)
+    return text.strip()
+
+
 def _words(text: str) -> list[str]:
     """The words between blanks, line ends and commas."""
     return re.findall(r"[^\s,]+", text)
@@ -70,6 +113,14 @@ def _or_none(reader: Reader) -> Reader:
         return None if word == "none" or _WORDS.get(word) is False else reader(text)
 
     return read
+
+
+def _object(text: str) -> Any:
+    """What a name such as `package.module:function` stands for."""
+    try:
+        return resolve_name(text.strip())
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ValueError(f"a name such as package.module:function ({error})") from None
 
 
 _SECURE: Final = re.compile(
@@ -102,7 +153,7 @@ class Group(NamedTuple):
 class Kind(NamedTuple):
     """A layer and the readers of its options. `functions` are the options that take a function, so no string."""
 
-    layer: Callable[..., Middleware]
+    layer: type[Middleware]
     options: Mapping[str, Reader | Group]
     functions: tuple[str, ...] = ()
 
@@ -114,8 +165,49 @@ _ENCODING: Final[Mapping[str, Reader | Group]] = {
     "breach_padding": _number,
 }
 KINDS: Final = {
+    "access-log": Kind(
+        AccessLog,
+        {
+            **dict.fromkeys(("format", "logger"), _line),
+            "level": _or_none(_level),
+            **dict.fromkeys(("redact", "fields"), _words),
+        },
+        ("skip",),
+    ),
+    "basic-auth": Kind(BasicAuth, {"verify": _object, "realm": _line, "charset": _line, "answer": _object}),
+    "body-limit": Kind(BodyLimit, {"max_bytes": _number, "answer": _object}),
+    "concurrency-limit": Kind(
+        ConcurrencyLimit,
+        {"limit": _number, "wait": _seconds, "retry_after": _number, "key": _object, "answer": _object},
+    ),
+    "cross-origin-protection": Kind(
+        CrossOriginProtection, {"trusted_origins": _words, "exempt": _object, "answer": _object}
+    ),
+    "decompress-request": Kind(
+        DecompressRequest, {"codings": _words, "max_bytes": _number, "buffer": _boolean, "answer": _object}
+    ),
+    "https-redirect": Kind(
+        HTTPSRedirect, {"status": _number, "host": _or_none(_line), "port": _or_none(_number), "exempt": _object}
+    ),
+    "rate-limit": Kind(
+        RateLimit,
+        {
+            **dict.fromkeys(("limits", "storage", "strategy", "name", "on_storage_error"), _line),
+            **dict.fromkeys(("key", "answer"), _object),
+            "storage_options": Group(_scalar),
+            "cost": _number,
+            "headers": _boolean,
+        },
+    ),
+    "redirect": Kind(Redirect, {"to": _line, "status": _number, "keep_query": _boolean}),
+    "respond": Kind(
+        Respond,
+        {"status": _number, "body": _line, "content_type": _line, "headers": Group(_lines, _pairs)},
+    ),
+    "trusted-hosts": Kind(TrustedHosts, {"hosts": _words, "answer": _object}),
     "compress": Kind(Compress, {"codings": _words, "levels": Group(_or_none(_number)), **_ENCODING}),
     "gzip": Kind(Gzip, {"level": _or_none(_number), **_ENCODING}),
+    "conditional": Kind(Conditional, {"etag": _boolean, "weak": _boolean, "maximum_size": _number}),
     "cors": Kind(
         CORS,
         {
@@ -130,6 +222,9 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
+    "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
+    "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
+    "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}),
     "security-headers": Kind(
         SecurityHeaders,
         {
@@ -162,14 +257,49 @@ KINDS: Final = {
 # -- the factories ---------------------------------------------------------------------------------------------------
 
 
+def access_log(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`AccessLog` around the application."""
+    return _made("access-log", app, global_conf, options)
+
+
+def basic_auth(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`BasicAuth` around the application."""
+    return _made("basic-auth", app, global_conf, options)
+
+
+def body_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`BodyLimit` around the application."""
+    return _made("body-limit", app, global_conf, options)
+
+
 def compress(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`Compress` around the application."""
     return _made("compress", app, global_conf, options)
 
 
+def concurrency_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`ConcurrencyLimit` around the application."""
+    return _made("concurrency-limit", app, global_conf, options)
+
+
+def conditional(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Conditional` around the application."""
+    return _made("conditional", app, global_conf, options)
+
+
 def cors(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`CORS` around the application."""
     return _made("cors", app, global_conf, options)
+
+
+def cross_origin_protection(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`CrossOriginProtection` around the application."""
+    return _made("cross-origin-protection", app, global_conf, options)
+
+
+def decompress_request(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`DecompressRequest` around the application."""
+    return _made("decompress-request", app, global_conf, options)
 
 
 def gzip(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
@@ -182,6 +312,41 @@ def headers(app: Application, global_conf: Mapping[str, str] | None, **options: 
     return _made("headers", app, global_conf, options)
 
 
+def metrics(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Metrics` around the application."""
+    return _made("metrics", app, global_conf, options)
+
+
+def request_id(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RequestId` around the application."""
+    return _made("request-id", app, global_conf, options)
+
+
+def https_redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`HTTPSRedirect` around the application."""
+    return _made("https-redirect", app, global_conf, options)
+
+
+def rate_limit(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`RateLimit` around the application."""
+    return _made("rate-limit", app, global_conf, options)
+
+
+def redirect(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Redirect` around the application."""
+    return _made("redirect", app, global_conf, options)
+
+
+def respond(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`Respond` around the application."""
+    return _made("respond", app, global_conf, options)
+
+
+def inject_html(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`InjectHTML` around the application."""
+    return _made("inject-html", app, global_conf, options)
+
+
 def security_headers(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
     """`SecurityHeaders` around the application."""
     return _made("security-headers", app, global_conf, options)
@@ -192,9 +357,17 @@ def timing(app: Application, global_conf: Mapping[str, str] | None, **options: s
     return _made("timing", app, global_conf, options)
 
 
+def trusted_hosts(app: Application, global_conf: Mapping[str, str] | None, **options: str) -> Middleware:
+    """`TrustedHosts` around the application."""
+    return _made("trusted-hosts", app, global_conf, options)
+
+
 def _made(name: str, app: Application, global_conf: Mapping[str, str] | None, given: Mapping[str, str]) -> Middleware:
     kind, place = KINDS[name], _place(name, global_conf or {}, given)
     options = _options(kind, place, given)
+    wanted = [each.name for each in inspect.signature(kind.layer).parameters.values() if each.default is each.empty]
+    if missing := [option for option in wanted if option not in options]:
+        raise ConfigError(f"{place}: {kind.layer.__name__} needs {' and '.join(missing)}")
     try:
         return kind.layer(app, **options)
     except ConfigError as error:

@@ -159,6 +159,8 @@ MAY_IMPORT = {
 RECOMMENDED = "middleware.stack.recommended"
 # Modules of the package that methods of Stack import when they are called.
 LOADED_BY_STACK = ("middleware.sight.explain", RECOMMENDED)
+# The type of the result of one of them.
+TYPES_OF_STACK = ("middleware.sight.explanation",)
 # Third-party packages that one part alone imports.
 ONLY_IN = {
     "pytest": "middleware.testing",
@@ -177,7 +179,8 @@ def imports(*, of: str = "") -> Iterator[tuple[Module, Import, str]]:
 
 
 def is_loaded_by_stack(module: Module, found: Import) -> bool:
-    return module.name == "middleware.stack.builder" and found.deferred and found.target in LOADED_BY_STACK
+    loaded = found.deferred and found.target in LOADED_BY_STACK
+    return module.name == "middleware.stack.builder" and (loaded or (found.typing and found.target in TYPES_OF_STACK))
 
 
 @pytest.mark.parametrize("part", sorted({module.area for module in MODULES}))

@@ -112,14 +112,14 @@ def test_a_layer_sees_what_a_row_has_added_after_another_layer_has_looked():
 def test_a_text_is_compiled_once_and_nothing_stays_of_a_stack():
     stack = Stack(Timing(), Headers(set={"X-A": "1"}))
     stack.wrap(look.application)
-    before = assembled.compiled.cache_info().misses
+    before = len(assembled._compiled)
     files = len(linecache.cache)
     gc.collect()
     count = len(gc.get_objects())
     for _ in range(50):
         stack.wrap(look.application)
     gc.collect()
-    assert (assembled.compiled.cache_info().misses, len(linecache.cache)) == (before, files)
+    assert (len(assembled._compiled), len(linecache.cache)) == (before, files)
     assert len(gc.get_objects()) - count < 50
 
 
@@ -130,3 +130,12 @@ def test_a_traceback_shows_the_lines_of_the_text():
 
     error = serve(Fails(look.application), lint=False, **{"test.response": (0, 0, 0, 0)}).error
     assert "transform = response0(environ, exchange)" in "".join(traceback.format_tb(error.__traceback__))
+
+
+def test_texts_do_not_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(assembled, "_compiled", {})
+    monkeypatch.setattr(assembled, "_TEXTS", 3)
+    for count in range(1, 9):
+        Stack(*(Timing(metric=f"m{n}") for n in range(count))).wrap(look.application, waive="unique")
+        assert len(assembled._compiled) <= 3
+        assert all(file in linecache.cache for _, file in assembled._compiled.values())

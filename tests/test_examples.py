@@ -24,6 +24,7 @@ NAMES = [
     "hooks_outside_flask",
     "paste_app",
     "plain_wsgi",
+    "recipes",
     "third_party",
 ]
 BY = ["waitress-serve", "python"]
@@ -347,3 +348,45 @@ def test_the_errors_that_a_framework_answers_reach_the_hooks(  # noqa: PLR0917 -
     assert (answer.status, answer.body) == (status, answer.body if body is None else body)
     assert answer.headers["X-Hooks"] == "seen"
     server.wait(lambda: f"/{framework}{path}? is over: {told}" in server.lines)
+
+
+# recipe, what it says about a request that went well, and about one that failed
+RECIPES = [
+    ("hooks/log", r"recipes: Response status: 200 OK", r"recipes: Response status: 500 .*"),
+    ("layers/log", r'middleware\.access: .* "GET {path} .*" 200 .*', r'middleware\.access: .* "GET {path} .*" 500 .*'),
+    ("hooks/errors", None, r"recipes: Request failed with status 500: GET /error"),
+    ("layers/errors", None, r"middleware\.access: GET {path} from 127\.0\.0\.1: the view failed"),
+]
+
+
+@everyone
+@pytest.mark.parametrize(("recipe", "well", "badly"), RECIPES)
+def test_a_recipe_logs_by_hooks_and_by_layers(served, by, recipe, well, badly):
+    server = served("recipes", by)
+    for page, said in (("/", well), ("/error", badly)):
+        path = f"/{recipe}{page}"
+        assert ask(server.port, path).status == (500 if page == "/error" else 200)
+        if said is not None:
+            pattern = re.compile(r"\S+ " + said.format(path=re.escape(path)))
+            server.wait(lambda pattern=pattern: any(pattern.fullmatch(line) for line in server.lines))
+
+
+@everyone
+def test_a_recipe_times_by_hooks_and_by_layers(served, by):
+    port = served("recipes", by).port
+    assert re.fullmatch(r"[0-9.]+", ask(port, "/hooks/time/work").headers["X-Timed"])
+    assert re.fullmatch(r"total;dur=[0-9.]+, db;dur=[0-9.]+", ask(port, "/layers/time/work").headers["Server-Timing"])
+
+
+@everyone
+@pytest.mark.parametrize("kind", ["hooks", "layers"])
+def test_a_recipe_cleans_up_by_hooks_and_by_layers_also_after_an_error(served, by, kind):
+    port = served("recipes", by).port
+    for page, status in (("/", 200), ("/error", 500), ("/", 200)):
+        assert ask(port, f"/{kind}/clean{page}").status == status
+    assert ask(port, f"/{kind}/clean/").body == b"connections taken: 1\n"
+
+
+@everyone
+def test_the_recipes_are_listed(served, by):
+    assert ask(served("recipes", by).port, "/").status == 404

@@ -32,7 +32,7 @@ def test_a_value_has_no_controls_and_is_latin_1(text):
 
 @given(
     st.lists(st.tuples(names, values), max_size=6),
-    st.lists(st.tuples(st.sampled_from(["set", "add", "del", "default"]), names, values), max_size=6),
+    st.lists(st.tuples(st.sampled_from(["set", "add", "put", "del", "default"]), names, values), max_size=6),
 )
 def test_fields_are_a_list_of_lines_without_regard_to_case(lines, edits):
     """Whatever is done: names, order and multiplicity are those of a plain list that is searched by lower case."""
@@ -49,6 +49,10 @@ def test_fields_are_a_list_of_lines_without_regard_to_case(lines, edits):
         elif edit == "add":
             fields.add(name, value)
             model.append((name, kept))
+        elif edit == "put":
+            fields.put(name, value)
+            first = next((n for n, line in enumerate(model) if line[0].lower() == name.lower()), len(model))
+            model = [*others(name)[:first], (name, kept), *others(name)[first:]]
         elif edit == "del":
             del fields[name]
             model = others(name)
@@ -59,6 +63,23 @@ def test_fields_are_a_list_of_lines_without_regard_to_case(lines, edits):
         assert (name.upper() in fields) == (model != others(name))
         assert fields.get_all(name.swapcase()) == [v for n, v in model if n.lower() == name.lower()]
     assert len(fields) == len(model)
+
+
+def test_all_lines_become_others():
+    """The list stays the same object, because WebOb keeps it."""
+    fields = Fields([("A", "1")])
+    assert "a" in fields
+    lines = fields.exposed()
+    fields.become([("B", "2")])
+    assert lines == [("B", "2")]
+    assert "a" not in fields
+
+
+def test_the_list_of_lines_may_be_edited():
+    fields = Fields([("A", "1")])
+    assert "a" in fields
+    fields.exposed()[:] = [("B", "2")]
+    assert ("a" in fields, "b" in fields) == (False, True)
 
 
 def test_looking_up():
@@ -83,7 +104,7 @@ def test_looking_up():
         ("X", b"x", TypeError),
     ],
 )
-@pytest.mark.parametrize("method", ["__setitem__", "add", "setdefault"])
+@pytest.mark.parametrize("method", ["__setitem__", "add", "put", "setdefault"])
 def test_what_may_not_be_sent_is_refused(method, name, value, error):
     fields = Fields([("A", "1")])
     with pytest.raises(error):

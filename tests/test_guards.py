@@ -9,14 +9,17 @@ import re
 from functools import cache
 from itertools import product
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import serve
 from guarded_sites import ADMIN, OTHER, every_mounted_site, every_site, served
-from middleware import ContextHooks, Hooks, Middleware, Stack
+from middleware import BasicAuth, ContextHooks, Hooks, Middleware, Respond, Stack
 from middleware.hooks import abort
+from middleware.hooks import request as hooked
 from middleware.match import path
 from serving import Server, Wire, script
 
@@ -194,3 +197,50 @@ def test_a_guard_on_a_server_sees_what_flask_leads_to_the_view(name):
     finally:
         server.close()
     assert shown == dict.fromkeys(TARGETS[name], (ADMIN, "guarded"))
+
+
+# -- one guard, three ways -------------------------------------------------------------------------------------------
+
+
+def by_hooks(site):
+    hooks = Hooks()
+
+    @hooks.scope("/admin").before_request
+    def authorize():
+        return None if hooked.args.get("key") == "secret" else ("Forbidden", 403)
+
+    return hooks.wrap(site)
+
+
+def by_respond(site):
+    def has_no_key(environ):
+        return parse_qs(environ.get("QUERY_STRING", "")).get("key") != ["secret"]
+
+    return Stack(Respond(403, "Forbidden").when(path("/admin") & has_no_key)).wrap(site)
+
+
+def by_basic_auth(site):
+    guard = BasicAuth(verify=lambda user, password: (user, password) == ("admin", "secret"))
+    return Stack(guard.when(path("/admin"))).wrap(site)
+
+
+RECIPES = {
+    by_hooks: ("403", {"QUERY_STRING": "key=secret"}, {"QUERY_STRING": "key=wrong"}),
+    by_respond: ("403", {"QUERY_STRING": "key=secret"}, {"QUERY_STRING": "key=wrong"}),
+    by_basic_auth: ("401", {"HTTP_AUTHORIZATION": "Basic YWRtaW46c2VjcmV0"}, {"HTTP_AUTHORIZATION": "Basic Og=="}),
+}
+
+
+@every_site
+@pytest.mark.parametrize("guard", RECIPES)
+def test_an_administration_is_open_by_key_only_and_the_rest_to_everyone(made, guard):
+    site = site_of(made)
+    app, (status, key, wrong) = guard(site), RECIPES[guard]
+    for spelling in TABLE:
+        if served(site, "", spelling) == ADMIN:
+            for fields in ({}, wrong):
+                answer = serve(app, spelling, lint=False, **fields)
+                assert answer.status[:3] == status, f"{spelling!r} leads below /admin, unguarded"
+    plain, opened = serve(site, "/admin", **key), serve(app, "/admin", **key)
+    assert (opened.status, opened.body) == (plain.status, plain.body)
+    assert serve(app, "/public").body == serve(site, "/public").body

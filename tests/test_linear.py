@@ -15,6 +15,8 @@ import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
 from middleware.http import (
+    authorities,
+    dates,
     edits,
     entity_tags,
     fields,
@@ -31,6 +33,7 @@ from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
 from middleware.layers.compress.content_types import content_types as types_listed
 from middleware.layers.cors import preflight
+from middleware.layers.inject import snippet
 from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import metrics
 from steps import counted, instructions
@@ -66,11 +69,22 @@ def compressible(text):
     return is_compressible(text, DEFAULT)
 
 
+def encoding_of_a_page(text):
+    snippet._ENCODINGS.clear()
+    return snippet.page_encoding(f"text/html{text}")
+
+
+def authority(text):
+    authorities._AUTHORITIES.clear()
+    return authorities.authority(text)
+
+
 PARSERS = {
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
     "cors": lambda text: preflight.refusal(GRANT, preflight.preflight("GET", text, "true")),
+    "dates.http_date": dates.http_date,
     "csp.directive_name": quietly(csp.directive_name),
     "csp.sources": quietly(csp.sources),
     "csp.directives_of": csp.directives_of,
@@ -79,9 +93,13 @@ PARSERS = {
     "entity_tags.weakened": entity_tags.weakened,
     "entity_tags.without_suffixes": lambda text: entity_tags.without_suffixes(text, CODINGS),
     "entity_tags.conditions": lambda text: entity_tags.conditions_without_suffixes(text, CODINGS),
+    "entity_tags.entity_tag": entity_tags.entity_tag,
+    "entity_tags.matches_weakly": lambda text: entity_tags.matches_weakly('"a"', text),
+    "entity_tags.with_each": lambda text: entity_tags.with_each(text, lambda tag: tag),
     "entity_tags.tags_listed": lambda text: list(entity_tags.tags_listed(text)),
     "entity_tags.tags_of_conditions": lambda text: list(entity_tags.tags_of_conditions(text)),
     "entity_tags.as_listed": lambda text: entity_tags.as_listed('"a"', text, "br", CODINGS),
+    "inject.page_encoding": encoding_of_a_page,
     "fields.name": fields.name_fault,
     "fields.value": fields.value_fault,
     "fields.sendable_value": quietly(lambda text: fields.sendable_value("X", text)),

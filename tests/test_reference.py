@@ -10,12 +10,20 @@ from pathlib import Path
 import pytest
 
 import middleware
-from middleware import hooks, match, testing
+from middleware import by, hooks, match, testing
 from middleware.stack.rules import RULES
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
-LAYERS = ["CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "SecurityHeaders", "Timing"]
+LAYERS = [
+    *("AccessLog", "CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "Metrics", "RequestId"),
+    *("SecurityHeaders", "Timing"),
+    *("CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "SecurityHeaders", "Timing"),
+    *("BasicAuth", "CrossOriginProtection", "HTTPSRedirect", "Redirect", "Respond", "TrustedHosts"),
+    *("BodyLimit", "ConcurrencyLimit", "DecompressRequest", "RateLimit"),
+]
+LAYERS = ["CORS", "Compress", "Conditional", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "InjectHTML"]
+LAYERS += ["SecurityHeaders", "Timing"]
 # Options that are told of elsewhere: `app` with Middleware, most of those of Gzip with Compress.
 ELSEWHERE = {"app"}
 OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not_acceptable", "breach_padding"}
@@ -78,11 +86,11 @@ def test_the_script_names_what_differs_and_mends_it(reference, texts, tmp_path, 
     assert reference.main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("module", [middleware, hooks, match, testing], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [middleware, by, hooks, match, testing], ids=lambda module: module.__name__)
 def test_every_public_name_is_on_a_page(entries, module):
     told = {(home, entry.name) for home, entry in entries}
     missing = [name for name in module.__all__ if not {(module.__name__, name), ("middleware", name)} & told]
-    assert [name for name in missing if name != "match"] == []
+    assert [name for name in missing if name not in {"by", "match"}] == []
 
 
 def test_every_option_is_told_of_with_its_type_its_default_and_what_it_means(entries):
@@ -132,7 +140,8 @@ def is_layer(kind):
 def test_every_key_of_the_environ_is_in_the_table(reference):
     tables = sys.modules["tables"]
     told = (FOLDER / "environ.md").read_text(encoding="utf-8")
-    modules = {"middleware.hooks", "middleware.match"}  # dotted names of the package, and a contextvar
+    # dotted names of the package, a contextvar, and a logger
+    modules = {"middleware.hooks", "middleware.match", "middleware.access"}
     for path in (ROOT / "middleware").rglob("*.py"):
         for key in re.findall(r'"(middleware\.[a-z_.]+)', path.read_text(encoding="utf-8")):
             assert key in modules or key.startswith(tables.OWN) or f"| `{key}` |" in told, (path, key)

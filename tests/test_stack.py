@@ -303,13 +303,27 @@ WRONG = {
     "set-inside-read": (Layer("a", sets=["X-F"]), Layer("b", reads=["x-f"])),
     "encode-once": (Layer("a", encodes_body=True), Layer("b", encodes_body=True)),
     "measure-outermost": (Layer("a"), Layer("b", measures=True)),
+    "validate-between": (Layer("a", rewrites_body=True), Layer("b", validates=True)),
+    "observe-outside-answer": (Layer("a", answers=True), Layer("b", observes=True)),
+    "limit-outside-input": (Layer("a", decodes_input=True), Layer("b", limits_input=True)),
+    "decode-outside-read": (Layer("a", reads_input=True), Layer("b", decodes_input=True)),
+    "need-provided": (Layer("a", needs=["k"]), Layer("b", provides=["k"])),
+    "refuse-before-cost": (Layer("a", costs=True), Layer("b", refuses=True)),
+    "count-before-verify": (
+        Layer("a", answers=True, provides=["REMOTE_USER"]),
+        Layer("b", refuses=True, requires=["REMOTE_ADDR"]),
+    ),
+    "report-inside-respond": (Layer("a", reports=True), Layer("b")),
     "corp-blocks-cors": (Layer("a", shares=True), Layer("b", isolates={"isolates": {}})),
 }
-POSITIONS = {rule.id for rule in RULES if rule.outside is not None}
+POSITIONS = {rule.id for rule in RULES if rule.outside is not None or rule.wants is not None}
 SEVERITY = {
     "set-inside-read": "warning",
     "encode-once": "warning",
     "measure-outermost": "warning",
+    "refuse-before-cost": "warning",
+    "count-before-verify": "warning",
+    "report-inside-respond": "warning",
     "corp-blocks-cors": "warning",
 }
 
@@ -333,7 +347,8 @@ def test_a_broken_rule_is_found_with_the_edit_that_mends_it(rule):
 @pytest.mark.parametrize("rule", WRONG)
 def test_layers_that_never_meet_break_no_rule(rule):
     one, other = WRONG[rule]
-    assert Stack(one.when(match.path("/a")), other.when(match.path("/b"))).check() == ()
+    apart = Stack(one.when(match.path("/a")), other.when(match.path("/b"))).check()
+    assert [f.layers for f in apart] == ([("a",)] if rule == "need-provided" else [])  # it lacks what it needs
     assert [f.rule for f in Stack(one.when(match.path("/a")), other.when(match.path("/a/b"))).check()] == [rule]
 
 

@@ -34,6 +34,7 @@ UNFLUSHED = dict.fromkeys(
 )
 SKIPPED = {
     **dict.fromkeys(("timing-complete", "witness", "hooks-teardown", "hooks-between", "hooks-encoded"), WATCHES),
+    **dict.fromkeys(("concurrency", "decompress-buffered"), WATCHES),
     "gzip-unflushed": UNFLUSHED,
 }
 

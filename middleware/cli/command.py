@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import middleware
 from middleware.cli.demo import demo
+from middleware.cli.explaining import explaining
 from middleware.cli.output import CommandError, flush, prepare, say
 from middleware.cli.serve import FORWARDED, serve
 from middleware.cli.server import GRACE
@@ -55,7 +56,7 @@ class _Parser(ArgumentParser):
 
 def parser(program: str = PROGRAM) -> ArgumentParser:
     """Return the parser of the command and its subcommands."""
-    whole = _Parser(prog=program, description="Serve, show and check stacks of WSGI middleware.")
+    whole = _Parser(prog=program, description="Serve, show, check and explain stacks of WSGI middleware.")
     version = f"wsgi-middleware-stack {middleware.__version__}, Python {platform.python_version()}"
     whole.add_argument("--version", action="version", version=version)
     commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
@@ -70,6 +71,8 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     checking = commands.add_parser("check", help="check the order of a stack", description=told)
     checking.set_defaults(run=check)
     checking.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
+
+    _add_explain(commands)
 
     told = "Serve a page that shows what a stack did to the very response that brought it."
     showcase = commands.add_parser("demo", help="serve a small application in a stack", description=told)
@@ -96,6 +99,11 @@ def _add_serve(commands: Any) -> None:
         default=GRACE,
         help="what requests in flight have after a signal; default: %(default)s",
     )
+    serving.add_argument(
+        "--debug",
+        action="store_true",
+        help="show exchanges and tracebacks in the browser, on this machine only, by the URL that is printed",
+    )
     serving.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
     serving.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)
     proxy = serving.add_argument_group("behind a proxy", "headers of proxies are dropped unless one is trusted")
@@ -104,6 +112,22 @@ def _add_serve(commands: Any) -> None:
         "--trusted-proxy-headers", metavar="NAMES", default=FORWARDED, help="what it sets; default: %(default)s"
     )
     proxy.add_argument("--trusted-proxy-count", metavar="N", type=int, default=1, help="how many in a row; default: 1")
+
+
+def _add_explain(commands: Any) -> None:
+    told = (
+        "Send one request through an application, without a server, and tell what each layer did to it and why. "
+        "The request is a real one: rate limits count it, logs have it, and the application does what it does."
+    )
+    telling = commands.add_parser("explain", help="tell why a response looks as it does", description=told)
+    telling.set_defaults(run=explaining)
+    telling.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
+    telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
+    telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
+    telling.add_argument("-H", dest="header", metavar="'Name: value'", action="append", default=[], help="a header")
+    telling.add_argument("-d", dest="data", metavar="DATA", help="the request body, a form unless -H says otherwise")
+    telling.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    telling.add_argument("path", metavar="PATH", help="a path such as '/a?b=c', or a URL")
 
 
 def _add_listen(parser: ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
+from middleware.cli.debugging import check_debug, debugged
 from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
@@ -30,12 +31,14 @@ def serve(arguments: Namespace) -> int:
     """
     adjustments = _adjustments(arguments)
     with listen(arguments.listen) as listener:
+        if arguments.debug:
+            check_debug(listener, arguments.trusted_proxy)
         if arguments.reload:
             again = [given for given in arguments.given if given != "--reload"]
             return supervise(again, listener, arguments.program)
         if arguments.watched:
             return _serve_watched(arguments, listener, adjustments)
-        run(_prepared(arguments), listener, **adjustments)
+        run(_prepared(arguments, listener), listener, **adjustments)
     return 0
 
 
@@ -46,6 +49,8 @@ def _adjustments(arguments: Namespace) -> dict[str, Any]:
     if not arguments.grace >= 0:  # NaN included
         raise CommandError(f"--grace {arguments.grace:g}: seconds, 0 or more")
     found = {"threads": arguments.threads, "grace": arguments.grace}
+    if arguments.debug:
+        found["clear_untrusted_proxy_headers"] = False  # a request by a proxy has to look like one
     names, count = arguments.trusted_proxy_headers, arguments.trusted_proxy_count
     if arguments.trusted_proxy is not None:
         trusted = {"trusted_proxy_headers": set(names.split(",")), "trusted_proxy_count": count}
@@ -62,7 +67,7 @@ def _serve_watched(arguments: Namespace, listener: socket.socket, adjustments: d
     """
     watch = Watch()
     try:
-        app = _prepared(arguments)
+        app = _prepared(arguments, listener)
     except CommandError as error:
         if arguments.watched == "first":
             raise
@@ -77,13 +82,13 @@ def _serve_watched(arguments: Namespace, listener: socket.socket, adjustments: d
     return CHANGED if watch.changed and not ended else 0
 
 
-def _prepared(arguments: Namespace) -> Application:
+def _prepared(arguments: Namespace, listener: socket.socket) -> Application:
     """Load and wrap the application, and print its chain."""
     app = load(arguments.app, APPLICATION)
     stack = load(arguments.stack, STACK) if arguments.stack is not None else None
     wrapped = app if stack is None else wrap(stack, app)
     say(told(stack, stack_of(app)))
-    return wrapped
+    return debugged(wrapped, listener) if arguments.debug else wrapped
 
 
 def wrap(stack: Stack, app: Application) -> Application:

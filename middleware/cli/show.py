@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Final
 from middleware.cli.drawing import dot, svg
 from middleware.cli.output import say
 from middleware.cli.targets import STACK, load
+from middleware.stack.builder import built
 from middleware.stack.order import OrderError, reasons_of
+from middleware.wsgi.pipeline import source
+from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.stack.builder import Stack
     from middleware.stack.rules import Finding
+    from middleware.wsgi.layer import Middleware
+    from middleware.wsgi.types import Environ, StartResponse
 
 
 def show(arguments: Namespace) -> int:
@@ -51,7 +56,35 @@ def as_json(stack: Stack) -> str:
     return json.dumps({"layers": layers, "findings": [finding._asdict() for finding in stack.check()]}, indent=2)
 
 
-FORMATS: Final[dict[str, Callable[[Stack], str]]] = {"text": str, "dot": dot, "svg": svg, "json": as_json}
+def as_source(stack: Stack) -> str:
+    """Return the functions that serve requests: one for each pass, outermost first.
+
+    A layer that splits the stack stands between two passes.
+    """
+    passes: list[list[Middleware]] = [[]]
+    texts = []
+    for layer in (*built([layer.named(name) for name, layer in zip(stack.names, stack, strict=True)]), None):
+        if layer is not None and not isinstance(layer, Splitting):
+            passes[-1].append(layer)
+            continue
+        text = source(_application, [each.layer() for each in passes[-1]], respond=True).text
+        texts.append(f"# {', '.join(each.name for each in passes[-1]) or 'no layer'}\n{text}")
+        texts += [] if layer is None else [f"# {layer.name}: it splits the stack\n"]
+        passes.append([])
+    return "\n".join(texts)
+
+
+def _application(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+    return []
+
+
+FORMATS: Final[dict[str, Callable[[Stack], str]]] = {
+    "text": str,
+    "dot": dot,
+    "svg": svg,
+    "json": as_json,
+    "source": as_source,
+}
 
 
 def check(arguments: Namespace) -> int:

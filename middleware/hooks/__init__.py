@@ -14,7 +14,7 @@ import warnings
 with warnings.catch_warnings():
     # On Python 3.11 and 3.12 WebOb causes this warning by importing cgi. Later imports of webob find it loaded.
     warnings.filterwarnings("ignore", "'cgi' is deprecated", DeprecationWarning)
-    import webob  # noqa: F401
+    import webob  # noqa: F401 - loaded here because of its warning
 
 from middleware.hooks.context import after_this_request, g, has_request_context, request
 from middleware.hooks.flask import Hooks

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import wraps
 from itertools import chain
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+from typing import Any, Final, NamedTuple
 
 _UNSET: Final = object()
 

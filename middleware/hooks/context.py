@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from middleware.hooks.response_object import Response
-    from middleware.hooks.scopes import Plan, Registry
+    from middleware.hooks.scopes import HookPlan, Registry
     from middleware.wsgi.types import Application, Environ, StartResponse
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ class Context(Held):
         error: the unhandled exception, for teardown.
     """
 
-    plan: Plan
+    plan: HookPlan
     registry: Registry
     error: BaseException | None = None
     author: object = None
@@ -111,7 +111,8 @@ def answer_of(app: Application) -> tuple[str, list[tuple[str, str]], Iterable[by
     held = Held(current("a WSGI application as a response").environ, lambda *_: written.append)
     held.call(app)
     body = held.body or ()
-    return held.status, held.lines, Begun(chain(written, body), body) if written else body
+    status, lines, _ = held.head
+    return status, lines, Begun(chain(written, body), body) if written else body
 
 
 # -- g and request -----------------------------------------------------------------------------------------------------

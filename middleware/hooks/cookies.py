@@ -7,16 +7,14 @@ cookie is skipped. Within quotes a backslash escapes a character, or a byte of U
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from middleware.http.fields import is_token
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
 _SAME_SITE: Final = ("Strict", "Lax", "None")
@@ -50,9 +48,11 @@ def set_cookie_value(
     Errors: TypeError for a value that is not a str; ValueError for a name that is not a token, for a `path`, `domain`
     or `expires` that could contain another attribute, and for a `samesite` that browsers do not know.
     """
+    if expires is None and max_age is not None:  # for clients that do not know Max-Age
+        expires = time() + _seconds(max_age)
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
-        ("Expires", _expiry(expires, max_age), _date),
+        ("Expires", expires, _date),
         ("Max-Age", max_age, _seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
@@ -112,11 +112,6 @@ def _domain(value: str) -> str:
     if _DOMAIN.fullmatch(domain) is None or _PORT.fullmatch(port) is None:
         raise ValueError(f"the domain of a cookie is a host name (RFC 6265 4.1.1), not {value!r}")
     return domain
-
-
-def _expiry(expires: Any, max_age: timedelta | float | None) -> Any:
-    """Expires, derived from `max_age` for clients that do not know Max-Age."""
-    return expires if expires is not None or max_age is None else time() + _seconds(max_age)
 
 
 def _date(value: str | datetime | float) -> str:

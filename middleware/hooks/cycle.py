@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
+from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context, bound
 from middleware.hooks.response_object import Response
-from middleware.hooks.response_sending import (
-    Stream,
-    Unreadable,
-    check_head,
-    complete_head,
-    outgoing,
-    remove_faults,
-    runs_no_code,
-)
-from middleware.hooks.scopes import qualified_name
+from middleware.hooks.scopes import Registry, qualified_name
 from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
@@ -33,13 +26,7 @@ from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.takeover import TakenOver, ends_takeover
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from logging import Logger
-
-    from middleware.hooks.scopes import Registry
-    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 logger = logging.getLogger("middleware.hooks")
 _KEY: Final = "middleware.hooks"
@@ -69,7 +56,8 @@ class Cycle(Context):
     def replaced(self) -> None:
         """Give the view the new head: the application called start_response again while a hook read the body."""
         if self.view is not None:
-            self.view.become(self.status, self.lines)
+            status, lines, _ = self.head
+            self.view.become(status, lines)
 
     def drop(self) -> None:
         """Close the application's body, which is not sent."""
@@ -173,8 +161,8 @@ class Dispatcher(ABC, Generic[C]):
         cycle.hand_over()
         cycle.call(self._app)
         body = cycle.body
-        if body is not None and not runs_no_code(cycle.environ, body):
-            cycle.body = Stream(cycle, body)
+        if body is not None and not sending.runs_no_code(cycle.environ, body):
+            cycle.body = sending.Stream(cycle, body)
 
     def _note(self, cycle: C, error: Exception) -> None:
         """Keep an unhandled error for outer layers, and for teardown if there is any."""
@@ -186,9 +174,10 @@ class Dispatcher(ABC, Generic[C]):
 
     def _view(self, cycle: C, *, unreadable: bool = False) -> Response:
         """The application's response, for hooks."""
-        body = Unreadable() if unreadable or cycle.body is None else cycle.body
+        body = sending.Unreadable() if unreadable or cycle.body is None else cycle.body
         passthrough = unreadable or is_file(cycle.environ, body)
-        cycle.view = self.view_class.of(cycle.status, cycle.lines, body, passthrough=passthrough)
+        status, lines, _ = cycle.head
+        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough)
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
@@ -207,7 +196,7 @@ class Dispatcher(ABC, Generic[C]):
             logger.error(
                 "A hook made the head of the response to an error invalid; the faults were removed", exc_info=error
             )
-            remove_faults(reply, cycle)
+            sending.remove_faults(reply, cycle)
         error = None  # break the traceback reference cycle
         return reply
 
@@ -219,10 +208,10 @@ class Dispatcher(ABC, Generic[C]):
             reply = self._failed(cycle, error)
         reply = self._checked(cycle, reply)
         if isinstance(reply, Cycle):
-            return Settled(reply.status, reply.lines, None)
+            return reply.head
         cycle.closers += reply.closers
         body = reply.response
-        return Settled(reply.status, reply.headers.lines, None if isinstance(body, Unreadable) else body)
+        return Settled(reply.status, [*reply.headers], None if isinstance(body, sending.Unreadable) else body)
 
     def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
         """Send the head to the server; return the body."""
@@ -231,13 +220,13 @@ class Dispatcher(ABC, Generic[C]):
             cycle.forget_error(reply)
         if isinstance(reply, Response):
             if reply.response is not cycle.body or reply.status != cycle.status:
-                complete_head(reply)
-            cycle.send_head(Settled(reply.status, reply.headers.lines, None))
-            return outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
+                sending.complete_head(reply)
+            cycle.send_head(Settled(reply.status, [*reply.headers], None))
+            return sending.outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
         if not cycle.passed:
-            cycle.send_head(Settled(cycle.status, cycle.lines, None))
+            cycle.send_head(cycle.head)
         body = cycle.body if cycle.instead is None else cycle.instead
-        return outgoing(cycle, () if body is None else body, cycle.closers)
+        return sending.outgoing(cycle, () if body is None else body, cycle.closers)
 
 
 def _drop(cycle: Cycle) -> None:
@@ -253,7 +242,7 @@ def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | N
     try:
         if conditional and reply.conditional_response:
             reply.make_conditional(cycle.environ)
-        check_head(reply, cycle)
+        sending.check_head(reply, cycle)
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None
@@ -340,9 +329,9 @@ def _early(app: Application, owner: object) -> Application:
 class HookLayer(Splitting):
     """Base of Hooks and ContextHooks. Hooks are registered after construction; copies share the registry."""
 
-    effects: ClassVar[Effects] = Effects(answers=True)
+    effects: ClassVar[Effects] = Effects(answers=True, reads_input=True)
     answers_errors: ClassVar[bool] = True
-    logger: ClassVar[Logger] = logger
+    logger: ClassVar[logging.Logger] = logger
     _counted: ClassVar[tuple[str, ...]] = ("before", "after")
     _late: bool = True  # teardown runs when the body is closed
     _registry: Registry
@@ -357,7 +346,7 @@ class HookLayer(Splitting):
 
     def declared(self) -> Effects:
         """The effects. A registry may be in a stack only once."""
-        return Effects(answers=True, unique=f"hooks {id(self._registry):#x}")
+        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry):#x}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The number of hooks of each kind."""

@@ -25,9 +25,10 @@ handler the application's response is sent.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from middleware.hooks.context import bound
 from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, Policy, logger, tear_down
@@ -35,16 +36,12 @@ from middleware.hooks.http_errors import ERRORS, InternalServerError, is_respons
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
-from middleware.hooks.scopes import Decorators, F, Registry, qualified_name
+from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from middleware.hooks.scopes import Scope
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 
 class FlaskDispatcher(Dispatcher[Cycle]):
@@ -151,7 +148,8 @@ class FlaskDispatcher(Dispatcher[Cycle]):
             finally:
                 del error  # break the traceback reference cycle
         method = cycle.environ.get("REQUEST_METHOD")
-        logger.error("Exception on %s [%s]", escaped(cycle.path[1]), escaped(method), exc_info=error)
+        extra = log_extra(cycle.environ, "Hooks")
+        logger.error("Exception on %s [%s]", escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra)
         wrapped = InternalServerError(original_exception=error)
         handler = cycle.plan.handler(wrapped)
         value = wrapped if handler is None else _result(cycle, handler, wrapped)
@@ -159,7 +157,9 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         try:
             return self._after(cycle, response)
         except Exception:  # noqa: BLE001 - logged
-            logger.exception("An after_request hook failed on the response to an error, which is sent without it")
+            logger.exception(
+                "An after_request hook failed on the response to an error, which is sent without it", extra=extra
+            )
             return response
 
 

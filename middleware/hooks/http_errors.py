@@ -7,19 +7,16 @@ is and reaches no handler. The exceptions of `abort` are also WebOb's, so `excep
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from webob import exc
 
 from middleware.hooks.response_object import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 # Classes that others derive from: their `code`, if any, is not that of one error.
 _BASES: Final = frozenset(

@@ -32,16 +32,16 @@ from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import converted, tuple_parts
 from middleware.hooks.response_object import Response
 from middleware.hooks.response_sending import Stream
-from middleware.hooks.scopes import Decorators, F, Registry, qualified_name
+from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from middleware.hooks.request import Request
-    from middleware.hooks.scopes import Scope
     from middleware.wsgi.types import Application, Environ, StartResponse
 
 CONTEXT: Final = "middleware.context"
@@ -253,7 +253,10 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
                 del error  # break the traceback reference cycle
         source = "The application" if cycle.author is None else f"The hook {qualified_name(cycle.author)}"
         method = cycle.environ.get("REQUEST_METHOD")
-        logger.error("%s failed on %s [%s]", source, escaped(cycle.path[1]), escaped(method), exc_info=error)
+        extra = log_extra(cycle.environ, "ContextHooks")
+        logger.error(
+            "%s failed on %s [%s]", source, escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra
+        )
         return converted(InternalServerError(original_exception=error), "")
 
     def _sent(self, cycle: ContextCycle, reply: Response | ContextCycle) -> Iterable[bytes]:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from webob.request import BaseRequest
@@ -22,11 +22,7 @@ from middleware.hooks.missing_names import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody
 from middleware.hooks.request_forms import Limits, MultiDict, percented
 from middleware.http.fields import is_token
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 # Attributes that may be assigned, as in Flask: later reads see the value, and nothing else does.
 _ASSIGNABLE: Final = (

@@ -10,30 +10,18 @@ import math
 import re
 from io import BufferedReader, BytesIO, RawIOBase
 from json import loads
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from webob.multidict import MultiDict as WebObMultiDict
 from webob.request import BaseRequest
 
+from middleware.hooks import request_forms as forms
 from middleware.hooks.http_errors import ERRORS, abort
-from middleware.hooks.request_forms import (
-    MULTIPART,
-    URLENCODED,
-    FileStorage,
-    Limits,
-    MultiDict,
-    Spool,
-    multipart,
-    parameters,
-    urlencoded,
-)
-
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 _WebOb: Any = BaseRequest  # the one without attributes in the environ; Any, because its types allow no other meanings
 _BadRequest: Any = ERRORS[400]
-_FORMS: Final = (URLENCODED, MULTIPART)
+_FORMS: Final = (forms.URLENCODED, forms.MULTIPART)
 _IN_MEMORY: Final = 10 * 1024
 _CHUNK: Final = 64 * 1024
 _LENGTH: Final = re.compile("[0-9]{1,18}")
@@ -47,17 +35,17 @@ class RequestBody(_WebOb):
     """WebOb's request with Flask's names for the body and the query."""
 
     _kept: Any = None
-    _form: tuple[list[tuple[str, Any]], MultiDict[str], MultiDict[FileStorage]] | None = None
+    _form: tuple[list[tuple[str, Any]], forms.MultiDict[str], forms.MultiDict[forms.FileStorage]] | None = None
     _no_boundary: bool = False  # of a multipart form, which then cannot be read as one
     _handed_over: bool = False  # the application has been called, and may have read the body
-    max_content_length: int | None = Limits().max_content_length
-    max_form_memory_size: int | None = Limits().max_form_memory_size
-    max_form_parts: int | None = Limits().max_form_parts
+    max_content_length: int | None = forms.Limits().max_content_length
+    max_form_memory_size: int | None = forms.Limits().max_form_memory_size
+    max_form_parts: int | None = forms.Limits().max_form_parts
 
     @property
-    def args(self) -> MultiDict[str]:
+    def args(self) -> forms.MultiDict[str]:
         """The query as names and values."""
-        return MultiDict(urlencoded(self.environ.get("QUERY_STRING", "").encode("latin-1")))
+        return forms.MultiDict(forms.urlencoded(self.environ.get("QUERY_STRING", "").encode("latin-1")))
 
     GET = args
 
@@ -75,7 +63,7 @@ class RequestBody(_WebOb):
     @property
     def mimetype_params(self) -> dict[str, str]:
         """The parameters of the media type."""
-        return parameters(self.content_type or "")
+        return forms.parameters(self.content_type or "")
 
     def make_body_seekable(self) -> None:
         """Keep the body and rewind it.
@@ -126,7 +114,7 @@ class RequestBody(_WebOb):
         _WebOb(self.environ).body_file = file
         self._renew()
 
-    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 - Flask's signature
         """The body as bytes, or decoded as UTF-8.
 
         With `parse_form_data`, the body of a form is empty, unless it is multipart without a usable boundary.
@@ -171,7 +159,7 @@ class RequestBody(_WebOb):
         """The form as WebOb's MultiDict; empty for other media types."""
         return WebObMultiDict(self._parsed()[0])
 
-    def _parsed(self) -> tuple[list[tuple[str, Any]], MultiDict[str], MultiDict[FileStorage]]:
+    def _parsed(self) -> tuple[list[tuple[str, Any]], forms.MultiDict[str], forms.MultiDict[forms.FileStorage]]:
         """All pairs of a form, its fields, and its files. Empty, as in Flask, if the form is malformed."""
         if self._form is None:
             try:
@@ -180,23 +168,23 @@ class RequestBody(_WebOb):
                 pairs = []
             finally:
                 self.rewind()
-            fields = MultiDict((name, value) for name, value in pairs if isinstance(value, str))
-            files = MultiDict((name, value) for name, value in pairs if isinstance(value, FileStorage))
+            fields = forms.MultiDict((name, value) for name, value in pairs if isinstance(value, str))
+            files = forms.MultiDict((name, value) for name, value in pairs if isinstance(value, forms.FileStorage))
             self._form = pairs, fields, files
         return self._form
 
     def _pairs(self) -> list[tuple[str, Any]]:
-        if self.mimetype == URLENCODED:
-            return [*urlencoded(self.get_data(), "strict")]
-        boundary = self.mimetype_params.get("boundary", "") if self.mimetype == MULTIPART else ""
+        if self.mimetype == forms.URLENCODED:
+            return [*forms.urlencoded(self.get_data(), "strict")]
+        boundary = self.mimetype_params.get("boundary", "") if self.mimetype == forms.MULTIPART else ""
         self._no_boundary = not boundary.isascii() or not boundary
         if self._no_boundary:
             return []
-        limits = Limits(self.max_content_length, self.max_form_memory_size, self.max_form_parts)
-        return multipart(self.stream, boundary.encode(), limits)
+        limits = forms.Limits(self.max_content_length, self.max_form_memory_size, self.max_form_parts)
+        return forms.multipart(self.stream, boundary.encode(), limits)
 
     @property
-    def form(self) -> MultiDict[str]:
+    def form(self) -> forms.MultiDict[str]:
         """The fields of a form, of any method.
 
         Errors: a 413 for more than `max_form_parts` parts, for a field of more than `max_form_memory_size` bytes, and
@@ -206,7 +194,7 @@ class RequestBody(_WebOb):
         return self._parsed()[1]
 
     @property
-    def files(self) -> MultiDict[FileStorage]:
+    def files(self) -> forms.MultiDict[forms.FileStorage]:
         """The files of a form, each with `.filename`, `.stream`, `.save()`, `.read()`, `.content_type`, as in Flask.
 
         Errors: those of `form`.
@@ -214,10 +202,10 @@ class RequestBody(_WebOb):
         return self._parsed()[2]
 
     @property
-    def values(self) -> MultiDict[str]:
+    def values(self) -> forms.MultiDict[str]:
         """The query and, for POST, PUT and PATCH, the fields of the form."""
         form = self.form.items(multi=True) if self.method in ("POST", "PUT", "PATCH") else []
-        return MultiDict([*self.args.items(multi=True), *form])
+        return forms.MultiDict([*self.args.items(multi=True), *form])
 
     @property
     def is_json(self) -> bool:
@@ -225,7 +213,7 @@ class RequestBody(_WebOb):
         kind = self.mimetype
         return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
-    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002, FBT001, FBT002
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002, FBT001, FBT002 - Flask's signature
         """The body, parsed as JSON.
 
         Errors: a 415 for another media type, unless `force`; a 400 for invalid JSON. With `silent`, None for both.
@@ -271,7 +259,7 @@ def _keep(environ: Environ, most: int | None) -> Any:
         abort(413)
     if not (environ.get("wsgi.input_terminated") if length is None else length):
         return BytesIO()
-    given, kept = environ["wsgi.input"], Spool(_IN_MEMORY)
+    given, kept = environ["wsgi.input"], forms.Spool(_IN_MEMORY)
     try:
         _copy(given, kept, length, limit)
     except Exception:
@@ -293,7 +281,7 @@ def _content_length(environ: Environ) -> int | None:
     return int(text) if _LENGTH.fullmatch(text) else 0
 
 
-def _copy(given: Any, kept: Spool, length: int | None, limit: float) -> None:
+def _copy(given: Any, kept: forms.Spool, length: int | None, limit: float) -> None:
     """Copy the body. One of unknown length is read to its end."""
     left = math.inf if length is None else length
     while left:

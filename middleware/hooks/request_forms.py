@@ -89,11 +89,11 @@ class MultiDict(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._lists)
 
-    def get(self, name: str, default: Any = None, type: Callable[[T], Any] | None = None) -> Any:  # noqa: A002
+    def get(self, name: str, default: Any = None, type: Callable[[T], Any] | None = None) -> Any:  # noqa: A002 - Werkzeug's signature
         """The first value that `type` converts; `default` if there is none."""
         return next(iter(self.getlist(name, type)[:1] if name in self._lists else ()), default)
 
-    def getlist(self, name: str, type: Callable[[T], Any] | None = None) -> list[Any]:  # noqa: A002
+    def getlist(self, name: str, type: Callable[[T], Any] | None = None) -> list[Any]:  # noqa: A002 - Werkzeug's signature
         """All values, converted by `type`, except those for which it raises ValueError or TypeError."""
         values: list[Any] = self._lists.get(name, [])
         if type is None:
@@ -110,7 +110,7 @@ class MultiDict(Mapping[str, T], Generic[T]):
         """A dict of first values, or of lists."""
         return {name: values[0] if flat else values for name, values in self.lists()}
 
-    def items(self, multi: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def items(self, multi: bool = False) -> Any:  # noqa: FBT001, FBT002 - Werkzeug's signature
         """Every name with its first value; with `multi`, with each of its values."""
         return [(name, value) for name, values in self._lists.items() for value in (values if multi else values[:1])]
 
@@ -164,7 +164,8 @@ def parameters(field: str) -> dict[str, str]:
         if marked.endswith("*"):
             text, charsets[name] = _extended(value, charsets.get(name, "") if continuation else "")
         else:
-            text = _unquoted(value)
+            plain = _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+            text = plain.replace("%22", '"')
         if continuation:
             found.pop(name, None)
             continued.setdefault(name, []).append(text)
@@ -200,12 +201,6 @@ def _extended(value: str, charset: str) -> tuple[str, str]:
     if extended:
         charset, value = extended[1].lower() or charset, extended[2]
     return (unquote(value, encoding=charset) if charset in _CHARSETS else value), charset
-
-
-def _unquoted(value: str) -> str:
-    if value.startswith('"'):
-        value = _ESCAPE.sub(r"\1", value[1:-1])
-    return value.replace("%22", '"')
 
 
 # -- multipart ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from json import dumps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import webob
@@ -17,9 +17,7 @@ from middleware.hooks.context import answer_of
 from middleware.hooks.cookies import http_date
 from middleware.hooks.http_errors import HTTPException
 from middleware.hooks.response_object import Response
-
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 _ACCEPTED = "a response, str, bytes, dict, list, iterator, WSGI application, or a tuple of one with status and headers"
 
@@ -98,7 +96,7 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 def _json_default(value: object) -> object:
     """A JSON value for an object of another type, as in Flask."""
     if isinstance(value, date):
-        return http_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001
+        return http_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001 - Flask reads a date as UTC
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

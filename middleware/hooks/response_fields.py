@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha1
 from json import dumps, loads
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.hooks.cookies import set_cookie_value
-from middleware.hooks.response_headers import CacheControl, HeaderSet
+from middleware.hooks.response_headers import CacheControl, HeaderSet, ResponseHeaders
 from middleware.http.lists import members
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.hooks.response_headers import ResponseHeaders
 
 _TEXTUAL: Final = ("application/ecmascript", "application/javascript", "application/sql", "application/xml")
 
@@ -132,7 +128,7 @@ class ResponseFields:
         weak = value[:2] in ("W/", "w/")
         return (value[2:] if weak else value).strip('"'), weak
 
-    def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:  # noqa: FBT001, FBT002
+    def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:  # noqa: FBT001, FBT002 - Flask's signature
         """Set the ETag to a hash of the data, unless there is one. Reads a streamed body."""
         if overwrite or "ETag" not in self.headers:
             self.set_etag(sha1(self.get_data(), usedforsecurity=False).hexdigest(), weak)
@@ -145,7 +141,7 @@ class ResponseFields:
         mimetype = self.mimetype or ""
         return mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))
 
-    def get_json(self, force: bool = False, silent: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def get_json(self, force: bool = False, silent: bool = False) -> Any:  # noqa: FBT001, FBT002 - Flask's signature
         """The data, parsed as JSON. None for another media type, unless `force`.
 
         Errors: ValueError for invalid JSON, unless `silent`.
@@ -181,10 +177,10 @@ class ResponseFields:
         expires: str | datetime | float | None = None,
         path: str | None = "/",
         domain: str | None = None,
-        secure: bool = False,  # noqa: FBT001, FBT002
-        httponly: bool = False,  # noqa: FBT001, FBT002
+        secure: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
+        httponly: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
         samesite: str | None = None,
-        partitioned: bool = False,  # noqa: FBT001, FBT002
+        partitioned: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
     ) -> None:
         """Add a Set-Cookie line. Other cookies stay.
 
@@ -205,15 +201,15 @@ class ResponseFields:
         )
         self.headers.add("Set-Cookie", cookie)
 
-    def delete_cookie(  # noqa: PLR0917
+    def delete_cookie(  # noqa: PLR0917 - Flask's signature
         self,
         key: str,
         path: str | None = "/",
         domain: str | None = None,
-        secure: bool = False,  # noqa: FBT001, FBT002
-        httponly: bool = False,  # noqa: FBT001, FBT002
+        secure: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
+        httponly: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
         samesite: str | None = None,
-        partitioned: bool = False,  # noqa: FBT001, FBT002
+        partitioned: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
     ) -> None:
         """Expire a cookie in the browser. Path and domain must be those with which it was set."""
         self.set_cookie(key, "", 0, 0, path, domain, secure, httponly, samesite, partitioned)

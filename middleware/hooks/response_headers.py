@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
 from typing import Any, Final, TypeAlias
 
-from middleware.http.fields import TOKEN, Fields, Line, sendable_name, sendable_value
+from middleware.http.fields import TOKEN, Fields, Line
 
 Pairs: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]]"
 _MISSING: Final = object()
@@ -38,30 +38,17 @@ class ResponseHeaders(Fields):  # noqa: PLW1641 - a mutable object has no hash
 
     def __setitem__(self, name: str, value: object) -> None:
         """Replace all lines of the name by one."""
-        folded = sendable_name(name)
-        line = name, sendable_value(name, value if type(value) is str else str(value))
-        names = self.names()
-        if folded in names:
-            self._replace(folded, line)
-        else:
-            self.lines.append(line)
-        names.add(folded)
-
-    def _replace(self, folded: str, line: Line) -> None:
-        positions = [position for position, (name, _) in enumerate(self.lines) if name.lower() == folded]
-        self.lines[positions[0]] = line
-        for position in reversed(positions[1:]):
-            del self.lines[position]
+        self.put(name, value if type(value) is str else str(value))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ResponseHeaders) and other.lines == self.lines
+        return isinstance(other, ResponseHeaders) and [*other] == [*self]
 
-    def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002
+    def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002 - Werkzeug's signature
         """The first value, converted by `type`; `default` if there is none, or `type` raises ValueError."""
         value = super().get(name)
         return default if value is None else _converted(value, default, type)
 
-    def getlist(self, name: str, type: Callable[[str], Any] | None = None) -> list[Any]:  # noqa: A002
+    def getlist(self, name: str, type: Callable[[str], Any] | None = None) -> list[Any]:  # noqa: A002 - Werkzeug's signature
         """All values, converted by `type`, except those for which it raises ValueError."""
         converted = [_converted(value, _MISSING, type) for value in self.get_all(name)]
         return [value for value in converted if value is not _MISSING]
@@ -113,26 +100,25 @@ class ResponseHeaders(Fields):  # noqa: PLW1641 - a mutable object has no hash
 
     def clear(self) -> None:
         """Remove all lines."""
-        self.lines.clear()
-        self.index = None
+        self.become(())
 
     def keys(self) -> list[str]:
         """The name of each line."""
-        return [name for name, _ in self.lines]
+        return [name for name, _ in self]
 
     def values(self) -> list[str]:
         """The value of each line."""
-        return [value for _, value in self.lines]
+        return [value for _, value in self]
 
     def items(self) -> list[Line]:
         """A copy of the lines."""
-        return [*self.lines]
+        return [*self]
 
     to_wsgi_list = items
 
     def copy(self) -> ResponseHeaders:
         """A copy that can be changed."""
-        return ResponseHeaders(self.lines)
+        return ResponseHeaders(self)
 
 
 def _sources(given: Iterable[Pairs], more: Mapping[str, object]) -> Iterable[Iterable[tuple[str, object]]]:

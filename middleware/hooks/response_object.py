@@ -13,10 +13,10 @@ keeps the field, and no client could decode the response.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 from zlib import decompressobj, error
 
 import webob
@@ -24,14 +24,9 @@ import webob
 from middleware.hooks.missing_names import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.hooks.response_headers import Pairs, ResponseHeaders
-from middleware.http.fields import DIGESTS
+from middleware.http.fields import DIGESTS, Line
 from middleware.http.status import status_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Environ, StartResponse
+from middleware.wsgi.types import Environ, StartResponse
 
 Body: TypeAlias = "Iterable[bytes] | Iterable[str] | bytes | bytearray | str"
 _PHRASES: Final = {str(int(status)): status.phrase.upper() for status in HTTPStatus}
@@ -79,7 +74,7 @@ class Response(ResponseFields, _WebOb):
         headers: Pairs | ResponseHeaders | None = None,
         mimetype: str | None = None,
         content_type: str | None = None,
-        direct_passthrough: bool = False,  # noqa: FBT001, FBT002
+        direct_passthrough: bool = False,  # noqa: FBT001, FBT002 - Flask's signature
     ) -> None:
         self.headers = ResponseHeaders()
         self.headers.extend(headers or ())
@@ -108,19 +103,19 @@ class Response(ResponseFields, _WebOb):
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
         """Take over another head of the application."""
-        self._status, self.headers.lines[:], self.headers.index, self._given = status, lines, None, lines
+        self._status, self._given = status, lines
+        self.headers.become(lines)
 
     def copy(self) -> Response:
         """A copy. Reads a streamed body."""
         self.make_sequence()
-        return Response.of(self._status, self.headers.lines, self._app_iter, passthrough=self.direct_passthrough)
+        return Response.of(self._status, [*self.headers], self._app_iter, passthrough=self.direct_passthrough)
 
     # -- head ----------------------------------------------------------------------------------------------------
 
     @property
     def _headerlist(self) -> list[tuple[str, str]]:  # used by WebOb's attributes
-        self.headers.index = None
-        return self.headers.lines
+        return self.headers.exposed()
 
     @_headerlist.setter
     def _headerlist(self, lines: Iterable[tuple[str, str]]) -> None:
@@ -195,7 +190,7 @@ class Response(ResponseFields, _WebOb):
 
     def _coding(self) -> str:
         """The application's Content-Encoding, unless a hook has set or deleted it."""
-        lines = [line for line in self.headers.lines if line[0].lower() == "content-encoding"]
+        lines = [line for line in self.headers if line[0].lower() == "content-encoding"]
         return ", ".join(line[1] for line in lines if any(line is given for given in self._given))
 
     def _is_encoded(self, data: bytes, coding: str) -> bool:
@@ -286,7 +281,7 @@ class Response(ResponseFields, _WebOb):
 
     def __call__(self, _environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Send the response: a WSGI application (PEP 3333)."""
-        start_response(self._status, [*self.headers.lines])
+        start_response(self._status, [*self.headers])
         return self._app_iter
 
     def make_conditional(self, request_or_environ: Any) -> Response:

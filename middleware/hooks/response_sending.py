@@ -7,26 +7,20 @@ are not checked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn, TypeAlias
 
-from middleware.hooks.context import CURRENT, bound
-from middleware.hooks.response_object import encoded
-from middleware.http.fields import check_line
+from middleware.hooks.context import CURRENT, Context, bound
+from middleware.hooks.response_object import Response, encoded
+from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
 from middleware.wsgi.errors import forget
 from middleware.wsgi.held import Begun, close
+from middleware.wsgi.types import Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from middleware.hooks.context import Context
-    from middleware.hooks.response_object import Response
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Environ
-
-    Closers = Sequence[Callable[[], object]]
+Closers: TypeAlias = "Sequence[Callable[[], object]]"
 
 _OF_CONTENT: Final = (  # RFC 9110 15.4.5
     "Allow",
@@ -55,15 +49,15 @@ def check_head(response: Response, context: Context) -> None:
 def remove_faults(response: Response, context: Context) -> None:
     """Remove the lines that `check_head` rejects, and make the response a 500."""
     rejected = {id(line) for line in _added(response, context) if _is_rejected(line)}
-    response.headers.lines[:] = [line for line in response.headers.lines if id(line) not in rejected]
-    response.headers.index = None
+    response.headers.become([line for line in response.headers if id(line) not in rejected])
     response.status = 500
 
 
 def _added(response: Response, context: Context) -> list[Line]:
     """The lines that are not the application's, which are recognized by identity."""
-    given = {id(line) for line in context.lines} if context.status else ()
-    return [line for line in response.headers.lines if id(line) not in given]
+    status, lines, _ = context.head
+    given = {id(line) for line in lines} if status else ()
+    return [line for line in response.headers if id(line) not in given]
 
 
 def _is_rejected(line: Line) -> bool:

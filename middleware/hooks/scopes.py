@@ -70,7 +70,7 @@ class Place(Protocol):
 
     rank: int = 0
 
-    def open_to(self, environ: Environ) -> bool:  # noqa: ARG002
+    def open_to(self, environ: Environ) -> bool:  # noqa: ARG002 - the default
         """Whether the request can match, apart from its path."""
         return True
 
@@ -205,7 +205,7 @@ class Scope:
 # -- the functions of one request --------------------------------------------------------------------------------------
 
 
-class Plan(NamedTuple):
+class HookPlan(NamedTuple):
     """The functions that run for one request, in order."""
 
     before: tuple[Hook, ...] = ()
@@ -244,7 +244,7 @@ class Registry:
     def __init__(self, after_order: str, limits: Limits) -> None:
         self.limits = limits
         self.root = Scope(Asked(lambda _: True))
-        self.common = Plan()
+        self.common = HookPlan()
         self._closed = False
         self._scopes = [self.root]
         self._after_order = _AFTER_ORDERS[after_order]
@@ -282,7 +282,7 @@ class Registry:
         """The number of hooks of a kind: "before", "after" or "teardown"."""
         return sum(len(getattr(scope, kind)) for scope in self._scopes)
 
-    def plan_for(self, environ: Environ, path: str) -> tuple[Plan, dict[str, Any] | None]:
+    def plan_for(self, environ: Environ, path: str) -> tuple[HookPlan, dict[str, Any] | None]:
         """The functions for a request whose PATH_INFO came as `path`, and the parameters; None without scopes."""
         if len(self._scopes) == 1:
             return self.common, None
@@ -294,9 +294,9 @@ class Registry:
             view_args.update(found)
         return self._plan(tuple(scopes)), view_args
 
-    def _planned(self, scopes: Sequence[Scope]) -> Plan:
+    def _planned(self, scopes: Sequence[Scope]) -> HookPlan:
         inward = tuple(reversed(scopes))
-        return Plan(
+        return HookPlan(
             tuple(chain.from_iterable(scope.before for scope in scopes)),
             tuple(chain.from_iterable(self._after_order(scopes))),
             tuple(chain.from_iterable(scope.teardown[::-1] for scope in inward)),
@@ -323,26 +323,20 @@ def _matching(
     """
     within = list(filter(lambda inner: inner.place.open_to(environ), scope.within))
     met = {inner: Match((), {}) for inner in within if isinstance(inner.place, possible)}
-    for inner, match in chain.from_iterable(_best(_matches(within, path)) for path in paths):
+    for inner, match in chain.from_iterable(_best(within, path) for path in paths):
         rests, found = met.get(inner, ((), {}))
         met[inner] = Match(chain(rests, match.rests), found or match.found)
     for inner in sorted(filter(met.__contains__, within), key=_turn):
         yield inner, met[inner].found
         if inner.within:
-            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), _possible_within(inner, possible))
+            # Only one end of a pattern's match is known if the path is not fully read.
+            kinds = _ALL_KINDS if possible and isinstance(inner.place, Pattern) else possible
+            yield from _matching(inner, environ, dict.fromkeys(met[inner].rests), kinds)
 
 
-def _possible_within(scope: Scope, possible: tuple[type[Place], ...]) -> tuple[type[Place], ...]:
-    """All kinds within a pattern, because of a path that is not fully read only one end of its match is known."""
-    return _ALL_KINDS if possible and isinstance(scope.place, Pattern) else possible
-
-
-def _matches(scopes: Iterable[Scope], path: str) -> list[tuple[Scope, Match]]:
-    return [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
-
-
-def _best(found: Sequence[tuple[Scope, Match]]) -> Iterator[tuple[Scope, Match]]:
+def _best(scopes: Iterable[Scope], path: str) -> Iterator[tuple[Scope, Match]]:
     """Of the matches of one path, the longest prefix, the most literal route, and all others."""
+    found = [(scope, match) for scope in scopes if (match := scope.place.match(path)) is not None]
     for turn in sorted({_turn(scope) for scope, _ in found}):
         alike = [each for each in found if _turn(each[0]) == turn]
         best = max(scope.place.rank for scope, _ in alike)

@@ -6,15 +6,12 @@ otherwise the head is rebuilt line by line. The order within one edit: remove, r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+from middleware.http.fields import Fields, Line
 from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST, Remembered
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from middleware.http.fields import Fields, Line
 
 _GONE, _DEFAULTED, _VARIES, _UNLESS = 1, 2, 3, 4
 _VARY: Final = "vary"
@@ -82,11 +79,10 @@ class Edit:
         unless: str = "",
     ) -> None:
         self._replace, self._add, self._vary = tuple(replace), tuple(add), tuple(vary)
-        gone = {*map(str.lower, remove), *(name.lower() for name, _ in self._replace)}
-        set_here = {name.lower() for name, _ in self._replace}
-        self._default = tuple(line for line in default if line[0].lower() not in set_here)
+        replaced = {name.lower() for name, _ in self._replace}
+        self._default = tuple(line for line in default if line[0].lower() not in replaced)
         kinds = dict.fromkeys((name.lower() for name, _ in self._default), _DEFAULTED)
-        kinds.update(dict.fromkeys(gone, _GONE))
+        kinds.update(dict.fromkeys((*map(str.lower, remove), *replaced), _GONE))
         if self._vary:
             kinds[_VARY] = _VARIES
         if unless:
@@ -127,12 +123,15 @@ class Edit:
                 if kind == _DEFAULTED:
                     there.append(line[0].lower())
         kept += self._replace
-        kept += [line for line in self._default if line[0].lower() not in there] if there else self._default
+        kept += [line for line in self._default if line[0].lower() not in there]
         kept += self._add
         if self._vary:
-            kept.append(self._varied[varied[0]] if len(varied) == 1 else ("Vary", merge(varied, self._vary)))
+            kept.append(self._merged(varied))
         fields.lines = kept
         fields.index = None
+
+    def _merged(self, varied: Sequence[str]) -> Line:
+        return self._varied[varied[0]] if len(varied) == 1 else ("Vary", merge(varied, self._vary))
 
 
 class Look:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
 # RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"
@@ -27,7 +27,7 @@ _CONDITION: Final = re.compile(rf'<[^>]*|(\[[ \t]*(?:W/)?")({_OPAQUE})("[ \t]*\]
 
 
 class EntityTag(NamedTuple):
-    """An entity tag in a request.
+    """An entity tag.
 
     Attributes:
         weak: bool. Whether it begins with `W/`.
@@ -36,6 +36,10 @@ class EntityTag(NamedTuple):
 
     weak: bool
     opaque: str
+
+    def __str__(self) -> str:
+        """The tag as it is sent."""
+        return f'{"W/" * self.weak}"{self.opaque}"'
 
     def has_suffix(self, codings: Collection[str]) -> bool:
         """Whether it has the suffix of a coding."""
@@ -83,6 +87,15 @@ def conditions_without_suffixes(field: str, codings: Collection[str]) -> str:
     return _CONDITION.sub(without, field)
 
 
+def with_each(field: str, change: Callable[[EntityTag], EntityTag]) -> str:
+    """An If-None-Match or If-Match with each of its tags changed; all else stays byte for byte."""
+
+    def changed(member: re.Match[str]) -> str:
+        return member[0] if member[2] is None else str(change(EntityTag(member[1] is not None, member[2])))
+
+    return _MEMBER.sub(changed, field)
+
+
 def tags_listed(field: str) -> Iterator[EntityTag]:
     """The entity tags of an If-None-Match, If-Match or If-Range, and nothing for what is none: `*`, or a date."""
     return (EntityTag(member[1] is not None, member[2]) for member in _MEMBER.finditer(field) if member[2] is not None)
@@ -91,6 +104,23 @@ def tags_listed(field: str) -> Iterator[EntityTag]:
 def tags_of_conditions(field: str) -> Iterator[EntityTag]:
     """The entity tags of an If of WebDAV, whatever resource their lists are about."""
     return (EntityTag("W" in part[1], part[2]) for part in _CONDITION.finditer(field) if part[2] is not None)
+
+
+def entity_tag(field: str) -> EntityTag | None:
+    """The entity tag of an ETag, or None for what is none."""
+    found = _MEMBER.fullmatch(field.strip(" \t"))
+    return None if found is None or found[2] is None else EntityTag(found[1] is not None, found[2])
+
+
+def matches_weakly(tag: str, if_none_match: str) -> bool:
+    """Whether an If-None-Match has this tag, in weak comparison, or is `*` (RFC 9110 8.8.3.2, 13.1.2).
+
+    A tag that is none matches nothing but `*`, and `*` counts only alone.
+    """
+    if if_none_match.strip(" \t") == "*":
+        return True
+    own = entity_tag(tag)
+    return own is not None and any(own.opaque == each.opaque for each in tags_listed(if_none_match))
 
 
 def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]) -> str:

@@ -7,14 +7,11 @@ here.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias, overload
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias, overload
 
 from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 Line: TypeAlias = tuple[str, str]
 
@@ -234,6 +231,30 @@ class Fields:
         """Add one line that is known to be valid."""
         self.lines.append(line)
         self.index = None
+
+    def put(self, name: str, value: str) -> None:
+        """Replace every line of the name by one, in the position of the first."""
+        folded = sendable_name(name)
+        line = name, sendable_value(name, value)
+        names = self.names()
+        if folded in names:
+            first, *others = [position for position, (key, _) in enumerate(self.lines) if key.lower() == folded]
+            self.lines[first] = line
+            for position in reversed(others):
+                del self.lines[position]
+        else:
+            self.lines.append(line)
+            names.add(folded)
+
+    def become(self, lines: Iterable[Line]) -> None:
+        """Replace all lines by others, which are known to be valid."""
+        self.lines[:] = lines
+        self.index = None
+
+    def exposed(self) -> list[Line]:
+        """The list of lines itself, for code that may edit it at once."""
+        self.index = None
+        return self.lines
 
     def setdefault(self, name: str, value: str) -> str:
         """The value of the name, set to `value` if there was none."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import Final
 
 # RFC 9110 5.6.4, up to the end of the field where the closing quote is missing: so it matches at every quote, and no
 # part of a field is read again from the next one.

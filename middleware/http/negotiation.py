@@ -71,8 +71,6 @@ def _weights(accept_encoding: str) -> dict[str, float]:
     return weights
 
 
-def _chooser(codings: tuple[str, ...]) -> Remembered[str, Choice]:
-    return Remembered(partial(_chosen, codings))
-
-
-_CHOOSERS: Final = Remembered(_chooser)
+_CHOOSERS: Final[Remembered[tuple[str, ...], Remembered[str, Choice]]] = Remembered(
+    lambda codings: Remembered(partial(_chosen, codings))
+)

@@ -10,13 +10,13 @@ host of any other scheme is opaque (URL Standard 3.5): its case counts, and no p
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from collections.abc import Callable, Iterable
+from ipaddress import AddressValueError, IPv4Address
 from itertools import filterfalse
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from unicodedata import normalize
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+from middleware.http.authorities import ipv6
 
 LONGEST: Final = 320  # a scheme, "://", a host name of 253 (RFC 1035 2.3.4), a port
 _LABEL: Final = r"[a-z0-9_\-]{1,63}"
@@ -41,7 +41,6 @@ _SPECIAL: Final = _DEFAULT_PORTS.keys() | {"file"}
 _RULE: Final = "an origin is scheme://host[:port] as browsers send it"
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # URL Standard 3.5: what ends in a number is an IPv4 address
 _PORT: Final = "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{0,4})"
-_ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 _ANY: Final = "://*."
 _WILDCARD: Final = re.compile(r"[^:]*://\*\.[^.:/]")
 
@@ -81,43 +80,29 @@ def is_origin(text: str) -> bool:
 def spelling(text: str) -> str | None:
     """How a browser serializes the origin of this URL; None if it has none, or it cannot be told."""
     found = _URL.fullmatch(text.removeprefix("blob:"))  # URL Standard 4.7: the origin of what made it
-    return _spelled(found["scheme"].lower(), found["host"], int(found["port"] or -1)) if found else None
-
-
-def _spelled(scheme: str, host: str, port: int) -> str | None:
+    if found is None:
+        return None
+    scheme, port = found["scheme"].lower(), int(found["port"] or -1)
     shown = "" if port in (-1, _DEFAULT_PORTS.get(scheme)) else f":{port}"
-    spelled = f"{scheme}://{_host(scheme, host)}{shown}"
+    spelled = f"{scheme}://{_host(scheme, found['host'])}{shown}"
     return spelled if is_origin(spelled) else None
 
 
 def _host(scheme: str, host: str) -> str:
     """The host as the URL Standard serializes it (3.5), empty if it is none."""
-    if scheme not in _SPECIAL and not host.startswith("["):
-        return _opaque(host)
+    if scheme not in _SPECIAL and not host.startswith(
+        "["
+    ):  # opaque: percent-encoded beyond ASCII, its case stays (1.3)
+        return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
     try:
-        return f"[{_ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
+        return f"[{ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
     except AddressValueError:
         return ""
-
-
-def _opaque(host: str) -> str:
-    """The host with everything beyond ASCII percent-encoded (URL Standard 1.3); its case stays."""
-    return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
 
 
 def _name(host: str) -> str:
     name = ".".join(map(_label, host.split(".")))
     return str(IPv4Address(name)) if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]) else name
-
-
-def _ipv6(text: str) -> str:
-    """The address in RFC 5952 form, without a dotted end (URL Standard 3.5)."""
-    groups = f"{int(IPv6Address(text)):032x}"
-    pieces = ":".join(f"{int(groups[at : at + 4], 16):x}" for at in range(0, 32, 4))
-    run = max(_ZEROS.finditer(pieces), key=lambda zeros: len(zeros[0]), default=None)
-    if run is None:
-        return pieces
-    return f"{pieces[: run.start()].rstrip(':')}::{pieces[run.end() :].lstrip(':')}"
 
 
 def _label(label: str) -> str:
@@ -150,6 +135,8 @@ def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
     given = tuple(origins)
     exact = frozenset(filter(_is_exact, given))
     patterns = tuple(map(_pattern, filterfalse(_is_exact, given)))
+    if not patterns:
+        return exact.__contains__
 
     def matches(origin: str) -> bool:
         return origin in exact or (is_origin(origin) and any(pattern.fullmatch(origin) for pattern in patterns))

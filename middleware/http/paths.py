@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 Segments: TypeAlias = "tuple[str, ...]"
 Rest: TypeAlias = "tuple[str, Rest] | None"  # a segment, and what follows it
@@ -144,11 +142,11 @@ class _Unread(Readings):
     def __init__(self, raw: str) -> None:
         self._raw = raw
 
-    def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002
+    def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002 - every prefix alike
         """Below everything."""
         return True
 
-    def certainly(self, prefix: Segments) -> bool:  # noqa: ARG002
+    def certainly(self, prefix: Segments) -> bool:  # noqa: ARG002 - every prefix alike
         """Below nothing."""
         return False
 

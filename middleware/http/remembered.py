@@ -5,11 +5,8 @@ Values come from clients: neither many nor long ones may fill the memory.
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from typing import TYPE_CHECKING, Final, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable, Sized
+from typing import Final, TypeVar
 
 LIMIT: Final = 1024
 LONGEST: Final = 256

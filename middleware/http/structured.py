@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
 
 _LARGEST: Final = 999_999_999_999_999
 _KEY: Final = re.compile(r"[a-z*][a-z0-9_\-.*]*")
@@ -39,7 +37,9 @@ def bare(value: object) -> str:
     if isinstance(value, bool):
         return f"?{value:d}"
     if isinstance(value, int):
-        return _integer(value)
+        if abs(value) > _LARGEST:
+            raise ValueError(f"an integer has at most 15 digits (RFC 9651 3.3.1), not {value!r}")
+        return str(int(value))
     if isinstance(value, Token):
         return _checked(
             _TOKEN, value, "a token begins with a letter or * and holds token characters, : and / (RFC 9651)"
@@ -70,12 +70,6 @@ def _member(name: str, value: Member) -> str:
     if value is True:
         return name
     return f"{name}={inner_list(value) if isinstance(value, tuple) else bare(value)}"
-
-
-def _integer(value: int) -> str:
-    if abs(value) > _LARGEST:
-        raise ValueError(f"an integer has at most 15 digits (RFC 9651 3.3.1), not {value!r}")
-    return str(int(value))
 
 
 def _checked(pattern: re.Pattern[str], text: str, rule: str) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
+from typing import ClassVar, Final, TypeAlias, cast
 
 from middleware.http.edits import Edit
-from middleware.http.fields import name_fault, sendable_value, value_fault
+from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
-from middleware.wsgi.types import Environ
-
-if TYPE_CHECKING:
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application, Environ
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
@@ -66,11 +63,20 @@ class Headers(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
+        notes = environ.get("middleware.notes")
+        if notes is not None:
+            for name in self._yielding(response):
+                notes.append(f"the application set its own {name}")
         for edit in self._edits:
             if isinstance(edit, Edit):
                 edit(response.headers)
             else:
                 edit(environ, response)
+
+    def _yielding(self, response: Response) -> Iterable[str]:
+        """The names whose default yields to the application."""
+        gone = {name.lower() for name in (*self.remove, *self.set)}
+        return (name for name in self.default if name in response.headers and name.lower() not in gone)
 
     def layer(self) -> Layer:
         """What the pipeline runs: an edit whose lines are known needs no run for most responses."""
@@ -107,11 +113,11 @@ def _edits(
         yield Edit(remove=remove, replace=_known(replace), default=_known(default), add=_known(add))
         return
     yield Edit(remove=remove, replace=_known(replace))
-    yield from _made(_set, replace)
+    yield from _made(Fields.__setitem__, replace)
     yield Edit(default=_known(default))
-    yield from _made(_default, default)
+    yield from _made(Fields.setdefault, default)
     yield Edit(add=_known(add))
-    yield from _made(_append, add)
+    yield from _made(Fields.add, add)
 
 
 def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
@@ -119,7 +125,7 @@ def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 
 
 def _made(
-    edit: Callable[[Response, str, str], None], pairs: Iterable[tuple[str, Value]]
+    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]]
 ) -> Iterable[Callable[[Environ, Response], None]]:
     """Edits whose values are made for each response."""
 
@@ -128,6 +134,10 @@ def _made(
             made = value(environ, response)
             if made is not None:
                 edit(response, name, sendable_value(name, made))
+                return
+            notes = environ.get("middleware.notes")
+            if notes is not None:
+                notes.append(f"{name} stays as it is: its callable returned None")
 
         return make
 
@@ -171,15 +181,3 @@ def _name_fault(name: object) -> str | None:
     if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
         return "the server frames the response by it (RFC 9110 8.6)"
     return fault
-
-
-def _set(response: Response, name: str, value: str) -> None:
-    response.headers[name] = value
-
-
-def _default(response: Response, name: str, value: str) -> None:
-    response.headers.setdefault(name, value)
-
-
-def _append(response: Response, name: str, value: str) -> None:
-    response.headers.add(name, value)

@@ -6,22 +6,25 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
-from middleware.stack.order import OrderError, OrderWarning, arranged, findings
+from middleware.stack.findings import findings
+from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
 from middleware.stack.rules import RULES, described
-from middleware.wsgi.effects import keep_effects
+from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.refused import check_application, named, takes
 from middleware.wsgi.splitting import Splitting
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from middleware.sight.explanation import Explanation
     from middleware.stack.rules import Finding
     from middleware.wsgi.plan import Respond
-    from middleware.wsgi.types import Application, Environ, StartResponse
+    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
     Entry: TypeAlias = "Middleware | Stack | Callable[[Application], Application]"
     Ref: TypeAlias = str | type[Any]
@@ -78,6 +81,56 @@ class Stack:
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Stack is immutable: {name!r} cannot be deleted")
+
+    @classmethod
+    def recommended(
+        cls,
+        *,
+        allow_origins: Any = (),
+        trusted_hosts: str | Iterable[str] | None = None,
+        trusted_origins: str | Iterable[str] = (),
+        cross_origin_exempt: Predicate | None = None,
+        https: bool = False,
+        access_log: Any = "combined",
+        compress: bool = True,
+        preset: Literal["basic", "balanced", "strict", "api"] = "balanced",
+    ) -> Stack:
+        """Return the stack that a careful team would write, to be printed, checked and edited as any other.
+
+        RequestId, AccessLog, Timing, SecurityHeaders, CORS, TrustedHosts, HTTPSRedirect, CrossOriginProtection,
+        Compress, Conditional.
+
+        Options:
+            allow_origins: as CORS takes it. The origins whose pages may read responses. They are not trusted to send
+                requests with cookies: that is trusted_origins. Default ().
+            trusted_hosts: as `hosts` of TrustedHosts, or None. The hosts that the site has; None for no TrustedHosts.
+                Default None.
+            trusted_origins: as CrossOriginProtection takes it. The origins that may send requests with cookies. Default
+                ().
+            cross_origin_exempt: predicate, or None. Requests that other sites may send, such as the POST that ends a
+                login by SAML or form_post, or a payment by 3-D Secure. Default None.
+            https: bool. Whether requests over http are redirected. Default False.
+            access_log: as the `format` of AccessLog, or None. How requests are logged; None for no AccessLog. Default
+                "combined".
+            compress: bool. Whether responses are encoded. Default True.
+            preset: as SecurityHeaders takes it. How careful browsers are asked to be. Default "balanced".
+
+        Errors: ConfigError of the layers.
+        """
+        from middleware.stack.recommended import layers
+
+        return cls(
+            *layers(
+                allow_origins=allow_origins,
+                trusted_hosts=trusted_hosts,
+                trusted_origins=trusted_origins,
+                cross_origin_exempt=cross_origin_exempt,
+                https=https,
+                access_log=access_log,
+                compress=compress,
+                preset=preset,
+            )
+        )
 
     # -- looking -------------------------------------------------------------------------------------------------
 
@@ -184,6 +237,26 @@ class Stack:
         run = cast("Wrapped", _assemble(app, layers, respond=_ON_ERROR[on_error]))
         run.app, run.stack = app, self
         return run
+
+    def explain(self, app: Application, environ_or_path: Environ | str, /, **headers: str) -> Explanation:
+        """Send one request through `app` inside this stack, without a server; tell what each layer did and why.
+
+        `print(stack.explain(app, "/", origin="https://b.example"))` is a report for people. The layers run one by one,
+        through Externals and nested stacks, and broken order rules are ignored. The request is a real one: rate limits
+        count it, logs have a line of it, and the application does what it does. At most 1,000 chunks of the body are
+        read. Exceptions are answered as `wrap` does by on_error="respond".
+
+        Options:
+            app: WSGI application. If it stands in a stack itself, the layers of that stack are explained too. Required.
+            environ_or_path: dict or str. The environ of the request, which is not changed, or a path such as "/a?b=c"
+                or a URL, for a GET. Required.
+            headers: str. Request headers, such as accept_encoding="gzip". Default none.
+
+        Errors: TypeError for another request, or for a header that is no str; ValueError for a path without a slash.
+        """
+        from middleware.sight.explain import explain
+
+        return explain(self, app, environ_or_path, headers)
 
     def __call__(self, *_: object) -> NoReturn:
         """Raise TypeError: a stack is no application until it wraps one."""
@@ -293,6 +366,8 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respon
             inside.insert(0, layer)
             continue
         answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
+        # errors pass a layer that reports them, before they are answered
+        answered = answered or (not inside and declared_by(layer).reports)
         responds = False if answered else respond
         if inside or responds:
             app = pipeline(app, [each.layer() for each in inside], respond=responds)

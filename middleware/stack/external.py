@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from inspect import isfunction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.refused import is_application, takes
 from middleware.wsgi.splitting import Splitting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 # Effects of well-known middleware. The keys are names, so that none of the packages has to be imported.
 KNOWN: Final[dict[str, Effects]] = {
@@ -27,14 +24,14 @@ KNOWN: Final[dict[str, Effects]] = {
     "werkzeug.middleware.dispatcher:DispatcherMiddleware": Effects(answers=True),
     "werkzeug.middleware.profiler:ProfilerMiddleware": Effects(measures=True),
     "whitenoise.base:WhiteNoise": Effects(answers=True),
-    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(measures=True, unique=True),
-    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(measures=True, unique=True),
+    "sentry_sdk.integrations.wsgi:SentryWsgiMiddleware": Effects(reports=True, unique=True),
+    "opentelemetry.instrumentation.wsgi:OpenTelemetryMiddleware": Effects(reports=True, unique=True),
     "paste.gzipper:middleware": Effects(encodes_body=True, sets={"Content-Encoding", "Content-Length"}),
     "paste.httpexceptions:HTTPExceptionHandler": Effects(answers=True),
     "paste.errordocument:StatusBasedForward": Effects(answers=True, rewrites_body=True),
     "paste.auth.basic:AuthBasicHandler": Effects(answers=True, provides={"REMOTE_USER"}),
     "paste.recursive:RecursiveMiddleware": Effects(provides={"paste.recursive.forward"}),
-    "paste.translogger:TransLogger": Effects(measures=True),
+    "paste.translogger:TransLogger": Effects(measures=True, observes=True),
 }
 
 

@@ -1,28 +1,26 @@
-"""Checks an order of layers against the rules, and computes the nearest order that satisfies them.
-
-All code that compares two layers is in this package.
-"""
+"""Order: what the rules say of some layers, and the nearest order that is right. Compares layers by their effects."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.match import disjoint
-from middleware.stack.rules import RULES, Finding, Lift, Rule
+from middleware.stack.rules import RULES
 from middleware.wsgi.effects import declared_by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from middleware.stack.rules import Finding, Rule
     from middleware.wsgi.effects import Effects
     from middleware.wsgi.layer import Middleware
 
 
 class OrderError(ValueError):
-    """An order that would go wrong for clients. The message contains every finding.
+    """An order that would go wrong for clients. Its message has every finding.
 
     Attributes:
         findings: tuple of Finding.
@@ -34,16 +32,22 @@ class OrderError(ValueError):
 
 
 class OrderWarning(UserWarning):
-    """An order that works, but probably not as its author intended."""
+    """An order that works, but not as its author will have meant."""
 
 
 class Demand(NamedTuple):
-    """`rule` requires the layer at index `outer` to stand outside the one at `inner`, because of `what`."""
+    """By `rule`, the layer at index `outer` has to stand outside the one at `inner`, because of `what`."""
 
     rule: Rule
     outer: int
     inner: int
     what: str
+
+
+def effects_of(layer: Middleware) -> Effects:
+    """What the layer declares; one that is unique without naming its kind is of the kind of its class."""
+    effects = declared_by(layer)
+    return replace(effects, unique=type(layer).__name__) if effects.unique is True else effects
 
 
 class Reason(NamedTuple):
@@ -63,20 +67,93 @@ class Reason(NamedTuple):
         return f"{self.side} {', '.join(self.others)}"
 
 
-def effects_of(layer: Middleware) -> Effects:
-    """The declared effects, with `unique=True` replaced by the name of the class."""
-    effects = declared_by(layer)
-    return replace(effects, unique=type(layer).__name__) if effects.unique is True else effects
+class Need(NamedTuple):
+    """By `rule`, the layer at index `inner` needs `what`, which those at `providers`, outermost first, provide."""
+
+    rule: Rule
+    inner: int
+    what: str
+    providers: tuple[int, ...]
+
+
+class Clash(NamedTuple):
+    """By `rule`, the layers at these two indices do not go together, because of `what`."""
+
+    rule: Rule
+    one: int
+    other: int
+    what: str
+
+
+class Relations:
+    """What the rules say of some layers, in whatever order these stand.
+
+    Attributes:
+        demands: list of Demand.
+        needs: list of Need.
+        clashes: list of Clash.
+    """
+
+    def __init__(self, layers: Sequence[Middleware]) -> None:
+        self.facts = [effects_of(layer) for layer in layers]
+        self.meeting = [
+            (one, other)
+            for one, other in permutations(range(len(layers)), 2)
+            if not disjoint(layers[one].condition, layers[other].condition)
+        ]
+        self.demands = list(self._demanded())
+        self.needs = list(self._needed())
+        self.clashes = list(self._clashing())
+
+    def _demanded(self) -> Iterator[Demand]:
+        for rule in RULES:
+            for one, other in self.meeting:
+                if rule.outside is not None and (what := rule.outside(self.facts[one], self.facts[other])):
+                    yield Demand(rule, one, other, what)
+
+    def _needed(self) -> Iterator[Need]:
+        for rule in RULES:
+            for inner, effects in enumerate(self.facts):
+                for key in sorted(rule.wants(effects)) if rule.wants is not None else ():
+                    yield Need(rule, inner, key, tuple(self._providers(inner, key)))
+
+    def _providers(self, inner: int, key: str) -> Iterator[int]:
+        return (one for one, other in self.meeting if other == inner and key in self.facts[one].provides)
+
+    def _clashing(self) -> Iterator[Clash]:
+        for rule in RULES:
+            for one, other in self.meeting:
+                asked = one < other or rule.lift is not None  # once for the two, where it is mutual
+                if asked and rule.clash is not None and (what := rule.clash(self.facts[one], self.facts[other])):
+                    yield Clash(rule, one, other, what)
+
+    def positions(self) -> list[Demand]:
+        """Every demand on positions. What a layer needs, the outermost of its providers provides."""
+        needed = (Demand(need.rule, need.providers[0], need.inner, need.what) for need in self.needs if need.providers)
+        return [*self.demands, *needed]
+
+    def broken(self, order: Sequence[int]) -> set[Broken]:
+        """What is broken where the layers at these indices, outermost first, are all there are."""
+        place = {index: position for position, index in enumerate(order)}
+        return {*self._misplaced(place), *self._lacking(place)}
+
+    def _misplaced(self, place: Mapping[int, int]) -> Iterator[Broken]:
+        for rule, outer, inner, _ in self.demands:
+            if outer in place and inner in place and place[outer] > place[inner]:
+                yield Broken(rule, frozenset([outer, inner]))
+        for rule, one, other, _ in self.clashes:
+            if one in place and other in place:
+                yield Broken(rule, frozenset([one, other]))
+
+    def _lacking(self, place: Mapping[int, int]) -> Iterator[Broken]:
+        for rule, inner, what, providers in self.needs:
+            if inner in place and not any(place.get(each, len(place)) < place[inner] for each in providers):
+                yield Broken(rule, frozenset([inner]), what)
 
 
 def demands(layers: Sequence[Middleware]) -> list[Demand]:
     """Every demand of the rules on the positions of these layers."""
-    facts = [effects_of(layer) for layer in layers]
-    return [
-        Demand(rule, outer, inner, what)
-        for rule, outer, inner in _pairs(layers)
-        if rule.outside is not None and (what := rule.outside(facts[outer], facts[inner]))
-    ]
+    return Relations(layers).positions()
 
 
 def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[Reason]]:
@@ -89,113 +166,62 @@ def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[
     return [list(reasons.values()) for reasons in found]
 
 
-def findings(layers: Sequence[Middleware], names: Sequence[str]) -> tuple[Finding, ...]:
-    """The broken rules, errors first, each in the order of the table."""
-    found = [*_clashes(layers, names), *_alone(layers, names)]
-    for rule, outer, inner, what in demands(layers):
-        if outer > inner:  # the layer that must be the outer one is the inner one
-            pair = names[inner], names[outer]
-            message = rule.consequence.format(outer=pair[0], inner=pair[1], what=what)
-            found.append(
-                Finding(rule.id, rule.severity, pair, message, f"stack.move({pair[1]!r}, outside={pair[0]!r})")
-            )
-    rank = {rule.id: (rule.severity, place) for place, rule in enumerate(RULES)}
-    return tuple(sorted(found, key=lambda finding: rank[finding.rule]))
+class Broken(NamedTuple):
+    """A rule that an order breaks by the layers at some indices."""
 
-
-def _pairs(layers: Sequence[Middleware]) -> Iterator[tuple[Rule, int, int]]:
-    """Every rule with every ordered pair of layers that can meet in one request."""
-    indices = range(len(layers))
-    for outer in indices:
-        for inner in indices:
-            if outer != inner and not disjoint(layers[outer].condition, layers[inner].condition):
-                yield from ((rule, outer, inner) for rule in RULES)
-
-
-def _clashes(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
-    facts = [effects_of(layer) for layer in layers]
-    for rule, one, other in _pairs(layers):
-        if rule.clash is None or (rule.lift is None and one > other):
-            continue
-        what = rule.clash(facts[one], facts[other])
-        if what:
-            pair = names[min(one, other)], names[max(one, other)]
-            message = rule.consequence.format(outer=names[one], inner=names[other], what=what)
-            yield Finding(rule.id, rule.severity, pair, message, _fix(rule.lift, layers[other], names[other]))
-
-
-def _alone(layers: Sequence[Middleware], names: Sequence[str]) -> Iterator[Finding]:
-    for layer, name in zip(layers, names, strict=True):
-        for rule in RULES:
-            if rule.alone is not None and rule.alone(effects_of(layer)):
-                fix = _fix(rule.alone, layer, name)
-                yield Finding(rule.id, rule.severity, (name,), rule.consequence.format(outer=name), fix)
-
-
-def _fix(lift: Lift | None, layer: Middleware, name: str) -> str:
-    """The edit that ends a clash, or what is wrong with a single layer."""
-    if lift is None:
-        return f"stack.remove({name!r})"
-    options = lift(effects_of(layer))
-    shown = ", ".join(f"{option}={value!r}" for option, value in options.items())
-    try:
-        lifted = not lift(effects_of(layer.with_options(**options)))
-    except (TypeError, ValueError):  # a subclass whose constructor does not take the option
-        lifted = False
-    if not lifted:
-        return f"stack.replace({name!r}, ...)  # by a layer with {shown}"
-    return f"stack.replace({name!r}, stack[{name!r}].with_options({shown}))"
-
-
-# -- the nearest order that satisfies the rules ----------------------------------------------------------------------
+    rule: Rule
+    layers: frozenset[int]
+    key: str = ""
 
 
 def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
-    """The indices of the layers in an order that satisfies every demand and moves as few layers as possible."""
+    """The indices of the layers in an order that satisfies every demand, with as few of them moved as possible."""
     wanted = demands(layers)
-    inner: dict[int, set[int]] = {index: set() for index in range(len(layers))}
+    further_in: dict[int, set[int]] = {index: set() for index in range(len(layers))}
     for demand in wanted:
-        inner[demand.outer].add(demand.inner)
-    reachable: dict[int, set[int]] = {}
-    for index in reversed(_sort(inner, wanted, names)):
-        reachable[index] = inner[index].union(*(reachable[further] for further in inner[index]))
-    # The layers that stand outside of a layer that must stand outside of them, directly or through others.
-    swapped = {late: {early for early in reachable[late] if early < late} for late in inner}
-    unmoved = sorted(inner.keys() - _smallest_cover(swapped))
-    for one, other in pairwise(unmoved):
-        inner[one].add(other)
-    return _sort(inner, wanted, names)
+        further_in[demand.outer].add(demand.inner)
+    _sort(further_in, wanted, names)  # a circle ends here
+    kept = _unmoved(further_in)
+    for outer, inner in pairwise(kept):
+        further_in[outer].add(inner)
+    return _sort(further_in, wanted, names)
 
 
-def _smallest_cover(swapped: dict[int, set[int]]) -> set[int]:
-    """The fewest layers that include one of every swapped pair; of several such sets, the innermost one.
+def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
+    """The most layers that can keep their order: no two of them are demanded the other way round, by whatever steps."""
+    swapped = _swapped(further_in)
+    return sorted(further_in.keys() - _leaving(swapped))
 
-    This is a minimum vertex cover, which takes exponential time in general but not here: if a must pass b, and b must
-    pass c, then a must pass c. "Must pass" is a partial order, so by the theorems of Dilworth and Kőnig the cover has
-    as many members as a maximum matching between the layers as they pass and as they are passed. A layer is a member
-    of a smallest cover if the matching of the rest without that layer is smaller by one.
+
+def _leaving(swapped: dict[int, set[int]]) -> set[int]:
+    """The fewest layers of which one is in every swapped pair; of several such sets, the one furthest in.
+
+    This is a minimum vertex cover, which takes exponential time in general but not here: if a has to pass b, and b has
+    to pass c, then a has to pass c. "Has to pass" is a partial order, so that by the theorems of Dilworth and Kőnig
+    the cover has as many members as a maximum matching between the layers as they pass and as they are passed. A layer
+    is a member of a smallest cover if the matching of what remains without that layer is smaller by one.
     """
     matched = _matching(swapped, {})
-    cover: set[int] = set()
+    leaving: set[int] = set()
     for index in sorted(swapped.keys() | frozenset().union(*swapped.values()), reverse=True):
         without = {late: early - {index} for late, early in swapped.items() if late != index}
         kept = {early: late for early, late in matched.items() if index not in (early, late)}
         rest = _matching(without, kept)
         if len(rest) < len(matched):
-            cover.add(index)
+            leaving.add(index)
             swapped, matched = without, rest
-    return cover
+    return leaving
 
 
 def _matching(swapped: dict[int, set[int]], matched: dict[int, int]) -> dict[int, int]:
-    """Extend a matching {early: late} until it is a maximum one (augmenting paths)."""
+    """Extend a matching, kept as {early: late}, until it is a maximum one (by augmenting paths)."""
     for late in swapped.keys() - matched.values():
         _augment(late, swapped, matched)
     return matched
 
 
 def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -> None:
-    """Match one more layer, breadth first. Others may be matched differently afterwards."""
+    """Match one more, breadth first: others may have to be matched differently for that."""
     came_from: dict[int, int] = {}
     ahead = [late]
     for free in ahead:
@@ -212,22 +238,30 @@ def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -
             return
 
 
-def _sort(inner: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
-    """Sort outermost first. Where the demands leave a choice, layers keep their order.
+def _swapped(further_in: dict[int, set[int]]) -> dict[int, set[int]]:
+    """The layers that stand outside of one which has to stand outside of them, by whatever steps."""
+    return {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
 
-    Raises OrderError for a circle of demands.
-    """
-    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(inner, ()))
-    for outer, indices in inner.items():
-        for index in indices:
+
+def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
+    found: set[int] = set()
+    ahead = set(edges[start])
+    while ahead:
+        found |= ahead
+        ahead = {further for index in ahead for further in edges[index]} - found
+    return found
+
+
+def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
+    """Outermost first; where the demands leave a choice, the one that stood further out."""
+    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(further_in, ()))
+    for outer, inner in further_in.items():
+        for index in inner:
             sorter.add(index, outer)
     try:
         sorter.prepare()
     except CycleError as error:
-        rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
-        circle = pairwise(error.args[1])  # graphlib names each before the one that depends on it
-        steps = [f"{names[outer]} outside {names[index]} ({rules[outer, index]})" for outer, index in circle]
-        raise OrderError(f"no order satisfies this circle of demands: {', '.join(steps)}") from None
+        raise OrderError(_circle(error.args[1], wanted, names)) from None
     order: list[int] = []
     ready: set[int] = set()
     while sorter.is_active():
@@ -237,3 +271,10 @@ def _sort(inner: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[
         order.append(first)
         sorter.done(first)
     return order
+
+
+def _circle(circle: Sequence[int], wanted: Iterable[Demand], names: Sequence[str]) -> str:
+    """The circle in words. graphlib names each before the one that depends on it."""
+    rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
+    steps = [f"{names[outer]} outside {names[inner]} ({rules[outer, inner]})" for outer, inner in pairwise(circle)]
+    return f"no order satisfies this circle of demands: {', '.join(steps)}"

@@ -1,34 +1,39 @@
-"""The order rules, as data. A new rule is one row of RULES.
+"""The order rules, as data: one row says where a layer must stand, why, how severe a breach is, and its source.
 
-Each row has the demand, its reason, its severity and its source. `outside(a, b)` returns the reason why a layer with
-effects `a` must stand outside one with effects `b`, or an empty string. `clash(a, b)` returns what two layers must not
-both do, wherever they stand. Removing one of the two ends a clash, or setting the options that `lift(b)` returns.
+A new rule is one row of RULES. `outside(a, b)` names the reason for a layer with effects `a` to stand outside one with
+effects `b`, or is empty; an exemption from a rule is part of that test. `clash(a, b)` names what two layers may not
+both do, wherever they stand: removing one of them ends it, or the options that `lift(b)` names do. `wants(b)` names the
+environ keys that some layer further out must provide.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+from middleware.wsgi.effects import Effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from middleware.wsgi.effects import Effects
+    from collections.abc import Set as AbstractSet
 
 Severity: TypeAlias = Literal["error", "warning"]
 Test: TypeAlias = "Callable[[Effects, Effects], str]"
 Lift: TypeAlias = "Callable[[Effects], Mapping[str, object]]"
+Keys: TypeAlias = "Callable[[Effects], AbstractSet[str]]"
 
 
 class Finding(NamedTuple):
-    """An order rule that a stack breaks.
+    """A rule that a stack breaks.
 
     Attributes:
         rule: str. The id, as `waive` takes it.
         severity: "error" or "warning".
-        layers: tuple of names: of one layer, or of two, the outer one first.
+        layers: tuple of names. The layer that stands further out comes first; one name where a layer is missing or is
+            wrong by itself.
         message: str. What would go wrong for a client.
-        fix: str. The edit that fixes it, as Python.
+        fix: str. The edit that fixes it, as Python. The edit has been tried: it adds no finding of the same or a higher
+            severity.
     """
 
     rule: str
@@ -48,18 +53,21 @@ class Rule:
     """One demand on the order.
 
     Attributes:
-        id: str. The name of the rule in `waive` and findings.
+        id: how `waive` and findings name it.
         demand: str. The rule in a sentence.
         severity: "error" or "warning".
-        consequence: str. What goes wrong for a client otherwise, a template with {outer}, {inner} and {what}. `outer`
-            is the layer that stands outside now, against the rule.
-        source: str. The specification that gives the reason.
+        consequence: str. What goes wrong for a client otherwise; {outer}, {inner} and {what} are filled in. `outer` is
+            the layer that stands further out now, against the rule.
+        source: str. Where the reason is written.
         outside: the test for a demand on positions, or None.
-        clash: the test for two layers that do not go together, or None.
+        clash: the test for two that do not go together, or None.
         alone: returns the options of a single layer that end what is wrong with it, wherever it stands. {outer} is the
             layer.
-        lift: returns the options of the second layer that end a clash. None for a mutual clash, which ends when the
-            inner layer is removed. With `lift`, {outer} and {inner} are the first and the second layer.
+        lift: returns the options that end a clash when the second of the two is given them, or None: the clash is
+            mutual, and ends when the inner one is removed. With `lift`, {outer} and {inner} are the first and the
+            second.
+        wants: the environ keys that a layer needs, or None. One provider of each further out is enough.
+        lacking: str. The consequence where no layer provides {what} for {outer}.
     """
 
     id: str
@@ -70,11 +78,69 @@ class Rule:
     outside: Test | None = None
     clash: Test | None = None
     lift: Lift | None = None
+    wants: Keys | None = None
+    lacking: str = ""
     alone: Lift | None = None
 
 
-def _names(names: frozenset[str]) -> str:
+def _names(names: AbstractSet[str]) -> str:
     return ", ".join(sorted(names))
+
+
+# -- facts that several rules ask for --------------------------------------------------------------------------------
+
+
+def _answers(effects: Effects) -> bool:
+    """Whether it may answer in place of the application: a page of its own takes nothing from other URLs."""
+    return effects.answers and not effects.own_page
+
+
+def _only_provides(effects: Effects) -> bool:
+    """Whether it prepares the environ and does nothing else, so that there is no work to measure."""
+    return bool(effects.provides) and replace(effects, provides=frozenset(), unique=False) == Effects()
+
+
+def _refuses(effects: Effects) -> bool:
+    """Whether it refuses requests by their head: by a count, a length or a name."""
+    return effects.refuses or effects.limits_input or "ratelimit" in effects.sets
+
+
+def _counts_by(effects: Effects) -> str:
+    """The environ key that it counts requests by: the user where it takes both; empty if it is no rate limit."""
+    if effects.refuses or "ratelimit" in effects.sets:
+        return next((key for key in ("REMOTE_USER", "REMOTE_ADDR") if key in effects.requires), "")
+    return ""
+
+
+def _verifies(effects: Effects) -> bool:
+    """Whether it checks credentials, which takes time, and refuses the wrong ones."""
+    return effects.answers and "REMOTE_USER" in effects.provides
+
+
+# -- tests of a single rule ------------------------------------------------------------------------------------------
+
+
+def _set_inside_read(a: Effects, b: Effects) -> str:
+    """The fields that `b` sets and `a` decides by; rules of their own order a layer that encodes and these others."""
+    content = [each for each in (a, b) if each.encodes_body or each.validates or each.rewrites_body]
+    ordered = len(content) == 2 and (a.encodes_body or b.encodes_body)
+    return "" if ordered else _names(a.reads & b.sets)
+
+
+def _measure_outermost(a: Effects, b: Effects) -> str:
+    """No demand on what `a` requires of `b`, and none where `b` takes no time worth telling."""
+    asked = a.measures and not b.measures and not b.provides & a.requires
+    return "the time" if asked and not b.identifies and not _only_provides(b) else ""
+
+
+def _validate_between(a: Effects, b: Effects) -> str:
+    return "entity tags" if (a.validates and b.rewrites_body) or (a.encodes_body and b.validates) else ""
+
+
+def _count_before_verify(a: Effects, b: Effects) -> str:
+    if _counts_by(a) == "REMOTE_ADDR" and _verifies(b):
+        return "failed logins are not limited by address"
+    return "requests are counted before the user is known" if _verifies(a) and _counts_by(b) == "REMOTE_USER" else ""
 
 
 RULES: Final = (
@@ -92,7 +158,7 @@ RULES: Final = (
         severity="error",
         consequence="what {outer} answers by itself would leave without the headers of {inner}",
         source="Fetch, CORS protocol; OWASP Secure Headers",
-        outside=lambda a, b: "the answers" if a.every_response and b.answers else "",
+        outside=lambda a, b: "the answers" if a.every_response and _answers(b) else "",
     ),
     Rule(
         id="provide-outside-require",
@@ -100,7 +166,7 @@ RULES: Final = (
         severity="error",
         consequence="{outer} would look for {what} before {inner} provides it: requests fail or are misjudged",
         source="PEP 3333, environ Variables",
-        outside=lambda a, b: _names(frozenset(a.provides & b.requires)),
+        outside=lambda a, b: _names(a.provides & b.requires),
     ),
     Rule(
         id="unique",
@@ -116,8 +182,7 @@ RULES: Final = (
         severity="warning",
         consequence="{inner} decides by {what} before {outer} sets it: clients get what does not follow from it",
         source="RFC 9110 5.3",
-        # Two encoding layers each read what the other sets. The rule encode-once covers them.
-        outside=lambda a, b: "" if a.encodes_body and b.encodes_body else _names(frozenset(a.reads & b.sets)),
+        outside=_set_inside_read,
     ),
     Rule(
         id="encode-once",
@@ -133,7 +198,73 @@ RULES: Final = (
         severity="warning",
         consequence="the time that {outer} takes would be missing from what {inner} tells clients",
         source="W3C Server Timing",
-        outside=lambda a, b: "the time" if a.measures and not b.measures else "",
+        outside=_measure_outermost,
+    ),
+    Rule(
+        id="validate-between",
+        demand="who validates (entity tags) stands outside who rewrites and inside who encodes the body",
+        severity="error",
+        consequence="{outer} and {inner} would give {what} to bytes that clients do not get: caches keep what is wrong",
+        source="RFC 9110 8.8.1, 13",
+        outside=_validate_between,
+    ),
+    Rule(
+        id="observe-outside-answer",
+        demand="who tells of every request (`observes`) stands outside who may answer",
+        severity="error",
+        consequence="requests that {outer} answers would be missing from what {inner} tells",
+        source="Semantic conventions for HTTP, OpenTelemetry",
+        outside=lambda a, b: "the answers" if a.observes and _answers(b) else "",
+    ),
+    Rule(
+        id="limit-outside-input",
+        demand="who limits the request body stands outside who decodes or reads it",
+        severity="error",
+        consequence="{outer} would take in a request body of any size before {inner} limits it",
+        source="RFC 9110 15.5.14",
+        outside=lambda a, b: "the body" if a.limits_input and (b.decodes_input or b.reads_input) else "",
+    ),
+    Rule(
+        id="decode-outside-read",
+        demand="who decodes the request body stands outside who reads it",
+        severity="error",
+        consequence="{outer} would read a request body that {inner} has not decoded yet",
+        source="RFC 9110 8.4",
+        outside=lambda a, b: "the body" if a.decodes_input and b.reads_input else "",
+    ),
+    Rule(
+        id="need-provided",
+        demand="`needs`: an environ key that some layer further out has to provide",
+        severity="error",
+        consequence="{outer} needs {what}, which {inner} provides too late: responses lack what depends on it",
+        lacking="{outer} needs {what}, which no layer provides: responses lack what depends on it",
+        source="PEP 3333, environ Variables",
+        wants=lambda b: b.needs,
+    ),
+    Rule(
+        id="refuse-before-cost",
+        demand="RateLimit, BodyLimit, TrustedHosts stand outside ConcurrencyLimit, buffering DecompressRequest and "
+        "Hooks",
+        severity="warning",
+        consequence="requests that {inner} refuses would take a place, memory or time in {outer} first",
+        source="OWASP Denial of Service Cheat Sheet",
+        outside=lambda a, b: "the cost" if _refuses(a) and (b.costs or b.reads_input) else "",
+    ),
+    Rule(
+        id="count-before-verify",
+        demand="a rate limit by address stands outside BasicAuth, one by user inside",
+        severity="warning",
+        consequence="{what}: {outer} stands outside {inner}",
+        source="OWASP Authentication Cheat Sheet, Protect Against Automated Attacks",
+        outside=_count_before_verify,
+    ),
+    Rule(
+        id="report-inside-respond",
+        demand="an error reporter (Sentry, OpenTelemetry) stands innermost, next to the application",
+        severity="warning",
+        consequence="{outer} would see and report no errors, since these are answered around {inner} further in",
+        source="PEP 3333, Error Handling",
+        outside=lambda a, b: "the errors" if b.reports and not a.reports else "",
     ),
     Rule(
         id="corp-blocks-cors",
@@ -142,7 +273,7 @@ RULES: Final = (
         consequence="{outer} lets pages of every origin read responses, but {inner} has browsers block {what} there: "
         "<img>, <script>, <link> and <video> fail without the attribute crossorigin",
         source="Fetch 3.7, cross-origin resource policy check",
-        # Only for every origin: CORP cannot name a list of origins, and CORS requests pass CORP.
+        # A list of origins is no such promise: CORP knows no list, and CORS requests pass it.
         clash=lambda a, b: "what they embed" if a.shares and b.isolates else "",
         lift=lambda b: b.isolates,
     ),

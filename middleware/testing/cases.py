@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from wsgiref.util import FileWrapper
 from wsgiref.validate import validator
 
 from middleware.testing.gateway import Answer, serve
 from middleware.testing.laws import Breach
 from middleware.testing.shapes.definition import CountedBody, Failure, Shape
+from middleware.wsgi.types import Application, Environ, StartResponse, Write
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from middleware.wsgi.types import Application, Environ, StartResponse, Write
-
-    Headers = list[tuple[str, str]]
+Headers: TypeAlias = "list[tuple[str, str]]"
 
 Found: TypeAlias = "Iterator[tuple[str, object, object]]"  # law, seen, owed
 
@@ -25,7 +22,7 @@ Found: TypeAlias = "Iterator[tuple[str, object, object]]"  # law, seen, owed
 # -- the application, observed from inside of a middleware -----------------------------------------------------------
 
 
-class Watched:
+class Recorded:
     """An application that records its calls and its results."""
 
     def __init__(self, app: Application) -> None:
@@ -126,7 +123,7 @@ class Case:
 
     shape: Shape
     owed: Owed
-    app: Watched
+    app: Recorded
     body: CountedBody | None
     answer: Answer
 
@@ -161,7 +158,7 @@ def run(
 ) -> Case:
     """Run one request. `within` is a further middleware around the application."""
     made, body = shape.make()
-    app = Watched(made)
+    app = Recorded(made)
     answer = serve(middleware(within(app)), method=shape.method, **{"lint": False, **owed.environ, **options})
     return Case(shape, owed, app, body, answer)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Application, ExcInfo, Write
+from middleware.wsgi.types import Application, ExcInfo, Write
 
 
 @dataclass

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import gc
 import io
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise, zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from middleware.testing.cases import Owed, told
 from middleware.testing.gateway import Answer, environ, serve
 from middleware.testing.laws import Breach
 from middleware.testing.shapes.definition import TEXT, CountedBody, Shape, begin, returning
+from middleware.wsgi.types import Application, Environ, StartResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-    Wrap = Callable[[Application], Application]
+Wrap: TypeAlias = "Callable[[Application], Application]"
 
 _PATHS: Final = ("/one", "/two")
 LINES: Final = [("X-First", "1"), ("Set-Cookie", "a=1"), ("X-Between", "1"), ("Set-Cookie", "b=2")]

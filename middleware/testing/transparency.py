@@ -134,21 +134,15 @@ _SHOWN: Final = 3  # applications for each law; of the others only the names
 
 def report(middleware: object, found: Sequence[Breach]) -> str:
     """The breaches in words, in the order of the laws: each law once, with its source."""
-    broken = {breach.law for breach in found}
-    laws = [law for law in LAWS if law in broken]
+    laws = [*filter({breach.law for breach in found}.__contains__, LAWS)]
     count = f"{len(laws)} law" + "s" * (len(laws) > 1)
     name = getattr(middleware, "__qualname__", None) or repr(middleware)
     lines = [f"{name} is not transparent: it breaks {count}"]
     for law in laws:
         lines += ["", f"{law}: {LAWS[law].sentence} [{LAWS[law].source}]"]
-        lines += _shown([breach for breach in found if breach.law == law])
+        against = [breach for breach in found if breach.law == law]
+        for each in against[:_SHOWN]:
+            lines += [f"    application  {each.case}", f"        seen     {each.seen}", f"        owed     {each.owed}"]
+        if len(against) > _SHOWN:
+            lines.append(f"    and so with  {', '.join(each.case.partition(':')[0] for each in against[_SHOWN:])}")
     return "\n".join(lines)
-
-
-def _shown(found: Sequence[Breach]) -> Iterator[str]:
-    for breach in found[:_SHOWN]:
-        yield f"    application  {breach.case}"
-        yield f"        seen     {breach.seen}"
-        yield f"        owed     {breach.owed}"
-    if len(found) > _SHOWN:
-        yield f"    and so with  {', '.join(breach.case.partition(':')[0] for breach in found[_SHOWN:])}"

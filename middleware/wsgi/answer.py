@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import status_line
+from middleware.wsgi.options import is_async
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from middleware.http.fields import Line
-    from middleware.wsgi.types import Application, Environ, StartResponse
+    from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
+
+NOTES: Final = "middleware.notes"
+_TEXT: Final = "text/plain; charset=utf-8"
+# For an answer that depends on who asks: no cache may give it to anyone else (RFC 9111 5.2.2.5).
+NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Application:
@@ -27,9 +33,59 @@ def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Applicatio
 
     def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         as_json = prefers_json(environ.get("HTTP_ACCEPT", ""))
-        body, content_type = (json, CONTENT_TYPE) if as_json else (text, "text/plain; charset=utf-8")
+        body, content_type = (json, CONTENT_TYPE) if as_json else (text, _TEXT)
         fields = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Vary", "Accept"), *extra]
         start_response(line, fields)
         return [body]
 
     return respond
+
+
+def redirect(status: int, location: str) -> Application:
+    """An application that sends the client to `location`, which is checked by the caller."""
+    body = f"See {location}\n".encode("ascii")
+    fields = [("Location", location), ("Content-Type", _TEXT), ("Content-Length", str(len(body)))]
+
+    def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(status_line(status), fields)
+        return [body]
+
+    return respond
+
+
+def answer_fault(given: object) -> str | None:
+    """Why this is no `answer=`, or None if it is one, or is left out."""
+    if given is None or (callable(given) and not is_async(given)):
+        return None
+    return "a WSGI application (environ, start_response), or None"
+
+
+def refusal(given: Application | None, status: int, detail: str, headers: Iterable[Line] = ()) -> Application:
+    """The answer of a guard: the application that was given as `answer=`, or one that says what was wrong.
+
+    What an application leaves out is added to its response: Cache-Control always, other fields only if its status is
+    the one that they belong to (a login page that is a 200 challenges no one).
+    """
+    return answer(status, detail, headers) if given is None else _completed(given, str(status), tuple(headers))
+
+
+def note(environ: Environ, text: str) -> None:
+    """Say why, if anyone listens."""
+    notes = environ.get(NOTES)
+    if notes is not None:
+        notes.append(text)
+
+
+def _completed(app: Application, status: str, headers: tuple[Line, ...]) -> Application:
+    """The application, whose response gets those of the fields that it lacks."""
+
+    def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        def start(line: str, fields: list[Line], exc_info: ExcInfo | None = None) -> Write:
+            there = {name.lower() for name, _ in fields}
+            wanted = headers if line[:3] == status else [each for each in headers if each is NO_STORE]
+            lines = [*fields, *(each for each in wanted if each[0].lower() not in there)]
+            return start_response(line, lines) if exc_info is None else start_response(line, lines, exc_info)
+
+        return app(environ, start)
+
+    return respond if headers else app

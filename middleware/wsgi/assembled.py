@@ -12,25 +12,19 @@ whatever point it turns out.
 from __future__ import annotations
 
 import linecache
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
-from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, resumed
+from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
 from middleware.wsgi.errors import EXCEPTION, RAISING
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
-from middleware.wsgi.plan import plan_for
+from middleware.wsgi.plan import Layer, Plan, plan_for
 from middleware.wsgi.returned import as_application, as_transform, undeclared
-from middleware.wsgi.row import TYPE, VARY, Member, Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.row import TYPE, VARY, Row, grouped
+from middleware.wsgi.types import Application, Environ
 
 # RFC 9110 13.1 and 14.2; the If of WebDAV (RFC 4918 10.4) and of CalDAV (RFC 6638 8.2)
 _UNUSUAL: Final = (
@@ -44,6 +38,8 @@ _UNUSUAL: Final = (
     "HTTP_IF_SCHEDULE_TAG_MATCH",
 )
 _FUNCTIONS: Final = 64  # fast paths of one pipeline, for as many sets of layers that requests meet
+_TEXTS: Final = 256
+_compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # with the name of the file that it has in tracebacks
 _SHARED: Final[dict[str, Any]] = {
     "GIVEN": GIVEN,
     "Layered": Layered,
@@ -58,6 +54,7 @@ _SHARED: Final[dict[str, Any]] = {
     "deliver": deliver,
     "failed": failed,
     "finished": finished,
+    "muted": muted,
     "resumed": resumed,
     "undeclared": undeclared,
 }
@@ -99,15 +96,20 @@ class Source:
         return make(*self.names.values())
 
 
-@lru_cache(256)
 def compiled(text: str) -> Callable[..., Any]:
-    """Compile a text once, and let tracebacks show its lines."""
-    file = f"<middleware {blake2b(text.encode(), digest_size=4).hexdigest()}>"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    names = dict(_SHARED)
-    exec(compile(text, file, "exec"), names)  # noqa: S102 - the lines are those below
-    make: Callable[..., Any] = names.pop("make")
-    return make
+    """Compile a text once, and let tracebacks show its lines. Both are forgotten when there are too many texts."""
+    found = _compiled.get(text)
+    if found is None:
+        if len(_compiled) >= _TEXTS:
+            for _, file in _compiled.values():
+                linecache.cache.pop(file, None)
+            _compiled.clear()
+        file = f"<middleware {blake2b(text.encode(), digest_size=4).hexdigest()}>"
+        linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
+        names = dict(_SHARED)
+        exec(compile(text, file, "exec"), names)  # noqa: S102 - the lines are those below
+        found = _compiled[text] = names.pop("make"), file
+    return found[0]
 
 
 def plain(general: Application) -> Source:
@@ -167,22 +169,24 @@ class _FastPath:
 
     def __init__(self, app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> None:
         self.source = Source()
-        self.steps: list[Layer | Row] = []
-        for ordinary, group in groupby(layers, lambda layer: layer.ordinary is not None):
-            found = [*group]
-            self.steps += [Row([*map(Member.of, reversed(found))])] if ordinary else found
+        self.steps = grouped(layers)
         self._rows = [step for step in self.steps if isinstance(step, Row)]
         self._ends = any(layer.on_close is not None for layer in layers)
         asked = [step for step in self.steps if not isinstance(step, Row)]
         self._asks = any(step.on_response is not None for step in asked)
         self._keeps = any(step.on_request is not None and (step.made is None or self._ends) for step in asked)
-        self._plans = [plan_for(layers[:met], layers[met:], respond=respond) for met in range(len(layers) + 1)]
-        self.source.names.update(app=app, general=general, plan=self._plans[-1])
+        self._layers, self._respond = layers, respond
+        self.source.names.update(app=app, general=general, plan=self._plan_after(len(layers)))
         self._write()
+
+    def _plan_after(self, met: int) -> Plan:
+        """The plan for a request that so many layers have met."""
+        return plan_for(self._layers[:met], self._layers[met:], respond=self._respond)
 
     def _write(self) -> None:
         add = self.source.add
         add(1, "def run(environ, start_response):")
+        self._write_method()
         self._write_start()
         add(2, "try:")
         self._write_request()
@@ -198,14 +202,16 @@ class _FastPath:
         add(3, self._entering(len(self.steps), reached=False))
         add(3, "return failed(exchange, error)")
 
-    def _write_start(self) -> None:
-        add = self.source.add
+    def _write_method(self) -> None:
         if self._rows:
             always = all(row.always for row in self._rows)
             unless = dict.fromkeys(key for row in self._rows for key in row.unless)
             _write_guard(self.source, () if always else (*_UNUSUAL, *unless))
         else:
-            add(2, 'method = environ.get("REQUEST_METHOD", "")')
+            self.source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
+
+    def _write_start(self) -> None:
+        add = self.source.add
         add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
         if self._asks:
@@ -230,7 +236,7 @@ class _FastPath:
                 names[f"open{n}"], names[f"line{n}"], names[f"put{n}"] = step.made
                 add(3, f"made{n} = open{n}(environ)")
             elif step.on_request is not None:
-                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plans[met]
+                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plan_after(met)
                 add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
                 add(4, self._entering(n))
                 add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
@@ -362,6 +368,8 @@ class _FastPath:
             add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
         else:
             add(5, "return body")
+            if not self._rows:
+                add(4, "if status in ORDINARY:\n    return muted(exchange, body)")
             add(4, "if status in NOT_MODIFIED:")
             add(5, "exchange.state = PASSED\nstart_response(status, lines)\nreturn iter(NOTHING)")
         add(4, "return finished(exchange, body)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from dis import opmap
 from typing import TYPE_CHECKING, Any, Final
@@ -99,7 +100,7 @@ def _near(one: str, other: str) -> bool:
 def check_options(cls: Any, args: tuple[Any, ...], options: Mapping[str, object]) -> None:
     """Raise TypeError for an option that the class does not have, that is missing, or that is given by position."""
     parameters = inspect.signature(cls.__init__).parameters
-    kinds = {parameter.kind for parameter in parameters.values()}
+    kinds = [parameter.kind for parameter in parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
         return
     names = [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]

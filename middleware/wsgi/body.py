@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from middleware.wsgi.errors import answer_error, close, leave, respond
-from middleware.wsgi.exchange import HELD, NEW
+from middleware.wsgi.exchange import HELD, NEW, PASSED
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
 
 if TYPE_CHECKING:
@@ -178,6 +178,16 @@ def finished(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
     return _passed_on(exchange, body)
 
 
+def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
+    """Pass on the head of an ordinary response to HEAD, which every layer has seen and none watches."""
+    exchange.index = None
+    if exchange.get("Content-Length") is None and any(body):
+        exchange.append(("Content-Length", str(sum(map(len, body)))))
+    exchange.state = PASSED
+    exchange.server(exchange.status, exchange.lines)
+    return iter(NOTHING)
+
+
 def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:
     """Answer an error, or raise it."""
     try:
@@ -213,16 +223,11 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
             exchange.move("no head")  # raises
         return Body(exchange, body)
     if exchange.mute:
-        return _nothing(exchange)
+        ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
+        return Body(exchange, None) if ends else iter(NOTHING)
     if exchange.transforms:
         return Body(exchange, body)
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
-
-
-def _nothing(exchange: Layered) -> Iterable[bytes]:
-    """No content, of an iterator."""
-    ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
-    return Body(exchange, None) if ends else iter(NOTHING)
 
 
 def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from middleware.wsgi.options import is_async
 from middleware.wsgi.plan import Layer
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ def certain(predicate: Predicate) -> Predicate:
     """The question whether the predicate holds certainly; the answer of a plain callable is never in doubt."""
     certainly: Predicate = getattr(predicate, "certainly", predicate)
     return certainly
+
+
+def predicate_fault(given: object) -> str | None:
+    """Why this is no predicate of an option that may be None, or None if it is one. A coroutine is always true."""
+    return (
+        None if given is None or (callable(given) and not is_async(given)) else "a predicate environ -> bool, or None"
+    )
 
 
 def asked(condition: Predicate | None, effects: Effects) -> Predicate | None:

@@ -30,6 +30,9 @@ _FACTS: Final = (
     "limits_input",
     "decodes_input",
     "reads_input",
+    "refuses",
+    "costs",
+    "reports",
     "shares",
 )
 
@@ -52,6 +55,9 @@ class Effects:
         own_page: bool. It answers only on a page of its own. Default False.
         identifies: bool. It gives the request an id, and the response a field that echoes it. Default False.
         limits_input, decodes_input, reads_input: bool. It limits, decodes or reads the request body. Default False.
+        refuses: bool. It refuses requests by their head, at little cost: by a count, a length or a name. Default False.
+        costs: bool. It takes a place, memory or time for a request before the application does. Default False.
+        reports: bool. It reports errors that pass it, and so stands next to the application. Default False.
         sets, reads: iterables of response field names. Those that it sets, and those that it decides by. Default none.
         provides, requires, needs: iterables of environ keys. Those that it puts there; those that it looks at, which a
             layer that provides them has to do first; and those that some outer layer has to provide. Default none.
@@ -78,6 +84,9 @@ class Effects:
     limits_input: bool = False
     decodes_input: bool = False
     reads_input: bool = False
+    refuses: bool = False
+    costs: bool = False
+    reports: bool = False
     sets: AbstractSet[str] = frozenset()
     reads: AbstractSet[str] = frozenset()
     provides: AbstractSet[str] = frozenset()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from traceback import walk_tb
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
@@ -13,14 +14,11 @@ from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layered import Layered
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.takeover import ends_takeover
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"
@@ -57,7 +55,9 @@ def respond(exchange: Layered, error: BaseException) -> bool:
         return False
     environ = exchange.environ
     request = escaped(exchange.method), escaped(environ.get("PATH_INFO"))
-    logger.error("Exception on %s %s%s", *request, _raised_in(error), exc_info=error)
+    layer, method = _raised_in(error)
+    place = f" in {layer}.{method}" if layer else ""
+    logger.error("Exception on %s %s%s", *request, place, exc_info=error, extra=log_extra(environ, layer))
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
@@ -73,14 +73,14 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     return True
 
 
-def _raised_in(error: BaseException) -> str:
-    """The layer and the method that an error came from, for the log; empty where it came from the application."""
-    place = ""
+def _raised_in(error: BaseException) -> tuple[str | None, str]:
+    """The name of the layer and the method that an error came from, for the log; None where that is no layer."""
+    place: tuple[str | None, str] = None, ""
     for frame, _ in walk_tb(error.__traceback__):
         method = frame.f_code.co_name
         if method in ("on_request", "on_response"):
             layer: Any = frame.f_locals.get("self")
-            place = f" in {layer.name}.{method}" if hasattr(layer, "effects") else place
+            place = (layer.name, method) if hasattr(layer, "effects") else place
     return place
 
 
@@ -103,17 +103,17 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     if exchange.kept is not None:
         exchange.restore()
     environ = exchange.environ
-    environ[BYTES_SENT] = sent
+    failure = None if source is None else _attempt(_close, source)
+    environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
-    failure = None if source is None else _attempt(_close, source)
-    kept: BaseException | None = environ.get(EXCEPTION)
-    told = next((each for each in (error, kept, failure) if each is not None), None)
+    told = error if error is not None else environ.get(EXCEPTION)
+    told = told if told is not None else failure
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
         except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
-            failure = raised if failure is None else failure
+            failure = _first(failure, raised)
     exchange.exc_info = None
     if failure is not None or EXCEPTION in environ:
         _let_go(environ, failure)
@@ -122,7 +122,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         try:
             raise failure
         finally:
-            failure = told = kept = error = None  # break the traceback reference cycle
+            failure = told = error = None  # break the traceback reference cycle
 
 
 def leave(exchange: Layered) -> None:
@@ -133,6 +133,13 @@ def leave(exchange: Layered) -> None:
         logger.exception("on_close failed after the end of a connection that was taken over")
     finally:
         exchange.plan = replace(exchange.plan, closers=())
+
+
+def _first(*errors: BaseException | None) -> BaseException | None:
+    for error in errors:
+        if error is not None:
+            return error
+    return None
 
 
 def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
@@ -148,10 +155,15 @@ def _attempt(function: Callable[..., object], *arguments: object) -> BaseExcepti
 def forget(environ: Environ, server: object) -> None:
     """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
 
-    The exception stays, without its traceback. A no-op where layers of an outer pass have still to be told of it.
+    The exception stays, without its traceback, and without the object that an attribute was missing from. A no-op where
+    layers of an outer pass have still to be told of it.
     """
-    if EXCEPTION in environ and not _told_later(server):
-        _strip(environ[EXCEPTION])
+    if EXCEPTION not in environ or _told_later(server):
+        return
+    for error in _behind(environ[EXCEPTION]):
+        error.__traceback__ = None
+        if isinstance(error, AttributeError):
+            error.obj = None
 
 
 def _told_later(server: object) -> bool:
@@ -168,14 +180,6 @@ def _let_go(environ: Environ, raised: BaseException | None) -> None:
     kept = environ.get(EXCEPTION)
     if kept is not None and any(error is kept for error in _behind(raised)):
         del environ[EXCEPTION]
-
-
-def _strip(kept: object) -> None:
-    """Drop what leads from an exception in environ back to that: frames, and the object without an attribute."""
-    for error in _behind(kept):
-        error.__traceback__ = None
-        if isinstance(error, AttributeError):
-            error.obj = None
 
 
 def _behind(error: object) -> list[BaseException]:

@@ -12,14 +12,11 @@ The pipeline and the hooks share this machine. They differ in what they do to a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
 
 from middleware.wsgi.response import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
+from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
 
 State: TypeAlias = Literal["new", "given", "replaced", "passed", "sent"]
 Event: TypeAlias = Literal["head", "another head", "pass on", "content", "no head", "content without head", "end"]

@@ -7,16 +7,13 @@ replaces a head that the server has (PEP 3333 "Error Handling"), `decide` is ask
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from middleware.wsgi.exchange import NEW, PASSED, SENT, Exchange
 from middleware.wsgi.takeover import TakenOver, leaves_nothing, may_be_taken_over
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 
 class Settled(NamedTuple):
@@ -44,6 +41,11 @@ class Held(Exchange):
         self.status, self.lines, self.index, self.body, self.exc_info = "", [], None, None, None
 
     @property
+    def head(self) -> Settled:
+        """The application's head, to be sent as it is."""
+        return Settled(self.status, self.lines, None)
+
+    @property
     def passed(self) -> bool:
         """Whether the server has the head."""
         return self.state in (PASSED, SENT)
@@ -60,7 +62,7 @@ class Held(Exchange):
 
     def decide(self) -> Settled:
         """Decide about a head whose body is out of reach: it goes out by write(), or is iterated already."""
-        return Settled(self.status, self.lines, None)
+        return self.head
 
     def settle(self) -> None:
         """Pass on what `decide` says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from middleware.wsgi.authored import check_class, check_options
@@ -14,8 +14,6 @@ from middleware.wsgi.plan import Layer
 from middleware.wsgi.refused import check_application, check_predicate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from typing_extensions import Self
 
     from middleware.wsgi.response import Response, Transform

@@ -8,19 +8,16 @@ passes through it chunk by chunk.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from middleware.http.fields import content_length
 from middleware.http.status import ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
+from middleware.wsgi.plan import OnResponse, Plan
+from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.returned import as_transform, undeclared
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    from middleware.wsgi.plan import OnResponse, Plan
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Environ, StartResponse
+from middleware.wsgi.types import Environ, StartResponse
 
 MARK: Final = "middleware.marked"  # is missing from an environ that the application has cleared
 _STREAM: Final = iter(())  # stands for a body that goes through write(), or of which nothing is known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -93,3 +94,8 @@ def several(value: object) -> list[object]:
         return list(cast("Iterable[object]", value))
     except TypeError:
         raise ValueError("a str, or an iterable of str") from None
+
+
+def is_async(given: object) -> bool:
+    """Whether calling this gives a coroutine, which nothing awaits."""
+    return iscoroutinefunction(given) or iscoroutinefunction(getattr(given, "__call__", None))  # noqa: B004 - what calling it gives

@@ -7,23 +7,19 @@ path, which is assembled for the layers that there are, serves ordinary ones and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
 from middleware.wsgi.errors import EXCEPTION, asks_to_raise
 from middleware.wsgi.layered import Layered, opened
-from middleware.wsgi.plan import Layer, Plan, plan_for
+from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
 from middleware.wsgi.returned import as_application
+from middleware.wsgi.types import Application, Environ, StartResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.wsgi.plan import Respond
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-    Meet: TypeAlias = Callable[[Layered], Application]
+Meet: TypeAlias = "Callable[[Layered], Application]"
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Application:
@@ -61,7 +57,9 @@ def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Sour
     conditional = [n for n, layer in enumerate(layers) if layer.condition is not None]
     if not conditional:
         return _fast(app, layers, general, respond=respond)
-    if not all(_is_quiet(layer) for layer in layers[: conditional[-1]]):
+    # Conditions may be asked before layers that change nothing of the request have seen it.
+    before = layers[: conditional[-1]]
+    if not all(each.on_request is None or each.ordinary is not None or each.made is not None for each in before):
         return plain(general)
 
     def chosen(met: int) -> Application:
@@ -77,11 +75,6 @@ def _fast(app: Application, layers: Sequence[Layer], general: Application, *, re
         asked = [layer._replace(ordinary=None) for layer in layers]
         general = assembled(app, asked, general, respond=respond).function()
     return assembled(app, layers, general, respond=respond)
-
-
-def _is_quiet(layer: Layer) -> bool:
-    """Whether conditions may be asked before it has seen the request, because it changes nothing that they ask for."""
-    return layer.on_request is None or layer.ordinary is not None or layer.made is not None
 
 
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
@@ -136,20 +129,14 @@ def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Me
         place = -1
         try:
             for place, layer in enumerate(layers):
-                answer = _ask(layer, exchange.environ, place, chosen)
-                if answer is not None:
-                    return answer
+                if layer.condition is not None and not layer.condition(exchange.environ):
+                    continue
+                chosen.append(place)
+                on_request = layer.on_request
+                if on_request is not None and (answer := on_request(exchange.environ)) is not None:
+                    return as_application(answer, on_request)
         finally:
             exchange.plan = plan(tuple(chosen), place + 1)
         return app
 
     return meet
-
-
-def _ask(layer: Layer, environ: Environ, place: int, chosen: list[int]) -> Application | None:
-    """Show the request to a layer if it takes part, and note that it does."""
-    if layer.condition is not None and not layer.condition(environ):
-        return None
-    chosen.append(place)
-    answer = None if layer.on_request is None else layer.on_request(environ)
-    return None if answer is None or layer.on_request is None else as_application(answer, layer.on_request)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
 from middleware.http.fields import Fields
 from middleware.http.status import status_line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Transform(Protocol):

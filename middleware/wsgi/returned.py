@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
-from middleware.http.fields import check_line
+from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault, status_line
-from middleware.wsgi.response import Response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.response import Transform
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 _ANSWERS = "None, a WSGI application, (status, body), (status, body, headers) or json_response(data)"
 

@@ -16,6 +16,7 @@ The laws of a row:
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from middleware.http.remembered import LIMIT, LONGEST
@@ -87,15 +88,13 @@ class Row:
     def __init__(self, members: Sequence[Member], by: tuple[str, ...] | None = None) -> None:
         self.members = tuple(members)
         self.size = len(self.members)
-        facts = [member.ordinary for member in members]
-        self.by = _keys(each.by for each in facts) if by is None else by
-        self.late = _keys(each.late for each in facts)
-        self._keeps = _keys(each.keeps for each in facts)
-        self.unless = _keys(each.unless for each in facts)
-        self.below = min((each.below for each in facts if each.below is not None), default=None)
-        self.typed = any(each.typed for each in facts)
-        self.always = all(each.always for each in facts)
-        self._watched = frozenset[str]().union(*(each.watched for each in facts))
+        facts = zip(*(member.ordinary for member in members), strict=True)
+        watched, by_each, keeps, late, typed, below, unless, always = facts
+        self.by = _keys(by_each) if by is None else by
+        self.late, self._keeps, self.unless = _keys(late), _keys(keeps), _keys(unless)
+        self.below = min((limit for limit in below if limit is not None), default=None)
+        self.typed, self.always = any(typed), all(always)
+        self._watched = frozenset[str]().union(*watched)
         self._entering = [member.on_request for member in reversed(self.members) if member.on_request is not None]
         self.kinds: dict[str, int] = {}
         self.known: dict[Key, tuple[Line, ...]] = {}
@@ -145,15 +144,8 @@ class Row:
 
     def _key(self, exchange: Layered, came: tuple[Any, ...]) -> Key | None:
         """The values that count; None if this head is not ordinary, or one of the values is not fit to be kept."""
-        found: dict[int, str] = {}
-        for name, value in exchange.lines:
-            kind = self.kind(name)
-            if kind == WATCHED or kind in found:
-                return None
-            if kind != QUIET:
-                found[kind] = value
-        environ = exchange.environ
-        if any(key in environ for key in self.unless):
+        found, environ = self._found(exchange.lines), exchange.environ
+        if found is None or any(key in environ for key in self.unless):
             return None
         key: Key = (
             exchange.status,
@@ -162,11 +154,20 @@ class Row:
             *came,
             *(environ.get(each) for each in self.late),
         )
-        values = (*key, *(name for name, _ in exchange.lines))
-        fit = all(value is None or (type(value) is str and len(value) <= LONGEST) for value in values)
-        if not fit:
+        if not all(map(_is_fit, (*key, *(name for name, _ in exchange.lines)))):
             return None
         return key[0] if len(key) == 1 else key
+
+    def _found(self, lines: Iterable[Line]) -> dict[int, str] | None:
+        """The fields of a head that count, by kind; None if this head is not ordinary."""
+        found: dict[int, str] = {}
+        for name, value in lines:
+            kind = self.kind(name)
+            if kind == WATCHED or kind in found:
+                return None
+            if kind != QUIET:
+                found[kind] = value
+        return found
 
     def kind(self, name: str) -> int:
         """The kind of a field name, which is remembered."""
@@ -178,7 +179,7 @@ class Row:
                 kind = VARY if lower == "vary" else WATCHED
             elif self.typed and lower == "content-type":
                 kind = TYPE
-            if type(name) is str and len(name) <= LONGEST:
+            if _is_fit(name):
                 _put(self.kinds, name, kind)
         return kind
 
@@ -194,6 +195,20 @@ class Row:
         """Whether environ is what it was, apart from what the layers of the row keep there."""
         keys = before.keys() - self._keeps
         return keys == after.keys() - self._keeps and all(after[key] is before[key] for key in keys)
+
+
+def grouped(layers: Iterable[Layer]) -> list[Layer | Row]:
+    """The layers, outermost first, with a row in the place of adjacent ones that have an Ordinary."""
+    steps: list[Layer | Row] = []
+    for ordinary, group in groupby(layers, lambda layer: layer.ordinary is not None):
+        found = [*group]
+        steps += [Row([*map(Member.of, reversed(found))])] if ordinary else found
+    return steps
+
+
+def _is_fit(value: object) -> bool:
+    """Whether a value may be kept in a table."""
+    return value is None or (type(value) is str and len(value) <= LONGEST)
 
 
 def _put(table: dict[Any, Any], key: object, value: object) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import declared_by
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.pipeline import pipeline
-
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Application, Predicate
+from middleware.wsgi.types import Application, Predicate
 
 
 class Splitting(Middleware):

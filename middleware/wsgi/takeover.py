@@ -8,10 +8,9 @@ them calls start_response, which PEP 3333 demands of every other application.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket", "wsgi.websocket")
 _PREFIXES: Final = ("eventlet.", "uwsgi.")
@@ -34,15 +33,13 @@ def ends_takeover(environ: Environ, error: BaseException) -> bool:
 
 def leaves_nothing(environ: Environ, body: object) -> bool:
     """Whether what an application returned without a head has no content, because it had the connection."""
-    return _is_nothing(body) and may_be_taken_over(environ)
-
-
-def _is_nothing(body: object) -> bool:
     if isinstance(body, (list, tuple)):
-        return not any(body)
-    if isinstance(body, (str, bytes)):
-        return not body
-    return not hasattr(body, "__iter__") and not hasattr(body, "__getitem__")  # None, or an object that a server knows
+        nothing = not any(body)
+    elif isinstance(body, (str, bytes)):
+        nothing = not body
+    else:  # None, or an object that a server knows
+        nothing = not hasattr(body, "__iter__") and not hasattr(body, "__getitem__")
+    return nothing and may_be_taken_over(environ)
 
 
 class TakenOver(BaseException):

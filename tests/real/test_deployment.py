@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import ssl
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +21,7 @@ import requests
 
 from needed import needs
 from series import converse
-from serving import PATIENCE, Client, Server, ask, kept_port
+from serving import PATIENCE, Client, Server, ask, environment, kept_port
 
 pytestmark = pytest.mark.real
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -51,10 +53,10 @@ class Site(NamedTuple):
         return Secure("127.0.0.1", self.port, timeout=PATIENCE, context=context)
 
 
-def unit(port: str) -> list[str]:
-    """The command of the unit, for the application of whole.py, by this interpreter."""
+def unit(port: str, application: str) -> list[str]:
+    """The command of the unit, for another application, by this interpreter."""
     [line] = re.findall(r"^ExecStart=(.*)$", (DEPLOY / "site@.service").read_text(), re.MULTILINE)
-    _, *words = shlex.split(line.replace("%i", port).replace("wsgi:application", "whole:application"))
+    _, *words = shlex.split(line.replace("%i", port).replace("wsgi:application", application))
     return [sys.executable, *words]
 
 
@@ -95,19 +97,55 @@ def certify(folder: Path) -> Path:
     return certificate
 
 
-@pytest.fixture
-def site(tmp_path):
+@contextmanager
+def behind_nginx(folder, application, **options):
+    """Two processes of an application behind nginx."""
     program = needs("nginx")
     with ExitStack() as ending:
-        processes = [Server(*unit("0"), cwd=SUPPORT) for _ in range(2)]
+        processes = [Server(*unit("0", application), **options) for _ in range(2)]
         for process in processes:
             ending.callback(process.close)
         plain, secure = (ending.enter_context(kept_port()) for _ in range(2))
-        certificate = certify(tmp_path)
+        certificate = certify(folder)
         ports = {"one": processes[0].port, "two": processes[1].port, "plain": plain, "secure": secure}
-        command = program, "-p", str(tmp_path), "-c", str(configured(tmp_path, ports)), "-g", "daemon off;"
+        command = program, "-p", str(folder), "-c", str(configured(folder, ports)), "-g", "daemon off;"
         ending.callback(Server(*command, port=secure).close)
         yield Site(secure, plain, certificate, processes)
+
+
+@pytest.fixture
+def site(tmp_path):
+    with behind_nginx(tmp_path, "whole:application", cwd=SUPPORT) as site:
+        yield site
+
+
+def test_processes_share_one_count_in_redis_and_go_on_without_it(tmp_path):
+    """examples/deploy/limited.py: exactly as many requests pass as the limit says, whichever process gets them."""
+    program = needs("redis-server", "valkey-server")
+    with socket.socket() as tried:
+        tried.bind(("127.0.0.1", 0))
+        port = tried.getsockname()[1]
+    command = program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"
+    env = {**environment(), "RATE_LIMIT": "25/year", "RATE_LIMIT_STORAGE": f"redis://127.0.0.1:{port}/0"}
+    with ExitStack() as ending:
+        redis = Server(*command, port=port)
+        ending.callback(redis.close)
+        site = ending.enter_context(behind_nginx(tmp_path, "limited:application", cwd=DEPLOY, env=env))
+
+        def asked(_):
+            with site.client() as client:
+                return client.ask("/")
+
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(asked, range(60)))
+            passed = [answer.body for answer in answers if answer.status == 200]
+            assert len(passed) == 25
+            assert {answer.status for answer in answers} == {200, 429}
+            # the address is that of the client, which nginx tells, and the policy is on a 429 too
+            assert all(b"client 127.0.0.1" in body for body in passed)
+            assert all(answer.headers["X-Content-Type-Options"] == "nosniff" for answer in answers)
+            redis.close()
+            assert {answer.status for answer in pool.map(asked, range(20))} == {200}
 
 
 def test_everything_comes_through_nginx_as_it_does_without(site):

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from simple_websocket import Client, ConnectionClosed
 
 from serving import PATIENCE, Server, ask, script
+
+simple_websocket = pytest.importorskip("simple_websocket")  # of the extra test-real
 
 pytestmark = pytest.mark.real
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -48,13 +49,13 @@ def told(server: Server, count: int) -> list[str]:
 
 def session(server: Server, path: str, *, leave: bool) -> None:
     """Say something, hear it; then the client closes, or waits for that."""
-    client = Client.connect(f"ws://127.0.0.1:{server.port}{path}")
+    client = simple_websocket.Client.connect(f"ws://127.0.0.1:{server.port}{path}")
     try:
         for message in ("first", "second") if leave else ("only",):
             client.send(message)
             assert client.receive(timeout=PATIENCE) == message
         if not leave:
-            with pytest.raises(ConnectionClosed):
+            with pytest.raises(simple_websocket.ConnectionClosed):
                 client.receive(timeout=PATIENCE)
     finally:
         if leave:

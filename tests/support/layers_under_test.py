@@ -6,17 +6,33 @@ from typing import Any
 
 from middleware import (
     CORS,
+    AccessLog,
+    BasicAuth,
+    BodyLimit,
     Compress,
+    ConcurrencyLimit,
+    Conditional,
     ContextHooks,
+    CrossOriginProtection,
+    DecompressRequest,
     Effects,
     External,
     Gzip,
     Headers,
     Hooks,
+    HTTPSRedirect,
+    InjectHTML,
+    Inspector,
+    Metrics,
     Middleware,
+    RateLimit,
+    Redirect,
+    RequestId,
+    Respond,
     SecurityHeaders,
     Stack,
     Timing,
+    TrustedHosts,
     match,
 )
 from middleware.hooks import g
@@ -119,8 +135,14 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "cors": ([CORS(allow_origins="https://app.example", timing_origins="*")], bytes),
     "cors-conditional": ([CORS(allow_origins="*").when(match.path("/"))], bytes),
     "timing": ([Timing()], bytes),
+    "inspector": ([Inspector(token="shown"), Headers(set={"X-Set": "1"})], bytes),
+    "inspector-alone": ([Inspector()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),
+    "request-id": ([RequestId()], bytes),
+    "access-log": ([AccessLog()], bytes),
+    "metrics": ([Metrics()], bytes),
+    "sight-encoded": ([RequestId(), AccessLog(format="json"), Metrics(), Compress()], bytes),
     "gzip-unasked": ([Gzip(minimum_size=0)], bytes),
     "gzip": ([Gzip()], bytes),
     "br": ([Compress()], bytes),
@@ -141,6 +163,22 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "upper": ([Upper()], bytes.upper),
     "upper-undeclared": ([Undeclared()], bytes.upper),
     "upper-between": ([Headers(set={"X-Set": "1"}), Undeclared(), Headers(set={"X-In": "1"})], bytes.upper),
+    "trusted-hosts": ([TrustedHosts(hosts="*")], bytes),
+    "https-redirect": ([HTTPSRedirect(exempt=lambda environ: True)], bytes),
+    "cross-origin": ([CrossOriginProtection(trusted_origins="https://app.example")], bytes),
+    "basic-auth": ([BasicAuth(verify=lambda user, password: user == "ann")], bytes),
+    "body-limit": ([BodyLimit(max_bytes=1_000_000)], bytes),
+    "concurrency": ([ConcurrencyLimit(limit=64)], bytes),
+    "rate-limit": ([RateLimit("1000000/second", headers=False)], bytes),
+    "decompress": ([DecompressRequest()], bytes),
+    "decompress-buffered": ([DecompressRequest(buffer=True)], bytes),
+    "respond-elsewhere": ([Respond(404).when(match.path("/elsewhere"))], bytes),
+    "redirect-elsewhere": ([Redirect("/new").when(match.path("/elsewhere"))], bytes),
+    "conditional": ([Conditional()], bytes),
+    "conditional-off": ([Conditional(etag=False)], bytes),
+    "inject": ([InjectHTML(html="<i>added</i>")], bytes),
+    "inject-made": ([InjectHTML(html=lambda environ: "<i>added</i>", at="<head>")], bytes),
+    "content": ([Compress(minimum_size=0), Conditional(), InjectHTML(html="<i>added</i>")], bytes),
     "external": ([Headers(set={"X-Set": "1"}), External(plain), Timing()], bytes),
     "all": (
         [Timing(on_complete=lambda m: None), Headers(set={"X-Set": "1"}), Witness(seen=[]), Upper(), Sees()],
@@ -176,13 +214,17 @@ ACCEPTED = {
     "compress-conditional": "gzip, identity;q=0",
     "compress-rewritten": "*, identity;q=0",
     "hooks-encoded": "gzip, identity;q=0",
+    "content": "gzip, identity;q=0",
     "all-encoded": "br, identity;q=0",
     "all-heads-encoded": "zstd, identity;q=0",
+    "sight-encoded": "gzip, identity;q=0",
 }
 
 
 def request(name: str) -> dict[str, str]:
     """The fields of a request to these layers, as the environ has them."""
+    if name == "basic-auth":
+        return {"HTTP_AUTHORIZATION": "Basic YW5uOg=="}
     return {"HTTP_ACCEPT_ENCODING": ACCEPTED[name]} if name in ACCEPTED else {}
 
 

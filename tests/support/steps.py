@@ -5,6 +5,7 @@ Time tells nothing on a busy machine; a call whose counts are twice as large for
 
 from __future__ import annotations
 
+import operator
 import re
 import sys
 import tracemalloc
@@ -227,10 +228,13 @@ class Counted:
 
 
 def counted(value, patterns):
-    """The value with counted patterns in place of compiled ones, in tuples too; `patterns` gets them."""
+    """The value with counted patterns in place of compiled ones of str, in tuples too; `patterns` gets them."""
+    if isinstance(value, re.Pattern) and isinstance(value.pattern, bytes):
+        return value
     if isinstance(value, re.Pattern):
         patterns.append(Counted(value))
         return patterns[-1]
     if type(value) is tuple and any(isinstance(each, (tuple, re.Pattern)) for each in value):
-        return tuple(counted(each, patterns) for each in value)
+        found = tuple(counted(each, patterns) for each in value)
+        return value if all(map(operator.is_, found, value)) else found
     return value

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias, cast
+from typing import ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http.fields import content_length
 from middleware.http.negotiation import choices
 from middleware.http.remembered import Remembered
 from middleware.layers.compress.codecs import CODECS, CODINGS, available, codec
-from middleware.layers.compress.codecs.codec import AUTO, CodecError
+from middleware.layers.compress.codecs.codec import AUTO, Codec, CodecError
 from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import content_types as read_content_types
 from middleware.layers.compress.encoding import Encoding
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.layers.compress.codecs.codec import Codec
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
 Flush: TypeAlias = Literal["auto", "always", "never"]
 ETag: TypeAlias = Literal["suffix", "weak"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from middleware.layers.compress.codecs.codec import Codec
+    from middleware.layers.compress.revalidation import Negotiated
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -45,6 +46,9 @@ _NOTABLE: Final = _TOLD | _FORBIDDING | {"cache-control", "vary"}
 _look: Final = Look(_NOTABLE | {"content-type", "content-length"})
 _untell: Final = Edit(remove=_TOLD)
 _unmeasure: Final = Edit(remove=_OF_IDENTITY)
+_NOT_LISTED: Final = "type {} is not listed in content_types"
+_NO_CODING: Final = "the client accepts none of {}"
+_SMALL: Final = "{} bytes, minimum_size is {}"
 Known: TypeAlias = dict[str, str]
 
 
@@ -94,9 +98,9 @@ class Encoding:
             environ[self.key] = self._revalidating(environ, choice)
         else:
             environ[self.key] = choice
-        return _refusal(choice) if self.strict else None
+        return _refusal(environ, choice) if self.strict else None
 
-    def _revalidating(self, environ: Environ, choice: Choice) -> Choice:
+    def _revalidating(self, environ: Environ, choice: Choice) -> Negotiated:
         before = getattr(environ.get(self.key), "said", None)
         return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
 
@@ -109,63 +113,77 @@ class Encoding:
         if not _NOTABLE.isdisjoint(fields) or OPT_OUT in environ:
             return self._notable(environ, response, fields, request)
         if not self.matches[fields.get("content-type", "")]:
+            _leave(environ, _NOT_LISTED, fields.get("content-type", "none"))
             return None
         body = response.body
         if type(body) is not list or response.method == "HEAD":
-            return self._judge(response, fields, request)
-        self._encode_sized(response, request, body)
+            return self._judge(environ, response, fields, request)
+        self._encode_sized(environ, response, request, body)
         _vary(response.headers)
         return None
 
-    def _unusual(self, environ: Environ, response: Response, fields: Known, request: Choice | None) -> Transform | None:
+    def _unusual(
+        self, environ: Environ, response: Response, fields: Known, request: Negotiated | None
+    ) -> Transform | None:
         """What may have no content, or answers a request that was changed or has never come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
+            _leave(environ, "a {} has no whole content", response.status[:3])
             return None
         return self._notable(environ, response, _look(response.headers), request)
 
-    def _notable(self, environ: Environ, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _notable(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """The same where somebody may forbid it, or more is told of the content than its type and length."""
         if _may_change(environ, fields):
-            return self._judge(response, fields, request)
+            return self._judge(environ, response, fields, request)
+        _leave(environ, "{}", partial(_forbidden_by, environ, fields))
         if fields.get("content-encoding", "").strip().lower() == "identity":
             del response.headers["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
         return None
 
-    def _judge(self, response: Response, fields: Known, request: Choice) -> Transform | None:
+    def _judge(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
+            _leave(environ, _NOT_LISTED, fields.get("content-type", "none"))
             return None
         if self._declines(fields, request):
             _vary(response.headers)
+            if request.coding is None:
+                _leave(environ, _NO_CODING, partial(", ".join, self.codecs))
+                return None
+            _leave(environ, _SMALL, fields["content-length"], self.minimum)
             return None
         body = response.body
         sized = isinstance(body, (list, tuple))
         if response.method == "HEAD":
-            self._encode_head(response, fields, request, body if sized else ())
+            self._encode_head(environ, response, fields, request, body if sized else ())
         elif sized:
-            self._retell(response, fields, self._encode_sized(response, request, body))
+            coding = self._encode_sized(environ, response, request, body)
+            self._retell(environ, response, fields, coding)
         else:
-            return self._encode_stream(response, fields, request)
+            return self._encode_stream(environ, response, fields, request)
         return None
 
-    def _declines(self, fields: Known, request: Choice) -> bool:
+    def _declines(self, fields: Known, request: Negotiated) -> bool:
         """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
         return request.coding is None or (request.identity and self.short[fields.get("content-length", "")])
 
-    def _settled(self, environ: Environ, response: Response, fields: Known, request: Choice) -> bool:
+    def _settled(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> bool:
         """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
         if isinstance(request, Revalidation):
             environ.update(request.said)  # layers further out have to do with what the client said
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
-            response.headers["ETag"] = self._known_tag(environ, code, fields["etag"], request)
+            tag = self._known_tag(environ, code, fields["etag"], request)
+            if tag != fields["etag"]:
+                response.headers["ETag"] = tag
         if code in _OF_A_200:
-            whole = {name: value for name, value in fields.items() if name != "content-range"}
+            whole = {**fields}
+            whole.pop("content-range", None)
             self._say_as_a_200(environ, response, whole, request)
         return code in _LEFT_ALONE
 
-    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Choice) -> None:
+    def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
         """Say by what a 200 to the same request would vary, if that may be encoded."""
         if not (self._would_match(fields) and _may_change(environ, fields)):
             return
@@ -173,7 +191,7 @@ class Encoding:
             _unmeasure(response.headers)  # RFC 9111 3.2: what the client has, and would update, is encoded
         _vary(response.headers)
 
-    def _known_tag(self, environ: Environ, code: str, tag: str, request: Choice) -> str:
+    def _known_tag(self, environ: Environ, code: str, tag: str, request: Negotiated) -> str:
         if self.suffix:
             return suffix_known(environ, code, tag, request, SUFFIXES)
         return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
@@ -183,53 +201,58 @@ class Encoding:
         content_type = fields.get("content-type")
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
-    def _encode_sized(self, response: Response, request: Choice, body: Any) -> str | None:
+    def _encode_sized(self, environ: Environ, response: Response, request: Negotiated, body: Any) -> str | None:
         """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
         coding = request.coding
         if coding is None:
+            _leave(environ, _NO_CODING, partial(", ".join, self.codecs))
             return None
         data = b"".join(body)
         identity = request.identity
         if identity and len(data) < self.minimum:
+            _leave(environ, _SMALL, len(data), self.minimum)
             return None
         encoded = self.encode[coding](data)
         if identity and len(encoded) >= len(data):
+            _leave(environ, "{} would not make it smaller", coding)
             return None
         response.body = [encoded]
         response.headers["Content-Length"] = str(len(encoded))
         response.headers["Content-Encoding"] = coding
         return coding
 
-    def _encode_head(self, response: Response, fields: Known, request: Choice, body: Any) -> None:
+    def _encode_head(self, environ: Environ, response: Response, fields: Known, request: Negotiated, body: Any) -> None:
         """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
         coding = request.coding
         if any(body):
-            coding = self._encode_sized(response, request, body)
+            coding = self._encode_sized(environ, response, request, body)
         else:
             response.headers["Content-Encoding"] = coding or ""
         if coding is not None:
             response.body = ()
             del response.headers["Content-Length"]
-        self._retell(response, fields, coding)
+        self._retell(environ, response, fields, coding)
 
-    def _encode_stream(self, response: Response, fields: Known, request: Choice) -> Transform:
+    def _encode_stream(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform:
         """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
         coding = request.coding or ""
         size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
         response.headers["Content-Encoding"] = coding
-        self._retell(response, fields, coding)
+        self._retell(environ, response, fields, coding)
         encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
         if request.identity:
             encoder.undo = partial(_unsay, tag)
         return encoder
 
-    def _retell(self, response: Response, fields: Known, coding: str | None) -> None:
+    def _retell(self, environ: Environ, response: Response, fields: Known, coding: str | None) -> None:
         """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
         if coding is not None and not _TOLD.isdisjoint(fields):
             _untell(response.headers)
             tag = fields.get("etag")
             if tag and (known := self._encoded_tag(response, tag, coding)):
                 response.headers["ETag"] = known
+            elif tag:
+                _note(environ, "ETag is removed, because it is no entity tag: {}", tag)
         _vary(response.headers)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
@@ -240,9 +263,36 @@ class Encoding:
         return encoded if encoded != tag or tag.startswith("W/") else ""
 
 
-def _refusal(choice: Choice) -> Application | None:
+def _refusal(environ: Environ, choice: Choice) -> Application | None:
     """What answers a client that takes nothing."""
-    return None if choice.coding or choice.identity else not_acceptable
+    if choice.coding or choice.identity:
+        return None
+    _note(environ, "Accept-Encoding refuses identity and every coding")
+    return not_acceptable
+
+
+def _note(environ: Environ, why: str, *values: object) -> None:
+    """Note why something happens, if somebody listens. A callable among the values makes one."""
+    notes = environ.get("middleware.notes")
+    if notes is not None:
+        notes.append(why.format(*(value() if callable(value) else value for value in values)))
+
+
+def _leave(environ: Environ, why: str, *values: object) -> None:
+    """Note why the content is not encoded."""
+    _note(environ, f"not encoded: {why}", *values)
+
+
+def _forbidden_by(environ: Environ, fields: Known) -> str:
+    """What forbids to encode the content."""
+    if "content-encoding" in fields:
+        return f"the application sent it with Content-Encoding: {fields['content-encoding']}"
+    names = [name for name in fields if name in _FORBIDDING]
+    if names:
+        return f"the application sent {names[0].title()}"
+    if OPT_OUT in environ and environ[OPT_OUT] is False:
+        return f"the application opted out by {OPT_OUT}"
+    return "Cache-Control has no-transform"
 
 
 def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG001 - as WSGI has it

@@ -7,25 +7,16 @@ must not see is hidden from it, and there again for the layers outside.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.http.entity_tags import (
-    EntityTag,
-    as_listed,
-    conditions_without_suffixes,
-    tags_listed,
-    tags_of_conditions,
-    weakened,
-    without_suffixes,
-)
-from middleware.http.negotiation import Choice
+from middleware.http import entity_tags
+from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
-
-    from middleware.wsgi.types import Environ
+    from middleware.http.negotiation import Choice
 
 # RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
 _LISTS: Final = {
@@ -33,38 +24,43 @@ _LISTS: Final = {
     "412": ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
 }
 _CONDITIONS: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
-    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), without_suffixes),
-    "HTTP_IF": conditions_without_suffixes,  # of WebDAV
+    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), entity_tags.without_suffixes),
+    "HTTP_IF": entity_tags.conditions_without_suffixes,  # of WebDAV
 }
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # The conditions that tie a range to the representation of which the client has a part, and the tags that they name
-_TYING: Final[dict[str, Callable[[str], Iterator[EntityTag]]]] = {
-    "HTTP_IF_RANGE": tags_listed,
-    "HTTP_IF_MATCH": tags_listed,
-    "HTTP_IF_UNMODIFIED_SINCE": tags_listed,
-    "HTTP_IF": tags_of_conditions,
+_TYING: Final[dict[str, Callable[[str], Iterator[entity_tags.EntityTag]]]] = {
+    "HTTP_IF_RANGE": entity_tags.tags_listed,
+    "HTTP_IF_MATCH": entity_tags.tags_listed,
+    "HTTP_IF_UNMODIFIED_SINCE": entity_tags.tags_listed,
+    "HTTP_IF": entity_tags.tags_of_conditions,
 }
 # Those that hold a date, or the token of a lock, if they name no tag; a list without one is `*`, and ties nothing
 _SHARED: Final = _TYING.keys() - {"HTTP_IF_MATCH"}
 _RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: elsewhere a Range means what the application says
 
 
-@dataclass(frozen=True, slots=True)
-class Revalidation(Choice):
+@dataclass(slots=True)
+class Revalidation:
     """A Choice, and what the request said before it was changed for the application."""
 
+    coding: str | None
+    identity: bool
     said: Mapping[str, Any]
+
+
+Negotiated: TypeAlias = "Choice | Revalidation"
 
 
 def revalidating(
     environ: Environ, choice: Choice, codings: Collection[str], before: Mapping[str, Any] | None = None
-) -> Choice:
+) -> Negotiated:
     """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go.
 
     before: what the request said when the same layer changed it already, further out.
     """
     said: dict[str, Any] = {}
-    full = ("HTTP_RANGE" in environ or "HTTP_IF_RANGE" in environ) and _ties_to_encoded(environ, choice, codings)
+    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, codings)
     for name, without in _CONDITIONS.items():
         value = environ.get(name)
         if value is not None and (known := without(value, codings)) != value:
@@ -90,21 +86,25 @@ def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str])
     return choice.coding is not None and (weak or any(not named[name] for name in _SHARED & named.keys()))
 
 
-def _tying_tags(environ: Environ) -> dict[str, list[EntityTag]]:
+def _tying_tags(environ: Environ) -> dict[str, list[entity_tags.EntityTag]]:
     """The conditions that tie a range, with the tags that each of them names."""
     ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
     names = [name for name in (_TYING if ranged else ("HTTP_IF_RANGE",)) if name in environ]
     return {name: [*_TYING[name](environ[name])] for name in names}
 
 
-def suffix_known(environ: Environ, code: str, tag: str, request: Choice, codings: Collection[str]) -> str:
+def suffix_known(environ: Environ, code: str, tag: str, request: Negotiated, codings: Collection[str]) -> str:
     """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
     said = request.said if isinstance(request, Revalidation) else {}
     listed = next((name for name in _LISTS[code] if name in environ), "")
-    return as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
+    return entity_tags.as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
 
 
 def weak_known(tag: str, if_none_match: str) -> str:
     """The tag of a 304 as the client has listed it, if that was weak."""
-    weak = weakened(tag)
-    return weak if any(each.weak and f'W/"{each.opaque}"' == weak for each in tags_listed(if_none_match)) else tag
+    weak = entity_tags.weakened(tag)
+    return (
+        weak
+        if any(each.weak and f'W/"{each.opaque}"' == weak for each in entity_tags.tags_listed(if_none_match))
+        else tag
+    )

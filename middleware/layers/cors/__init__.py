@@ -16,6 +16,7 @@ from middleware.layers.cors import cors_options as options
 from middleware.layers.cors import preflight
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.row import Ordinary
@@ -189,6 +190,10 @@ class CORS(Middleware):
     def on_request(self, environ: Environ) -> Application | None:
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
         decision = self._decide(environ)
+        if decision.origin is None:
+            notes = environ.get("middleware.notes")
+            if notes is not None:
+                notes.append(_why_nothing(environ.get("HTTP_ORIGIN")))
         if _METHOD not in environ or "HTTP_ORIGIN" not in environ or environ.get("REQUEST_METHOD") != "OPTIONS":
             environ[self._key] = decision
             return None
@@ -205,12 +210,18 @@ class CORS(Middleware):
         asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
         reason = preflight.refusal(self._grant, asked)
         if reason is not None:
+            notes = environ.get("middleware.notes")
+            if notes is not None:
+                notes.append(f"preflight refused: {reason}")
             return _refused(reason)
         return _answer(status_line(self.preflight_status), preflight.preflight_lines(self._grant, origin, asked))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
         decision: Decision | _Answered | None = environ.get(self._key)
+        notes = environ.get("middleware.notes")
+        if notes is not None and isinstance(decision, Decision) and preflight.ALLOW_ORIGIN in response.headers:
+            notes.append(f"the application set its own {preflight.ALLOW_ORIGIN}")
         if isinstance(decision, _Answered):
             environ[self._key] = decision.decision  # of an error that takes the place of the answer
         elif decision is None:  # an error in an outer layer: the request has not come here
@@ -239,6 +250,12 @@ class CORS(Middleware):
         yield "response", f"lets {whom} read{credentials}{exposed}{timing}"
 
 
+def _why_nothing(origin: str | None) -> str:
+    if origin is None:
+        return "the request has no Origin"
+    return f"origin {escaped(origin)} is not listed in allow_origins"
+
+
 def _told(what: str, values: tuple[str, ...]) -> str:
     return what + ", ".join(values) if values else ""
 
@@ -265,7 +282,12 @@ def _asking(
             try:
                 allowed = each(origin, environ) is True
             except Exception:
-                logger.exception("CORS: allow_origins failed on %s, which it does not grant: %r", escaped(origin), each)
+                logger.exception(
+                    "CORS: allow_origins failed on %s, which it does not grant: %r",
+                    escaped(origin),
+                    each,
+                    extra=log_extra(environ, "CORS"),
+                )
                 continue
             if allowed:
                 return granted(origin)

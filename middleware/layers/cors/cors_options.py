@@ -6,16 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from middleware.http.fields import is_token
 from middleware.http.origins import origin_fault, wildcard_fault
 from middleware.layers.cors.preflight import UNEXPOSABLE
-from middleware.wsgi.options import int_fault, several
+from middleware.wsgi.options import Problems, int_fault, several
 from middleware.wsgi.types import Environ
-
-if TYPE_CHECKING:
-    from middleware.wsgi.options import Problems
 
 OriginPredicate: TypeAlias = Callable[[str, Environ], bool]
 Origin: TypeAlias = str | re.Pattern[str] | OriginPredicate

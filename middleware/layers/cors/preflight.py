@@ -6,15 +6,11 @@ origin first. Source: Fetch 3.3.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from middleware.http.fields import is_token
+from middleware.http.fields import Line, is_token
 from middleware.http.lists import members
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.http.fields import Line
 
 ALLOW_ORIGIN: Final = "Access-Control-Allow-Origin"
 ALLOW_CREDENTIALS: Final = "Access-Control-Allow-Credentials"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
 from middleware.http.edits import Edit
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
-from middleware.layers.security.presets import Preset, checked, field_value, sent, with_nonce
+from middleware.layers.security.presets import Forget, Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.row import Ordinary
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from middleware.layers.security.csp import Sources
     from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
-    from middleware.layers.security.presets import Forget
     from middleware.wsgi.plan import Layer
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ
@@ -142,8 +141,23 @@ class SecurityHeaders(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add what is not there."""
+        notes = environ.get("middleware.notes")
+        if notes is not None:
+            for why in self._reasons(environ, response):
+                notes.append(why)
         for edit in self._edits:
             edit(environ, response)
+
+    def _reasons(self, environ: Environ, response: Response) -> Iterable[str]:
+        """Why headers that are configured are not added."""
+        removed = {name.lower() for name in self.remove or ()}
+        for name in self._names():
+            if name in response.headers and name.lower() not in removed:
+                yield f"the application set its own {name}"
+            elif name == _HSTS and environ.get("wsgi.url_scheme") != "https":
+                yield "no HSTS over http"
+            elif name in self._nonced and response.status[:3] == "304":
+                yield f"no {name} on a 304: the client has one, with the nonce of the page"
 
     def layer(self) -> Layer:
         """Fields that are known beforehand need one hook and no wait; a nonce may be read until the body is there."""

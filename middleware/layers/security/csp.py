@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from middleware.wsgi.options import several
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 Sources: TypeAlias = "str | Iterable[str] | bool | None"
 Directives: TypeAlias = "Mapping[str, tuple[str, ...]]"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -13,8 +13,6 @@ from middleware.layers.security import csp
 from middleware.wsgi.options import ConfigError, Problems, several
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from middleware.layers.security.csp import Sources
 
 _YEAR: Final = 31_536_000

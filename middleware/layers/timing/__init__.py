@@ -5,27 +5,23 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
-from middleware.http.fields import is_token, name_fault, value_fault
+from middleware.http.fields import Line, is_token, name_fault, value_fault
 from middleware.layers.timing.metrics import MetricLines, metric
-from middleware.layers.timing.recorder import SAID, Measurement, Recorder, Running, recorders, running
+from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.errors import BYTES_SENT
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems
-from middleware.wsgi.plan import Made
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.plan import Layer, Made
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ, Predicate
 
 KEY: Final = "middleware.timing"
 # The clocks that never run backwards, with those that count nanoseconds; times of other clocks are checked.
@@ -124,7 +120,7 @@ class Timing(Middleware):
             return  # an error in an outer layer: the request has not come here
         line = self._hooks.line(recorder)
         if line is None:
-            self._report(recorder, response)
+            self._report(recorder, environ, response)
         else:
             response.headers.append(line)
 
@@ -155,7 +151,10 @@ class Timing(Middleware):
             except KeyError:
                 return known.kept(ticks, lines)
 
-        return Made(open_, line, _put)
+        def put(environ: Environ, recorder: Recorder) -> None:  # back, where the application has cleared environ
+            environ[KEY] = recorder
+
+        return Made(open_, line, put)
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
         """Prepare for more than the whole, and for an outer Timing."""
@@ -164,14 +163,14 @@ class Timing(Middleware):
             recorder.more()
             recorder.outer = next(iter(outers), None)
             recorder.exposed = certain(self.expose)(environ) if callable(self.expose) else self.expose
-            recorder.method = environ.get("REQUEST_METHOD", "")
-            recorder.path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+            if self.on_complete is not None:
+                recorder.measurement = Measurement(environ)
             key = f"{KEY}.{id(self)}"
             before: Running | None = environ.get(key)
             environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
             recorder.start = self.clock()
 
-    def _report(self, innermost: Recorder, response: Response) -> None:
+    def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
         """The same where there is more to say than the whole."""
         now = self.clock()
         recorder = innermost.own((id(self), id(response)))
@@ -182,6 +181,9 @@ class Timing(Middleware):
             metrics = [(self.metric, recorder.seconds, self.description), *recorder.more()]
             metrics += recorder.layers(self._names, now)
             response.headers.add(self.header, ", ".join(metric(*each, self.precision) for each in metrics))
+        elif (notes := environ.get("middleware.notes")) is not None:
+            why = "its condition does not hold" if callable(self.expose) else "it is False"
+            notes.append(f"no {self.header}, by expose: {why}")
         if self.response_time_header is not None:
             response.headers[self.response_time_header] = f"{recorder.seconds * 1000.0:.{self.precision}f}"
 
@@ -190,19 +192,14 @@ class Timing(Middleware):
         if self.on_complete is None:
             return
         recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
-        measurement = Measurement(
-            recorder.method,
-            recorder.path,
-            recorder.status,
-            recorder.seconds,
-            max(self.clock() - recorder.start, 0.0),
-            environ.get(BYTES_SENT),
-            error,
-        )
+        measurement = recorder.measurement
+        del recorder.measurement  # break the reference cycle: the error in it leads to environ
+        measurement.status, measurement.seconds_to_headers = recorder.status, recorder.seconds
+        measurement.end(environ, max(self.clock() - recorder.start, 0.0), error)
         try:
             self.on_complete(measurement)
         except Exception:
-            logger.exception("%s: on_complete failed", self.name)
+            logger.exception("%s: on_complete failed", self.name, extra=log_extra(environ, self.name))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The steps of the layer."""
@@ -233,11 +230,6 @@ class Timing(Middleware):
         for layer in layers[1:]:
             probed += [layer] if isinstance(layer, _Probe) else [make_probe(next(places)), layer]
         return [*probed, make_probe(next(places))]
-
-
-def _put(environ: Environ, recorder: Recorder) -> None:
-    """Put the recorder back, where the application has cleared environ."""
-    environ[KEY] = recorder
 
 
 class _Probe(Middleware):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from middleware.http.fields import is_token, value_fault
-
-if TYPE_CHECKING:
-    from middleware.http.fields import Line
+from middleware.http.fields import Line, is_token, value_fault
 
 _KEPT: Final = 1000  # lines
 _QUOTED: Final = re.compile(r'([\\"])')

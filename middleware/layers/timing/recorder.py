@@ -1,9 +1,9 @@
-"""What Timing keeps of one request, and what it tells of it. No layer of its own: it belongs to Timing."""
+"""What Timing keeps of one request. No layer of its own: it belongs to Timing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from middleware.layers.timing.metrics import duration_fault, metric_fault
@@ -11,30 +11,9 @@ from middleware.layers.timing.metrics import duration_fault, metric_fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from middleware.wsgi.measurement import Measurement
+
 SAID: Final[tuple[()]] = ()
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One request, when it is over.
-
-    Attributes:
-        method, path: str. The path is SCRIPT_NAME and PATH_INFO as the server decoded them.
-        status: str, "200 OK"; None if the application failed before there was one.
-        seconds_to_headers: float, from the request to the head of the response; None without a head.
-        seconds: float, from the request to the close of the body.
-        bytes_sent: int, content that left the stack; None if the server sent a file by itself.
-        error: the exception that ended it badly, or None; None too if the server sent a file by itself, for nobody
-            knows whether it arrived.
-    """
-
-    method: str
-    path: str
-    status: str | None
-    seconds_to_headers: float | None
-    seconds: float
-    bytes_sent: int | None
-    error: BaseException | None
 
 
 class Recorder:
@@ -44,11 +23,10 @@ class Recorder:
         "claimed",
         "exposed",
         "marks",
-        "method",
+        "measurement",
         "metrics",
         "ns",
         "outer",
-        "path",
         "seconds",
         "start",
         "status",
@@ -65,8 +43,7 @@ class Recorder:
     status: str | None
     seconds: float | None
     exposed: bool  # whether the header is sent
-    method: str  # of the request as it came in, and its path
-    path: str
+    measurement: Measurement  # of the request, where it is reported
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""

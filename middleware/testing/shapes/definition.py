@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias
+from typing import Any, Final, Literal, NoReturn, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.types import Application, Environ, StartResponse, Write
+from middleware.wsgi.types import Application, Environ, StartResponse, Write
 
 TEXT: Final = [("Content-Type", "text/plain")]
 Fails: TypeAlias = Literal["", "early", "late", "close"]
@@ -64,13 +62,6 @@ class CountedBody:
         self.closed += 1
         if self.fails_to_close:
             raise Failure("in close()")
-
-
-class ByIndex:
-    """An iterable with only __getitem__."""
-
-    def __getitem__(self, index: int) -> bytes:
-        return [b"one", b"two"][index]
 
 
 Made: TypeAlias = "tuple[Application, CountedBody | None]"

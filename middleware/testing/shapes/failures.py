@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from middleware.testing.shapes.definition import TEXT, CountedBody, Failure, Made, Shape, begin, registering, returning
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.wsgi.types import Environ, StartResponse
+from middleware.wsgi.types import Environ, StartResponse
 
 FAILURES: Final[list[Shape]] = []
 shape = registering(FAILURES)

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from middleware.testing.shapes.definition import (
-    TEXT,
-    ByIndex,
-    CountedBody,
-    Failure,
-    Made,
-    Shape,
-    begin,
-    registering,
-    returning,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.wsgi.types import Environ, StartResponse
+from middleware.testing.shapes.definition import TEXT, CountedBody, Failure, Made, Shape, begin, registering, returning
+from middleware.wsgi.types import Environ, StartResponse
 
 RESPONSES: Final[list[Shape]] = []
 # Shapes for `assert_wsgi_transparent` alone, because they depend on a status or a declared length.
 FURTHER: Final[list[Shape]] = []
 shape = registering(RESPONSES)
 further = registering(FURTHER)
+
+
+class ByIndex:
+    """An iterable with only __getitem__."""
+
+    def __getitem__(self, index: int) -> bytes:
+        return [b"one", b"two"][index]
 
 
 @shape()

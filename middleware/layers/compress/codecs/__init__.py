@@ -5,19 +5,15 @@ To add a content coding, write a module with a subclass of Codec and add the cla
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.layers.compress.codecs.brotli import BrotliCodec
-from middleware.layers.compress.codecs.codec import AUTO, CodecError
+from middleware.layers.compress.codecs.codec import AUTO, Codec, CodecError
 from middleware.layers.compress.codecs.gzip import GzipCodec
 from middleware.layers.compress.codecs.zstd import ZstdCodec
 from middleware.wsgi.options import choice_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from middleware.layers.compress.codecs.codec import Codec
 
 # The classes in the order in which the server prefers their codings.
 _CLASSES: Final[tuple[type[Codec], ...]] = (

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from middleware.layers.compress.codecs.codec import Backend, Codec, Encoder, window
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SMALLEST: Final = 10
 _LARGEST: Final = 22  # RFC 7932 9.1 allows 24; repetitions in text are rarely more than 4 MiB apart

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from middleware.wsgi.options import choice_fault, int_fault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from middleware.wsgi.response import Response
+from middleware.wsgi.response import Response
 
 AUTO: Final = "auto"
 # Go rejects a gzip header whose file name has more bytes, its terminator included.

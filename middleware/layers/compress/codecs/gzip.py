@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from struct import Struct
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from middleware.layers.compress.codecs.codec import RESERVED, Backend, Codec, Encoder, window
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 # Deflate, no flags, no time, no extra flags, unknown system (RFC 1952 2.3.1). Libraries differ in the last two.
 _HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"
@@ -120,7 +118,8 @@ def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
         if len(data) > _SMALL_BODY:
             return at_once(data)
         stream = stream_of(level, _METHOD, bits, memory)
-        return stream.compress(data) + stream.flush()  # type: ignore[no-any-return]
+        made: bytes = stream.compress(data) + stream.flush()
+        return made
 
     return member
 

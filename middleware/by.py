@@ -1,0 +1,144 @@
+"""by: keys for RateLimit and ConcurrencyLimit, which say whose requests are counted together.
+
+A key is a callable of the environ that returns a str, or None for a request that is not counted. Any callable will do;
+these declare what they look at, so that the order rules can tell what has to stand outside.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Final
+
+from middleware.http.fields import is_token
+from middleware.wsgi.options import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from middleware.wsgi.types import Environ
+
+__all__ = ["address", "both", "header", "path", "user"]
+_NETWORK: Final = 64  # bits of an IPv6 address that one client has; it chooses the others (RFC 6177, RFC 8981)
+
+
+class Secret(str):
+    """A key that came from a request header and may be a credential: it is stored as a hash, and its repr is hidden."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Key:
+    """A callable of the environ that returns a str, or None for a request that is not counted.
+
+    Attributes:
+        requires: frozenset of str. The environ keys that it looks at, and that outer layers may provide.
+    """
+
+    __slots__ = ("_name", "_read", "requires")
+
+    def __init__(self, name: str, read: Callable[[Environ], str | None], requires: frozenset[str]) -> None:
+        self._name, self._read, self.requires = name, read, requires
+
+    def __call__(self, environ: Environ) -> str | None:
+        """The key of a request."""
+        return self._read(environ)
+
+    def __repr__(self) -> str:
+        return self._name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and other._name == self._name
+
+    def __hash__(self) -> int:
+        return hash(self._name)
+
+
+def header(name: str) -> Key:
+    """The value of a request header, or None if the request has none. A RateLimit stores it as a hash.
+
+    The client chooses the value: count by it only where something outside has verified it, such as a gateway that
+    checks API keys, and limit by `address` too.
+
+    Options:
+        name: str, a field name in any case. Which header. Required.
+
+    Errors: ConfigError for a name that is no token.
+    """
+    if not is_token(name):
+        raise ConfigError(f"by.header: the name of a header is a token (RFC 9110 5.1); got {name!r}")
+    variable = name.upper().replace("-", "_")
+    if variable not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        variable = f"HTTP_{variable}"
+
+    def read(environ: Environ) -> str | None:
+        value = environ.get(variable)
+        return None if value is None else Secret(value)
+
+    return Key(f"by.header({name!r})", read, frozenset())
+
+
+def both(*keys: Callable[[Environ], str | None]) -> Key:
+    """All of these keys together: `both(address, path)` counts each path of each client. None if any of them is.
+
+    Options:
+        keys: callables of environ -> str or None. Two or more, as a rule. Required.
+
+    Errors: ConfigError for no keys, and for what is not callable.
+    """
+    if not keys or not all(map(callable, keys)):
+        raise ConfigError(f"by.both: callables of environ, such as by.address; got {keys!r}")
+
+    def read(environ: Environ) -> str | None:
+        parts = []
+        for key in keys:
+            part = key(environ)
+            if part is None:
+                return None
+            parts.append(part)
+        # With their lengths, so that no part can be made to look like the end of one and the beginning of another.
+        joined = "".join(f"{len(part)}:{part}" for part in parts)
+        return Secret(joined) if any(isinstance(part, Secret) for part in parts) else joined
+
+    requires = frozenset[str]().union(*(getattr(key, "requires", ()) for key in keys))
+    return Key(f"by.both({', '.join(map(repr, keys))})", read, requires)
+
+
+def _address(environ: Environ) -> str:
+    given = environ.get("REMOTE_ADDR") or ""
+    return _client(given) if ":" in given else given
+
+
+@lru_cache(maxsize=4096)
+def _client(text: str) -> str:
+    """The network of an IPv6 address, and the IPv4 address that is mapped to one (RFC 4291 2.5.5.2)."""
+    try:
+        found = IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return f"{IPv6Address(int(found) >> _NETWORK << _NETWORK)}/{_NETWORK}"
+
+
+def _user(environ: Environ) -> str | None:
+    return environ.get("REMOTE_USER") or None
+
+
+def _path(environ: Environ) -> str:
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path
+
+
+address: Final = Key("by.address", _address, frozenset({"REMOTE_ADDR"}))
+"""The address of the client (REMOTE_ADDR): IPv6 by its /64, IPv4-mapped as its IPv4. One bucket for an empty one.
+
+Behind a proxy it is the proxy's, for all clients alike, unless the server or ProxyFix replaces it.
+"""
+user: Final = Key("by.user", _user, frozenset({"REMOTE_USER"}))
+"""The user (REMOTE_USER) that BasicAuth or the server has verified, or None if there is none."""
+path: Final = Key("by.path", _path, frozenset())
+"""The path (SCRIPT_NAME and PATH_INFO) as it came in: each spelling of a path is a key of its own."""

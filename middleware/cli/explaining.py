@@ -1,0 +1,68 @@
+"""`explain`: sends one request through a stack, without a server, and tells what each layer did and why."""
+
+from __future__ import annotations
+
+import io
+import json
+from inspect import getattr_static
+from typing import TYPE_CHECKING, Final
+
+from middleware.cli.output import CommandError, raised, say
+from middleware.cli.targets import APPLICATION, STACK, load, stack_of
+from middleware.sight.explain import environ_of, explain
+from middleware.stack.builder import Stack
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable
+
+    from middleware.wsgi.types import Environ
+
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+def explaining(arguments: Namespace) -> int:
+    """Explain a request to `arguments.app`, in `arguments.stack` if given; return 0, whatever the status is.
+
+    Errors: CommandError for a wrong target, header or path, and for a stack that cannot wrap the application.
+    """
+    app = load(arguments.app, APPLICATION)
+    stack = Stack() if arguments.stack is None else load(arguments.stack, STACK)
+    inner = getattr_static(app, "wsgi_app", None)
+    if stack_of(app) is None and stack_of(inner) is not None:
+        app = inner  # of Flask, whose application does nothing but call it
+    environ = _environ(arguments)
+    try:
+        explanation = explain(stack, app, environ, {})
+    except Exception as error:
+        raise CommandError(f"wrapping the application failed: {raised(error)}") from error
+    say(explanation if arguments.format == "text" else json.dumps(explanation.as_dict(), indent=2))
+    return 0
+
+
+def _environ(arguments: Namespace) -> Environ:
+    """The environ of the request."""
+    fields = dict(_fields(arguments.header))
+    data = arguments.data
+    try:
+        environ = environ_of(arguments.path, fields)
+    except ValueError as error:
+        raise CommandError(str(error).partition(": ")[2]) from None
+    environ["REQUEST_METHOD"] = arguments.method or ("GET" if data is None else "POST")
+    if data is not None:
+        body = data.encode("utf-8", "surrogateescape")
+        environ.setdefault("CONTENT_TYPE", _FORM)
+        environ.update({"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)})
+    return environ
+
+
+def _fields(given: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """The request headers; several lines of one name count as one list (RFC 9110 5.3)."""
+    found: dict[str, list[str]] = {}
+    for line in given:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise CommandError(f"-H {line!r}: write 'Name: value'")
+        text = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+        found.setdefault(name.strip().upper().replace("-", "_"), []).append(text)
+    return ((name, ("; " if name == "COOKIE" else ", ").join(values)) for name, values in found.items())

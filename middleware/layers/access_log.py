@@ -1,0 +1,344 @@
+"""AccessLog: one log record for each request, when it is over."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias, cast
+from urllib.parse import unquote_plus
+
+from middleware.http.fields import is_token
+from middleware.wsgi.conditions import certain
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import REQUEST_ID, log_extra
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.measurement import METHODS, Followed, Measurement, ended, watch
+from middleware.wsgi.options import Problems, several
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ, Predicate
+
+Format: TypeAlias = "str | Callable[[Measurement], str | None]"
+_NEVER: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
+# Characters that a line does not show as they are.
+_IN_LINE: Final = re.compile(r"[^ -~]")
+_IN_QUOTES: Final = re.compile(r"[^ !#-\[\]-~]")
+_IN_WORD: Final = re.compile(r"[^!#-\[\]-~]")
+_logger = logging.getLogger("middleware")
+
+
+class _Request(Followed):
+    """A request to be logged."""
+
+    __slots__ = ("at", "failed", "fields", "skipped")
+
+    at: float  # by time.time
+    failed: str | None  # the class of an error
+    fields: list[tuple[str, str | None]]
+    skipped: bool
+
+    def redact(self, names: frozenset[str]) -> None:
+        """Leave out the values of query parameters."""
+        self._raw = _redacted(self.target, names)
+        self.referer = self.referer and _redacted(self.referer, names)
+        self.fields = [(name, self.referer if name.lower() == "referer" else value) for name, value in self.fields]
+
+
+class _Line(NamedTuple):
+    """A message that is formatted when a handler asks for its text."""
+
+    format: Callable[[_Request], str]
+    request: _Request
+
+    def __str__(self) -> str:
+        return self.format(self.request)
+
+
+class AccessLog(Middleware):
+    r"""Logs every request when it is over: who asked for what, what became of it, how long it took.
+
+    Stands outermost, inside of `RequestId` and of what corrects the address of the client: a request that a layer
+    further out answers is not logged. Does nothing to the response. One request is one record, and one line: control
+    characters, quotes, backslashes and non-ASCII bytes become `\xHH` (in JSON: escapes of JSON), and so do blanks where
+    a word is expected. Authorization and Cookie are never logged. A record has the attributes `request_id`, `method`,
+    `path` and `layer` too. A client that goes away is no error: the request is logged by its status.
+
+    Options:
+        format: "common", "combined", "json", or callable(Measurement) -> str or None. "common" is the Common Log
+            Format, "combined" adds referer, user agent, and the seconds that the request took, "json" is an object by
+            OpenTelemetry's attribute names. None from a callable logs nothing. Default "combined".
+        logger: str, or logging.Logger. Where it is logged. Default "middleware.access".
+        level: int, a name of a level, or None. None stands for INFO below 400, WARNING below 500, ERROR from 500 on and
+            for an error in the body. Default None.
+        skip: predicate of the environ, or None. Requests that are not logged; it has to hold certainly. Default None.
+        redact: iterable of str. Query parameters whose values become `***`, in the referer too. Default none.
+        fields: iterable of field names. Request headers that are logged too. Default none.
+
+    Errors: ConfigError. What a handler, `format` or `skip` raises is logged and never reaches the client.
+    Source: https://httpd.apache.org/docs/current/logs.html; OpenTelemetry semantic conventions for HTTP.
+    """
+
+    effects: ClassVar[Effects] = Effects(
+        observes=True, measures=True, requires={"REMOTE_ADDR", REQUEST_ID}, unique=True
+    )
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        format: Format = "combined",  # noqa: A002 - the word for it
+        logger: str | logging.Logger = "middleware.access",
+        level: int | str | None = None,
+        skip: Predicate | None = None,
+        redact: Iterable[str] = (),
+        fields: Iterable[str] = (),
+    ) -> None:
+        super().__init__(app)
+        self.format, self.logger, self.level, self.skip = format, logger, level, skip
+        problems = Problems("AccessLog")
+        rule = '"common", "combined", "json", or a callable(Measurement) -> str'
+        problems.check(callable(format) or format in [*_FORMATS], "format", rule, format)
+        named = isinstance(logger, (str, logging.Logger))
+        problems.check(named, "logger", "the name of a logger, or a logging.Logger", logger)
+        self._level = _level(problems, level)
+        problems.check(skip is None or callable(skip), "skip", "a predicate or None", skip)
+        self.redact = _texts(problems, "redact", redact)
+        self.fields = _texts(problems, "fields", fields)
+        self._keys = tuple(_keys(problems, self.fields))
+        problems.done()
+        self._redacted = frozenset(name.lower() for name in self.redact)
+        self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
+        if not any(isinstance(handler, logging.NullHandler) for handler in self._logger.handlers):
+            self._logger.addHandler(logging.NullHandler())
+
+    def on_request(self, environ: Environ) -> None:
+        """Take what the request is."""
+        watch(environ, self._key, request := _Request(environ))
+        request.skipped = self.skip is not None and self._skips(self.skip, environ)
+        request.at = time.time()
+        request.fields = [(name, environ.get(key)) for name, key in self._keys]
+
+    @property
+    def _key(self) -> str:
+        return f"middleware.access_log.{id(self)}"
+
+    def _skips(self, skip: Predicate, environ: Environ) -> bool:
+        try:
+            return bool(certain(skip)(environ))
+        except Exception as error:  # noqa: BLE001 - logged
+            self._failed("skip failed, so that the request is logged", environ, error)
+            return False
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Note the head."""
+        request: _Request | None = environ.get(self._key)
+        if request is not None:  # none where a layer further out failed: no request came here
+            request.head(response)
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:
+        """Log the request."""
+        request = ended(environ, self._key)
+        if not isinstance(request, _Request) or request.skipped:
+            return
+        try:
+            request.over(environ, error)
+            if self._redacted:
+                request.redact(self._redacted)
+            self._log(request)
+        except Exception as failure:  # noqa: BLE001 - logged
+            self._failed("the request was not logged", environ, failure)
+        finally:
+            request.error = None  # a handler may keep the record, and should not keep frames
+
+    def _failed(self, what: str, environ: Environ, error: Exception) -> None:
+        with suppress(Exception):  # the same handler may fail again
+            _logger.error("%s: %s", self.name, what, exc_info=error, extra=log_extra(environ, self.name))
+
+    def _log(self, request: _Request) -> None:
+        wrong = request.error if not request.gone else None
+        request.failed = type(wrong).__qualname__ if wrong is not None else None
+        level = self._level if self._level is not None else _level_of(request)
+        if not self._logger.isEnabledFor(level):
+            return
+        if callable(self.format):
+            line = self.format(request)
+            if line is None:
+                return
+            message: object = _escaped(_IN_LINE, line)
+        else:
+            message = _Line(_FORMATS[self.format], request)
+        extra = {
+            "request_id": request.request_id,
+            "method": escaped(request.method),
+            "path": escaped(request.path),
+            "layer": self.name,
+        }
+        name = self._logger.name
+        self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, message, (), None, "on_close", extra))
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What is logged where."""
+        kind = self.format if isinstance(self.format, str) else getattr(self.format, "__qualname__", repr(self.format))
+        yield "close", f"logs the request to {self._logger.name} ({kind})"
+
+
+def _level(problems: Problems, given: object) -> int | None:
+    if given is None:
+        return None
+    probe = logging.NullHandler()
+    try:
+        probe.setLevel(cast("int | str", given))  # reads names
+    except (TypeError, ValueError):
+        problems.add("level", "an int, the name of a level, or None", given)
+    return probe.level
+
+
+def _texts(problems: Problems, option: str, given: object) -> tuple[str, ...]:
+    try:
+        texts = tuple(several(given))
+    except ValueError as error:
+        problems.add(option, str(error), given)
+        return ()
+    wrong = [text for text in texts if not isinstance(text, str) or not text]
+    problems.check(not wrong, option, "a str, or an iterable of str", given)
+    return () if wrong else cast("tuple[str, ...]", texts)
+
+
+def _keys(problems: Problems, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Field names with their keys in environ."""
+    for name in names:
+        problems.check(is_token(name), "fields", "field names are tokens", name)
+        problems.check(name.lower() not in _NEVER, "fields", "credentials are never logged", name)
+        yield name, f"HTTP_{name.upper().replace('-', '_')}"
+
+
+def _level_of(request: _Request) -> int:
+    code = request.status_code or 0
+    if code >= 500 or request.failed is not None:
+        return logging.ERROR
+    return logging.WARNING if code >= 400 else logging.INFO
+
+
+def _redacted(url: str, names: frozenset[str]) -> str:
+    """The URL with other values for these query parameters, whatever separates parameters."""
+    path, mark, query = url.partition("?")
+    parts = (_without_value(part, names) for part in query.split("&"))
+    return f"{path}{mark}{'&'.join(parts)}"
+
+
+def _without_value(parameter: str, names: frozenset[str]) -> str:
+    name, equals, _ = parameter.partition("=")
+    if equals and unquote_plus(name).lower() in names:
+        return f"{name}=***"
+    first, semicolon, rest = parameter.partition(";")
+    return f"{first};{_without_value(rest, names)}" if semicolon else parameter
+
+
+# -- formats ---------------------------------------------------------------------------------------------------------
+
+
+def _escaped(unsafe: re.Pattern[str], text: str) -> str:
+    return unsafe.sub(_bytes, text) if unsafe.search(text) else text
+
+
+def _bytes(found: re.Match[str]) -> str:
+    r"""The bytes of a character as `\xHH`."""
+    character = found[0]
+    coded = character.encode("latin-1") if character <= "\xff" else character.encode("utf-8", "surrogatepass")
+    return "".join(f"\\x{byte:02X}" for byte in coded)
+
+
+def _word(text: str | None) -> str:
+    return _escaped(_IN_WORD, text) if text else "-"
+
+
+def _quoted(text: str | None) -> str:
+    return f'"{_escaped(_IN_QUOTES, text)}"' if text else '"-"'
+
+
+def _common(request: _Request) -> str:
+    return _start(request) + _fields(request)
+
+
+def _combined(request: _Request) -> str:
+    asked = f"{_quoted(request.referer)} {_quoted(request.user_agent)}"
+    return f"{_start(request)} {asked} {request.seconds:.6f}{_fields(request)}"
+
+
+def _start(request: _Request) -> str:
+    """The Common Log Format; RFC 1413 is no longer asked who the user is."""
+    now = time.gmtime(request.at)
+    day = f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year}"
+    at = f"[{day}:{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} +0000]"
+    line = f'"{_word(request.method)} {_word(request.target)} {_word(request.protocol)}"'
+    size = "-" if request.bytes_sent is None else request.bytes_sent
+    return f"{_word(request.client)} - {_word(request.user)} {at} {line} {request.status_code or '-'} {size}"
+
+
+def _fields(request: _Request) -> str:
+    return "".join(f" {_quoted(value)}" for _, value in request.fields)
+
+
+def _json(request: _Request) -> str:
+    """One object; names are those of OpenTelemetry where it has them."""
+    found = {**_asked(request), **_answered(request)}
+    found |= {f"http.request.header.{name.lower()}": value for name, value in request.fields}
+    return json.dumps({name: _shown(value) for name, value in found.items()})
+
+
+def _asked(request: _Request) -> dict[str, object]:
+    path, _, query = _AUTHORITY.sub("", request.target, count=1).partition("?")
+    known = request.method in METHODS
+    protocol, _, version = request.protocol.partition("/")
+    return {
+        "timestamp": datetime.fromtimestamp(request.at, timezone.utc).isoformat(timespec="microseconds"),
+        "client.address": request.client,
+        "user.name": request.user,
+        "http.request.method": request.method if known else "_OTHER",
+        "http.request.method_original": None if known else request.method,
+        "url.path": path,
+        "url.query": query,
+        "network.protocol.name": protocol.lower(),
+        "network.protocol.version": version,
+        "user_agent.original": request.user_agent,
+        "http.request.header.referer": request.referer,
+        "request_id": request.request_id,
+    }
+
+
+def _answered(request: _Request) -> dict[str, object]:
+    code = request.status_code
+    failed = str(code) if code is not None and code >= 500 else None
+    return {
+        "http.response.status_code": code,
+        "http.response.body.size": request.bytes_sent,
+        "error.type": request.failed or failed,
+        "duration": request.seconds,
+        "time_to_head": request.seconds_to_headers,
+        "client_gone": request.gone,
+    }
+
+
+def _shown(value: object) -> object:
+    """The value in JSON: text of an environ as the UTF-8 that it holds (PEP 3333), null for what is not known."""
+    if isinstance(value, float):
+        return round(value, 6)
+    if not isinstance(value, str) or value.isascii():
+        return None if value == "" else value
+    with suppress(UnicodeEncodeError):  # it is no text of an environ
+        return value.encode("latin-1").decode("utf-8", "backslashreplace")
+    return value
+
+
+_FORMATS: Final = {"common": _common, "combined": _combined, "json": _json}

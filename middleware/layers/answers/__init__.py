@@ -1,0 +1,1 @@
+"""Layers that answer instead of the application: each file is one of them."""

@@ -1,0 +1,117 @@
+"""BasicAuth: requests with a user and password that are verified pass, all others are a 401 (RFC 7617)."""
+
+from __future__ import annotations
+
+import re
+from binascii import a2b_base64, b2a_base64
+from typing import TYPE_CHECKING, ClassVar, Final
+from unicodedata import category
+
+from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems, is_async
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.wsgi.types import Application, Environ
+
+_QUOTED: Final = re.compile(r"[ -~]*")
+_CHARSETS: Final = {"utf-8": ', charset="UTF-8"', "iso-8859-1": "", "latin-1": ""}  # RFC 7617 2.1: UTF-8 or nothing
+_DETAIL: Final = "A user and a password are needed."
+
+
+def credentials(authorization: str, charset: str) -> tuple[str, str] | None:
+    """The user and password of an Authorization field, or None if there are none in it, or in another form."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        encoded = token.lstrip(" ").encode("ascii")
+        content = a2b_base64(encoded)
+        text = content.decode(charset)
+    except ValueError:  # no base64, or not of this charset
+        return None
+    if b2a_base64(content, newline=False) != encoded:  # stray bits or characters (RFC 4648 3.3 and 3.5)
+        return None
+    if not text.isprintable() and any(category(character) == "Cc" for character in text):
+        return None
+    user, colon, password = text.partition(":")  # no user has a colon, a password may
+    return (user, password) if colon else None
+
+
+class BasicAuth(Middleware):
+    """Asks for a user and a password, and lets requests pass for which `verify` is True.
+
+    All others, also those without credentials, are a 401 with WWW-Authenticate, and browsers then ask the user. Stands
+    inside layers whose headers belong on every response and inside CORS, whose preflights have no credentials; outside
+    what it guards. Of a part of a site: `BasicAuth(...).when(match.path("/admin"))`, which misses no reading of a path.
+    Sets REMOTE_USER, in the form of PEP 3333 (the bytes of UTF-8 as latin-1), and AUTH_TYPE. Does nothing to responses.
+
+    The password goes over the wire as it is: use it with https only (HTTPSRedirect outside). `verify` is called for
+    each request, and may be asked for guesses without end: compare by `hmac.compare_digest`, store passwords hashed,
+    and put a RateLimit by address outside. A server has to hand on Authorization (mod_wsgi: WSGIPassAuthorization On).
+
+    Options:
+        verify: callable(user, password) -> bool. Only True lets a request pass. Required.
+        realm: str, printable ASCII. What browsers show, and keep passwords by. Default "Restricted".
+        charset: "UTF-8", which the challenge asks for, or "ISO-8859-1". How credentials are encoded; what does not
+            decode is a 401. Default "UTF-8".
+        answer: WSGI application or None. What answers instead of the 401; if it is a 401, it gets WWW-Authenticate
+            unless it has one. Default None.
+
+    Errors: ConfigError, for a coroutine function above all, which would never be awaited. What `verify` raises is an
+        error of the request.
+    Source: RFC 7617, RFC 9110 11 and 15.5.2, RFC 4648 4.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, provides={"REMOTE_USER", "AUTH_TYPE"})
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        verify: Callable[[str, str], bool],
+        realm: str = "Restricted",
+        charset: str = "UTF-8",
+        answer: Application | None = None,
+    ) -> None:
+        super().__init__(app)
+        self.verify, self.realm, self.charset, self.answer = verify, realm, charset, answer
+        problems = Problems("BasicAuth")
+        right = callable(verify) and not is_async(verify)
+        # The value may hold passwords: its type is enough.
+        problems.check(right, "verify", "a callable (user, password) -> bool, not a coroutine function", type(verify))
+        right = isinstance(realm, str) and _QUOTED.fullmatch(realm) is not None
+        problems.check(right, "realm", "printable ASCII (RFC 7617 2)", realm)
+        told = _CHARSETS.get(charset.lower()) if isinstance(charset, str) else None
+        problems.check(told is not None, "charset", '"UTF-8" or "ISO-8859-1" (RFC 7617 2.1)', charset)
+        problems.add_fault("answer", answer_fault(answer), answer)
+        problems.done()
+        quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
+        self._refusal = refusal(answer, 401, _DETAIL, [("WWW-Authenticate", f'Basic realm="{quoted}"{told}'), NO_STORE])
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Let a request of a known user pass."""
+        given = credentials(environ.get("HTTP_AUTHORIZATION", ""), self.charset)
+        if given is None:
+            note(environ, "no credentials of Basic in Authorization, or malformed ones")
+            return self._refusal
+        user, password = given
+        if self.verify(user, password) is not True:
+            note(environ, "verify did not return True")
+            return self._refusal
+        environ["REMOTE_USER"] = user if user.isascii() else user.encode().decode("latin-1")
+        environ["AUTH_TYPE"] = "Basic"
+        return None
+
+    def _shown(self) -> list[str]:
+        """The options, of `verify` the name alone: a partial, say, shows what it holds."""
+        shown = getattr(self.verify, "__qualname__", type(self.verify).__qualname__)
+        return [f"verify={shown}", *(f"{name}={value!r}" for name, value in self.options.items() if name != "verify")]
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Which realm it guards."""
+        return [("request", f"is answered by 401 without a user and password for {self.realm!r}")]

@@ -1,0 +1,90 @@
+"""BodyLimit: request bodies up to a size; larger ones are a 413, by Content-Length or by counting reads."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from middleware.wsgi.answer import answer, answer_fault, note, refusal
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.input import BodyTooLarge, Outcome, counted, declared_length, drop
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
+from middleware.wsgi.replacing import replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ
+
+KEY: Final = "middleware.body_limit"
+_NUMBERS: Final = count()
+_MALFORMED: Final = answer(400, "The Content-Length of the request is malformed.")
+
+
+class BodyLimit(Middleware):
+    """Refuses request bodies over a size with a 413, whether their length is declared or not.
+
+    A larger Content-Length is refused without calling the application, and a malformed one is a 400. A body of unknown
+    length (chunked) is counted as it is read: a read past the limit raises `BodyTooLarge`, an OSError, and whatever the
+    application answers before its head is out becomes the 413. An exception that it does not catch becomes one in a
+    stack; a layer alone raises it. Does nothing to requests without a body, except that no read of `wsgi.input` waits
+    for more than there is: a body without a length is empty, unless the server sets `wsgi.input_terminated` (PEP 3333).
+
+    Stands inside layers whose headers belong on every response, and outside whatever reads, decodes or buffers the
+    body: ConcurrencyLimit, DecompressRequest, Hooks. What inner layers have added to a response that becomes the 413 is
+    dropped with it. A layer cannot close the connection: docs/how-to/body-limit.md says what clients see on which
+    server.
+
+    Options:
+        max_bytes: int in bytes. The size of the largest body that passes. Required.
+        answer: WSGI application or None. What answers instead of the 413. Default None.
+
+    Errors: ConfigError. In the application: BodyTooLarge.
+    Source: RFC 9110 8.6 and 15.5.14, RFC 9112 6.3, PEP 3333.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, limits_input=True)
+
+    def __init__(self, app: Application | None = None, /, *, max_bytes: int, answer: Application | None = None) -> None:
+        super().__init__(app)
+        problems = Problems("BodyLimit")
+        whole = type(max_bytes) is int and max_bytes >= 0
+        problems.check(whole, "max_bytes", "an int of 0 or more, in bytes", max_bytes)
+        problems.add_fault("answer", answer_fault(answer), answer)
+        problems.done()
+        self.max_bytes, self.answer = max_bytes, answer
+        self._key = f"{KEY}.{next(_NUMBERS)}"
+        self._refusal = refusal(answer, 413, f"The request body is larger than {max_bytes} bytes.")
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Refuse a body that says that it is too large; count any other."""
+        length = declared_length(environ)
+        if length is None:
+            note(environ, f"refused: Content-Length is malformed: {environ['CONTENT_LENGTH'][:40]!r}")
+            return _MALFORMED
+        if length > self.max_bytes:
+            note(environ, f"refused: {length} bytes, max_bytes is {self.max_bytes}")
+            drop(environ, length)
+            return self._refusal
+        body = environ["wsgi.input"] = counted(environ, length, self.max_bytes)
+        environ[self._key] = body.outcome
+        return None
+
+    def on_response(self, environ: Environ, response: Response) -> Transform | None:
+        """Put the 413 in the place of whatever the application made of a BodyTooLarge."""
+        outcome: Outcome | None = environ.get(self._key)
+        if outcome is None or outcome.failed is not BodyTooLarge:
+            return None
+        note(environ, f"refused: more than {self.max_bytes} bytes were read, {response.status} became the answer")
+        return replaced(environ, response, self._refusal)
+
+    def layer(self) -> Layer:
+        """The head waits until the application returns, so that a body that it reads after start_response counts."""
+        return super().layer()._replace(waits=True)
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it refuses."""
+        yield "request", f"answers a body of more than {self.max_bytes} bytes by a 413"

@@ -1,0 +1,199 @@
+"""ConcurrencyLimit: so many requests at a time; some more wait for a place, all others are a 503."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from itertools import count
+from math import isfinite
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from middleware.wsgi.types import Application, Environ
+
+KEY: Final = "middleware.concurrency_limit"
+_NUMBERS: Final = count()
+
+
+class Places:
+    """The places of one limit, for each key, and those that wait for one in the order in which they came.
+
+    A key is forgotten when nobody has a place of it. A place that becomes free is handed to the first that waits.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken: dict[Hashable, int] = {}
+        self.waiting: dict[Hashable, deque[threading.Lock]] = {}
+        self.lost: deque[Hashable] = deque()
+        self._lock = threading.Lock()
+
+    def take(self, key: Hashable, seconds: float) -> bool:
+        """Take a place, if one is free within so many seconds and no more than `limit` others wait for it."""
+        with self._lock:
+            while self.lost:
+                self._free(self.lost.popleft())
+            taken = self.taken.get(key, 0)
+            if taken < self.limit:
+                self.taken[key] = taken + 1
+                return True
+            queue = self.waiting.get(key, ())
+            if not seconds or len(queue) >= self.limit:
+                return False
+            turn = threading.Lock()
+            turn.acquire()
+            self.waiting.setdefault(key, deque()).append(turn)
+        return self._wait(key, turn, seconds)
+
+    def give(self, key: Hashable) -> None:
+        """Give a place back."""
+        with self._lock:
+            self._free(key)
+
+    def lose(self, key: Hashable) -> None:
+        """Give a place back without the lock, which the collector of garbage may find taken in its own thread."""
+        self.lost.append(key)
+
+    def _wait(self, key: Hashable, turn: threading.Lock, seconds: float) -> bool:
+        try:
+            handed = turn.acquire(timeout=seconds)
+        except BaseException:  # of a signal, or of a greenlet that is to end
+            if self._leave(key, turn):
+                self.give(key)
+            raise
+        return handed or self._leave(key, turn)
+
+    def _leave(self, key: Hashable, turn: threading.Lock) -> bool:
+        """Wait no more; say whether the place came in that very moment."""
+        with self._lock:
+            queue = self.waiting.get(key, ())
+            if turn not in queue:
+                return True
+            self._without(key, turn)
+            return False
+
+    def _free(self, key: Hashable) -> None:
+        queue = self.waiting.get(key)
+        if queue:
+            turn = queue[0]
+            self._without(key, turn)
+            turn.release()
+        elif self.taken[key] == 1:
+            del self.taken[key]
+        else:
+            self.taken[key] -= 1
+
+    def _without(self, key: Hashable, turn: threading.Lock) -> None:
+        queue = self.waiting[key]
+        queue.remove(turn)
+        if not queue:
+            del self.waiting[key]
+
+
+class Stay:
+    """The place of one request, if it has one. Given back once; by the collector of garbage if no one closes it."""
+
+    __slots__ = ("held", "key", "outer", "places")
+
+    def __init__(self, places: Places, key: Hashable, outer: Stay | None) -> None:
+        self.places, self.key, self.outer = places, key, outer
+        self.held = False
+
+    def end(self) -> None:
+        """Give the place back."""
+        if self.held:
+            self.held = False
+            self.places.give(self.key)
+
+    def __del__(self) -> None:
+        if self.held:
+            self.places.lose(self.key)
+
+
+class ConcurrencyLimit(Middleware):
+    """Lets so many requests run at a time, and answers those above by a 503 that says when to try again.
+
+    Protects what cannot take more: a database, a memory-hungry report, the threads of the server themselves, of which a
+    `limit` below their number keeps some free for everything else. A request has its place from the call of the
+    application until its response is closed, streams included; a connection that the application takes over (WebSocket)
+    gives it back when the application returns. Counts in this process, over all applications that this value and its
+    `named` and `when` copies wrap: four processes let four times as many run.
+
+    Stands inside layers whose headers belong on every response, and inside of what refuses for less: TrustedHosts,
+    RateLimit, BodyLimit. Does nothing to a response.
+
+    Options:
+        limit: int. How many requests run at a time, for each key. Required.
+        wait: float in seconds. How long a request waits for a place before it is refused, in the order of arrival; at
+            most `limit` others wait, each in a thread of the server. Default 0.0: not at all.
+        retry_after: int in seconds. The Retry-After of a 503. Default 1.
+        key: callable of environ -> hashable value or None, or None. Requests of one value share a limit of their own,
+            and None is not limited: `middleware.by`. Default None: all requests share one limit.
+        answer: WSGI application or None. What answers instead of the 503. Default None.
+
+    Errors: ConfigError.
+    Source: RFC 9110 10.2.3 and 15.6.4.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, costs=True)
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        limit: int,
+        wait: float = 0.0,
+        retry_after: int = 1,
+        key: Callable[[Environ], Hashable] | None = None,
+        answer: Application | None = None,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("ConcurrencyLimit")
+        problems.check(type(limit) is int and limit > 0, "limit", "an int of 1 or more", limit)
+        seconds = type(wait) in (int, float) and isfinite(wait) and 0 <= wait <= threading.TIMEOUT_MAX
+        problems.check(seconds, "wait", "seconds, 0 or more", wait)
+        problems.check(
+            type(retry_after) is int and retry_after >= 0, "retry_after", "whole seconds, 0 or more", retry_after
+        )
+        problems.check(key is None or callable(key), "key", "a callable of environ, or None", key)
+        problems.add_fault("answer", answer_fault(answer), answer)
+        problems.done()
+        self.limit, self.wait, self.retry_after, self.key, self.answer = limit, wait, retry_after, key, answer
+        self._places = Places(limit)
+        self._key = f"{KEY}.{next(_NUMBERS)}"
+        headers = [("Retry-After", str(retry_after)), NO_STORE]
+        self._refusal = refusal(answer, 503, "Too many requests at a time.", headers)
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Take a place, or refuse."""
+        key = None if self.key is None else self.key(environ)
+        stay = environ[self._key] = Stay(self._places, key, environ.get(self._key))
+        if key is None and self.key is not None:
+            note(environ, "not limited: the key is None")
+            return None
+        stay.held = self._places.take(key, self.wait)
+        if stay.held:
+            return None
+        note(environ, f"refused: {self.limit} requests have a place")
+        return self._refusal
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
+        """Give the place back."""
+        stay: Stay | None = environ.get(self._key)
+        if stay is not None:
+            environ[self._key] = stay.outer
+            stay.end()
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """How many it lets pass."""
+        waiting = f" after {self.wait} seconds" if self.wait else ""
+        of = " of one key" if self.key is not None else ""
+        yield "request", f"answers by a 503{waiting} while {self.limit} others{of} are running"

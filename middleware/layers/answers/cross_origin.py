@@ -1,0 +1,134 @@
+"""CrossOriginProtection: no state is changed by pages of other origins (Fetch Metadata; the algorithm of Go 1.25)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, cast
+
+from middleware.http.authorities import DEFAULT_PORTS, authority
+from middleware.http.origins import matcher, origin_fault, wildcard_fault
+from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
+from middleware.wsgi.conditions import certain, predicate_fault, varying
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems, several
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.types import Application, Environ, Predicate
+
+SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+_OWN: Final = frozenset(("same-origin", "none"))  # W3C Fetch Metadata 2.3: `none` is the user's own doing
+_TOLD: Final = ("Sec-Fetch-Site", "HTTP_SEC_FETCH_SITE"), ("Origin", "HTTP_ORIGIN"), ("Host", "HTTP_HOST")
+_DETAIL: Final = "The request comes from a page of another origin."
+_KINDS: Final = 'an origin such as "https://app.example", or "https://*.app.example"'
+
+
+def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
+    """Whether a page of another origin, which is not trusted, makes a request that may change something."""
+    if environ["REQUEST_METHOD"] in SAFE:
+        return False
+    site, origin = environ.get("HTTP_SEC_FETCH_SITE", ""), environ.get("HTTP_ORIGIN", "")
+    if site in _OWN or trusts(origin):
+        return False
+    # Browsers of before 2023 have no Sec-Fetch-Site, nor has any if the site is not trustworthy, as by http.
+    return site != "" or (origin != "" and not is_own(origin, environ.get("HTTP_HOST", "")))
+
+
+def is_own(origin: str, host: str) -> bool:
+    """Whether an Origin has the host and port of a Host. Its scheme is not in the Host: http and https are the same."""
+    scheme, _, rest = origin.partition("://")
+    own, asked = authority(rest), authority(host)
+    if own is None or asked is None or scheme not in DEFAULT_PORTS:
+        return False
+    port = DEFAULT_PORTS[scheme]
+    return own.host == asked.host and (own.port or port) == (asked.port or port)
+
+
+class CrossOriginProtection(Middleware):
+    """Refuses requests by which a page of another origin could change something: protection from CSRF, without tokens.
+
+    By the headers that browsers send, Sec-Fetch-Site and Origin, as net/http of Go 1.25 does. GET, HEAD and OPTIONS
+    pass: they must not change anything. Of the rest a trusted Origin passes; Sec-Fetch-Site same-origin and none (the
+    user's own doing) pass; without both headers a request passes, for no current browser leaves them out; without
+    Sec-Fetch-Site alone the Origin has to have the host and port of the Host. Everything else is a 403, pages of other
+    subdomains (same-site) included. Stands inside layers whose headers belong on every response, and outside whatever
+    changes something. Does nothing to responses.
+
+    A POST from another site that is meant, by SAML, form_post, 3-D Secure or a webhook of a browser, needs `exempt` or
+    a trusted origin. What CORS lets pages read is no reason to let them write. Behind a proxy that does not hand on the
+    Host, ProxyFix(x_host=1) stands outside, or old browsers are refused.
+
+    Options:
+        trusted_origins: str, or iterable of str. Origins as browsers send them, "https://app.example", or
+            "https://*.app.example" for one or more labels. Default ().
+        exempt: predicate or None. Requests that pass; it has to hold certainly (middleware.match), and its request
+            fields are named in Vary. Default None.
+        answer: WSGI application or None. What answers instead of the 403. Default None.
+
+    Errors: ConfigError for another spelling of an origin (it shows the right one), for "null", "*", patterns and
+        callables, which would protect nothing.
+    Source: Go 1.25 net/http CrossOriginProtection; W3C Fetch Metadata 2; Fetch 3.2.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, requires={"HTTP_HOST"})
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        trusted_origins: str | Iterable[str] = (),
+        exempt: Predicate | None = None,
+        answer: Application | None = None,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("CrossOriginProtection")
+        self.trusted_origins = _origins(problems, trusted_origins)
+        self.exempt, self.answer = exempt, answer
+        problems.add_fault("exempt", predicate_fault(exempt), exempt)
+        problems.add_fault("answer", answer_fault(answer), answer)
+        problems.done()
+        self._trusts = matcher(self.trusted_origins)
+        self._exempt = None if exempt is None else certain(exempt)
+        self._refusal = refusal(answer, 403, _DETAIL, [NO_STORE])
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Refuse what comes from elsewhere."""
+        if not is_cross_origin(environ, self._trusts):
+            return None
+        if self._exempt is not None and self._exempt(environ):
+            note(environ, "from another origin, and exempt")
+            return None
+        told = ", ".join(f"{name} is {environ.get(key)!r}" for name, key in _TOLD)
+        note(environ, f"from another origin: {told}")
+        return self._refusal
+
+    def layer(self) -> Layer:
+        """Responses that differ by the request fields of `exempt` say so."""
+        layer = super().layer()
+        return layer._replace(vary=(*layer.vary, *varying(self.exempt)))
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Whose requests pass."""
+        others = f", nor of {', '.join(self.trusted_origins)}," if self.trusted_origins else ""
+        return [
+            ("request", f"is answered by 403 if it may change something and a page of no own origin{others} makes it")
+        ]
+
+
+def _origins(problems: Problems, given: object) -> tuple[str, ...]:
+    try:
+        origins = several(given)
+    except ValueError:
+        origins = [given]
+    for origin in origins:
+        problems.add_fault("trusted_origins", _origin_fault(origin), origin)
+    return tuple(cast("list[str]", origins))
+
+
+def _origin_fault(origin: object) -> str | None:
+    if not isinstance(origin, str) or origin in ("null", "*"):
+        return f"{_KINDS}: to trust more than can be listed is no protection"
+    return wildcard_fault(origin) if "*" in origin else origin_fault(origin)

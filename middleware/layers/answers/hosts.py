@@ -1,0 +1,119 @@
+"""TrustedHosts: requests for hosts that are served here pass, all others are a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, cast
+
+from middleware.http.authorities import DEFAULT_PORTS, Authority, authority, covered
+from middleware.http.remembered import Remembered
+from middleware.wsgi.answer import answer_fault, note, refusal
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems, several
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from middleware.wsgi.types import Application, Environ
+
+KEY: Final = "middleware.host"
+_ANY: Final = "*"
+_IMPLIED: Final = frozenset(DEFAULT_PORTS.values())  # ports that a client leaves out
+_RULE: Final = 'a host name, "*.example.com" or an address, with or without a port, and without scheme and path'
+MALFORMED: Final = "The Host of the request is missing or malformed."
+UNLISTED: Final = "The Host of the request is not served here."
+
+
+class Verdict(NamedTuple):
+    """What a Host is found to be: the authority that it names, or, if `fault` says what is wrong, none."""
+
+    authority: str
+    fault: str
+
+
+def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
+    """Whether a Host names one of the trusted authorities; None trusts every host."""
+    found = authority(host)
+    if found is None:
+        return Verdict("", MALFORMED)
+    if trusted is None or any(_is(found, pattern) for pattern in trusted):
+        return Verdict(str(found), "")
+    return Verdict("", UNLISTED)
+
+
+def _is(found: Authority, pattern: Authority) -> bool:
+    """Whether this is the host of a pattern, and the port if the pattern has one."""
+    port = pattern.port is None or found.port == pattern.port or (found.port is None and pattern.port in _IMPLIED)
+    return port and covered(found.host, pattern.host)
+
+
+class TrustedHosts(Middleware):
+    """Lets requests for the hosts of a site pass, and answers all others by a 400.
+
+    Applications build links, redirects and cache keys of the Host, which the client chooses: a password reset mail that
+    leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on every
+    response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0 too),
+    repeated, malformed or not listed is refused. Behind a proxy that does not hand on the Host, put ProxyFix(x_host=1)
+    outside: X-Forwarded-Host is never looked at. `environ["middleware.host"]` is the authority that was checked, in
+    lower case and without a final dot.
+
+    Options:
+        hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not
+            example.com itself), IPv6 addresses in brackets, or "*" alone for every well-formed Host. A final dot and
+            the port are ignored; of a name with a port the port has to match, where 80 and 443 may be left out.
+            Required.
+        answer: WSGI application or None. What answers instead of the 400. Default None.
+
+    Errors: ConfigError for no hosts, for "*" beside others, and for anything but a host, say a URL.
+    Source: RFC 9110 4.2.3 and 7.2, RFC 9112 3.2, RFC 3986 3.2.2.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, refuses=True, requires={"HTTP_HOST"}, provides={KEY})
+
+    def __init__(
+        self, app: Application | None = None, /, *, hosts: str | Iterable[str], answer: Application | None = None
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("TrustedHosts")
+        self.hosts, self.answer = _values(problems, hosts), answer
+        trusted = None if self.hosts == (_ANY,) else tuple(_patterns(problems, self.hosts))
+        problems.add_fault("answer", answer_fault(answer), answer)
+        problems.done()
+        # Hosts repeat: each is judged once.
+        self._judged: Remembered[str, Verdict] = Remembered(lambda host: judge(host, trusted))
+        self._refusals = {fault: refusal(answer, 400, fault) for fault in (MALFORMED, UNLISTED)}
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Refuse, or hand on the authority that was checked."""
+        checked, fault = self._judged[environ.get("HTTP_HOST") or ""]
+        if fault:
+            note(environ, fault)
+            return self._refusals[fault]
+        environ[KEY] = checked
+        return None
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Which hosts pass."""
+        return [("request", f"is answered by 400 unless the Host is {', '.join(self.hosts)}")]
+
+
+def _values(problems: Problems, given: object) -> tuple[str, ...]:
+    try:
+        values = several(given)
+    except ValueError as error:
+        problems.add("hosts", str(error), given)
+        return ()
+    problems.check(values, "hosts", 'at least one host; "*" is every well-formed one', given)
+    alone = _ANY not in values or len(values) == 1
+    problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', given)
+    return tuple(cast("list[str]", values))
+
+
+def _patterns(problems: Problems, hosts: tuple[str, ...]) -> Iterable[Authority]:
+    for host in hosts:
+        bare = host.removeprefix("*.") if isinstance(host, str) else ""
+        found = authority(bare)
+        if found is not None and not (bare != host and found.host.startswith("[")):
+            yield found if bare == host else found._replace(host=f"*.{found.host}")
+        elif host != _ANY:
+            problems.add("hosts", _RULE, host)

@@ -1,0 +1,173 @@
+"""HTTPSRedirect: a request by http is sent to the same path and query at https (RFC 9110 15.4, RFC 9112 3.2)."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from middleware.http.authorities import Authority, authority
+from middleware.http.locations import REDIRECTS, encoded, is_target, leads_to, origin_form
+from middleware.wsgi.answer import answer, note, redirect
+from middleware.wsgi.conditions import certain, predicate_fault, varying
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.types import Application, Environ, Predicate
+
+_HOST: Final = "middleware.host"  # the authority that TrustedHosts has checked
+SERVER_WIDE: Final = "*"  # RFC 9112 3.2.4: OPTIONS * asks about the server, and has no URL
+_HTTPS: Final = 443
+BAD_HOST: Final = "The Host of the request is missing or malformed."
+BAD_TARGET: Final = "The target of the request is no path."
+_UNTRUSTED: Final = (
+    "HTTPSRedirect redirects a request with X-Forwarded-Proto: https, because wsgi.url_scheme is http: clients may be "
+    "redirected for ever. Let the server trust its proxy (waitress: --trusted-proxy, gunicorn: --forwarded-allow-ips), "
+    "or put External(ProxyFix, x_proto=1) outside of HTTPSRedirect."
+)
+logger = logging.getLogger("middleware")
+
+
+class Destination(NamedTuple):
+    """Where a request is sent to, or, if `fault` says what is wrong with it, nowhere; neither: it passes."""
+
+    location: str
+    fault: str
+
+
+def decide(target: str, host: str, port: int | None) -> Destination:
+    """Where a request for this target at this host is sent to; `port` is that of https."""
+    if target == SERVER_WIDE:
+        return Destination("", "")
+    place = authority(host)
+    if place is None:
+        return Destination("", BAD_HOST)
+    if not is_target(target):
+        return Destination("", BAD_TARGET)
+    place = Authority(place.host, None if port == _HTTPS else port)
+    location = f"https://{place}{target}"
+    # It cannot lead elsewhere by how it is made; if it did, it would be an open redirect.
+    if leads_to(location) != ("https", place._replace(port=port or _HTTPS)):
+        return Destination("", BAD_TARGET)
+    return Destination(location, "")
+
+
+def target_of(environ: Environ) -> str:
+    """The path and query of a request, byte for byte where the server tells the target; "" for no path of a URL."""
+    script_name, path_info = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+    try:
+        if raw:
+            return _with_prefix(origin_form(raw), script_name, path_info)
+        path = encoded(script_name + path_info)
+    except UnicodeEncodeError:
+        return ""
+    query = environ.get("QUERY_STRING", "")
+    return (path or "/") + (f"?{query}" if query else "")
+
+
+def _with_prefix(target: str, script_name: str, path_info: str) -> str:
+    """The target with the prefix that a proxy took off and SCRIPT_NAME still has (X-Forwarded-Prefix)."""
+    stripped = script_name and unquote_to_bytes(target.partition("?")[0]) == path_info.encode("latin-1")
+    return f"{encoded(script_name)}{target}" if stripped else target
+
+
+class HTTPSRedirect(Middleware):
+    """Sends requests by http to the same path and query at https, and never to another host.
+
+    Stands inside layers whose headers belong on every response, CORS among them: browsers follow no redirect of a
+    preflight. Stands inside TrustedHosts, and uses the `middleware.host` that it has checked. Does nothing to requests
+    by https, to `OPTIONS *`, and to responses. The scheme is that of the server (`wsgi.url_scheme`). Behind a proxy
+    that speaks https the server has to trust it, or ProxyFix(x_proto=1) stands outside; otherwise clients are
+    redirected for ever. X-Forwarded-Proto itself is never believed; a redirect in spite of it is logged, once. HSTS
+    (SecurityHeaders) has browsers ask by https at once.
+
+    Options:
+        status: int, 301, 302, 303, 307 or 308. 308 keeps method and body, and is remembered by browsers; 307 is not
+            remembered. Default 308.
+        host: str or None. The host to send to; None is that of the request. Default None.
+        port: int or None. The port of https; None is 443, whatever port the Host has. Default None.
+        exempt: predicate or None. Requests that pass by http, say health checks; it has to hold certainly
+            (middleware.match), and its request fields are named in Vary. Default None.
+
+    Errors: ConfigError. A request without a valid Host (unless `host` is given), or whose target is no path of
+        %x21-7E without a fragment, is a 400.
+    Source: RFC 9110 15.4, RFC 9112 3.2, RFC 6797 7.2.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, requires={"wsgi.url_scheme", "HTTP_HOST", _HOST})
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        status: int = 308,
+        host: str | None = None,
+        port: int | None = None,
+        exempt: Predicate | None = None,
+    ) -> None:
+        super().__init__(app)
+        self.status, self.host, self.port, self.exempt = status, host, port, exempt
+        self._check()
+        self._exempt = None if exempt is None else certain(exempt)
+        self._unsaid = [_UNTRUSTED]
+        self._refusals = {fault: answer(400, fault) for fault in (BAD_HOST, BAD_TARGET)}
+
+    def _check(self) -> None:
+        problems = Problems("HTTPSRedirect")
+        known = isinstance(self.status, int) and self.status in REDIRECTS
+        problems.check(known, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", self.status)
+        if self.host is not None:
+            problems.add_fault("host", _host_fault(self.host), self.host)
+        if self.port is not None:
+            known = type(self.port) is int and 1 <= self.port <= 0xFFFF
+            problems.check(known, "port", "an int from 1 to 65535, or None", self.port)
+        problems.add_fault("exempt", predicate_fault(self.exempt), self.exempt)
+        problems.done()
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Redirect what came by http."""
+        if environ["wsgi.url_scheme"].lower() != "http":
+            return None
+        if self._exempt is not None and self._exempt(environ):
+            note(environ, "by http, and exempt")
+            return None
+        host = self.host or environ.get(_HOST) or environ.get("HTTP_HOST", "")
+        location, fault = decide(target_of(environ), host, self.port)
+        if fault:
+            note(environ, fault)
+            return self._refusals[fault]
+        if not location:
+            return None
+        self._warn(environ)
+        return redirect(self.status, location)
+
+    def _warn(self, environ: Environ) -> None:
+        """Say once that a proxy speaks https and is not believed."""
+        if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() == "https":
+            note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
+            with suppress(IndexError):  # another thread may have said it
+                logger.warning(self._unsaid.pop())
+
+    def layer(self) -> Layer:
+        """Responses that differ by the request fields of `exempt` say so."""
+        layer = super().layer()
+        return layer._replace(vary=(*layer.vary, *varying(self.exempt)))
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Where requests are sent to."""
+        return [("request", f"is sent to https by {self.status} if it came by http")]
+
+
+def _host_fault(host: object) -> str | None:
+    place = authority(host) if isinstance(host, str) and not host.endswith(":") else None
+    if place is not None and place.port is None:
+        return None
+    return "a host name, or an address in brackets, without a port (RFC 3986 3.2.2)"

@@ -1,0 +1,448 @@
+"""RateLimit: so many requests in so much time, counted by the `limits` library in a storage that machines share.
+
+The fields RateLimit and RateLimit-Policy are those of draft-ietf-httpapi-ratelimit-headers-10.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from hashlib import blake2b
+from importlib import import_module
+from itertools import count
+from math import ceil
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
+from urllib.parse import unquote
+
+from middleware import by
+from middleware.wsgi.answer import NO_STORE, NOTES, answer, answer_fault, note, refusal
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.escaped import escaped
+from middleware.wsgi.options import ConfigError, Problems
+from middleware.wsgi.positional import Positional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ
+
+_Key: TypeAlias = "Callable[[Environ], str | None]"
+_Strategy: TypeAlias = Literal["fixed-window", "moving-window", "sliding-window-counter"]
+_Outcome: TypeAlias = Literal["allow", "deny"]
+
+KEY: Final = "middleware.rate_limit"
+PAUSE: Final = 5.0  # seconds for which a storage that failed is not asked again
+LOGGED: Final = 60.0  # seconds between two lines of the log about it
+WAIT: Final = 0.5  # seconds for which a request waits for Redis or Valkey
+_STRATEGIES: Final = ("fixed-window", "moving-window", "sliding-window-counter")
+_LARGEST: Final = 10**15 - 1  # of an integer in a structured field (RFC 9651 3.3.1)
+_STORED: Final = 64  # bytes of a key that is stored as it is
+_NAME: Final = re.compile(r"[!#-.0-\[\]-~](?:[ !#-.0-\[\]-~]{0,62}[!#-.0-\[\]-~])?")
+_SHARED: Final = re.compile(r"(redis|valkey)s?(?:\+|:)")
+_NEVER: Final = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)  # 0 seconds, which the library takes for one
+_NUMBERS: Final = count()
+logger = logging.getLogger("middleware")
+
+
+# -- what is counted -------------------------------------------------------------------------------------------------
+
+
+class Policy(NamedTuple):
+    """One limit: `quota` requests in `window` seconds, under its name in the fields and in the storage."""
+
+    name: str
+    quota: int
+    window: int
+    item: Any
+
+    def __str__(self) -> str:
+        return f'"{self.name}";q={self.quota};w={self.window}'
+
+
+class Left(NamedTuple):
+    """What a policy leaves of its quota, and in how many seconds it leaves more."""
+
+    policy: Policy
+    remaining: int
+    seconds: int
+
+    def __str__(self) -> str:
+        return f'"{self.policy.name}";r={self.remaining};t={self.seconds}'
+
+
+@dataclass(slots=True)
+class Count:
+    """What became of a request that was counted: what is left of each policy, and the one that refuses it."""
+
+    left: tuple[Left, ...]
+    refused: Left | None
+
+
+def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, told: bool) -> Count:
+    """Count a request by each of the policies, up to the first that refuses it."""
+    left = []
+    for policy in policies:
+        passes = limiter.hit(policy.item, policy.name, key, cost=cost)
+        if passes and not told:
+            continue
+        reset, remaining = limiter.get_window_stats(policy.item, policy.name, key)
+        seconds = min(max(ceil(reset - time.time()), 0), policy.window)  # the clocks of two machines differ
+        left.append(Left(policy, max(remaining, 0), seconds))
+        if not passes:
+            return Count(tuple(left), left[-1])
+    return Count(tuple(left), None)
+
+
+def stored(key: str) -> str:
+    """The key as the storage gets it: hashed if it may be a credential, is long, or does not fit every storage."""
+    if len(key) <= _STORED and key.isascii() and key.isprintable() and " " not in key and type(key) is not by.Secret:
+        return key
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+# -- where it is counted ---------------------------------------------------------------------------------------------
+
+
+class Address(str):
+    """The URI of a storage, whose repr shows no credentials."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(hidden(self))
+
+
+class Private(dict[str, Any]):
+    """Options of a storage, whose repr shows their names only."""
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, "***"))
+
+
+def hidden(uri: str) -> str:
+    """The URI without what may be a credential: all before its last @, and its query."""
+    scheme, mark, rest = uri.partition("://")
+    credentials, at, place = rest.rpartition("@")
+    place, asked, _ = place.partition("?")
+    shown = f"{scheme}{mark}{'***' * bool(credentials)}{at}{place}{asked}{'***' * bool(asked)}"
+    return shown if mark else "***"
+
+
+def secrets(uri: str, options: Mapping[str, Any]) -> list[str]:
+    """What no log may tell of a storage: its password, as it is written and as it is meant."""
+    user, colon, password = uri.partition("://")[2].rpartition("@")[0].partition(":")
+    written = password if colon else user
+    given = [value for option, value in options.items() if "pass" in option and isinstance(value, str)]
+    return [secret for secret in (written, unquote(written), *given) if secret]
+
+
+class Store:
+    """The storage of the counts. Once it has failed it is left alone for a while, so that requests do not wait."""
+
+    def __init__(self, make: Callable[[], Any], shown: str, hide: Iterable[str]) -> None:
+        self._make = make
+        self._shown = shown
+        self._hide = tuple(hide)
+        self._limiter: Any = None
+        self._until = 0.0
+        self._logged = -LOGGED
+        try:
+            self._limiter = make()
+        except ConfigError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a cluster connects at once: one that is down is asked again later
+            self._fail(error)
+
+    def ask(self, question: Callable[[Any], Count]) -> Count | None:
+        """The answer of the limiter, or None while the storage is down."""
+        failed = self._until
+        if failed:
+            now = time.monotonic()
+            if now < failed:
+                return None
+            self._until = now + PAUSE  # this request finds out, the others do not wait with it
+        try:
+            if self._limiter is None:
+                self._limiter = self._make()
+            found = question(self._limiter)
+        except Exception as error:  # noqa: BLE001 - each client has errors of its own
+            self._fail(error)
+            return None
+        if failed:
+            self._until = 0.0
+        return found
+
+    def _fail(self, error: Exception) -> None:
+        now = time.monotonic()
+        self._until = now + PAUSE
+        if now - self._logged >= LOGGED:
+            self._logged = now
+            text = f"{type(error).__name__}: {error}"
+            for secret in self._hide:
+                text = text.replace(secret, "***")
+            logger.error("%s has failed, and is left alone for %d s: %s", self._shown, PAUSE, escaped(text))
+
+
+def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
+    """What counts by a strategy in the storage at a URI. ConfigError for one that there cannot be."""
+    wrong: tuple[type[Exception], ...] = (import_module("limits.errors").ConfigurationError, TypeError, ValueError)
+    storage = import_module("limits.storage").storage_from_string
+    rule = None
+    try:
+        kept = storage(str(uri), **{**timeouts(uri), **options})
+        return import_module("limits.strategies").STRATEGIES[strategy](kept)
+    except NotImplementedError:
+        rule = f"a storage that can count by {strategy}"
+    except wrong as error:
+        rule = f"a storage of the limits library ({_told(error, uri, options)})"
+    raise ConfigError(f"RateLimit: storage: {rule}; got {uri!r}")
+
+
+def _told(error: Exception, uri: str, options: Mapping[str, Any]) -> str:
+    text = str(error).replace(uri, hidden(uri))
+    for secret in secrets(uri, options):
+        text = text.replace(secret, "***")
+    return text
+
+
+def timeouts(uri: str) -> dict[str, Any]:
+    """The options by which a client of Redis or Valkey gives up early, and does not try again by itself."""
+    found = _SHARED.match(uri)
+    if found is None:
+        return {}
+    package = found[1]
+    try:
+        retry = import_module(f"{package}.retry").Retry(import_module(f"{package}.backoff").NoBackoff(), 0)
+    except ImportError:
+        remedy = {
+            "redis": "pip install 'wsgi-middleware-stack[redis]'",
+            "valkey": "pip install 'wsgi-middleware-stack[limits]' valkey, or write redis://, whose protocol it speaks",
+        }
+        raise ConfigError(f"RateLimit: storage: needs the package {package}: {remedy[package]}") from None
+    options: dict[str, Any] = {"socket_timeout": WAIT, "socket_connect_timeout": WAIT, "retry": retry}
+    return {**options, "sentinel_kwargs": options} if "+sentinel:" in uri else options
+
+
+# -- the layer -------------------------------------------------------------------------------------------------------
+
+
+class RateLimit(Positional):
+    """Lets so many requests of a client pass in so much time, and answers those above by a 429.
+
+    Says what is left in the fields RateLimit and RateLimit-Policy of every response that counted, its own answer too,
+    and in Retry-After of a 429 when to come back. Requests of one key are counted together, by default those of one
+    address. In memory each process counts for itself, for up to about 100,000 keys at a time; with a storage such as
+    Redis all processes and machines share one count, for a round trip for each limit and another for the fields.
+
+    A storage that is down, or does not answer within half a second (Redis, Valkey), has failed: it is left alone for
+    five seconds, and then one request tries again. The logger "middleware" gets one line a minute, without credentials.
+
+    Stands inside layers whose headers belong on every response, and outside whatever costs more than a count. By
+    address it stands outside BasicAuth, by user inside it. Behind a proxy put ProxyFix outside, or all clients share
+    the address of the proxy.
+
+    Options:
+        limits: str. "100/minute", "5 per 30 seconds", or several: "10/second; 1000/hour", counted shortest first up to
+            the first that refuses. It may stand first, or after the application. Required.
+        key: callable of environ -> str or None. Whose requests are counted together; those of None are not:
+            `middleware.by`. What comes from a header or is longer than 64 bytes is stored as a hash. Default
+            `by.address`.
+        storage: str, a URI of the limits library. Where it is counted: "memory://", "redis://host:6379/0",
+            "valkey://host", "memcached://host:11211" or "mongodb://host". Default "memory://".
+        storage_options: mapping, or None. What the client of the storage gets beside the URI. Default None; for Redis
+            and Valkey half a second as `socket_timeout` and `socket_connect_timeout`, and a `retry` that does not.
+        strategy: "sliding-window-counter", "moving-window" or "fixed-window". How it is counted: nearly exact, exact
+            with the time of every request remembered, or up to twice the limit around the turn of a window. Default
+            "sliding-window-counter".
+        name: str of printable ASCII without quotes, backslashes and slashes. What clients and the storage know the
+            limit by; further ones of `limits` are NAME-2 and so on. Layers of one name, key and storage share counts.
+            Default "default".
+        cost: int. What each request counts. Default 1.
+        headers: bool. Whether the fields are sent. Default True.
+        on_storage_error: "allow" or "deny" (503). What becomes of requests while the storage is down. Default "allow".
+        answer: WSGI application or None. What answers instead of the 429. Default None.
+
+    Errors: ConfigError, also where the package `limits` or the client of the storage is not installed.
+    Source: RFC 6585 4, RFC 9110 10.2.3, draft-ietf-httpapi-ratelimit-headers-10.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, refuses=True, sets={"ratelimit", "ratelimit-policy"})
+    _placed = ("limits",)
+
+    @overload
+    def __init__(
+        self,
+        limits: str,
+        *,
+        key: _Key = ...,
+        storage: str = ...,
+        storage_options: Mapping[str, Any] | None = ...,
+        strategy: _Strategy = ...,
+        name: str = ...,
+        cost: int = ...,
+        headers: bool = ...,
+        on_storage_error: _Outcome = ...,
+        answer: Application | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        limits: str = ...,
+        *,
+        key: _Key = ...,
+        storage: str = ...,
+        storage_options: Mapping[str, Any] | None = ...,
+        strategy: _Strategy = ...,
+        name: str = ...,
+        cost: int = ...,
+        headers: bool = ...,
+        on_storage_error: _Outcome = ...,
+        answer: Application | None = ...,
+    ) -> None: ...
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+    def _configure(
+        self,
+        *,
+        limits: str,
+        key: _Key = by.address,
+        storage: str = "memory://",
+        storage_options: Mapping[str, Any] | None = None,
+        strategy: _Strategy = "sliding-window-counter",
+        name: str = "default",
+        cost: int = 1,
+        headers: bool = True,
+        on_storage_error: _Outcome = "allow",
+        answer: Application | None = None,
+    ) -> None:
+        self.limits, self.key, self.strategy, self.cost, self.headers = limits, key, strategy, cost, headers
+        self.policy, self.on_storage_error, self.answer = name, on_storage_error, answer
+        self.storage = Address(storage) if isinstance(storage, str) else storage
+        self.storage_options = Private(storage_options) if isinstance(storage_options, Mapping) else storage_options
+        problems = Problems("RateLimit")
+        self._policies = self._check(problems)
+        problems.done()
+        self._told = ", ".join(map(str, self._policies))
+        self._shortest_first = sorted(self._policies, key=lambda policy: policy.window)
+        kept: Mapping[str, Any] = self.storage_options or {}
+        self._store = Store(
+            partial(limiter_of, self.storage, kept, strategy),
+            f"RateLimit {name!r}: the storage {hidden(self.storage)}",
+            secrets(self.storage, kept),
+        )
+        self._environ_key = f"{KEY}.{next(_NUMBERS)}"
+        self._refusal = lru_cache(maxsize=128)(partial(_refused, answer))
+
+    def _check(self, problems: Problems) -> list[Policy]:
+        problems.check(callable(self.key), "key", "a callable of environ", self.key)
+        rule = "a URI, such as memory:// or redis://127.0.0.1:6379/0"
+        fits = isinstance(self.storage, str) and "://" in self.storage and not self.storage.startswith("async+")
+        problems.check(fits, "storage", rule, self.storage)
+        mapping = isinstance(self.storage_options, (Mapping, NoneType))
+        problems.check(mapping, "storage_options", "a mapping, or None", self.storage_options)
+        problems.check(self.strategy in _STRATEGIES, "strategy", f"one of {', '.join(_STRATEGIES)}", self.strategy)
+        named = isinstance(self.policy, str) and _NAME.fullmatch(self.policy)
+        rule = "1 to 64 characters of printable ASCII, without quotes, backslashes and slashes"
+        problems.check(named, "name", rule, self.policy)
+        problems.check(isinstance(self.headers, bool), "headers", "a bool", self.headers)
+        known = self.on_storage_error in ("allow", "deny")
+        problems.check(known, "on_storage_error", '"allow" or "deny"', self.on_storage_error)
+        problems.add_fault("answer", answer_fault(self.answer), self.answer)
+        policies = list(_policies(problems, self.limits, self.policy))
+        least = min((policy.quota for policy in policies), default=1)
+        if problems.check(type(self.cost) is int and self.cost >= 1, "cost", "an int of 1 or more", self.cost):
+            rule = f"at most {least}, or no request ever passes"
+            problems.check(not policies or self.cost <= least, "cost", rule, self.cost)
+        return policies
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Count the request; refuse it if that is one too many."""
+        key = self.key(environ)
+        if key is None:
+            environ[self._environ_key] = None
+            note(environ, "not counted: the key is None")
+            return None
+        if not isinstance(key, str):
+            raise TypeError(f"{self.name}: a key is a str or None; got {type(key).__name__}")
+        key = stored(key)
+        count = environ[self._environ_key] = self._store.ask(
+            lambda limiter: counted(limiter, self._shortest_first, key, self.cost, told=self.headers)
+        )
+        if count is None:
+            note(environ, f"the storage is down: on_storage_error is {self.on_storage_error!r}")
+            return _DOWN if self.on_storage_error == "deny" else None
+        if count.refused is None:
+            notes = environ.get(NOTES)
+            if notes is not None:
+                notes.append(f"counted: {', '.join(map(str, count.left)) or self._told}")
+            return None
+        left = count.refused
+        note(environ, f"refused: {left.policy.quota} in {left.policy.window} s are used up, {left.seconds} s to wait")
+        return self._refusal(max(left.seconds, 1))
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Say what is left."""
+        count: Count | None = environ.get(self._environ_key)
+        if count is not None and self.headers:
+            response.headers.add("RateLimit-Policy", self._told)
+            response.headers.add("RateLimit", ", ".join(map(str, count.left)))
+
+    def declared(self) -> Effects:
+        """What the key looks at, and the name, which is unique."""
+        sets = self.effects.sets if self.headers else frozenset()
+        requires: frozenset[str] = getattr(self.key, "requires", frozenset())
+        return Effects(answers=True, refuses=True, sets=sets, requires=requires, unique=f"RateLimit {self.policy}")
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it counts, and where."""
+        yield "request", f"answers by a 429 above {self.limits} by {self.key!r}, counted in {hidden(self.storage)}"
+        if self.headers:
+            yield "response", "adds RateLimit and RateLimit-Policy"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that differ from the defaults; `name` is that of the limit, not that of the layer."""
+        found = super().options
+        return {**found, "name": self.policy} if "name" in found else found
+
+
+_DOWN: Final = answer(503, "Requests cannot be counted at the moment.", [("Retry-After", f"{PAUSE:.0f}"), NO_STORE])
+
+
+def _refused(given: Application | None, seconds: int) -> Application:
+    return refusal(given, 429, "Too many requests.", [("Retry-After", str(seconds)), NO_STORE])
+
+
+def _policies(problems: Problems, limits: object, name: str) -> Iterator[Policy]:
+    """The limits, as they are written."""
+    items = _parsed(limits)
+    quotas = [(item.amount, item.get_expiry()) for item in items]
+    right = quotas and all(0 < quota <= _LARGEST for quota, _ in quotas)
+    rule = 'limits such as "100/minute" or "10/second; 1000/hour", of 1 or more'
+    if not problems.check(right, "limits", rule, limits):
+        return
+    problems.check(len(set(quotas)) == len(quotas), "limits", "different ones", limits)
+    for number, (item, (quota, window)) in enumerate(zip(items, quotas, strict=True), 1):
+        yield Policy(name if number == 1 else f"{name}-{number}", quota, window, item)
+
+
+def _parsed(limits: object) -> list[Any]:
+    """The limits as the library reads them, or nothing where it cannot."""
+    try:
+        parse = import_module("limits").parse_many
+    except ImportError:
+        remedy = "pip install 'wsgi-middleware-stack[limits]'"
+        raise ConfigError(f"RateLimit: limits: needs the package limits: {remedy}") from None
+    try:
+        return [] if _NEVER.search(str(limits)) else list(parse(limits))
+    except ValueError:
+        return []

@@ -1,0 +1,224 @@
+"""Respond and Redirect: one answer to everything that they see, and with a condition to part of it (RFC 9110 15)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast, overload
+
+from middleware.http.fields import name_fault, value_fault
+from middleware.http.locations import REDIRECTS, is_query, location_fault, with_query
+from middleware.http.status import status_line
+from middleware.wsgi.answer import NO_STORE, answer, note, redirect
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.positional import Positional
+
+if TYPE_CHECKING:
+    from middleware.http.fields import Line
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+Pairs: TypeAlias = "Mapping[str, str] | Iterable[Line]"
+Target: TypeAlias = "str | Callable[[Environ], str | None]"
+_TEXT: Final = "text/plain; charset=utf-8"
+_FRAMING: Final = "content-length", "content-type", "transfer-encoding"
+_EMPTY: Final = (204, 205, 304)  # RFC 9110 15.3.5, 15.3.6 and 15.4.5
+_ASKERS: Final = (401, 429)  # depend on who asks
+_CHARSET: Final = re.compile(r';\s*charset="?([^\s;"]+)', re.IGNORECASE)
+_UNSAFE: Final = "The target of the request leads nowhere."
+
+
+class Respond(Positional):
+    """Answers every request that it sees: maintenance, refused paths, health checks, by `.when(...)`.
+
+    Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
+    of these requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps;
+    every option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429
+    are `Cache-Control: no-store` unless `headers` has another.
+
+    Options:
+        status: int, 200 to 599. The status. Required.
+        body: str or bytes. The content; a str is encoded by the charset of `content_type`. Default "".
+        content_type: str. Content-Type, of a status that has content. Default "text/plain; charset=utf-8".
+        headers: mapping name -> value, or pairs. Other fields: Retry-After of a 503, Allow of a 405, WWW-Authenticate
+            of a 401. Default ().
+
+    Errors: ConfigError, for content of a 204, 205 or 304, and for fields that frame the response, too.
+    Source: RFC 9110 15.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True)
+    _placed = "status", "body"
+    status: int
+    body: str | bytes
+    content_type: str
+    headers: tuple[Line, ...]
+
+    @overload
+    def __init__(
+        self, status: int, body: str | bytes = "", *, content_type: str = _TEXT, headers: Pairs = ()
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        app: Application | None,
+        /,
+        status: int,
+        body: str | bytes = "",
+        *,
+        content_type: str = _TEXT,
+        headers: Pairs = (),
+    ) -> None: ...
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+    def _configure(
+        self, *, status: int, body: str | bytes = "", content_type: str = _TEXT, headers: Pairs = ()
+    ) -> None:
+        problems = Problems("Respond")
+        right = isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599
+        problems.check(right, "status", "an int from 200 to 599 (RFC 9110 15)", status)
+        problems.add_fault("content_type", value_fault(content_type), content_type)
+        self.status, self.body, self.content_type = status, body, content_type
+        self.headers = tuple(_lines(problems, headers))
+        content = _content(problems, body, content_type)
+        problems.check(not (content and status in _EMPTY), "body", f"nothing, since a {status} has no content", body)
+        problems.done()
+        framed = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
+        lines = [] if status in (204, 304) else framed
+        if status in _ASKERS and "cache-control" not in {name.lower() for name, _ in self.headers}:
+            lines.append(NO_STORE)
+        self._answer = _fixed(status_line(int(status)), [*lines, *self.headers], content)
+
+    def on_request(self, environ: Environ) -> Application:
+        """Answer."""
+        note(environ, "answers every request that it sees")
+        return self._answer
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it answers."""
+        return [("request", f"is answered by {status_line(int(self.status))}")]
+
+
+class Redirect(Positional):
+    """Redirects every request that it sees: pages and hosts that have moved, by `.when(...)`.
+
+    Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
+    of these requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be
+    written as a keyword; a callable alone is `to`. Does nothing to other requests.
+
+    Options:
+        to: URL, or callable(environ) -> URL or None. Where to: a path of the same host that begins with one slash, or
+            an http or https URL, percent-encoded. A callable that returns None lets the request pass. Required.
+        status: int, 301, 302, 303, 307 or 308. 308 keeps method and body, and is remembered by browsers. Default 308.
+        keep_query: bool. Whether the query of the request goes along, after one that `to` has. Default True.
+
+    Errors: ConfigError for a URL that may lead elsewhere: with a user, a second slash or a backslash at its beginning,
+        without a host. A callable that makes one of the path of a request, or of anything else that the client says,
+        makes a 400: never an open redirect. It has to write the host by itself, and put a slash behind it.
+    Source: RFC 9110 10.2.2 and 15.4, RFC 3986 4.2, URL Standard 4.4.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True)
+    _placed = ("to",)
+    to: Target
+    status: int
+    keep_query: bool
+
+    @overload
+    def __init__(self, to: Target, *, status: int = 308, keep_query: bool = True) -> None: ...
+    @overload
+    def __init__(
+        self,
+        app: Application | None,
+        /,
+        to: Target,
+        *,
+        status: int = 308,
+        keep_query: bool = True,
+    ) -> None: ...
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+    def _is_app(self, args: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        """A callable alone is `to`."""
+        return len(args) > 1 or "to" in options or args[0] is None
+
+    def _configure(self, *, to: Target, status: int = 308, keep_query: bool = True) -> None:
+        problems = Problems("Redirect")
+        self.to, self.status, self.keep_query = to, status, keep_query
+        if not callable(to):
+            problems.add_fault("to", location_fault(to), to)
+        elif is_async(to):
+            problems.add("to", "a URL, or a callable(environ) -> URL, not a coroutine function", to)
+        right = isinstance(status, int) and status in REDIRECTS
+        problems.check(right, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", status)
+        problems.check(isinstance(keep_query, bool), "keep_query", "True or False", keep_query)
+        problems.done()
+        self._unsafe = answer(400, _UNSAFE)
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Redirect."""
+        to = self.to
+        if callable(to):
+            made = to(environ)
+            if made is None:
+                note(environ, "its callable returned None")
+                return None
+            to = made
+        query = environ.get("QUERY_STRING", "") if self.keep_query else ""
+        fault = moved_fault(to, environ.get("PATH_INFO", ""), query, made=callable(self.to))
+        if fault is not None:
+            note(environ, f"would not lead to {to!r}: {fault}")
+            return self._unsafe
+        return redirect(self.status, with_query(to, query))
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Where to."""
+        where = "what a callable returns" if callable(self.to) else self.to
+        return [("request", f"is sent to {where} by {int(self.status)}")]
+
+
+def moved_fault(to: str, path_info: str, query: str, *, made: bool) -> str | None:
+    """Why a request may not be sent there; `made` says that its own path may be part of the URL."""
+    if not is_query(query):
+        return "a query is %x21-7E without a fragment (RFC 9112 3.2)"
+    if made and path_info and not path_info.startswith("/"):
+        return "a path that does not begin with a slash goes on from a host (RFC 9112 3.2.1)"
+    return location_fault(to)
+
+
+def _lines(problems: Problems, given: object) -> Iterable[Line]:
+    try:
+        pairs = given.items() if isinstance(given, Mapping) else cast("Iterable[Line]", given)
+        lines = [(name, value) for name, value in pairs]
+    except (TypeError, ValueError):
+        problems.add("headers", "a mapping name -> value, or pairs", given)
+        return
+    for name, value in lines:
+        fault = name_fault(name) or value_fault(value)
+        if isinstance(name, str) and name.lower() in _FRAMING:
+            fault = "Content-Type is `content_type`, and the length is that of `body`"
+        problems.add_fault("headers", fault, (name, value))
+        yield name, value
+
+
+def _content(problems: Problems, body: object, content_type: object) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    if not problems.check(isinstance(body, str), "body", "a str or bytes", body):
+        return b""
+    found = _CHARSET.search(str(content_type))
+    try:
+        return cast("str", body).encode(found[1] if found else "utf-8")
+    except (LookupError, UnicodeEncodeError) as error:
+        problems.add("body", f"what the charset of content_type can encode ({error})", body)
+        return b""
+
+
+def _fixed(line: str, fields: list[Line], content: bytes) -> Application:
+    def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(line, fields)
+        return [content] if content else []
+
+    return respond

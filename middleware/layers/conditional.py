@@ -1,0 +1,220 @@
+"""Conditional: entity tags, and 304 instead of what the client has already (RFC 9110 13)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from middleware.http.dates import http_date
+from middleware.http.entity_tags import matches_weakly
+from middleware.http.fields import HANDED_OVER
+from middleware.http.lists import has_directive
+from middleware.http.remembered import Remembered
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ
+
+NONCE: Final = "middleware.csp_nonce"
+_RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
+# A tag that this layer made, at its beginning: 128 bits of SHA-256 in hexadecimal
+_MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
+# The content is not in the response (X-Sendfile), or a signature may cover what would change (RFC 9421 2)
+_LEFT_ALONE: Final = HANDED_OVER | {"signature-input", "content-range"}
+# What differs for each client, and what a layer for content codings names by its own suffix
+_UNTAGGED: Final = frozenset(("set-cookie", "content-encoding"))
+# RFC 9110 15.4.5: metadata that guides no cache
+_NOT_IN_304: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range")
+_NO_STORE: Final[Mapping[str, bool]] = Remembered(lambda cache_control: has_directive(cache_control, "no-store"))
+_NUMBERS: Final = count()  # one environ key for each layer, shared by its copies
+
+
+@dataclass(slots=True)
+class Conditions:
+    """A request as it came in.
+
+    Attributes:
+        method: REQUEST_METHOD.
+        none_match, modified_since: If-None-Match and If-Modified-Since, or None.
+        hidden: the fields that were hidden from the application; none once they are there again.
+    """
+
+    method: str
+    none_match: str | None = None
+    modified_since: str | None = None
+    hidden: Mapping[str, Any] = field(default_factory=dict)
+
+
+_ORDINARY: Final = {method: Conditions(method) for method in ("GET", "HEAD")}
+_OTHER: Final = Conditions("")
+
+
+class Conditional(Middleware):
+    """Gives responses an entity tag, and answers 304 to clients that have the content already.
+
+    Stands inside Compress, whose suffixes it does not see, and outside layers that rewrite the body.
+
+    A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple: a hash of the content. If-None-Match
+    is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where
+    the client has the content, a 304 goes out without the body and without Content-Type, Content-Length,
+    Content-Encoding, Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The
+    application runs all the same: what is saved is the transfer.
+
+    No tag is made for streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
+    Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
+    compared there too.
+
+    Left alone: other methods and statuses; Cache-Control: no-store; lists and tuples of more than `maximum_size`;
+    responses with Signature-Input, Content-Range, or whose body the server in front replaces (X-Sendfile and its kin).
+    If-Match and If-Unmodified-Since are for the application. An If-Range with a tag that this layer made is hidden from
+    the application together with Range, so that the response is a full one.
+
+    Options:
+        etag: bool. Whether tags are made. Default True.
+        weak: bool. Whether they are weak, which promises the same meaning instead of the same bytes. Default False.
+        maximum_size: int, bytes. The largest content that is hashed. Default 1048576.
+
+    Errors: ConfigError.
+    Source: RFC 9110 8.8, 13.1, 13.2.2, 15.4.5; RFC 9111 4.3.
+    """
+
+    effects: ClassVar[Effects] = Effects(validates=True, reads={"etag", "last-modified"}, sets={"etag"})
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        etag: bool = True,
+        weak: bool = False,
+        maximum_size: int = 1_048_576,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems(type(self).__name__)
+        self.etag, self.weak, self.maximum_size = etag, weak, maximum_size
+        problems.check(isinstance(etag, bool), "etag", "True or False", etag)
+        problems.check(isinstance(weak, bool), "weak", "True or False", weak)
+        rule = "an int from 0, bytes"
+        problems.check(type(maximum_size) is int and maximum_size >= 0, "maximum_size", rule, maximum_size)
+        problems.done()
+        self._key = f"middleware.conditional.{next(_NUMBERS)}"
+        self._open = 'W/"sha256-' if weak else '"sha256-'
+
+    def on_request(self, environ: Environ) -> None:
+        """Keep the conditions; hide an If-Range with a tag that the application does not know."""
+        method = environ.get("REQUEST_METHOD", "")
+        if not (
+            "HTTP_IF_NONE_MATCH" in environ
+            or "HTTP_IF_MODIFIED_SINCE" in environ
+            or "HTTP_IF_RANGE" in environ
+            or self._key in environ
+        ):
+            environ[self._key] = _ORDINARY.get(method, _OTHER)
+            return
+        hidden = dict(environ.get(self._key, _OTHER).hidden)  # this very layer stands around the stack that it is in
+        if _MADE.search(environ.get("HTTP_IF_RANGE", "")):
+            hidden.update((name, environ.pop(name)) for name in _RANGE if name in environ)
+        conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
+        environ[self._key] = Conditions(method, *conditions, hidden)
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Make a tag, and answer 304 if the client has it."""
+        asked: Conditions = environ.get(self._key, _OTHER)  # an error further out: the request never came here
+        if asked.hidden:
+            environ.update(asked.hidden)  # layers further out have to do with what the client said
+            asked.hidden = {}
+        if asked.method in _ORDINARY and response.status[:3] == "200":
+            self._answer(environ, response, asked)
+
+    def _answer(self, environ: Environ, response: Response, asked: Conditions) -> None:
+        fields, notes = response.headers.folded(), environ.get("middleware.notes")
+        reason = self._leaves_alone(response.body, fields)
+        if reason is not None:
+            if notes is not None:
+                notes.append(f"left alone: {reason}")
+            return
+        if self.etag and "etag" not in fields:
+            self._tag(response, _untagged(environ, response.body, fields, asked), notes)
+        if asked is not _ORDINARY[asked.method]:
+            self._revalidate(response, asked, notes)
+
+    def _leaves_alone(self, body: object, fields: Mapping[str, str]) -> str | None:
+        """Why this response stays as it is, or None."""
+        if not _LEFT_ALONE.isdisjoint(fields):
+            return next(name for name in fields if name in _LEFT_ALONE)
+        if "cache-control" in fields and _NO_STORE[fields["cache-control"]]:
+            return "Cache-Control: no-store"
+        if isinstance(body, (list, tuple)):
+            size = len(body[0]) if len(body) == 1 else sum(map(len, body))
+            if size > self.maximum_size:
+                return f"{size} bytes, maximum_size is {self.maximum_size}"
+        return None
+
+    def _tag(self, response: Response, reason: str | None, notes: Any) -> None:
+        """Give the response a tag, unless there is a reason why it gets none."""
+        if notes is not None:
+            notes.append(f"{reason}: no entity tag" if reason else "gave it an entity tag")
+        if reason is None:
+            body = cast("Sequence[bytes]", response.body)
+            digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
+            response.headers["ETag"] = f'{self._open}{digest[:32]}"'
+
+    def _revalidate(self, response: Response, asked: Conditions, notes: Any) -> None:
+        """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
+        fields = response.headers.folded()
+        if asked.none_match is not None:
+            condition, same = "If-None-Match", matches_weakly(fields.get("etag", ""), asked.none_match)
+        elif asked.modified_since is not None:
+            condition, same = "If-Modified-Since", _not_later(fields.get("last-modified"), asked.modified_since)
+        else:
+            return
+        if notes is not None:
+            notes.append(f"304: the client has what {condition} names" if same else f"not what {condition} names")
+        if not same:
+            return
+        response.status = "304 Not Modified"
+        for name in (*_NOT_IN_304, "Last-Modified") if "etag" in fields else _NOT_IN_304:
+            del response.headers[name]
+
+    def layer(self) -> Layer:
+        """Waits for the body, which it does not change."""
+        return super().layer()._replace(waits=True)
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it does to a response."""
+        kind = "a weak" if self.weak else "an"
+        tags = f"gives bodies of up to {self.maximum_size} bytes {kind} entity tag; " * self.etag
+        yield "response", f"{tags}answers 304 by If-None-Match, else If-Modified-Since"
+
+
+def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Conditions) -> str | None:
+    """Why no tag is made for this response, or None."""
+    if not isinstance(body, (list, tuple)):
+        return "a stream"
+    if not _UNTAGGED.isdisjoint(fields):
+        return "Set-Cookie" if "set-cookie" in fields else "Content-Encoding"
+    if NONCE in environ and getattr(environ[NONCE], "read", True):
+        return "the page may have the CSP nonce in it"
+    if asked.method == "HEAD" and not (any(body) and _has_length(body, fields)):
+        return "HEAD without the body of GET"
+    return None
+
+
+def _has_length(body: Iterable[bytes], fields: Mapping[str, str]) -> bool:
+    """Whether the body is all that Content-Length declares."""
+    return fields.get("content-length", "").strip() in ("", str(sum(map(len, body))))
+
+
+def _not_later(modified: str | None, since: str) -> bool:
+    """Whether content that was modified then has not changed since (RFC 9110 13.1.3)."""
+    last, known = http_date((modified or "").strip()), http_date(since.strip())
+    return last is not None and known is not None and last <= known

@@ -1,0 +1,269 @@
+"""DecompressRequest: request bodies that come with a Content-Encoding, decoded as they are read (RFC 9110 8.4)."""
+
+from __future__ import annotations
+
+from io import BufferedReader, RawIOBase
+from itertools import count
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from middleware.layers.decompress.decoders import READ, REMEDIES, Make, More, decoder_of
+from middleware.wsgi.answer import answer_fault, note, refusal
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.input import (
+    PIECE,
+    UNKNOWN,
+    BodyError,
+    BodyTooLarge,
+    Input,
+    Outcome,
+    counted,
+    declared_length,
+    drop,
+)
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems, several
+from middleware.wsgi.replacing import replaced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ
+
+KEY: Final = "middleware.decompress_request"
+_NUMBERS: Final = count()
+_MOST: Final = 2  # codings on top of one another
+_IN_MEMORY: Final = 256 * 1024  # of a body that is decoded in advance; larger ones are on disk
+# What tells of the bytes before they are decoded (RFC 9530 2 and 3: both digests include the coding).
+_OF_ENCODED: Final = (
+    "CONTENT_LENGTH",
+    "HTTP_CONTENT_ENCODING",
+    "HTTP_CONTENT_MD5",
+    "HTTP_CONTENT_DIGEST",
+    "HTTP_REPR_DIGEST",
+)
+_FREE, _RATIO = 1 << 20, 16  # how much a decoder may hand to the next: that much, and so many times what came in
+_ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
+
+
+# -- the body --------------------------------------------------------------------------------------------------------
+
+
+class _Decoded(RawIOBase):
+    """What a chain of decoders gives, as a file."""
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self._read = read
+        self._kept = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._kept:
+            self._kept = memoryview(self._read())
+        data, self._kept = self._kept[: len(buffer)], self._kept[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class _Received:
+    """What is read of the body as it came in."""
+
+    def __init__(self, body: Input) -> None:
+        self._body = body
+        self.size = 0
+
+    def read(self) -> bytes:
+        """Some of it."""
+        data = self._body.read(READ)
+        self.size += len(data)
+        return data
+
+
+class _Between:
+    """What one decoder hands to the next.
+
+    It is compressed, so that it can hardly be many times what came in. A body where it is takes long to decode to next
+    to nothing.
+    """
+
+    def __init__(self, more: More, received: _Received) -> None:
+        self._more = more
+        self._received = received
+        self._size = 0
+
+    def read(self) -> bytes:
+        """Some of it."""
+        data = self._more()
+        self._size += len(data)
+        if self._size > _FREE + _RATIO * self._received.size:
+            raise BodyTooLarge("a coding of the request body hides another that is many times larger")
+        return data
+
+
+def chained(body: Input, decoders: Iterable[Make]) -> More:
+    """What reads the body through the decoders, the first of which comes first."""
+    received = _Received(body)
+    read = received.read
+    for number, make in enumerate(decoders):
+        read = make(_Between(read, received).read if number else read).read
+    return read
+
+
+# -- the layer -------------------------------------------------------------------------------------------------------
+
+
+class DecompressRequest(Middleware):
+    """Decodes request bodies that come with a Content-Encoding, so that applications need not know of it.
+
+    The application reads the decoded body as a stream: `wsgi.input_terminated` is set, and CONTENT_LENGTH,
+    Content-Encoding and digests of the encoded bytes are gone. Werkzeug, Flask, Falcon and Pyramid read to its end;
+    Django, Bottle and others read no further than CONTENT_LENGTH and need `buffer=True`. Does nothing to requests
+    without a Content-Encoding.
+
+    An unknown coding, or a third, is a 415 whose Accept-Encoding says what there is; data that is broken or goes on
+    behind its end, and a zstd window over 8 MiB, a 400; more than `max_bytes` a 413. Where the application reads the
+    stream, reads raise an OSError, and whatever the application answers before its head is out becomes that answer. At
+    most 64 KiB are decoded at a time, and no more than is asked for: a bomb costs `max_bytes` of decoding.
+
+    Stands inside layers whose headers belong on every response and inside BodyLimit, which limits what is received, and
+    outside whatever reads the body. With `buffer` it stands outside of ConcurrencyLimit, or slow clients hold places.
+
+    Options:
+        codings: str, or iterable of "gzip", "br" and "zstd". Those that are decoded; x-gzip is gzip. Default None:
+            those whose packages are installed.
+        max_bytes: int in bytes. The size of the largest body, decoded. Default 10,485,760.
+        buffer: bool. Whether the body is decoded before the application is called, to a file that is on disk above
+            256 KiB, and has a CONTENT_LENGTH. Default False.
+        answer: WSGI application or None. What answers instead of the 415, 400 or 413. Default None.
+
+    Errors: ConfigError, also for a coding whose package is not installed. In the application: BodyTooLarge and other
+    OSErrors.
+    Source: RFC 9110 8.4, 12.5.3 and 15.5.16, RFC 1952, RFC 7932, RFC 8878, RFC 9659.
+    """
+
+    effects: ClassVar[Effects] = Effects(answers=True, decodes_input=True)
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        codings: str | Iterable[str] | None = None,
+        max_bytes: int = 10_485_760,
+        buffer: bool = False,
+        answer: Application | None = None,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("DecompressRequest")
+        names = REMEDIES if codings is None else _named(problems, codings)
+        found = {name: decoder_of(name) for name in names}
+        for name, make in found.items():
+            problems.check(make is not None or codings is None, "codings", REMEDIES[name], name)
+        self._decoders = {name: make for name, make in found.items() if make is not None}
+        self.codings = tuple(self._decoders)
+        whole = type(max_bytes) is int and max_bytes >= 0
+        problems.check(whole, "max_bytes", "an int of 0 or more, in bytes", max_bytes)
+        problems.check(isinstance(buffer, bool), "buffer", "a bool", buffer)
+        problems.add_fault("answer", answer_fault(answer), answer)
+        problems.done()
+        self.max_bytes, self.buffer, self.answer = max_bytes, buffer, answer
+        self._key = f"{KEY}.{next(_NUMBERS)}"
+        accepted = [("Accept-Encoding", ", ".join(self.codings))]
+        self._refusals = {
+            400: refusal(answer, 400, "The request body is not what its Content-Encoding says."),
+            413: refusal(answer, 413, f"The decoded request body is larger than {max_bytes} bytes."),
+            415: refusal(answer, 415, "The Content-Encoding of the request is not supported.", accepted),
+        }
+
+    def declared(self) -> Effects:
+        """A body that is kept takes memory before the application runs."""
+        return Effects(answers=True, decodes_input=True, costs=self.buffer)
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Put a decoder before the body, or refuse it."""
+        environ[self._key] = None
+        given = environ.get("HTTP_CONTENT_ENCODING")
+        if not given:
+            return None
+        codings = applied(given)
+        length = declared_length(environ)
+        if len(codings) > _MOST or not set(codings) <= set(self.codings):
+            note(environ, f"refused: Content-Encoding {given[:80]!r} is not one of {', '.join(self.codings)}")
+            drop(environ, UNKNOWN if length is None else length)
+            return self._refusals[415]
+        if length is None:
+            note(environ, "refused: Content-Length is malformed")
+            return self._refusals[400]
+        if not codings:
+            del environ["HTTP_CONTENT_ENCODING"]
+            return None
+        note(environ, f"decodes {', '.join(reversed(codings))}")
+        return self._decode(environ, counted(environ, length, None), codings)
+
+    def _decode(self, environ: Environ, received: Input, codings: list[str]) -> Application | None:
+        """Put the decoded body in the place of what was received; refuse it if it is decoded at once and is wrong."""
+        read = chained(received, [self._decoders[coding] for coding in reversed(codings)])
+        body = Input(BufferedReader(_Decoded(read), PIECE), 0, self.max_bytes)
+        for name in _OF_ENCODED:
+            environ.pop(name, None)
+        environ[self._key] = body.outcome
+        environ["wsgi.input"] = body
+        environ["wsgi.input_terminated"] = True
+        if not self.buffer:
+            return None
+        kept = body.outcome.file = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - on_close closes it
+        try:
+            while data := body.read(PIECE):
+                kept.write(data)
+        except BodyError as error:
+            note(environ, f"refused: {error}")
+            return self._refusals[error.status]
+        environ["CONTENT_LENGTH"] = str(kept.tell())
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        kept.seek(0)
+        environ["wsgi.input"] = kept
+        return None
+
+    def on_response(self, environ: Environ, response: Response) -> Transform | None:
+        """Put the refusal in the place of whatever the application made of the error that it met."""
+        outcome: Outcome | None = environ.get(self._key)
+        if outcome is None or outcome.failed is None or self.buffer:
+            return None
+        note(environ, f"refused: {outcome.reason}; {response.status} became the answer")
+        return replaced(environ, response, self._refusals[outcome.failed.status])
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
+        """Close the file."""
+        outcome: Outcome | None = environ.get(self._key)
+        if outcome is not None and outcome.file is not None:
+            outcome.file.close()
+
+    def layer(self) -> Layer:
+        """The head waits until the application returns, so that a body that it reads after start_response counts."""
+        layer = super().layer()._replace(waits=True)
+        return layer if self.buffer else layer._replace(on_close=None)
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it decodes."""
+        when = "before the application is called" if self.buffer else "as it is read"
+        yield "request", f"decodes a body in {', '.join(self.codings)} {when}, up to {self.max_bytes} bytes"
+
+
+def applied(given: str) -> list[str]:
+    """The codings of a Content-Encoding, in the order in which they were applied."""
+    names = (name.strip() for name in given.lower().split(","))
+    return [_ALIASES.get(name, name) for name in names if name not in ("", "identity")]
+
+
+def _named(problems: Problems, given: object) -> Iterable[str]:
+    """The codings of the option, or none where it is wrong."""
+    known = f"some of {', '.join(map(repr, REMEDIES))}"
+    try:
+        names = [_ALIASES.get(name, name) for name in map(str, several(given))]
+    except ValueError:
+        names = []
+    return names if problems.check(names and set(names) <= set(REMEDIES), "codings", known, given) else ()

@@ -1,0 +1,261 @@
+"""Decoders: content codings undone piece by piece, by whatever is installed.
+
+Each reads as much as it needs from what stands before it: the server's file, or another decoder. None holds more than a
+piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for zstd.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from middleware.wsgi.input import PIECE, BodyError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+More = Callable[[], bytes]
+READ: Final = 16 * 1024  # bytes that a decoder takes at a time; each small member copies what it leaves of them
+_WINDOW: Final = 1 << 23  # of zstd: the most that a decoder of HTTP has to have (RFC 9659 3)
+
+
+class BrokenBody(BodyError):  # noqa: N818 - as BodyTooLarge
+    """Raised by reads of a body that is not what its Content-Encoding says: an OSError, and a 400."""
+
+
+class Decoder(Protocol):
+    """Gives some of what is decoded, at most about a piece, and nothing at the end."""
+
+    def read(self) -> bytes:
+        """Some of it."""
+
+
+Make = Callable[[More], Decoder]
+
+
+class _Gzip:
+    """Members of gzip, one after the other (RFC 1952 2.2)."""
+
+    def __init__(self, more: More) -> None:
+        self._more = more
+        self._rest = b""
+        self._member: Any = None
+
+    def read(self) -> bytes:
+        while data := self._rest or self._more():
+            if self._member is None:
+                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            decoded = self._decoded(data)
+            if decoded:
+                return decoded
+        return self._end()
+
+    def _decoded(self, data: bytes) -> bytes:
+        member = self._member
+        try:
+            decoded: bytes = member.decompress(data, PIECE)
+        except zlib.error as error:
+            raise BrokenBody("the body is no gzip") from error
+        if member.eof:
+            self._rest, self._member = member.unused_data, None
+        else:
+            self._rest = member.unconsumed_tail
+        return decoded
+
+    def _end(self) -> bytes:
+        decoded = self._decoded(b"") if self._member is not None else b""  # what was more than a piece
+        if not decoded and self._member is not None:
+            raise BrokenBody("the body ends within its gzip")
+        return decoded
+
+
+class _Brotli:
+    """One stream of br (RFC 7932)."""
+
+    def __init__(self, more: More) -> None:
+        self._more = more
+        self._stream = import_module("brotli").Decompressor()
+        self._error = import_module("brotli").error
+        self._begun = False
+
+    def read(self) -> bytes:
+        while not self._stream.is_finished():
+            wants = self._stream.can_accept_more_data()
+            data = self._more() if wants else b""
+            self._begun = self._begun or data != b""
+            decoded = self._decoded(data)  # it may have some without more data, too
+            if decoded:
+                return decoded
+            if wants and not data:
+                return self._end()
+        if self._more():
+            raise BrokenBody("the body goes on behind its br")
+        return b""
+
+    def _decoded(self, data: bytes) -> bytes:
+        try:
+            # the library gives half a piece more, if it has that
+            decoded: bytes = self._stream.process(data, output_buffer_limit=PIECE // 2)
+        except self._error as error:
+            raise BrokenBody("the body is no br") from error
+        return decoded
+
+    def _end(self) -> bytes:
+        if self._begun:
+            raise BrokenBody("the body ends within its br")
+        return b""
+
+
+class _Zstd:
+    """Frames of zstd, one after the other, by Python itself (RFC 8878 3.1)."""
+
+    def __init__(self, more: More) -> None:
+        self._more = more
+        self._rest = b""
+        self._frame: Any = None
+        self._module = import_module("compression.zstd")
+
+    def read(self) -> bytes:
+        while True:
+            wants = self._frame is None or self._frame.needs_input
+            data = (self._rest or self._more()) if wants else b""
+            if wants and not data:
+                return self._end()
+            decoded = self._decoded(data)
+            if decoded:
+                return decoded
+
+    def _decoded(self, data: bytes) -> bytes:
+        module = self._module
+        if self._frame is None:
+            limit = {module.DecompressionParameter.window_log_max: _WINDOW.bit_length() - 1}
+            self._frame = module.ZstdDecompressor(options=limit)
+        try:
+            decoded: bytes = self._frame.decompress(data, PIECE)
+        except module.ZstdError as error:
+            raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
+        self._rest = b""
+        if self._frame.eof:
+            self._rest, self._frame = self._frame.unused_data, None
+        return decoded
+
+    def _end(self) -> bytes:
+        if self._frame is not None:
+            raise BrokenBody("the body ends within its zstd")
+        return b""
+
+
+class _Zstandard:
+    """Frames of zstd by the package zstandard. It does not tell a body that ends within a frame, `Frames` does."""
+
+    def __init__(self, more: More) -> None:
+        module = import_module("zstandard")
+        self._error = module.ZstdError
+        self._frames = Frames()
+        self._more = more
+        stream = module.ZstdDecompressor(max_window_size=_WINDOW)
+        self._stream = stream.stream_reader(_Source(self._next), read_size=READ, read_across_frames=True)
+
+    def read(self) -> bytes:
+        try:
+            decoded: bytes = self._stream.read(PIECE)
+        except self._error as error:
+            raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
+        if not decoded and not self._frames.between:
+            raise BrokenBody("the body ends within its zstd")
+        return decoded
+
+    def _next(self, _size: int) -> bytes:
+        data = self._more()
+        self._frames.feed(data)
+        return data
+
+
+class _Source(NamedTuple):
+    """The file that zstandard reads."""
+
+    read: Callable[[int], bytes]
+
+
+class Frames:
+    """Goes along with frames of zstd, to know whether a body ends between two (RFC 8878 3.1.1)."""
+
+    def __init__(self) -> None:
+        self._steps = _frames()
+        self._step = next(self._steps)
+        self._kept = b""
+
+    @property
+    def between(self) -> bool:
+        """Whether what was fed are whole frames."""
+        return self._step == 0
+
+    def feed(self, data: bytes) -> None:
+        """Go along with some more."""
+        place = 0
+        while place < len(data):
+            self._step = self._step or self._steps.send(b"")
+            taken = data[place : place + abs(self._step)]
+            place += len(taken)
+            if self._step > 0:
+                self._kept += taken
+                self._step -= len(taken)
+            else:
+                self._step += len(taken)
+            if not self._step:
+                self._step, self._kept = self._steps.send(self._kept), b""
+
+
+def _frames() -> Generator[int, bytes, None]:
+    """The parts of frames: as many bytes as are looked at, or, as a negative number, passed over; 0 between frames."""
+    while True:
+        yield 0
+        magic = yield 4
+        if magic[1:] == b"\x2a\x4d\x18" and magic[0] >> 4 == 5:  # RFC 8878 3.1.2
+            size = int.from_bytes((yield 4), "little")
+            yield from _over(size)
+            continue
+        flags = (yield 1)[0]
+        single, checksum = flags >> 5 & 1, flags >> 2 & 1
+        header = (1 - single) + (0, 1, 2, 4)[flags & 3] + (single, 2, 4, 8)[flags >> 6]
+        yield from _over(header)
+        last = 0
+        while not last:
+            block = int.from_bytes((yield 3), "little")
+            last, run, size = block & 1, block >> 1 & 3 == 1, block >> 3
+            yield from _over(1 if run else size)
+        yield from _over(4 * checksum)
+
+
+def _over(size: int) -> Generator[int, bytes, None]:
+    if size:
+        yield -size
+
+
+def decoder_of(coding: str) -> Make | None:
+    """What decodes a coding, or None where its package is not installed."""
+    if coding == "gzip":
+        return _Gzip
+    if coding == "br":
+        bounded = hasattr(getattr(_module("brotli"), "Decompressor", None), "can_accept_more_data")
+        return _Brotli if bounded else None
+    if _module("compression.zstd"):
+        return _Zstd
+    return _Zstandard if _module("zstandard") else None
+
+
+def _module(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+# What says how to get a coding; the order is that of Accept-Encoding in a 415.
+REMEDIES: Final = {
+    "gzip": "",
+    "br": "needs brotli >= 1.2: pip install 'wsgi-middleware-stack[brotli]'",
+    "zstd": "needs zstandard: pip install 'wsgi-middleware-stack[zstd]'",
+}

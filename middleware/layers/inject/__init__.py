@@ -1,0 +1,294 @@
+"""InjectHTML: HTML of its own in the pages of an application, also in those that are streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from hashlib import sha256
+from html import escape
+from inspect import iscoroutinefunction
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
+
+from middleware.http.entity_tags import (
+    EntityTag,
+    conditions_without_suffixes,
+    entity_tag,
+    tags_listed,
+    with_each,
+    without_suffixes,
+)
+from middleware.http.fields import DIGESTS, HANDED_OVER
+from middleware.http.lists import has_directive
+from middleware.http.remembered import Remembered
+from middleware.layers.inject.snippet import encoded, page_encoding
+from middleware.layers.inject.tags import Finder
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ
+
+Maker: TypeAlias = "Callable[[Environ], str | None]"
+Place: TypeAlias = Literal["</body>", "</head>", "<head>"]
+NONCE: Final = "middleware.csp_nonce"
+_PLACES: Final = ("</body>", "</head>", "<head>")
+_METHODS: Final = ("GET", "HEAD")
+_RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
+_VALIDATING: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+_LISTS: Final = {"304": "HTTP_IF_NONE_MATCH", "412": "HTTP_IF_MATCH"}
+# Fetch 2.2.5, request destinations of what is no page: seeking in a video needs its ranges
+_NO_PAGES: Final = frozenset(
+    (
+        *("audio", "audioworklet", "font", "image", "json", "manifest", "paintworklet", "script", "serviceworker"),
+        *("sharedworker", "style", "track", "video", "worker"),
+    )
+)
+# The content is somewhere else, a part, or may be signed as it is (RFC 9421 2)
+_LEFT_ALONE: Final = HANDED_OVER | {"content-range", "signature-input"}
+_NUMBERS: Final = count()  # one environ key for each layer, shared by its copies
+
+
+@dataclass(slots=True)
+class Withheld:
+    """What was changed or hidden of a request.
+
+    Attributes:
+        method: REQUEST_METHOD.
+        said: the fields that were changed or hidden, as they came in; none once they are there again.
+    """
+
+    method: str
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+class Injection:
+    """Puts a text before the first tag of a name, or behind it if that is a start tag: a Transform."""
+
+    def __init__(self, at: str, text: bytes, notes: Any) -> None:
+        self._at, self._text, self._notes = at, text, notes
+        self._finder: Finder | None = Finder(at[1:-1].encode())
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what can go out: the chunk itself, once the text has gone out."""
+        if self._finder is None:
+            return chunk
+        ready, place = self._finder.feed(chunk)
+        if place is None:
+            return ready
+        self._finder = None
+        return b"".join((ready[:place], self._text, ready[place:]))
+
+    def finish(self) -> bytes:
+        """Return what may have been the beginning of the tag, and is not."""
+        if self._finder is None:
+            return b""
+        if self._notes is not None:
+            self._notes.append(f"no {self._at} in the page: nothing was added")
+        return self._finder.finish()
+
+
+class InjectHTML(Middleware):
+    """Adds HTML to the pages of an application: analytics, a banner, a script for development.
+
+    Stands inside Compress and Conditional, and inside SecurityHeaders for its nonce; outside the application.
+
+    A page is a 200 to GET whose type is text/html, in an encoding that is a superset of ASCII, without a content
+    coding. The HTML goes before the first `</body>` or `</head>`, or behind the first `<head>`, that the browser sees
+    as a tag: not in comments, scripts, styles, templates, titles, text areas, attributes, SVG or MathML. A page without
+    that tag stays as it is. Streams are passed on chunk by chunk, in constant memory. Characters that the encoding of
+    the page lacks become character references; where one stands in a script or a style of `html`, nothing is added.
+
+    Content-Length is right or removed, for HEAD too. Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest
+    are removed from pages. Range and If-Range are hidden from the application, unless Sec-Fetch-Dest says that no page
+    is asked for: a video, an image, a script.
+
+    With `html` as a str the entity tag of a page gets a hash of it as a suffix and is weak: "x" is W/"x-1f0c8ea2b7".
+    The application finds "x" again in If-None-Match, and W/"x" in If-Match and the If of WebDAV, and its 304 goes out
+    with the tag that the client knows. With a callable or `nonce=True` no two pages need be the same: ETag and
+    Last-Modified are removed from pages, and If-None-Match and If-Modified-Since hidden from the application.
+
+    Left alone: other methods, statuses and types; responses with Content-Encoding, Content-Range, Signature-Input or
+    Cache-Control: no-transform, or whose body the server in front replaces (X-Sendfile and its kin).
+
+    Options:
+        html: str, or callable environ -> str or None. What is added; None adds nothing to this page. A callable that
+            looks at fields of the request must name them in Vary. Required.
+        at: "</body>", "</head>" or "<head>". Where it goes. Default "</body>".
+        nonce: bool. Whether the script tags of `html` get the CSP nonce of the response, as SecurityHeaders provides
+            it. Default False.
+
+    Errors: ConfigError; TypeError when a callable returns anything else.
+    Source: HTML 13.2.5, 13.2.6; RFC 9110 8.8, 13.1, 14; RFC 9111 5.2.2.6; CSP3 7.1.
+    """
+
+    effects: ClassVar[Effects] = Effects(rewrites_body=True, reads={"content-type", "content-encoding"}, sets={"etag"})
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        html: str | Maker,
+        at: Place = "</body>",
+        nonce: bool = False,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems(type(self).__name__)
+        self.html, self.at, self.nonce = html, at, nonce
+        rule = "a str that is not empty, or a callable environ -> str or None that is no coroutine function"
+        right = html != "" if isinstance(html, str) else callable(html) and not iscoroutinefunction(html)
+        problems.check(right, "html", rule, html)
+        problems.check(at in _PLACES, "at", f"one of {', '.join(map(repr, _PLACES))}", at)
+        problems.check(isinstance(nonce, bool), "nonce", "True or False", nonce)
+        problems.done()
+        self._key = f"middleware.inject.{next(_NUMBERS)}"
+        self._constant = isinstance(html, str) and not nonce
+        digest = sha256(f"{at}{html}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+        self._strong, self._weak = digest, f"{digest}w"  # the suffixes of what were strong and weak tags
+        self._suffixes = (self._strong, self._weak)
+        self._hidden = _RANGE if self._constant else (*_RANGE, *_VALIDATING)
+        self._parts = Remembered(partial(_parts, html, nonce)) if isinstance(html, str) else None
+
+    # -- the request -------------------------------------------------------------------------------------------------
+
+    def on_request(self, environ: Environ) -> None:
+        """Change conditions to what the application knows, and hide what it cannot answer."""
+        before: Withheld | None = environ.get(self._key)
+        asked = environ[self._key] = Withheld(environ.get("REQUEST_METHOD", ""))
+        said = asked.said
+        if self._constant:
+            self._know(environ, said)
+        if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
+            said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
+        if before is not None:  # this very layer stands around the stack that it is in
+            said.update(before.said)
+
+    def _know(self, environ: Environ, said: dict[str, Any]) -> None:
+        """Take the suffix off the tags of conditions."""
+        for name, known in (
+            ("HTTP_IF_NONE_MATCH", partial(with_each, change=self._own)),
+            ("HTTP_IF_MATCH", partial(without_suffixes, codings=self._suffixes)),
+            ("HTTP_IF", partial(conditions_without_suffixes, codings=self._suffixes)),
+        ):
+            value = environ.get(name)
+            if value is not None and (changed := known(value)) != value:
+                said[name] = value
+                environ[name] = changed
+
+    def _own(self, tag: EntityTag) -> EntityTag:
+        """The tag of the application that became this one."""
+        opaque, _, suffix = tag.opaque.rpartition("-")
+        return EntityTag(suffix == self._weak, opaque) if suffix in self._suffixes else tag
+
+    # -- the response ------------------------------------------------------------------------------------------------
+
+    def on_response(self, environ: Environ, response: Response) -> Transform | None:
+        """Add the HTML to a page."""
+        asked: Withheld | None = environ.get(self._key)
+        if asked is None:  # an error further out: the request never came here
+            return None
+        environ.update(asked.said)  # layers further out have to do with what the client said
+        listed, asked.said = asked.said, {}
+        notes = environ.get("middleware.notes")
+        fields = response.headers.folded()
+        reason = _no_page(asked.method, response.status[:3], fields)
+        if reason is not None:
+            if notes is not None:
+                notes.append(f"nothing was added: {reason}")
+            self._say_known(response, listed)
+            return None
+        text = self._text(environ, page_encoding(fields["content-type"]) or "", notes)
+        if text is None:
+            return None
+        self._tell(response, fields.get("etag"))
+        return self._inject(response, asked.method, Injection(self.at, text, notes))
+
+    def _text(self, environ: Environ, codec: str, notes: Any) -> bytes | None:
+        """What is added to this page, or None."""
+        parts = self._made(environ, codec) if self._parts is None else self._parts[codec]
+        if parts:
+            nonce = environ.get(NONCE) if len(parts) > 1 else None
+            return (b"" if nonce is None else b' nonce="%b"' % escape(str(nonce)).encode()).join(parts)
+        if notes is not None:
+            lacks = f"a script or style of html has characters that {codec} lacks"
+            notes.append(f"nothing was added: {lacks if parts is None else 'there is no html for this page'}")
+        return None
+
+    def _made(self, environ: Environ, codec: str) -> tuple[bytes, ...] | None:
+        """What a callable makes for this page, as `encoded` returns it; empty for nothing."""
+        made: object = cast("Maker", self.html)(environ)
+        if not isinstance(made, str | None):
+            raise TypeError(f"{self.name}: html(environ) returns a str or None; got {made!r}")
+        return encoded(made, codec, nonce=self.nonce) if made else ()
+
+    def _tell(self, response: Response, tag: str | None) -> None:
+        """Take out or change what was told of the page as it was."""
+        gone = () if self._constant else ("ETag", "Last-Modified")
+        for name in ("Accept-Ranges", *DIGESTS, *gone):
+            del response.headers[name]
+        if self._constant and tag is not None:
+            own = entity_tag(tag)
+            if own is None:
+                del response.headers["ETag"]  # two pages must not share it (RFC 9110 8.8.3)
+            else:
+                response.headers["ETag"] = self._marked(own)
+
+    def _marked(self, tag: EntityTag) -> str:
+        """The tag of a page of the application with the HTML in it."""
+        return f'W/"{tag.opaque}-{self._weak if tag.weak else self._strong}"'
+
+    def _say_known(self, response: Response, listed: Mapping[str, Any]) -> None:
+        """Have a 304 or 412 carry the tag that the client has listed."""
+        own = entity_tag(response.headers.get("ETag", ""))
+        field = listed.get(_LISTS.get(response.status[:3], ""))
+        if field is not None and own is not None:
+            marked = self._marked(own)
+            if any(marked == f'W/"{each.opaque}"' for each in tags_listed(field)):
+                response.headers["ETag"] = marked
+
+    def _inject(self, response: Response, method: str, injection: Injection) -> Transform | None:
+        body = response.body
+        if method == "HEAD" and not (isinstance(body, (list, tuple)) and any(body)):
+            del response.headers["Content-Length"]  # an empty body says nothing of what GET would get
+            return None
+        if not isinstance(body, (list, tuple)):
+            return injection
+        whole = injection.feed(b"".join(body)) + injection.finish()
+        response.body = [whole]
+        response.headers["Content-Length"] = str(len(whole))
+        return None
+
+    # -- for people --------------------------------------------------------------------------------------------------
+
+    def declared(self) -> Effects:
+        """It needs the nonce that it writes."""
+        return replace(self.effects, needs={NONCE}) if self.nonce else self.effects
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What it adds where."""
+        where = "behind" if self.at == "<head>" else "before"
+        tags = "makes entity tags weak, with a suffix" if self._constant else "removes ETag and Last-Modified"
+        yield "request", "hides Range" + ("" if self._constant else ", If-None-Match and If-Modified-Since")
+        yield "response", f"adds HTML {where} {self.at}{' with the CSP nonce' * self.nonce}; {tags}"
+
+
+def _parts(html: str, nonce: bool, codec: str) -> tuple[bytes, ...] | None:  # noqa: FBT001 - given by partial
+    return encoded(html, codec, nonce=nonce)
+
+
+def _no_page(method: str, code: str, fields: Mapping[str, str]) -> str | None:
+    """Why a response is no page that HTML is added to, or None."""
+    if method not in _METHODS or code != "200":
+        return f"{method} {code} is no 200 to GET"
+    if page_encoding(fields.get("content-type", "")) is None:
+        return f"the type is {fields.get('content-type')}, not text/html in a superset of ASCII"
+    if fields.get("content-encoding", "identity").strip().lower() != "identity":
+        return f"Content-Encoding is {fields['content-encoding']}"
+    if has_directive(fields.get("cache-control", ""), "no-transform"):
+        return "Cache-Control: no-transform"
+    return next((f"there is {name}" for name in fields if name in _LEFT_ALONE), None)

@@ -1,0 +1,234 @@
+"""Metrics: durations, sizes and requests in flight, counted for Prometheus."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from itertools import pairwise
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, cast
+from weakref import WeakKeyDictionary
+
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.identity import log_extra
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.measurement import METHODS, Followed, ended, watch
+from middleware.wsgi.options import ConfigError, Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import ModuleType
+
+    from prometheus_client import CollectorRegistry, Gauge, Histogram
+
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ
+
+# Semantic conventions for HTTP metrics, http.server.request.duration.
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+_BYTES: Final = tuple(float(4**power) for power in range(3, 14))  # 64 bytes to 64 MiB
+_LABELS: Final = ("http_request_method", "http_response_status_code", "http_route")
+_logger = logging.getLogger("middleware")
+
+
+class Metrics(Middleware):
+    """Counts every request for Prometheus, by OpenTelemetry's names.
+
+    `http_server_request_duration_seconds`, to the end of the body, and `http_server_response_body_size_bytes` are
+    histograms with the labels http_request_method, http_response_status_code and http_route;
+    `http_server_active_requests`, with the method, is a gauge. A method that is not registered is `_OTHER`; the status
+    is empty where there was none, and a body that the server sent by itself counts by its Content-Length.
+
+    Stands outermost, beside `AccessLog`. Does nothing to the response, and serves nothing unless `path` says so: mount
+    `Metrics.exposition()`, or put a guard around it. Several of one registry share their series. For several processes,
+    prometheus_client has a multiprocess mode.
+
+    Options:
+        registry: CollectorRegistry of prometheus_client, or None. None stands for its REGISTRY. Default None.
+        path: str, or None. Where the metrics are served, to everybody; these requests are not counted. Default None.
+        route: callable(environ) -> str, or None. The label http_route, asked when the request is over, so that a
+            framework may have put its route into environ. Each value is a series: return few. Default None, the label
+            is empty.
+        buckets: iterable of floats, in rising order. Upper bounds of the durations, in seconds. Default: those of
+            OpenTelemetry, 0.005 to 10.
+
+    Errors: ConfigError, also without prometheus_client. What `route` raises is logged, and the label is empty.
+    Source: OpenTelemetry semantic conventions for HTTP metrics; Prometheus, Metric and label naming.
+    """
+
+    effects: ClassVar[Effects] = Effects(observes=True, measures=True, requires={"REMOTE_ADDR"}, unique=True)
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        registry: CollectorRegistry | None = None,
+        path: str | None = None,
+        route: Callable[[Environ], str | None] | None = None,
+        buckets: Iterable[float] = _SECONDS,
+    ) -> None:
+        super().__init__(app)
+        client = _prometheus()
+        problems = Problems("Metrics")
+        known = registry is None or isinstance(registry, client.CollectorRegistry)
+        problems.check(known, "registry", "a prometheus_client.CollectorRegistry or None", registry)
+        problems.check(
+            path is None or (isinstance(path, str) and path.startswith("/")), "path", "begins with /, or None", path
+        )
+        problems.check(route is None or callable(route), "route", "a callable(environ) -> str, or None", route)
+        self.registry, self.path, self.route = registry, path, route
+        self.buckets = _rising(problems, buckets)
+        problems.done()
+        self._series = _series(client, client.REGISTRY if registry is None else registry, self.buckets)
+        self._page = self.exposition(registry) if path is not None else None
+
+    @staticmethod
+    def exposition(registry: CollectorRegistry | None = None) -> Application:
+        """Return a WSGI application that serves the metrics of a registry; None stands for prometheus_client.REGISTRY.
+
+        Everybody who reaches it reads them: mount it where only Prometheus does, or put a guard around it.
+        """
+        client = _prometheus()
+        page: Application = client.make_wsgi_app(client.REGISTRY if registry is None else registry)
+        return page
+
+    def declared(self) -> Effects:
+        """With a path it answers there."""
+        if self.path is None:
+            return self.effects
+        return Effects(observes=True, measures=True, answers=True, own_page=True, requires={"REMOTE_ADDR"}, unique=True)
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Count the request as active."""
+        if self._page is not None and environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") == self.path:
+            watch(environ, self._key, _Request(environ, None))
+            return self._page
+        method = environ.get("REQUEST_METHOD", "")
+        active = self._series.active.labels(method if method in METHODS else "_OTHER")
+        active.inc()
+        watch(environ, self._key, _Request(environ, active))
+        return None
+
+    @property
+    def _key(self) -> str:
+        return f"middleware.metrics.{id(self)}"
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Note the head."""
+        request: _Request | None = environ.get(self._key)
+        if request is not None:  # none where a layer further out failed: no request came here
+            request.head(response)
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:
+        """Count the request as over."""
+        request = ended(environ, self._key)
+        if not isinstance(request, _Request) or request.active is None:
+            return
+        request.active.dec()
+        request.over(environ, error)
+        request.error = None  # break the traceback reference cycle
+        method = request.method if request.method in METHODS else "_OTHER"
+        labels = method, str(request.status_code or ""), self._routed(environ)
+        self._series.duration.labels(*labels).observe(request.seconds)
+        if request.bytes_sent is not None:
+            self._series.size.labels(*labels).observe(request.bytes_sent)
+
+    def _routed(self, environ: Environ) -> str:
+        if self.route is None:
+            return ""
+        try:
+            return str(self.route(environ) or "")
+        except Exception:
+            with suppress(Exception):
+                _logger.exception("%s: route failed", self.name, extra=log_extra(environ, self.name))
+            return ""
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """What is counted, and where it is served."""
+        yield "request", "counts it as active" + (f"; serves the metrics at {self.path}" if self.path else "")
+        yield "close", "counts its duration and size"
+
+
+class _Request(Followed):
+    """A request to be counted, but for those of the page itself."""
+
+    __slots__ = ("active",)
+
+    def __init__(self, environ: Environ, active: Gauge | None) -> None:
+        super().__init__(environ)
+        self.active = active
+
+
+class _Series(NamedTuple):
+    """The series of one registry."""
+
+    active: Gauge
+    duration: Histogram
+    size: Histogram
+    buckets: tuple[float, ...]
+
+
+_made: Final[WeakKeyDictionary[CollectorRegistry, _Series]] = WeakKeyDictionary()
+_making: Final = Lock()
+
+
+def _prometheus() -> ModuleType:
+    try:
+        import prometheus_client
+    except ImportError:
+        rule = 'prometheus_client is not installed: pip install "wsgi-middleware-stack[metrics]"'
+        raise ConfigError(f"Metrics: {rule}") from None
+    return prometheus_client
+
+
+def _rising(problems: Problems, given: object) -> tuple[float, ...]:
+    try:
+        buckets = tuple(map(float, cast("Iterable[float]", given)))
+    except (TypeError, ValueError):
+        buckets = ()
+    rising = bool(buckets) and all(one < other for one, other in pairwise(buckets))
+    problems.check(rising, "buckets", "numbers of seconds, at least one, each greater than the one before", given)
+    return buckets
+
+
+def _series(client: ModuleType, registry: CollectorRegistry, buckets: Sequence[float]) -> _Series:
+    """The series of a registry, made once."""
+    with _making:
+        series = _made.get(registry)
+        if series is None:
+            series = _made[registry] = _new(client, registry, tuple(buckets))
+    if series.buckets != tuple(buckets):
+        rule = f"one registry has one set of buckets, here {series.buckets!r}"
+        raise ConfigError(f"Metrics: buckets: {rule}; got {buckets!r}")
+    return series
+
+
+def _new(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
+    try:
+        return _Series(
+            client.Gauge(
+                "http_server_active_requests",
+                "Requests that are not over yet.",
+                _LABELS[:1],
+                registry=registry,
+                multiprocess_mode="livesum",
+            ),
+            client.Histogram(
+                "http_server_request_duration_seconds",
+                "Seconds from a request to the end of its response.",
+                _LABELS,
+                registry=registry,
+                buckets=buckets,
+            ),
+            client.Histogram(
+                "http_server_response_body_size_bytes",
+                "Bytes of content that were handed to the server.",
+                _LABELS,
+                registry=registry,
+                buckets=_BYTES,
+            ),
+            buckets,
+        )
+    except ValueError as error:
+        raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None

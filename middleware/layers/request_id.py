@@ -1,0 +1,122 @@
+"""RequestId: one id for each request, in environ, in the response, and in every log record."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from middleware.http.fields import name_fault, sendable_value
+from middleware.wsgi.conditions import certain
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.identity import REQUEST_ID, Identity, enter, innermost, leave
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ, Predicate
+
+_OPEN: Final = "middleware.request_id.open"
+_TAKEN: Final = re.compile(r"[A-Za-z0-9\-_.+/=:@]{1,128}")  # a repeated field is joined by a comma
+
+
+class RequestId(Middleware):
+    """Gives every request an id: `environ["middleware.request_id"]`, `middleware.request_id()`, a response field.
+
+    Stands outermost, so that every layer and every log record has the id. Takes the id that a client or a proxy sent if
+    it is 1 to 128 of `A-Z a-z 0-9 - _ . + / = : @` and the field is there once, and makes one otherwise. An id that a
+    client chose is neither unique nor secret. The id of an outer `RequestId` stays. The response field replaces that of
+    the application. Does nothing to the body.
+
+    Options:
+        header: str, a field name. Where an id comes in and goes out. Default "X-Request-Id".
+        accept: bool, or predicate of the environ. Whether an incoming id is taken; a predicate has to hold certainly.
+            Default True.
+        generate: callable -> str, or None. Makes the ids; None stands for 128 random bits in hexadecimal. Default None.
+        response: bool. Whether the response has the id. Default True.
+
+    Errors: ConfigError. What `generate` raises, or returns that no field can have, is an error of the request.
+    Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
+    """
+
+    effects: ClassVar[Effects] = Effects(
+        identifies=True, every_response=True, provides={REQUEST_ID}, sets={"x-request-id"}, unique=True
+    )
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        header: str = "X-Request-Id",
+        accept: bool | Predicate = True,
+        generate: Callable[[], str] | None = None,
+        response: bool = True,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("RequestId")
+        problems.add_fault("header", name_fault(header), header)
+        problems.check(callable(accept) or isinstance(accept, bool), "accept", "a bool or a predicate", accept)
+        made = generate is None or (callable(generate) and not inspect.iscoroutinefunction(generate))
+        problems.check(made, "generate", "a callable -> str (no coroutine function), or None", generate)
+        problems.check(isinstance(response, bool), "response", "a bool", response)
+        problems.done()
+        self.header, self.accept, self.generate, self.response = header, accept, generate, response
+        self._key = f"HTTP_{header.upper().replace('-', '_')}"
+
+    def declared(self) -> Effects:
+        """It sets the field that it sends."""
+        sets = {self.header} if self.response else frozenset[str]()
+        return Effects(identifies=True, every_response=True, provides={REQUEST_ID}, sets=sets, unique=True)
+
+    def on_request(self, environ: Environ) -> None:
+        """Take or make the id."""
+        outer = innermost(environ.get(_OPEN))
+        if outer is not None:
+            request_id = outer.id
+        else:
+            given = environ.get(self._key)
+            request_id = given if given is not None and self._takes(given, environ) else self._made()
+        environ[REQUEST_ID] = request_id
+        environ[_OPEN] = enter(request_id, outer)
+
+    def _takes(self, given: str, environ: Environ) -> bool:
+        notes = environ.get("middleware.notes")
+        if _TAKEN.fullmatch(given) is None:
+            why = f"the id in {self.header} is not taken: it is not 1 to 128 of A-Z a-z 0-9 - _ . + / = : @, once"
+        elif not (certain(self.accept)(environ) if callable(self.accept) else self.accept):
+            why = f"the id in {self.header} is not taken: accept does not hold"
+        else:
+            return True
+        if notes is not None:
+            notes.append(why)
+        return False
+
+    def _made(self) -> str:
+        if self.generate is None:
+            return os.urandom(16).hex()
+        made = sendable_value(self.header, self.generate())
+        if not made:
+            raise ValueError("RequestId: generate returned an empty id")
+        return made
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Send the id."""
+        identity: Identity | None = environ.get(_OPEN)
+        if self.response and identity is not None:  # none where a layer further out failed: no request came here
+            response.headers[self.header] = identity.id
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - the end, however it is
+        """End the id in this context."""
+        environ[_OPEN] = leave(environ.get(_OPEN))
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """Where ids come from and go to."""
+        made = "makes an id" if self.generate is None else "has an id made"
+        yield "request", f"takes the id in {self.header}, or {made}" if self.accept else made
+        if self.response:
+            yield "response", f"sets {self.header}"

@@ -1,0 +1,128 @@
+"""explain: sends one request through a stack, without a server, and tells what each layer did and why."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from inspect import getattr_static
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes, urlsplit
+from wsgiref.util import setup_testing_defaults
+
+from middleware.sight.explanation import Explanation
+from middleware.sight.story import Recording, Story
+from middleware.stack.builder import Stack
+from middleware.stack.rules import RULES
+from middleware.wsgi.errors import EXCEPTION
+
+if TYPE_CHECKING:
+    from middleware.wsgi.types import Application, Environ
+
+_CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream that has none
+_UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
+
+
+class _Explaining(Recording):
+    """The outermost layer of a stack that is explained."""
+
+    def on_request(self, environ: Environ) -> None:
+        self.begin(environ)
+
+
+def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapping[str, str]) -> Explanation:
+    """Send a request through `app` inside `stack`; see Stack.explain."""
+    environ = environ_of(request, fields)
+    sent = environ.copy()
+    recording = _Explaining()
+    run = watched(recording, stack, app)
+    status, headers, raised = _answer(run, environ)
+    story: Story = environ[recording.key]
+    return explanation(sent, story, status, headers, raised or environ.get(EXCEPTION))
+
+
+def watched(recording: Recording, stack: Stack, app: Any) -> Application:
+    """Return `app` inside `stack` inside a Recording. If `app` stands in a stack, its layers are recorded too."""
+    layers = [*stack]
+    while isinstance(inner := getattr_static(app, "stack", None), Stack) and hasattr(app, "app"):
+        layers, app = [*layers, *inner], app.app
+    return Stack(recording, *layers).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
+
+
+def explanation(
+    environ: Environ, story: Story, status: str, headers: list[tuple[str, str]], error: BaseException | None
+) -> Explanation:
+    """The story of a request that came in with `environ`."""
+    query = environ.get("QUERY_STRING", "")
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return Explanation(
+        environ.get("REQUEST_METHOD", ""),
+        f"{path}?{query}" if query else path,
+        tuple(fields_of(environ)),
+        tuple(story.steps()),
+        story.head,
+        status,
+        tuple(headers),
+        None if error is None else f"{type(error).__name__}: {error}".removesuffix(": "),
+    )
+
+
+def fields_of(environ: Environ) -> list[tuple[str, str]]:
+    """The request headers of an environ, with the names that they usually have."""
+    named = ((key.removeprefix("HTTP_"), value) for key, value in environ.items() if key.startswith("HTTP_"))
+    content = ((key, environ[key]) for key in _UNPREFIXED if environ.get(key))
+    return [(key.replace("_", "-").title(), str(value)) for key, value in (*named, *content)]
+
+
+def environ_of(request: Environ | str, fields: Mapping[str, str]) -> Environ:
+    """A new environ: a copy of the given one, or that of a GET for a path or URL; with these request headers."""
+    if isinstance(request, Mapping):
+        environ = dict(request)
+    elif isinstance(request, str):
+        environ = _asking(request)
+    else:
+        raise TypeError(f"Stack.explain: a request is an environ, or a path such as '/a?b=c'; got {request!r}")
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise TypeError(f"Stack.explain: {name}: the value of a request header is a str; got {value!r}")
+        key = name.upper().replace("-", "_")
+        environ[key if key in _UNPREFIXED else f"HTTP_{key}"] = value
+    setup_testing_defaults(environ)
+    environ.setdefault("REMOTE_ADDR", "127.0.0.1")
+    environ.setdefault("QUERY_STRING", "")
+    return environ
+
+
+def _asking(target: str) -> dict[str, Any]:
+    """The environ of a GET for a path, or for a URL."""
+    if not target.startswith("/"):
+        url = urlsplit(target)
+        if url.scheme not in ("http", "https") or not url.netloc:
+            raise ValueError(f"Stack.explain: a path begins with '/', a URL with http:// or https://; got {target!r}")
+        origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": url.netloc}, url.path or "/", url.query
+    else:
+        origin, (path, _, query) = {}, target.partition("#")[0].partition("?")
+    decoded = unquote_to_bytes(path).decode("latin-1")
+    return {**origin, "SCRIPT_NAME": "", "PATH_INFO": decoded, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
+
+
+def _answer(app: Application, environ: Environ) -> tuple[str, list[tuple[str, str]], Exception | None]:
+    """Act as the server for one request: the head that it gets, and the exception that it gets, if any."""
+    heads: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ARG001 - PEP 3333
+        heads.append((status, headers))
+        return lambda data: None  # noqa: ARG005 - write()
+
+    body, raised = None, None
+    try:
+        body = app(environ, start_response)
+        for _ in islice(body, _CHUNKS):
+            pass
+    except Exception as error:  # noqa: BLE001 - reported
+        raised = error
+    try:
+        getattr(body, "close", list)()
+    except Exception as error:  # noqa: BLE001 - reported
+        raised = raised or error
+    return *heads[-1], raised

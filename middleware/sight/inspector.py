@@ -1,0 +1,233 @@
+"""Inspector: a page that shows the last exchanges, layer by layer. For development."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+import secrets
+from collections import deque
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import ip_address
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs
+
+from middleware.sight.explain import explanation
+from middleware.sight.inspector_page import POLICY, page
+from middleware.sight.redacted import redacted
+from middleware.sight.story import Recording, Story
+from middleware.stack.printed import chain
+from middleware.wsgi.answer import NOTES
+from middleware.wsgi.effects import Effects
+from middleware.wsgi.escaped import escaped
+from middleware.wsgi.options import Problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from middleware.sight.explanation import Explanation
+    from middleware.wsgi.layer import Middleware
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ, StartResponse
+
+_PATH: Final = re.compile(r"/[!$&'()*+,.:;=@_~0-9A-Za-z/-]+")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:]+)(:[0-9]*)?", re.IGNORECASE)
+_OF_PROXIES: Final = ("HTTP_FORWARDED", "HTTP_X_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+logger = logging.getLogger("middleware")
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What the copies of one Inspector share.
+
+    Attributes:
+        exchanges: the last ones, with their numbers.
+        numbers: the number of the next one.
+        told: whether the URL has been logged.
+        chain: the stack, as text.
+    """
+
+    exchanges: deque[tuple[int, Explanation]]
+    numbers: count[int]
+    told: bool
+    chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a request said, before the layers inside see it."""
+
+    environ: Environ
+    admitted: bool
+    head: list[tuple[str, list[tuple[str, str]]]]
+
+
+class Inspector(Recording):
+    """Keeps the last exchanges in memory, and shows on a page what each layer did to them and why. For development.
+
+    Stands outermost. The page lists the exchanges, shows one of them layer by layer, and shows the chain. It loads
+    nothing and runs no script. Only a request with the token gets it that comes from a loopback address, names a
+    loopback Host and has no Forwarded, X-Forwarded-*, X-Real-IP or Via; for every other request, the path is the
+    application's. The URL with the token is logged once (logger "middleware", level WARNING); it sets a cookie,
+    SameSite=Strict and HttpOnly, that stands for the token afterwards.
+
+    Not kept: bodies, and the values of Authorization, Proxy-Authorization, Cookie, Set-Cookie, and of header fields and
+    query parameters whose name contains key, token, secret, password or csrf. Layers run one by one, so a request takes
+    longer than without an Inspector.
+
+    Options:
+        path: str. The whole path of the page. Default "/__stack__".
+        keep: int, 1 or more. How many exchanges are kept. Default 100.
+        token: str of letters, digits and ._~-, or None. The secret that shows the page; None generates one. Default
+            None.
+
+    Errors: ConfigError.
+    """
+
+    effects: ClassVar[Effects] = Effects(
+        observes=True, measures=True, answers=True, own_page=True, requires={"REMOTE_ADDR"}, unique=True
+    )
+
+    def __init__(
+        self,
+        app: Application | None = None,
+        /,
+        *,
+        path: str = "/__stack__",
+        keep: int = 100,
+        token: str | None = None,
+    ) -> None:
+        super().__init__(app)
+        problems = Problems("Inspector")
+        right = isinstance(path, str) and _PATH.fullmatch(path)
+        problems.check(right, "path", "a path that begins with / and needs no escape, without a query", path)
+        problems.integer("keep", keep, 1, None)
+        spelled = token is None or (isinstance(token, str) and _TOKEN.fullmatch(token))
+        problems.check(spelled, "token", "letters, digits and ._~-, or None", None if spelled else "another value")
+        problems.done()
+        self.path, self.keep = path, keep
+        self._secret = secrets.token_urlsafe(24) if token is None else token
+        # Browsers share cookies between the ports of a host: another Inspector has another name.
+        self._cookie = f"stack-{sha256(self._secret.encode()).hexdigest()[:12]}"
+        self._kept = _Kept(deque(maxlen=keep), count(1), told=False)
+
+    @property
+    def token(self) -> str:
+        """The secret that shows the page."""
+        return self._secret
+
+    def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
+        """Put marks between the layers; log where the page is."""
+        self._kept.chain = chain(layers[1:], [layer.name for layer in layers[1:]])
+        self.tell("")
+        return super().on_build(layers)
+
+    def tell(self, origin: str) -> None:
+        """Log the URL of the page, once."""
+        if not self._kept.told:
+            self._kept.told = True
+            logger.warning("Inspector, on this machine only: %s%s?key=%s", escaped(origin), self.path, self._secret)
+
+    def on_request(self, environ: Environ) -> Application | None:
+        """Answer with the page, or begin to record."""
+        local = is_local(environ)
+        admitted = local and self._has_cookie(environ)
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        asked = path == self.path and environ.get("REQUEST_METHOD") in ("GET", "HEAD")
+        if asked and local and (admitted or self._has_key(environ)):
+            return self._page
+        request = _Request(environ.copy(), admitted, [("", [])])
+        self.begin(environ)
+        environ[f"{self.key}.request"] = request
+        return None
+
+    def on_response(self, environ: Environ, response: Response) -> Transform | None:
+        """Keep the head."""
+        request: _Request | None = environ.get(f"{self.key}.request")
+        if request is not None:
+            request.head.append((response.status, list(response.headers)))
+            story: Story | None = environ.get(self.key)
+            if story is not None and not story.names:  # nothing stands inside
+                story.head = response.status, tuple(response.headers)
+        return None
+
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:
+        """Keep the exchange, now that it is over."""
+        request: _Request | None = environ.get(f"{self.key}.request")
+        story: Story | None = environ.get(self.key)
+        if request is not None and story is not None:
+            told = explanation(request.environ, story, *request.head[-1], error)
+            self._kept.exchanges.append((next(self._kept.numbers), redacted(told)))
+            story.end()
+            environ[NOTES] = story.outer
+
+    # -- access ----------------------------------------------------------------------------------------------------
+
+    def admits(self, environ: Environ) -> bool:
+        """Whether the request came from this machine, by no proxy, and had the cookie."""
+        request: _Request | None = environ.get(f"{self.key}.request")
+        return request is not None and request.admitted
+
+    def _has_cookie(self, environ: Environ) -> bool:
+        pairs = (pair.strip().partition("=") for pair in environ.get("HTTP_COOKIE", "").split(";"))
+        return any(name == self._cookie and self._is(value) for name, _, value in pairs)
+
+    def _has_key(self, environ: Environ) -> bool:
+        keys = parse_qs(environ.get("QUERY_STRING", "")).get("key", [])
+        return len(keys) == 1 and self._is(keys[0])
+
+    def _is(self, said: str) -> bool:
+        return hmac.compare_digest(said.encode("utf-8", "surrogateescape"), self._secret.encode())
+
+    # -- the page --------------------------------------------------------------------------------------------------
+
+    def _page(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        wanted = parse_qs(environ.get("QUERY_STRING", "")).get("exchange", [""])[0]
+        exchanges = dict(self._kept.exchanges)
+        shown = exchanges.get(int(wanted)) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 10 else None
+        body = page(exchanges, shown, self._kept.chain, gone=bool(wanted) and shown is None).encode()
+        start_response("404 Not Found" if wanted and shown is None else "200 OK", self.private(body))
+        return [body]
+
+    def private(self, body: bytes) -> list[tuple[str, str]]:
+        """The header lines of a page that only this browser gets."""
+        return [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Content-Security-Policy", POLICY),
+            ("Cache-Control", "no-store"),
+            ("Referrer-Policy", "no-referrer"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Set-Cookie", f"{self._cookie}={self._secret}; Path=/; HttpOnly; SameSite=Strict"),
+        ]
+
+    def describe(self) -> Iterable[tuple[str, str]]:
+        """The steps of the layer."""
+        yield "request", f"shows its page on {self.path} to who has the token, on this machine only"
+        yield "close", f"keeps the last {self.keep} exchanges in memory"
+
+    def _shown(self) -> list[str]:
+        return [text for text in super()._shown() if not text.startswith("token=")]
+
+
+def is_local(environ: Environ) -> bool:
+    """Whether a request comes from this machine, names it, and shows no trace of a proxy."""
+    if any(key.startswith(_OF_PROXIES) for key in environ):
+        return False
+    host: Any = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
+    if host is None or not is_loopback(environ.get("REMOTE_ADDR", "")):
+        return False
+    name = host[1].lower().strip("[]").removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether it is an IP address of this machine alone."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback

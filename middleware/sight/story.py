@@ -1,0 +1,257 @@
+"""Story: what each layer of a stack did to one request and its response.
+
+A Recording stands outside the layers. When the stack is wrapped, it puts a mark outside every layer and one outside the
+application. A mark sees what passes between its neighbours, so that the difference between two marks is what a layer
+did. Rows are not used: each layer runs, and may say why it does nothing by `environ["middleware.notes"]`.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.sight.explanation import Step, differences
+from middleware.stack.builder import built
+from middleware.wsgi.answer import NOTES
+from middleware.wsgi.conditions import certain
+from middleware.wsgi.effects import keep_effects
+from middleware.wsgi.errors import EXCEPTION
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.layered import MARK
+from middleware.wsgi.splitting import Splitting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from middleware.wsgi.plan import Layer
+    from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.types import Application, Environ, Predicate
+
+_NUMBERS: Final = count()
+_ENGINE: Final = frozenset((MARK, EXCEPTION, NOTES))  # environ keys that no layer sets
+_clock = time.perf_counter
+Head = tuple[str, tuple[tuple[str, str], ...]]
+
+
+class Visit:
+    """What is known of one layer in one request. Times are None until the request or the response passes."""
+
+    def __init__(self) -> None:
+        self.came: float | None = None  # the request comes from outside
+        self.further: float | None = None  # it goes on inside
+        self.back: float | None = None  # the response comes from inside
+        self.went: float | None = None  # it leaves
+        self.environ: list[str] = []
+        self.entered: Head | None = None
+        self.left: Head | None = None
+        self.failed = False
+        self.transform = False
+        self.notes: list[str] = []
+
+    def step(self, name: str) -> Step:
+        """The visit as it is reported."""
+        answered = self.entered is None and self.left is not None and not self.failed
+        notes = self.notes.copy()
+        if self.came is None:
+            notes.append("an error further out: the request did not come here")
+        before, after = (head or ("", ()) for head in (self.entered, self.left or self.entered))
+        if self.entered and before[0] != after[0]:
+            notes.append(f"the status changes from {before[0]} to {after[0]}")
+        return Step(
+            name,
+            answered,
+            tuple(self.environ),
+            *differences(before[1], after[1]),
+            self.transform,
+            self._seconds(),
+            "; ".join(notes),
+        )
+
+    def _seconds(self) -> float:
+        """Its own time, without what lies inside."""
+        if self.further is None and self.back is None:
+            spans = [(self.came, self.went)]
+        else:
+            spans = [(self.came, self.further), (self.back, self.went)]
+        return sum(max(end - start, 0.0) for start, end in spans if start is not None and end is not None)
+
+
+class Story:
+    """One request on its way, and `environ["middleware.notes"]` meanwhile.
+
+    Attributes:
+        visits: one for each layer, outermost first.
+        at: the number of the layer that is running, or None.
+        head: the head of the application, or None while there is none.
+    """
+
+    def __init__(self, names: Sequence[str], outer: Any) -> None:
+        self.names = names
+        self.visits = [Visit() for _ in names]
+        self.at: int | None = None
+        self.head: Head | None = None
+        self.outer = outer  # the notes of a Recording further out
+        self._before: Environ = {}
+
+    def append(self, note: str) -> None:
+        """Note why the layer that is running does what it does."""
+        if self.at is not None and self.at < len(self.visits):
+            self.note(self.at, note)
+        if self.outer is not None:
+            self.outer.append(note)
+
+    def note(self, number: int, note: str) -> None:
+        """Note something about a layer, once."""
+        notes = self.visits[number].notes
+        if note not in notes:
+            notes.append(note)
+
+    def request(self, number: int, environ: Environ) -> None:
+        """The request passes the mark outside a layer, or outside the application."""
+        now = _clock()
+        if number:
+            outside = self.visits[number - 1]
+            outside.further, outside.environ = now, self.changes(environ)
+        self._before, self.at = environ.copy(), number
+        if number < len(self.visits):
+            self.visits[number].came = _clock()
+
+    def changes(self, environ: Environ) -> list[str]:
+        """The environ keys that were set, changed or deleted since the last mark."""
+        before, missing = self._before, object()
+        keys = dict.fromkeys((*environ, *before))
+        changed = (key for key in keys if before.get(key, missing) is not environ.get(key, missing))
+        return [key for key in changed if key not in _ENGINE]
+
+    def response(self, number: int, environ: Environ, response: Response) -> None:
+        """The response passes the mark outside a layer, or outside the application."""
+        now = _clock()
+        head = response.status, tuple(response.headers)
+        if number < len(self.visits):
+            self._left(self.visits[number], environ, head, now)
+        else:
+            self.head = head
+        if number:
+            outside = self.visits[number - 1]
+            outside.entered, self.at, outside.back = head, number - 1, _clock()
+        else:
+            self.at = None
+
+    def _left(self, visit: Visit, environ: Environ, head: Head, now: float) -> None:
+        visit.left, visit.went = head, now
+        if visit.entered is None:
+            visit.failed = EXCEPTION in environ
+            if not visit.failed:
+                visit.environ = self.changes(environ)
+
+    def end(self) -> None:
+        """Break the reference cycle of the story and the environ that it is in."""
+        self._before = {}
+
+    def steps(self) -> Iterator[Step]:
+        """The layers that the request or its response has met."""
+        for name, visit in zip(self.names, self.visits, strict=True):
+            if visit.came is not None or visit.left is not None:
+                yield visit.step(name)
+
+
+class Recording(Middleware):
+    """Records what the layers inside do. A subclass says what becomes of the Story under `environ[self.key]`."""
+
+    _names: tuple[str, ...] = ()
+
+    def __init__(self, app: Application | None = None, /) -> None:
+        super().__init__(app)
+        self.key = f"middleware.sight.{next(_NUMBERS)}"
+
+    def begin(self, environ: Environ) -> None:
+        """Begin the Story of a request."""
+        environ[self.key] = environ[NOTES] = Story(self._names, environ.get(NOTES))
+
+    def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
+        """Put marks between the layers. Layers that others add on build are not reported."""
+        known = {layer.name for layer in layers[1:]}
+        names: list[str] = []
+        running: list[Middleware] = []
+        for layer in built(map(self._heard, layers[1:])):
+            if layer.name not in known:
+                running.append(layer)
+                continue
+            watched = layer if isinstance(layer, Splitting) else _Watched(layer, self.key, len(names))
+            running += [_Mark(self.key, len(names)), watched]
+            names.append(layer.name)
+        return [self._changed(_names=tuple(names)), *running, _Mark(self.key, len(names))]
+
+    def _heard(self, layer: Middleware) -> Middleware:
+        """A copy of a layer that tells whether its condition holds."""
+        condition = layer.condition
+        copy = layer.named(layer.name) if condition is None else layer.when(_Asked(condition, self.key, layer.name))
+        return keep_effects(layer, copy)
+
+
+class _Mark(Middleware):
+    """Stands outside one layer, or the application."""
+
+    def __init__(self, key: str, number: int) -> None:
+        super().__init__()
+        self.key, self.number = key, number
+
+    def on_request(self, environ: Environ) -> None:
+        story: Story | None = environ.get(self.key)
+        if story is not None:
+            story.request(self.number, environ)
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        story: Story | None = environ.get(self.key)
+        if story is not None:
+            story.response(self.number, environ, response)
+
+
+class _Watched(Middleware):
+    """Stands for a layer, and tells whether it changes the body."""
+
+    def __init__(self, watched: Middleware, key: str, number: int) -> None:
+        super().__init__()
+        self.watched, self.key, self.number = watched, key, number
+
+    def layer(self) -> Layer:
+        """The layer without the facts by which a row would run in its place."""
+        layer = self.watched.layer()._replace(ordinary=None, made=None)
+        respond = layer.on_response
+        if respond is None:
+            return layer
+
+        def on_response(environ: Environ, response: Response) -> Transform | None:
+            story: Story | None = environ.get(self.key)
+            body = response.body
+            transform = respond(environ, response)
+            if story is not None:
+                story.visits[self.number].transform = transform is not None or response.body is not body
+            return transform
+
+        return layer._replace(on_response=on_response)
+
+
+class _Asked:
+    """A condition that notes where it does not hold. What else it has is that of the condition."""
+
+    def __init__(self, condition: Predicate, key: str, name: str) -> None:
+        self._condition, self._key, self._name = condition, key, name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._condition, name)
+
+    def __call__(self, environ: Environ) -> bool:
+        return self._held(environ, holds=bool(self._condition(environ)))
+
+    def certainly(self, environ: Environ) -> bool:
+        """Whether it holds certainly."""
+        return self._held(environ, holds=bool(certain(self._condition)(environ)))
+
+    def _held(self, environ: Environ, *, holds: bool) -> bool:
+        story: Story | None = environ.get(self._key)
+        if story is not None and not holds:
+            named = getattr(self._condition, "__qualname__", None) or repr(self._condition)
+            story.note(story.names.index(self._name), f"condition {named} does not hold")
+        return holds

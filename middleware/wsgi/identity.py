@@ -1,0 +1,83 @@
+"""Identity: the id of the request that runs in this context, and what log records tell of a request."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from middleware.wsgi.escaped import escaped
+
+if TYPE_CHECKING:
+    from middleware.wsgi.types import Environ
+
+REQUEST_ID: Final = "middleware.request_id"
+
+
+class Identity:
+    """The id of one request, until that is closed.
+
+    It is marked as closed in place of resetting the context variable, because a server may close a response in another
+    context than it called the application in.
+
+    Attributes:
+        id: str.
+        outer: the identity that an outer layer gave the same request, or None.
+        closed: bool.
+    """
+
+    __slots__ = ("closed", "id", "outer")
+
+    def __init__(self, request_id: str, outer: Identity | None) -> None:
+        self.id, self.outer, self.closed = request_id, outer, False
+
+
+_CURRENT: Final[ContextVar[Identity | None]] = ContextVar("middleware.request_id", default=None)
+
+
+def request_id() -> str | None:
+    """Return the id of the request that runs in this context, or None outside of a request.
+
+    It holds from the moment when `RequestId` has seen the request until the response is closed, in asynchronous hooks
+    too. None as well where no `RequestId` stands outside. A thread that the application starts has a context of its
+    own: run it in `contextvars.copy_context()`.
+    """
+    identity = innermost(_CURRENT.get())
+    return identity.id if identity is not None else None
+
+
+def enter(request_id: str, outer: Identity | None) -> Identity:
+    """Make an id that of this context; `outer` is what an outer layer gave the same request, and is open."""
+    identity = Identity(request_id, outer)
+    _CURRENT.set(identity)
+    return identity
+
+
+def leave(identity: Identity | None) -> Identity | None:
+    """Close the innermost identity that is open; return what is left around it."""
+    identity = innermost(identity)
+    if identity is None:
+        return None
+    identity.closed = True
+    if _CURRENT.get() is identity:  # else another request runs in this context, or none did
+        _CURRENT.set(identity.outer)
+    return identity.outer
+
+
+def innermost(identity: Identity | None) -> Identity | None:
+    """Return the innermost identity that is open, from this one outwards, or None."""
+    while identity is not None and identity.closed:
+        identity = identity.outer
+    return identity
+
+
+def log_extra(environ: Environ, layer: str | None = None) -> dict[str, Any]:
+    """Return what a log record of the stack carries as `extra`: request_id, method, path and layer.
+
+    What the client sent is escaped. `layer` is the name of the layer that logs, None for the stack itself.
+    """
+    return {
+        "request_id": environ.get(REQUEST_ID),
+        "method": escaped(environ.get("REQUEST_METHOD", "")),
+        "path": escaped(f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"),
+        "layer": layer,
+    }

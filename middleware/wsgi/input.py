@@ -1,0 +1,185 @@
+"""Input: the body of a request, counted as it is read, with an end that is known (PEP 3333 "Input and Error Streams").
+
+One mechanism for all that limit, decode or keep a body. No read asks the server for more than Content-Length leaves,
+since some servers wait for what never comes; a body without a length ends only where the server says that it ends it.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from middleware.wsgi.types import Environ
+
+PIECE: Final = 64 * 1024
+UNKNOWN: Final = -1
+_ENDLESS: Final = 1 << 62
+_LENGTH: Final = re.compile("[0-9]+")
+_DIGITS: Final = 18  # more are no length that anything has, and int() refuses thousands of them
+# What would read past the count, under the names of other files.
+_UNCOUNTED: Final = frozenset(
+    ("detach", "getbuffer", "getvalue", "peek", "read1", "readall", "readinto", "readinto1", "seek", "tell", "truncate")
+)
+
+
+class BodyError(OSError):
+    """A request body that can be read no further, for a reason that the response tells the client.
+
+    Attributes:
+        status: int. That of the response.
+    """
+
+    status = 400
+
+
+class BodyTooLarge(BodyError):  # noqa: N818 - a public name, as urllib3's and Werkzeug's are
+    """Raised by reads of `wsgi.input` past the limit of a `BodyLimit` or a `DecompressRequest`: an OSError.
+
+    Raised again by every later read. Whatever the application answers before its head is out becomes a 413.
+    """
+
+    status = 413
+
+
+def declared_length(environ: Environ) -> int | None:
+    """The Content-Length of a request, UNKNOWN without one; None for one that is malformed (RFC 9110 8.6).
+
+    Where the body has a Transfer-Encoding that says where it ends (RFC 9112 6.3), and what a server leaves of a length
+    is not looked at.
+    """
+    text = environ.get("CONTENT_LENGTH")
+    if not text:
+        return UNKNOWN
+    if _LENGTH.fullmatch(text) is None:
+        return None
+    if environ.get("HTTP_TRANSFER_ENCODING"):
+        return UNKNOWN
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _DIGITS else 10**_DIGITS
+
+
+class Outcome:
+    """What became of a body: the opaque object that is kept in environ, where tools would walk into an Input.
+
+    Attributes:
+        failed: the class of the BodyError that a read ended with, or None. The error itself leads back to environ.
+        reason: str. What that error says.
+        file: what the body is kept in, and is closed with the response; None where it is not kept.
+    """
+
+    failed: type[BodyError] | None = None
+    reason: str = ""
+    file: Any = None
+
+
+class Input:
+    """A file for `wsgi.input` that counts what is read from another.
+
+    Options:
+        stream: the file that is read.
+        left: int in bytes. Reads end there: what is left of Content-Length.
+        limit: int in bytes, or None. Reading past it raises BodyTooLarge. None where `left` is enough.
+
+    Attributes:
+        outcome: what becomes of it.
+    """
+
+    __slots__ = ("_left", "_limit", "outcome", "stream")
+
+    def __init__(self, stream: Any, left: int, limit: int | None = None) -> None:
+        self.stream = stream
+        # One byte more than the limit is asked for, to tell a body that ends there from one that goes on.
+        self._left = left if limit is None else limit + 1
+        self._limit = limit
+        self.outcome = Outcome()
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most so many bytes; all that are left, by -1 and None."""
+        if size is None or size < 0:
+            pieces = []
+            while piece := self._take(self.stream.read, PIECE):
+                pieces.append(piece)
+            return b"".join(pieces)
+        return self._take(self.stream.read, size)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        """A line, or at most so many bytes of it."""
+        return self._take(self.stream.readline, self._left if size is None or size < 0 else size)
+
+    def readlines(self, hint: int | None = -1) -> list[bytes]:
+        """The lines that are left, or as many as it takes to have so many bytes."""
+        lines, size = [], 0
+        for line in self:
+            lines.append(line)
+            size += len(line)
+            if hint is not None and 0 < hint <= size:
+                break
+        return lines
+
+    def __iter__(self) -> Input:
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the server's file has: the socket by which a connection is taken over."""
+        if name in _UNCOUNTED or name == "stream":
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.stream, name)
+
+    def _take(self, read: Callable[[int], bytes], size: int) -> bytes:
+        outcome = self.outcome
+        if outcome.failed is not None:
+            raise outcome.failed(outcome.reason)
+        size = min(size, self._left)
+        if size <= 0:
+            return b""
+        try:
+            data = read(size)
+        except BodyError as error:
+            outcome.failed, outcome.reason = type(error), str(error)
+            raise
+        self._left -= len(data)
+        if self._limit is not None and self._left <= 0:
+            outcome.failed, outcome.reason = BodyTooLarge, f"the request body is larger than {self._limit} bytes"
+            raise BodyTooLarge(outcome.reason)
+        return data
+
+
+def counted(environ: Environ, length: int, limit: int | None) -> Input:
+    """The body of a request as the application is to find it.
+
+    A body of unknown length is empty, unless the server ends it (wsgi.input_terminated).
+    """
+    stream = environ.get("wsgi.input")
+    if stream is None:
+        stream = BytesIO()
+    if length != UNKNOWN:
+        return Input(stream, length)
+    if not environ.get("wsgi.input_terminated"):
+        return Input(stream, 0)
+    return Input(stream, _ENDLESS) if limit is None else Input(stream, 0, limit)
+
+
+def drop(environ: Environ, length: int) -> None:
+    """Read a body that nobody wants, so that a client that sends before it reads gets to see the answer.
+
+    A server that closes a connection with unread bytes in it has TCP reset it (RFC 9112 9.6). More than 64 KiB are left
+    to the server: to read part of them prevents nothing, and a client that lies would have a thread wait for them. One
+    that waits for 100 (Continue) has sent nothing yet.
+    """
+    if length > PIECE or environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+        return
+    body, left = counted(environ, length, None), PIECE
+    with suppress(OSError, ValueError):  # a lost connection is no matter any more
+        while left > 0 and (data := body.read(left)):
+            left -= len(data)

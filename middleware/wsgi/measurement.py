@@ -1,0 +1,146 @@
+"""Measurement: what is told of a request when it is over. What the request was is taken when it comes in."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from middleware.http.fields import content_length
+from middleware.http.status import status_line
+from middleware.wsgi.errors import BYTES_SENT
+from middleware.wsgi.identity import REQUEST_ID
+
+if TYPE_CHECKING:
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Environ
+
+STATUS: Final = "middleware.status"
+# The methods that are counted by name: others are many, and chosen by clients (OpenTelemetry, http.request.method).
+METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"},
+)
+_IN_A_PATH: Final = "/!$&'()*+,;=:@~"  # RFC 3986 3.3, beside what `quote` never encodes
+
+
+class Measurement:
+    """One request: what was asked, taken when it came in, and what became of it, known when it is over.
+
+    Text of the request is as PEP 3333 has it: each character stands for one byte.
+
+    Attributes:
+        method, path: str. The path is SCRIPT_NAME and PATH_INFO as the server decoded them.
+        status: str, "200 OK"; None if the application failed before there was one.
+        seconds_to_headers: float, from the request to the head of the response; None without a head.
+        seconds: float, from the request to the close of the body.
+        bytes_sent: int, content that left the stack; None if the server sent a file by itself. `AccessLog` then has the
+            Content-Length.
+        error: the exception that ended it badly, or None; None too if the server sent a file by itself, for nobody
+            knows whether it arrived. Of a client that went away it is a GeneratorExit.
+        client: str. REMOTE_ADDR; empty if the server does not tell.
+        user: str or None. REMOTE_USER, at the end of the request: a layer further in may have verified it.
+        protocol: str, "HTTP/1.1".
+        referer, user_agent: str or None. The fields of the request.
+        request_id: str or None. The id that `RequestId` gave.
+        gone: bool. The client went away: the body was closed before it was exhausted.
+    """
+
+    __slots__ = (
+        *("_query", "_raw", "bytes_sent", "client", "error", "gone", "method", "path", "protocol", "referer"),
+        *("request_id", "seconds", "seconds_to_headers", "status", "user", "user_agent"),
+    )
+
+    status: str | None
+    seconds_to_headers: float | None
+    seconds: float
+    bytes_sent: int | None
+    error: BaseException | None
+    gone: bool
+
+    def __init__(self, environ: Environ) -> None:
+        get = environ.get
+        self.method: str = get("REQUEST_METHOD", "")
+        self.path: str = get("SCRIPT_NAME", "") + get("PATH_INFO", "")
+        self._query: str = get("QUERY_STRING", "")
+        self._raw: str | None = get("REQUEST_URI") or get("RAW_URI")
+        self.client: str = get("REMOTE_ADDR") or ""
+        self.user: str | None = get("REMOTE_USER")
+        self.protocol: str = get("SERVER_PROTOCOL", "")
+        self.referer: str | None = get("HTTP_REFERER")
+        self.user_agent: str | None = get("HTTP_USER_AGENT")
+        self.request_id: str | None = get(REQUEST_ID)
+        self.status = self.seconds_to_headers = None
+
+    @property
+    def target(self) -> str:
+        """The path and the query as the client sent them: REQUEST_URI or RAW_URI where the server has it."""
+        if self._raw is not None:
+            return self._raw
+        path = quote(self.path.encode("latin-1", "replace"), _IN_A_PATH)
+        return f"{path}?{self._query}" if self._query else path
+
+    @property
+    def status_code(self) -> int | None:
+        """The three digits of the status, or None."""
+        return int(self.status[:3]) if self.status is not None else None
+
+    def __repr__(self) -> str:
+        return f"<Measurement {self.method} {self.path!r} {self.status}>"
+
+    def end(self, environ: Environ, seconds: float, error: BaseException | None) -> None:
+        """Note what became of the request."""
+        self.seconds, self.error, self.gone = seconds, error, isinstance(error, GeneratorExit)
+        self.bytes_sent = environ.get(BYTES_SENT)
+        self.user = environ.get("REMOTE_USER", self.user)
+        self.request_id = self.request_id or environ.get(REQUEST_ID)
+
+
+class Followed(Measurement):
+    """A request as a layer watches it, from its coming to its end.
+
+    Attributes:
+        start: float, when it came in, by time.perf_counter.
+        outer: the same request as the same layer watches it further out, where it stands around itself; or None.
+    """
+
+    __slots__ = ("_length", "_response", "outer", "start")
+
+    def __init__(self, environ: Environ) -> None:
+        super().__init__(environ)
+        self.outer: Followed | None = None
+        self.start = time.perf_counter()
+        self._length: str | None = None
+        self._response = 0
+
+    def head(self, response: Response) -> None:
+        """Note the head of its response; of several that replace each other, the last."""
+        if self._response not in (0, id(response)) and self.outer is not None:
+            self.outer.head(response)  # the innermost has its own
+            return
+        self._response = id(response)
+        self.seconds_to_headers = time.perf_counter() - self.start
+        self.status = response.status
+        self._length = response.headers.get("Content-Length")
+
+    def over(self, environ: Environ, error: BaseException | None) -> None:
+        """Note what became of the request; of a file that the server sent by itself its Content-Length."""
+        self.end(environ, time.perf_counter() - self.start, error)
+        if self.bytes_sent is None and self._length is not None:
+            self.bytes_sent = content_length(self._length)
+        code = environ.get(STATUS)  # which a layer further out may have changed
+        if code is not None and (self.status is None or not self.status.startswith(str(code))):
+            self.status = status_line(code)
+
+
+def watch(environ: Environ, key: str, watched: Followed) -> None:
+    """Begin to watch a request, under a key of the layer in environ."""
+    watched.outer = environ.get(key)
+    environ[key] = watched
+
+
+def ended(environ: Environ, key: str) -> Followed | None:
+    """End to watch the request; return what was watched, or None if it never came to the layer."""
+    watched: Followed | None = environ.get(key)
+    if watched is not None:
+        environ[key] = watched.outer
+    return watched

@@ -1,0 +1,63 @@
+"""Positional: layers whose first options may come by position, because they can be no application."""
+
+from __future__ import annotations
+
+import inspect
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from middleware.wsgi.layer import Middleware
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Positional(Middleware):
+    """A layer that takes `X(option)` and `X(app, option)`, and keeps both as `X(option=...)`.
+
+    `_configure` has the options, all by keyword; `_placed` names those that may come by position.
+    """
+
+    _placed: ClassVar[tuple[str, ...]]
+    _configure: Callable[..., None]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__ and "_configure" in cls.__dict__:
+            # What help() and editors show: the options, as if there were no application.
+            itself, *options = inspect.signature(cls._configure).parameters.values()
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            shown = [each.replace(kind=kind) if each.name in cls._placed else each for each in options]
+            cls.__dict__["__init__"].__dict__["__signature__"] = inspect.Signature([itself, *shown])
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        app, given = self._arranged(args, options)
+        super().__init__(app)
+        self._configure(**given)
+
+    def _is_app(self, args: tuple[Any, ...], options: dict[str, Any]) -> bool:  # noqa: ARG002 - a subclass looks at them
+        """Whether the first argument is the application, or None in its place."""
+        return args[0] is None or callable(args[0])
+
+    def _arranged(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        kind, names, rest = type(self).__name__, self._placed, list(args)
+        app = rest.pop(0) if rest and self._is_app(args, options) else None
+        if len(rest) > len(names):
+            raise TypeError(f"{kind}: takes {' and '.join(names)} by position, all else as keywords; got {rest[-1]!r}")
+        given = {**dict(zip(names, rest, strict=False)), **options}
+        if len(given) < len(rest) + len(options):
+            raise TypeError(f"{kind}: {names[0]} by position and as a keyword")
+        known = inspect.signature(self._configure)
+        try:
+            known.bind(**given)
+        except TypeError as error:
+            near = [get_close_matches(name, known.parameters, 1) for name in given.keys() - known.parameters.keys()]
+            raise TypeError(
+                f"{kind}: {error}{''.join(f'; there is {found!r}' for [found] in filter(None, near))}"
+            ) from None
+        return app, given
+
+    def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        _, given = self._arranged(args, options)
+        defaults = {name: each.default for name, each in inspect.signature(self._configure).parameters.items()}
+        super()._seal((), {name: value for name, value in given.items() if value != defaults[name]})

@@ -1,0 +1,366 @@
+"""Conditional: which responses get an entity tag, which requests a 304, and what a 304 has (RFC 9110 13)."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import gateway
+from middleware import CSP, NONCE, Compress, Conditional, ConfigError, Middleware, SecurityHeaders, Stack
+
+serve = partial(gateway.serve, lint=False)  # for odd methods, and heads of few lines
+TEXT = b"content"
+OURS = f'"sha256-{sha256(TEXT).hexdigest()[:32]}"'
+DATE, LATER, EARLIER = (f"Sun, {day} Oct 2007 23:21:47 GMT" for day in ("21", "28", "14"))
+
+
+def site(*lines, status="200 OK", body=(TEXT,), seen=None):
+    """An application that does nothing of the kind by itself."""
+
+    def application(environ, start_response):
+        if seen is not None:
+            seen.append(dict(environ))
+        start_response(status, list(lines))
+        return body() if callable(body) else body
+
+    return application
+
+
+def asked(application, options=None, **request):
+    answer = serve(Conditional(application, **(options or {})), **request)
+    assert answer.error is None
+    return answer
+
+
+class Listener:
+    """The notes of a request."""
+
+    def __init__(self):
+        self.notes = []
+
+    def __call__(self, application, **request):
+        asked(application, **{"middleware.notes": self.notes}, **request)
+        return self.notes
+
+
+# -- tags -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [[TEXT], (TEXT,), [b"con", b"", b"tent"]])
+def test_a_sized_200_gets_a_tag_of_its_content(body):
+    assert asked(site(body=body)).get("ETag") == OURS
+
+
+def test_other_content_has_another_tag():
+    assert asked(site(body=[b"other"])).get("ETag") not in (OURS, None)
+
+
+def test_an_empty_page_has_a_tag():
+    assert asked(site(body=[])).get("ETag") == f'"sha256-{sha256().hexdigest()[:32]}"'
+
+
+def test_weak_tags_are_the_same_but_weak():
+    assert asked(site(), {"weak": True}).get("ETag") == f"W/{OURS}"
+
+
+def test_no_tags_are_made_without_etag():
+    assert asked(site(), {"etag": False}).get("ETag") is None
+
+
+def test_the_tag_of_the_application_stays():
+    assert asked(site(("ETag", '"own"'))).get_all("ETag") == ['"own"']
+
+
+# what is special, the application, the request: no tag, and the note that says why
+UNTAGGED = {
+    "a stream": (site(body=lambda: iter([TEXT])), {}, "a stream: no entity tag"),
+    "cookies": (site(("Set-Cookie", "a=b")), {}, "Set-Cookie: no entity tag"),
+    "a coding": (site(("Content-Encoding", "gzip")), {}, "Content-Encoding: no entity tag"),
+    "HEAD": (site(body=[]), {"method": "HEAD"}, "HEAD without the body of GET: no entity tag"),
+    "HEAD, empty": (site(body=[b""]), {"method": "HEAD"}, "HEAD without the body of GET: no entity tag"),
+    "HEAD of another body": (
+        site(("Content-Length", "9")),
+        {"method": "HEAD"},
+        "HEAD without the body of GET: no entity tag",
+    ),
+    "an unknown nonce": (
+        site(),
+        {"middleware.csp_nonce": "abc"},
+        "the page may have the CSP nonce in it: no entity tag",
+    ),
+    "no-store": (site(("Cache-Control", "private, No-Store")), {}, "left alone: Cache-Control: no-store"),
+    "no-store, second": (
+        site(("Cache-Control", "private"), ("Cache-Control", "no-store")),
+        {},
+        "left alone: Cache-Control: no-store",
+    ),
+    "size": (site(body=[b"x" * 1048577]), {}, "left alone: 1048577 bytes, maximum_size is 1048576"),
+    "X-Sendfile": (site(("X-Sendfile", "/a")), {}, "left alone: x-sendfile"),
+    "signed": (site(("Signature-Input", "a")), {}, "left alone: signature-input"),
+    "POST": (site(), {"method": "POST"}, None),
+    "an odd method": (site(), {"method": "get"}, None),
+    "404": (site(status="404 Not Found"), {}, None),
+    "206": (site(("Content-Range", "bytes 0-6/9"), status="206 Partial Content"), {}, None),
+    "204": (site(status="204 No Content", body=[]), {}, None),
+}
+
+
+@pytest.mark.parametrize("name", UNTAGGED)
+def test_no_tag_is_made_and_a_note_says_why(name):
+    application, request, note = UNTAGGED[name]
+    assert asked(application, **request).get("ETag") is None
+    assert Listener()(application, **request) == [note] * (note is not None)
+
+
+def test_notes_say_what_was_made_and_answered():
+    notes = Listener()
+    assert notes(site()) == ["gave it an entity tag"]
+    assert notes(site(), HTTP_IF_NONE_MATCH='"x"')[1:] == ["gave it an entity tag", "not what If-None-Match names"]
+    dated = site(("Last-Modified", DATE), ("ETag", '"x"'))
+    assert notes(dated, HTTP_IF_MODIFIED_SINCE=DATE)[3:] == ["304: the client has what If-Modified-Since names"]
+
+
+def test_head_has_the_tag_of_get_where_the_body_is_there():
+    length = ("Content-Length", str(len(TEXT)))
+    for application in (site(), site(length)):
+        assert asked(application, method="HEAD").get("ETag") == asked(application).get("ETag") == OURS
+
+
+def test_a_page_that_has_not_read_the_nonce_has_a_tag_and_one_that_has_read_it_none():
+    def page(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [f"{environ['middleware.csp_nonce']}".encode() if environ["QUERY_STRING"] else TEXT]
+
+    stack = Stack(SecurityHeaders(csp=CSP(script_src=NONCE)), Conditional()).wrap(page)
+    assert serve(stack).get("ETag") == OURS
+    assert serve(stack, QUERY_STRING="read").get("ETag") is None
+
+
+# -- 304 ------------------------------------------------------------------------------------------------------------
+
+TAGGED = ("ETag", '"x"')
+# the fields of the response, those of the request, whether it is a 304
+CASES = {
+    "the tag": ([TAGGED], {"HTTP_IF_NONE_MATCH": '"x"'}, True),
+    "another tag": ([TAGGED], {"HTTP_IF_NONE_MATCH": '"y"'}, False),
+    "the tag in a list": ([TAGGED], {"HTTP_IF_NONE_MATCH": '"y", W/"x" ,,"z"'}, True),
+    "a weak tag": ([TAGGED], {"HTTP_IF_NONE_MATCH": 'W/"x"'}, True),
+    "of a weak tag": ([("ETag", 'W/"x"')], {"HTTP_IF_NONE_MATCH": '"x"'}, True),
+    "a tag with a comma": ([("ETag", '"a,b"')], {"HTTP_IF_NONE_MATCH": '"a,b"'}, True),
+    "a part of a tag with a comma": ([("ETag", '"a"')], {"HTTP_IF_NONE_MATCH": '"a,b"'}, False),
+    "a tag of other bytes": ([("ETag", '"\xe4"')], {"HTTP_IF_NONE_MATCH": '"\xe4"'}, True),
+    "a backslash": ([("ETag", '"a\\"')], {"HTTP_IF_NONE_MATCH": '"a\\"'}, True),
+    "anything": ([TAGGED], {"HTTP_IF_NONE_MATCH": " * "}, True),
+    "a star in a list": ([TAGGED], {"HTTP_IF_NONE_MATCH": '"y", *'}, False),
+    "what is no tag": ([("ETag", "x")], {"HTTP_IF_NONE_MATCH": "x"}, False),
+    "what is no tag, quoted": ([("ETag", "x")], {"HTTP_IF_NONE_MATCH": '"x"'}, False),
+    "nothing": ([TAGGED], {"HTTP_IF_NONE_MATCH": ""}, False),
+    "our tag": ([], {"HTTP_IF_NONE_MATCH": OURS}, True),
+    "our tag, weakened by a cache": ([], {"HTTP_IF_NONE_MATCH": f"W/{OURS}"}, True),
+    "the date": ([("Last-Modified", DATE)], {"HTTP_IF_MODIFIED_SINCE": DATE}, True),
+    "a later date": ([("Last-Modified", DATE)], {"HTTP_IF_MODIFIED_SINCE": LATER}, True),
+    "an earlier date": ([("Last-Modified", DATE)], {"HTTP_IF_MODIFIED_SINCE": EARLIER}, False),
+    "an obsolete form": (
+        [("Last-Modified", DATE)],
+        {"HTTP_IF_MODIFIED_SINCE": "Sunday, 21-Oct-07 23:21:47 GMT"},
+        True,
+    ),
+    "no date": ([("Last-Modified", DATE)], {"HTTP_IF_MODIFIED_SINCE": "yesterday"}, False),
+    "several dates": ([("Last-Modified", DATE)], {"HTTP_IF_MODIFIED_SINCE": f"{DATE}, {DATE}"}, False),
+    "a date of nothing": ([TAGGED], {"HTTP_IF_MODIFIED_SINCE": DATE}, False),
+    "a date of what is none": ([("Last-Modified", "today")], {"HTTP_IF_MODIFIED_SINCE": DATE}, False),
+    "another tag, and the date": (
+        [TAGGED, ("Last-Modified", DATE)],
+        {"HTTP_IF_NONE_MATCH": '"y"', "HTTP_IF_MODIFIED_SINCE": DATE},
+        False,
+    ),
+    "the tag, and an earlier date": (
+        [TAGGED, ("Last-Modified", DATE)],
+        {"HTTP_IF_NONE_MATCH": '"x"', "HTTP_IF_MODIFIED_SINCE": EARLIER},
+        True,
+    ),
+    "If-Match": ([TAGGED], {"HTTP_IF_MATCH": '"y"'}, False),
+    "If-Unmodified-Since": ([("Last-Modified", DATE)], {"HTTP_IF_UNMODIFIED_SINCE": EARLIER}, False),
+    "no-store": ([TAGGED, ("Cache-Control", "no-store")], {"HTTP_IF_NONE_MATCH": '"x"'}, False),
+    "a file that the server sends": ([TAGGED, ("X-Accel-Redirect", "/a")], {"HTTP_IF_NONE_MATCH": '"x"'}, False),
+    "cookies": ([TAGGED, ("Set-Cookie", "a=b")], {"HTTP_IF_NONE_MATCH": '"x"'}, True),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("name", CASES)
+def test_a_304_is_for_who_has_the_content(name, method):
+    lines, request, same = CASES[name]
+    answer = asked(site(*lines), method=method, **request)
+    assert (answer.status, answer.body) == (
+        ("304 Not Modified", b"") if same else ("200 OK", TEXT if method == "GET" else b"")
+    )
+
+
+@pytest.mark.parametrize(
+    "status", ["201 Created", "301 Moved Permanently", "404 Not Found", "500 Internal Server Error"]
+)
+def test_other_statuses_are_no_304(status):
+    assert asked(site(TAGGED, status=status), HTTP_IF_NONE_MATCH='"x"').status == status
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "QUERY", "get"])
+def test_other_methods_are_no_304(method):
+    assert asked(site(TAGGED), method=method, HTTP_IF_NONE_MATCH='"x"').status == "200 OK"
+
+
+def test_a_304_drops_what_guides_no_cache_and_nothing_else():
+    dropped = [
+        *(
+            ("Content-Type", "text/plain"),
+            ("Content-Length", "7"),
+            ("Content-Encoding", "x"),
+            ("Content-Language", "en"),
+        ),
+        ("Last-Modified", DATE),
+    ]
+    kept = [
+        *(("Set-Cookie", "a=b"), ("Set-Cookie", "c=d"), ("Vary", "Cookie"), ("Content-Security-Policy", "a")),
+        *(("Access-Control-Allow-Origin", "*"), ("Cache-Control", "max-age=1"), ("Content-Location", "/a")),
+        *(("Expires", DATE), ("Date", DATE), TAGGED, ("Repr-Digest", "a"), ("X-Own", "b")),
+    ]
+    answer = asked(site(*dropped, *kept), HTTP_IF_NONE_MATCH='"x"')
+    assert (answer.status, answer.headers) == ("304 Not Modified", kept)
+
+
+def test_last_modified_stays_in_a_304_without_a_tag():
+    answer = asked(site(("Last-Modified", DATE)), {"etag": False}, HTTP_IF_MODIFIED_SINCE=DATE)
+    assert answer.headers == [("Last-Modified", DATE)]
+
+
+def test_streams_are_closed_unread():
+    read = []
+
+    class Stream:
+        def __iter__(self):
+            read.append("iterated")
+            return iter([TEXT])
+
+        def close(self):
+            read.append("closed")
+
+    answer = asked(site(TAGGED, body=Stream), HTTP_IF_NONE_MATCH='"x"')
+    assert (answer.status, answer.body) == ("304 Not Modified", b"")
+    assert read[-1:] == ["closed"]
+
+
+def test_what_the_application_makes_of_environ_changes_nothing():
+    def clearing(environ, start_response):
+        environ["REQUEST_METHOD"] = "POST"
+        del environ["HTTP_IF_NONE_MATCH"]
+        start_response("200 OK", [TAGGED])
+        return [TEXT]
+
+    assert asked(clearing, HTTP_IF_NONE_MATCH='"x"').status == "304 Not Modified"
+
+
+# -- If-Range -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", [OURS, f"W/{OURS}", f'{OURS[:-1]}-gzip"'])
+def test_our_tags_never_reach_the_application_in_if_range(tag):
+    seen, after = [], []
+
+    class After(Middleware):
+        def on_response(self, environ, response):
+            after.append(environ)
+
+    application = Stack(After(), Conditional()).wrap(site(seen=seen))
+    said = {"HTTP_RANGE": "bytes=1-", "HTTP_IF_RANGE": tag}
+    answer = serve(application, **said)
+    assert answer.status == "200 OK"
+    assert not said.keys() & seen[0].keys()
+    assert said.items() <= after[0].items()
+
+
+@pytest.mark.parametrize("condition", ['"x"', 'W/"x"', DATE])
+def test_other_conditions_of_a_range_are_for_the_application(condition):
+    seen = []
+    said = {"HTTP_RANGE": "bytes=1-", "HTTP_IF_RANGE": condition}
+    asked(site(seen=seen), **said)
+    assert said.items() <= seen[0].items()
+
+
+def test_a_layer_around_itself_restores_what_it_hid_further_out():
+    layer, after = Conditional(), []
+
+    class After(Middleware):
+        def on_response(self, environ, response):
+            after.append(environ.get("HTTP_RANGE"))
+
+    inner = layer.wrap(site())
+    serve(Stack(After(), layer).wrap(inner, waive=["unique"]), HTTP_RANGE="bytes=1-", HTTP_IF_RANGE=OURS)
+    assert after == ["bytes=1-"]
+
+
+# -- beside others --------------------------------------------------------------------------------------------------
+
+
+def test_the_tag_of_an_encoded_response_is_known_again():
+    page = site(("Content-Type", "text/html"), body=[b"x" * 2000])
+    stack = Stack(Compress(codings="gzip"), Conditional()).wrap(page)
+    first = serve(stack, HTTP_ACCEPT_ENCODING="gzip")
+    tag = first.get("ETag")
+    assert (first.get("Content-Encoding"), tag[-6:]) == ("gzip", '-gzip"')
+    again = serve(stack, HTTP_ACCEPT_ENCODING="gzip", HTTP_IF_NONE_MATCH=tag)
+    assert (again.status, again.headers) == ("304 Not Modified", [("ETag", tag), ("Vary", "Accept-Encoding")])
+
+
+def test_an_error_further_out_is_left_alone():
+    class Failing(Middleware):
+        def on_request(self, environ):
+            raise RuntimeError
+
+    answer = serve(Stack(Failing(), Conditional()).wrap(site(), on_error="respond"), HTTP_IF_NONE_MATCH="*")
+    assert answer.status == "500 Internal Server Error"
+
+
+CONFORMANCE = json.loads((Path(__file__).parent / "conformance" / "conditional.json").read_text("utf-8"))["cases"]
+
+
+@pytest.mark.parametrize("case", [c for c in CONFORMANCE if c["class"] == "consensus"], ids=lambda case: case["id"])
+def test_it_agrees_with_rack_and_django(case):
+    given, request, expected = case["app_response"], case["request"], case["expect"]
+    if "body" not in expected:
+        pytest.skip("is about something else")
+    application = site(
+        *given.get("headers", {}).items(), status=f"{given['status']} X", body=[given.get("body", "").encode()]
+    )
+    said = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.get("headers", {}).items()}
+    answer = asked(application, method=request["method"], **said)
+    assert int(answer.status[:3]) == expected["status"]
+
+
+# -- options --------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_options_are_told_together():
+    with pytest.raises(ConfigError) as told:
+        Conditional(etag=1, weak="no", maximum_size=-1)
+    assert str(told.value).splitlines() == [
+        "Conditional: 3 options are wrong:",
+        "  - etag: True or False; got 1",
+        "  - weak: True or False; got 'no'",
+        "  - maximum_size: an int from 0, bytes; got -1",
+    ]
+
+
+def test_it_says_what_it_does():
+    does = "gives bodies of up to 9 bytes a weak entity tag; answers 304 by If-None-Match, else If-Modified-Since"
+    assert list(Conditional(weak=True, maximum_size=9).describe()) == [("response", does)]
+    assert "entity tag;" not in next(iter(Conditional(etag=False).describe()))[1]
+
+
+def test_what_the_order_rules_see():
+    effects = Conditional.effects
+    assert effects.validates
+    assert (effects.reads, effects.sets) == ({"etag", "last-modified"}, {"etag"})

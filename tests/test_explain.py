@@ -1,0 +1,490 @@
+"""Explain: what it says of a layer is what a spy between the layers sees, and why is what the layer says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import environ as environ_of
+from gateway import serve
+from middleware import (
+    CORS,
+    NONCE,
+    External,
+    Gzip,
+    Headers,
+    Hooks,
+    Middleware,
+    SecurityHeaders,
+    Stack,
+    Timing,
+    match,
+)
+from ordinary import LAYERS, REQUESTS, application, exchanges
+
+ORIGIN = "https://a.example"
+PREFLIGHT = {"access_control_request_method": "PUT", "origin": ORIGIN}
+
+
+class Spy(Middleware):
+    """Keeps the last head that passes."""
+
+    def __init__(self, app=None, /):
+        super().__init__(app)
+        self.heads = []
+
+    def on_response(self, environ, response):
+        self.heads.append(list(response.headers))
+
+    @property
+    def head(self):
+        return self.heads[-1] if self.heads else None
+
+
+def folded(lines):
+    return sorted((name.lower(), value) for name, value in lines)
+
+
+def edited(lines, said):
+    """The lines after what is said to have happened to them."""
+    lines = folded(lines)
+    for name, value in said["removed"]:
+        lines.remove((name.lower(), value))
+    for name, old, new in said["changed"]:
+        assert old != new
+        lines.remove((name.lower(), old))
+        lines.append((name.lower(), new))
+    return sorted([*lines, *folded(said["added"])])
+
+
+@given(st.lists(st.integers(0, len(LAYERS) - 1), max_size=6), exchanges)
+@pytest.mark.filterwarnings("ignore::middleware.stack.order.OrderWarning")
+def test_what_is_said_of_a_layer_is_the_difference_that_spies_see(layers, exchange):
+    """Any layers, requests and heads. Nothing is said to be both gone and new."""
+    head, status, request, body, tampers = exchange
+    plain = Stack(*(LAYERS[n]() for n in layers))
+    spies = [Spy() for _ in range(len(plain) + 1)]
+    stack = Stack(spies[0], *(each for layer, spy in zip(plain, spies[1:], strict=True) for each in (layer, spy)))
+    said = {"test.response": (head, status, body, tampers), "wsgi.url_scheme": "http", **REQUESTS[request]}
+    told = {step["name"]: step for step in stack.explain(application, environ_of(**said)).as_dict()["layers"]}
+    for place, name in enumerate(stack.names[1::2]):
+        left, entered = spies[place].head, spies[place + 1].head
+        if left is None:
+            assert name not in told
+            continue
+        step = told[name]
+        assert edited(entered or [], step["response"]) == folded(left)
+        assert step["answered"] == (entered is None)
+        assert not {tuple(line) for line in step["response"]["added"]} & set(map(tuple, step["response"]["removed"]))
+    for name in stack.names[::2]:
+        if name in told:
+            assert (told[name]["response"], told[name]["transform"]) == ({key: [] for key in NOTHING}, False)
+
+
+NOTHING = "added", "changed", "removed"
+
+
+def sending(*lines, status="200 OK", body=(b"hello",)):
+    def app(environ, start_response):
+        start_response(status, list(lines))
+        return list(body)
+
+    return app
+
+
+HTML = ("Content-Type", "text/html")
+LONG = (b"<p>hello" * 1000,)
+NOISE = (bytes(range(256)) * 5,)
+
+
+def failing(environ, start_response):
+    raise LookupError("broken")
+
+
+# layer, application, request headers, note
+NOTED = [
+    (CORS(allow_origins=ORIGIN), sending(HTML), {}, "the request has no Origin"),
+    (
+        CORS(allow_origins=ORIGIN),
+        sending(HTML),
+        {"origin": "https://b.example"},
+        "origin https://b.example is not listed in allow_origins",
+    ),
+    (CORS(allow_origins=ORIGIN), sending(HTML), {"origin": "\r\nx"}, r"origin \r\nx is not listed in allow_origins"),
+    (CORS(allow_origins=ORIGIN), sending(HTML), {"origin": ORIGIN}, ""),
+    (
+        CORS(allow_origins=ORIGIN),
+        sending(HTML, ("access-control-allow-origin", "*")),
+        {"origin": ORIGIN},
+        "the application set its own Access-Control-Allow-Origin",
+    ),
+    (
+        CORS(allow_origins=ORIGIN),
+        sending(HTML),
+        PREFLIGHT,
+        "preflight refused: the method PUT is not listed in allow_methods",
+    ),
+    (CORS(allow_origins=ORIGIN, allow_methods="PUT"), sending(HTML), PREFLIGHT, ""),
+    (
+        CORS(),
+        sending(HTML),
+        PREFLIGHT,
+        f"origin {ORIGIN} is not listed in allow_origins",
+    ),
+    (Gzip(), sending(HTML), {"accept_encoding": "gzip"}, "not encoded: 5 bytes, minimum_size is 1024"),
+    (
+        Gzip(),
+        sending(HTML, ("Content-Length", "312"), ("ETag", '"x"'), body=(b"a" * 312,)),
+        {"accept_encoding": "gzip"},
+        "not encoded: 312 bytes, minimum_size is 1024",
+    ),
+    (Gzip(), sending(HTML, body=LONG), {}, "not encoded: the client accepts none of gzip"),
+    (
+        Gzip(),
+        sending(HTML, ("ETag", '"x"'), body=LONG),
+        {"accept_encoding": "br"},
+        "not encoded: the client accepts none of gzip",
+    ),
+    (Gzip(), sending(HTML, body=LONG), {"accept_encoding": "gzip"}, ""),
+    (
+        Gzip(),
+        sending(("Content-Type", "image/png"), body=LONG),
+        {"accept_encoding": "gzip"},
+        "not encoded: type image/png is not listed in content_types",
+    ),
+    (
+        Gzip(),
+        sending(("ETag", '"x"'), body=LONG),
+        {"accept_encoding": "gzip"},
+        "not encoded: type none is not listed in content_types",
+    ),
+    (
+        Gzip(),
+        sending(HTML, ("Cache-Control", "no-transform"), body=LONG),
+        {"accept_encoding": "gzip"},
+        "not encoded: Cache-Control has no-transform",
+    ),
+    (
+        Gzip(),
+        sending(HTML, ("Content-Encoding", "br"), body=LONG),
+        {"accept_encoding": "gzip"},
+        "not encoded: the application sent it with Content-Encoding: br",
+    ),
+    (
+        Gzip(),
+        sending(HTML, ("X-Sendfile", "/etc/hosts")),
+        {"accept_encoding": "gzip"},
+        "not encoded: the application sent X-Sendfile",
+    ),
+    (
+        Gzip(),
+        sending(status="304 Not Modified", body=()),
+        {"accept_encoding": "gzip"},
+        "not encoded: a 304 has no whole content",
+    ),
+    (
+        Gzip(minimum_size=0),
+        sending(HTML, body=(b"x",)),
+        {"accept_encoding": "gzip"},
+        "not encoded: gzip would not make it smaller",
+    ),
+    (
+        Gzip(),
+        sending(HTML, ("ETag", "abc"), body=LONG),
+        {"accept_encoding": "gzip"},
+        "ETag is removed, because it is no entity tag: abc",
+    ),
+    (
+        Gzip(not_acceptable="406"),
+        sending(HTML),
+        {"accept_encoding": "identity;q=0, *;q=0"},
+        "Accept-Encoding refuses identity and every coding; not encoded: the client accepts none of gzip",
+    ),
+    (SecurityHeaders(csp=False, hsts=False), sending(HTML), {}, ""),
+    (SecurityHeaders(csp=False), sending(HTML), {}, "no HSTS over http"),
+    (
+        SecurityHeaders(hsts=False),
+        sending(HTML, ("content-security-policy", "default-src *"), ("X-Powered-By", "x")),
+        {},
+        "the application set its own Content-Security-Policy",
+    ),
+    (
+        SecurityHeaders(csp={"default-src": NONCE}, hsts=False),
+        sending(status="304 Not Modified", body=()),
+        {},
+        "no Content-Security-Policy on a 304: the client has one, with the nonce of the page",
+    ),
+    (SecurityHeaders(csp={"default-src": NONCE}, hsts=False), sending(HTML), {}, ""),
+    (
+        Headers(default={"Cache-Control": "no-store", "X-Gone": "1", "X-New": "1"}, remove="X-Gone"),
+        sending(("cache-control", "private"), ("X-Gone", "0")),
+        {},
+        "the application set its own Cache-Control",
+    ),
+    (
+        Headers(set={"X-Made": lambda environ, response: None}),
+        sending(HTML),
+        {},
+        "X-Made stays as it is: its callable returned None",
+    ),
+    (Headers(set={"X-Made": lambda environ, response: "1"}), sending(HTML), {}, ""),
+    (Timing(expose=False), sending(HTML), {}, "no Server-Timing, by expose: it is False"),
+    (
+        Timing(expose=match.path("/admin")),
+        sending(HTML),
+        {},
+        "no Server-Timing, by expose: its condition does not hold",
+    ),
+    (Timing(), sending(HTML), {}, ""),
+    (Headers().when(match.path("/admin")), sending(HTML), {}, "condition path('/admin') does not hold"),
+    (Headers().when(match.path("/")), sending(HTML), {}, ""),
+    (CORS(allow_origins="*").when(match.header("X-A")), sending(HTML), {}, "condition header('x-a') does not hold"),
+    (External(lambda app: app).when(match.path("/b")), sending(HTML), {}, "condition path('/b') does not hold"),
+]
+
+
+@pytest.mark.parametrize(("layer", "app", "headers", "note"), NOTED)
+def test_a_layer_says_why(layer, app, headers, note):
+    """Whoever listens gets the reason; without, the response is the same."""
+    method = "OPTIONS" if "access_control_request_method" in headers else "GET"
+    [step] = Stack(layer).explain(app, {"REQUEST_METHOD": method}, **headers).steps
+    assert step.note == note
+    fields = {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    alone = serve(Stack(layer).wrap(app), method=method, lint=False, **fields)
+    watched = Stack(layer).explain(app, {"REQUEST_METHOD": method}, **headers)
+    masked = [re.sub(r"\d+\.\d+", "", str(each)) for each in (alone.headers, list(watched.headers))]
+    assert masked[0] == masked[1]
+
+
+def named_function(environ):
+    return False
+
+
+def test_a_condition_that_is_a_function_is_told_by_its_name():
+    [step] = Stack(Headers().when(named_function)).explain(sending(HTML), "/").steps
+    assert step.note == "condition named_function does not hold"
+
+
+def test_opting_out_is_told():
+    def app(environ, start_response):
+        environ["middleware.compress"] = False
+        return sending(HTML, body=LONG)(environ, start_response)
+
+    [step] = Stack(Gzip()).explain(app, "/", accept_encoding="gzip").steps
+    assert step.note == "not encoded: the application opted out by middleware.compress"
+
+
+def test_nobody_listens_outside_of_an_explanation():
+    seen = []
+
+    def app(environ, start_response):
+        seen.append(environ.get("middleware.notes"))
+        return sending(HTML)(environ, start_response)
+
+    stack = Stack(Headers())
+    serve(stack.wrap(app))
+    stack.explain(app, "/")
+    assert seen[0] is None
+    assert callable(seen[1].append)
+
+
+class Says(Middleware):
+    """Notes something when the request passes and when the response does."""
+
+    def on_request(self, environ):
+        environ["test.said"] = self.name
+        environ["middleware.notes"].append(f"{self.name} request")
+
+    def on_response(self, environ, response):
+        environ["middleware.notes"].append(f"{self.name} response")
+
+
+def test_a_note_is_that_of_the_layer_that_is_running():
+    """Through an External, and a stack around which another one stands."""
+
+    def app(environ, start_response):
+        environ["middleware.notes"].append("of no layer")
+        return sending(HTML)(environ, start_response)
+
+    inner = Stack(Says()).wrap(app)
+    stack = Stack(Says(), External(lambda app: app), Stack(Headers(), Says()))
+    explanation = stack.explain(inner, "/")
+    assert [(step.name, step.note) for step in explanation.steps] == [
+        ("Says", "Says request; Says response"),
+        ("lambda", ""),
+        ("Headers", ""),
+        ("Says-2", "Says-2 request; Says-2 response"),
+        ("Says-3", "Says-3 request; Says-3 response"),
+    ]
+    assert explanation.steps[0].environ == ("test.said",)
+
+
+class Teapot(Middleware):
+    def on_response(self, environ, response):
+        response.status = "418 I'm a Teapot"
+
+
+class Answers(Middleware):
+    def on_request(self, environ):
+        environ["test.answered"] = True
+        return sending(("X-Answer", "1"), HTML)
+
+
+def test_the_shape_for_programs():
+    told = Stack(Teapot(), Answers(), Headers()).explain(failing, "/a%20b?c=d", x_field="1").as_dict()
+    assert [step.pop("seconds") >= 0 for step in told["layers"]] == [True, True]
+    nothing = {"added": [], "changed": [], "removed": []}
+    assert told == {
+        "layers": [
+            {
+                "name": "Teapot",
+                "answered": False,
+                "request": {"environ": []},
+                "response": nothing,
+                "transform": False,
+                "note": "the status changes from 200 OK to 418 I'm a Teapot",
+            },
+            {
+                "name": "Answers",
+                "answered": True,
+                "request": {"environ": ["test.answered"]},
+                "response": {**nothing, "added": [["X-Answer", "1"], ["Content-Type", "text/html"]]},
+                "transform": False,
+                "note": "",
+            },
+        ],
+        "response": {
+            "status": "418 I'm a Teapot",
+            "headers": [["X-Answer", "1"], ["Content-Type", "text/html"]],
+        },
+    }
+
+
+def test_an_error_is_told_with_the_response_that_stands_for_it():
+    explanation = Stack(Headers(set={"X-A": "1"})).explain(failing, "/")
+    assert (explanation.status, explanation.error) == ("500 Internal Server Error", "LookupError: broken")
+    assert explanation.steps[0].added == (("X-A", "1"),)
+    assert "error     LookupError: broken" in str(explanation)
+
+
+class Breaks(Middleware):
+    def on_request(self, environ):
+        raise LookupError
+
+
+def breaking(app):
+    return failing
+
+
+@pytest.mark.parametrize("layer", [Breaks(), External(breaking).named("Breaks")])
+def test_a_layer_that_fails_has_answered_nothing(layer):
+    """Those inside are met by the response alone, if they are in the same pass."""
+    explanation = Stack(Headers(), layer, Headers()).explain(sending(HTML), "/")
+    steps = {step.name: step for step in explanation.steps}
+    assert not any(step.answered for step in steps.values())
+    assert explanation.error.startswith("LookupError")
+    if "Headers-2" in steps:
+        assert steps["Headers-2"].note == "an error further out: the request did not come here"
+
+
+def test_errors_of_the_body_end_the_response():
+    def app(environ, start_response):
+        start_response("200 OK", [HTML])
+        yield b"x"
+        raise LookupError
+
+    explanation = Stack(Headers(set={"X-A": "1"})).explain(app, "/")
+    assert (explanation.status, explanation.error) == ("200 OK", "LookupError")
+
+
+def test_errors_of_close_are_told():
+    class Body:
+        def __iter__(self):
+            return iter([b"x"])
+
+        def close(self):
+            raise LookupError("closing")
+
+    def app(environ, start_response):
+        start_response("200 OK", [HTML])
+        return Body()
+
+    assert Stack().explain(app, "/").error == "LookupError: closing"
+
+
+def test_an_endless_body_has_an_end():
+    def app(environ, start_response):
+        write = start_response("200 OK", [HTML])
+        write(b"x")
+        while True:
+            yield b"x"
+
+    assert Stack(Headers()).explain(app, "/").status == "200 OK"
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "keys"),
+    [
+        ("/a%20b?c=d#e", {}, {"PATH_INFO": "/a b", "QUERY_STRING": "c=d", "REQUEST_METHOD": "GET"}),
+        ("//a", {}, {"PATH_INFO": "//a"}),
+        ("/%C3%A4", {}, {"PATH_INFO": "/\xc3\xa4"}),
+        ("https://a.example/b?c", {}, {"wsgi.url_scheme": "https", "HTTP_HOST": "a.example", "PATH_INFO": "/b"}),
+        ("http://a.example", {}, {"PATH_INFO": "/", "QUERY_STRING": ""}),
+        ({"PATH_INFO": "/x", "REMOTE_ADDR": "10.0.0.1"}, {}, {"PATH_INFO": "/x", "REMOTE_ADDR": "10.0.0.1"}),
+        ("/", {"content_type": "a/b", "x_y": "1"}, {"CONTENT_TYPE": "a/b", "HTTP_X_Y": "1"}),
+        ("/", {"X-Y": "1"}, {"HTTP_X_Y": "1"}),
+    ],
+)
+def test_a_request_is_an_environ_a_path_or_a_url(request_, headers, keys):
+    seen = {}
+
+    def app(environ, start_response):
+        seen.update(environ)
+        return sending(HTML)(environ, start_response)
+
+    given = dict(request_) if isinstance(request_, dict) else request_
+    Stack(Headers()).explain(app, given, **headers)
+    assert {key: seen[key] for key in keys} == keys
+    assert given == request_
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "kind", "message"),
+    [
+        (5, {}, TypeError, "a request is an environ, or a path"),
+        ("a", {}, ValueError, "a path begins with '/'"),
+        ("ftp://a/", {}, ValueError, "a path begins with '/'"),
+        ("/", {"origin": 5}, TypeError, "origin: the value of a request header is a str; got 5"),
+    ],
+)
+def test_a_wrong_request_is_refused(request_, headers, kind, message):
+    with pytest.raises(kind, match=re.escape(message)):
+        Stack().explain(sending(), request_, **headers)
+
+
+def test_the_report_fits_80_columns_and_cannot_steer_a_terminal():
+    lines = [("X-Long", "word " * 60), ("X-Longer", "x" * 300), ("X-Escape", "\x1b[31m")]
+    stack = Stack(Timing(), Gzip(), Headers(set={"X-B": "2", "X-Escape": "1"}, remove="X-Long"), Hooks())
+    told = str(stack.explain(sending(HTML, *lines, ("X-B", "1"), body=LONG), "/\x1b[2J", accept_encoding="gzip"))
+    assert max(map(len, told.splitlines())) <= 80
+    assert "\x1b" not in told
+    assert "changes the body" in told
+    assert "~ X-B: 1 -> 2" in told
+    assert "- X-Long: word" in told
+
+
+def test_an_empty_stack_explains_the_application():
+    told = Stack().explain(sending(HTML), "/")
+    assert told.as_dict() == {"layers": [], "response": {"status": "200 OK", "headers": [list(HTML)]}}
+    assert "No response" in str(Stack().explain(failing, "/").__class__("GET", "/", (), (), None, "", ()))
+
+
+def test_what_was_not_reached_is_told():
+    assert "was not reached" in str(Stack(Answers()).explain(failing, "/"))
+
+
+def test_broken_order_rules_are_no_obstacle():
+    assert Stack(Gzip(), Gzip()).explain(sending(HTML), "/").status == "200 OK"
