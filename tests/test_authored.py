@@ -7,6 +7,8 @@ import importlib
 import textwrap
 
 import pytest
+import webob.dec
+import werkzeug
 
 import middleware
 from middleware import (
@@ -101,6 +103,21 @@ def test_a_decorator_around_a_coroutine_that_is_called_as_a_function_is_right():
         return None
 
     assert type("Own", (Middleware,), {"on_request": synchronous})(APP)
+
+
+def test_a_decorator_that_changes_the_parameters_counts_as_it_is_called():
+    def with_path(method):
+        @functools.wraps(method)
+        def on_request(self, environ):
+            return method(self, environ["PATH_INFO"], environ)
+
+        return on_request
+
+    class Own(Middleware):
+        @with_path
+        def on_request(self, path, environ): ...
+
+    assert Own(APP)
 
 
 # -- describe ----------------------------------------------------------------------------------------------------------
@@ -314,6 +331,8 @@ def test_what_is_no_wsgi_application_is_refused_when_it_is_wrapped(wrap, app, sa
         Classical,
         Called(),
         Called().method,
+        werkzeug.Request.application(lambda request: werkzeug.Response("ok")),  # has __wrapped__
+        webob.dec.wsgify(lambda request: "ok"),
         functools.partial(lambda name, environ, start_response: APP(environ, start_response), "name"),
         lambda *args: APP(*args),
         lambda environ, start_response, extra=None: APP(environ, start_response),

@@ -77,7 +77,7 @@ def _check_method(cls: type, name: str, value: object) -> None:
         )
     if inspect.isfunction(value):
         try:
-            inspect.signature(value).bind(*range(HOOKS[name] + 1))
+            inspect.signature(value, follow_wrapped=False).bind(*range(HOOKS[name] + 1))
         except TypeError:
             raise TypeError(f"{cls.__name__}.{name} is called as {_CALLED[name]}; it has other parameters") from None
 

@@ -28,7 +28,7 @@ def is_factory(app: object) -> bool:
         return True
     if not inspect.isfunction(app):
         return False
-    parameters = [*inspect.signature(app).parameters.values()][:2]
+    parameters = [*_signature(app).parameters.values()][:2]
     return all(each.kind in _POSITIONAL and each.default is not inspect.Parameter.empty for each in parameters)
 
 
@@ -37,14 +37,14 @@ def is_application(value: object) -> bool:
     if isinstance(value, type) or not takes(value, 2):
         return False
     if inspect.isfunction(value):
-        return next(iter(inspect.signature(value).parameters), "") in ("environ", "env")
+        return next(iter(_signature(value).parameters), "") in ("environ", "env")
     return not inspect.isroutine(value) and not hasattr(value, "func")  # functools.partial
 
 
 def takes(function: Any, count: int, **options: object) -> bool:
     """Whether a callable can be called with so many arguments, as far as its signature is known."""
     try:
-        signature = inspect.signature(function)
+        signature = _signature(function)
     except (TypeError, ValueError):  # of C, without a signature
         return True
     try:
@@ -52,6 +52,11 @@ def takes(function: Any, count: int, **options: object) -> bool:
     except TypeError:
         return False
     return True
+
+
+def _signature(function: Any) -> inspect.Signature:
+    """The signature of a callable itself: a decorator may turn a function of something else into an application."""
+    return inspect.signature(function, follow_wrapped=False)
 
 
 def check_predicate(owner: str, predicate: object) -> None:
