@@ -22,6 +22,7 @@ from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
 from middleware.wsgi.held import Settled, close
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
@@ -353,6 +354,9 @@ class HookLayer(Splitting):
         counts = [(kind, self._registry.count(kind)) for kind in self._counted]
         text = ", ".join(f"{count} {kind}_request" for kind, count in counts if count)
         return [("runs", text or "no hooks yet")]
+
+    def _check_wrapped(self, inner: Middleware) -> None:
+        """Do nothing: hooks run once however often they are around an application."""
 
     def _compared(self) -> tuple[object, ...]:
         return *super()._compared(), id(self._registry)
