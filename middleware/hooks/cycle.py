@@ -22,7 +22,6 @@ from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
 from middleware.wsgi.held import Settled, close
-from middleware.wsgi.layer import Middleware
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
@@ -355,7 +354,7 @@ class HookLayer(Splitting):
         text = ", ".join(f"{count} {kind}_request" for kind, count in counts if count)
         return [("runs", text or "no hooks yet")]
 
-    def _check_wrapped(self, inner: Middleware) -> None:
+    def _check_wrapped(self, inner: object) -> None:
         """Do nothing: hooks run once however often they are around an application."""
 
     def _compared(self) -> tuple[object, ...]:
