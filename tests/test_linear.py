@@ -21,6 +21,7 @@ from middleware.http import (
     entity_tags,
     fields,
     lists,
+    locations,
     media_types,
     negotiation,
     origins,
@@ -80,6 +81,14 @@ def authority(text):
 
 
 PARSERS = {
+    "authorities.authority": authority,
+    "authorities.ipv6": lambda text: authority(f"[{text}]"),
+    "authorities.host_name": authorities.host_name,
+    "locations.is_target": lambda text: (locations.is_target(text), locations.is_query(text)),
+    "locations.origin_form": locations.origin_form,
+    "locations.encoded": locations.encoded,
+    "locations.with_query": lambda text: locations.with_query(text, text),
+    "locations.location_fault": locations.location_fault,
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
