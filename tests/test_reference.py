@@ -17,18 +17,9 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 LAYERS = [
     *("AccessLog", "BasicAuth", "BodyLimit", "CORS", "Compress", "ConcurrencyLimit", "Conditional", "ContextHooks"),
-    *(
-        "CrossOriginProtection",
-        "DecompressRequest",
-        "External",
-        "Gzip",
-        "HTTPSRedirect",
-        "Headers",
-        "Hooks",
-        "InjectHTML",
-    ),
-    *("Inspector", "Metrics", "RateLimit", "Redirect", "RequestId", "Respond", "SecurityHeaders", "Timing"),
-    "TrustedHosts",
+    *("CrossOriginProtection", "DecompressRequest", "External", "Gzip", "HTTPSRedirect", "Headers", "Hooks"),
+    *("InjectHTML", "Inspector", "Metrics", "RateLimit", "Redirect", "RequestId", "Respond", "SecurityHeaders"),
+    *("Timing", "TrustedHosts"),
 ]
 # Options that are told of elsewhere: `app` with Middleware, most of those of Gzip with Compress.
 ELSEWHERE = {"app"}
