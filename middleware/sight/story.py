@@ -59,8 +59,9 @@ class Visit:
             notes.append("an exception was raised here")
         elif self.entered is None and self.left is not None and not answered:
             notes.append("answers an exception that was raised inside")
-        before, after = (head or ("", ()) for head in (self.entered, self.left or self.entered))
-        if self.entered and before[0] != after[0]:
+        after = self.left or self.entered or ("", ())
+        before = self.entered or (after if self.came is None else ("", ()))
+        if self.entered is not None and before[0] != after[0]:
             notes.append(f"the status changes from {before[0]} to {after[0]}")
         return Step(
             name,
