@@ -76,7 +76,8 @@ def test_what_is_said_of_a_layer_is_the_difference_that_spies_see(layers, exchan
     for place, name in enumerate(stack.names[1::2]):
         left, entered = spies[place].head, spies[place + 1].head
         if left is None:
-            assert name not in told
+            assert (name in told) == bool(spies[place].asked)  # an exception passed it
+            assert name not in told or not any(told[name]["response"].values())
             continue
         step = told[name]
         assert edited(entered or [], step["response"]) == folded(left)
@@ -404,6 +405,8 @@ def test_a_layer_that_was_not_reached_has_added_nothing():
 def test_an_answer_to_an_exception_is_not_one_to_the_request():
     [step] = Stack(Hooks()).explain(failing, "/").steps
     assert (step.answered, step.note) == (False, "answers an exception that was raised inside")
+    _, inner = Stack(Hooks(), Headers(set={"X-A": "1"})).explain(failing, "/").steps
+    assert (inner.answered, inner.added, inner.note) == (False, (), "no response came back: an exception passed")
 
 
 def test_a_note_is_kept_once():

@@ -55,9 +55,11 @@ class Visit:
         notes = self.notes.copy()
         if self.came is None:
             notes.append("an error further out: the request did not come here")
-        elif self.further is None and not answered and self.left is not None:
+        elif self.left is None:
+            notes.append("no response came back: an exception passed")
+        elif self.further is None and not answered:
             notes.append("an exception was raised here")
-        elif self.entered is None and self.left is not None and not answered:
+        elif self.entered is None and not answered:
             notes.append("answers an exception that was raised inside")
         after = self.left or self.entered or ("", ())
         before = self.entered or (after if self.came is None else ("", ()))
