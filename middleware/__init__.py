@@ -9,12 +9,15 @@ Every name is loaded when it is first used.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
+    from types import FrameType
+
     from middleware import by as by
     from middleware import match as match
     from middleware.hooks.flask import Hooks as Hooks
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.options import ConfigError as ConfigError
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
+    from middleware.wsgi.returned import json_response as json_response
 
 _HOMES = {
     "AccessLog": "layers.access_log",
@@ -105,6 +109,7 @@ _HOMES = {
     "Transform": "wsgi.response",
     "request_id": "wsgi.identity",
     "TrustedHosts": "layers.answers.hosts",
+    "json_response": "wsgi.returned",
 }
 __all__ = [*_HOMES, "by", "match"]  # noqa: PLE0604 - they are str
 
@@ -113,10 +118,22 @@ def __getattr__(name: str) -> object:
     if name in ("by", "match"):
         return import_module(f"middleware.{name}")
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise _unknown(name, sys._getframe(1))  # noqa: SLF001 - there is no other way to its caller
     value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _unknown(name: str, caller: FrameType) -> Exception:
+    """The error for an unknown name. `from middleware import` replaces an AttributeError, but not an ImportError."""
+    said = f"module {__name__!r} has no attribute {name!r}"
+    if name.startswith("_") or caller.f_code.co_name == "_handle_fromlist":
+        return AttributeError(said)
+    authored = import_module("middleware.wsgi.authored")
+    hint = authored.suggested(name, __all__)
+    if hint and authored.imports_from(caller):
+        return ImportError(f"cannot import name {name!r} from {__name__!r}{hint}", name=__name__, path=__file__)
+    return AttributeError(said + hint, name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -20,6 +20,7 @@ from middleware import (
     TrustedHosts,
     match,
 )
+from middleware.http.problem import problem
 from shapes import returning
 
 APP = returning([b"site"], headers=[("Content-Type", "text/plain")])[0]
@@ -45,6 +46,40 @@ REFUSED = {
     "redirect": (Redirect("/new"), {"QUERY_STRING": "#"}, 400, "would not lead to '/new': a query is %x21-7E"),
 }
 every_refusal = pytest.mark.parametrize(("layer", "asked", "status", "why"), REFUSED.values(), ids=REFUSED)
+
+
+# Accept -> whether it prefers JSON (RFC 9110 12.5.1); ties are text.
+ACCEPTS = {
+    "": False,
+    "*/*": False,
+    "application/json": True,
+    "application/problem+json": True,
+    "application/vnd.api+json": True,
+    "APPLICATION/JSON": True,
+    "application/*": True,
+    "application/json, text/plain": False,
+    "application/json, text/plain;q=0.9": True,
+    "application/json;q=0.5, text/html": False,
+    "application/json, */*": False,
+    "application/json, */*;q=0.1": True,
+    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": False,
+    "application/json;q=0": False,
+    "application/json;q=2": False,  # malformed, and so ignored
+    "application/json;q=1;a=b": True,
+    "application/json, application/json;q=0, text/plain;q=0.5": False,
+    "json": False,
+    ",, application/json ,": True,
+}
+
+
+@pytest.mark.parametrize(("accept", "as_json"), ACCEPTS.items())
+def test_json_is_for_clients_that_prefer_it(accept, as_json):
+    answer = serve(BasicAuth(APP, verify=refuses), HTTP_ACCEPT=accept)
+    assert (answer.get("Content-Type") == "application/problem+json") is as_json
+
+
+def test_a_problem_of_an_unregistered_status_has_a_title():
+    assert json.loads(problem(599, "x"))["title"] == "Unknown"
 
 
 def refused(stack, asked, **more):

@@ -109,7 +109,7 @@ def test_what_an_application_does_to_environ_changes_no_decision(tamper, body, t
 
 @pytest.mark.parametrize(
     "layers",
-    [[], [Headers(set={"X-A": "1"})], [Gzip()], [State()], [Request()]],
+    [[Timing()], [Headers(set={"X-A": "1"})], [Gzip()], [State()], [Request()]],
     ids=["made", "row", "coding", "own", "request"],
 )
 @pytest.mark.parametrize(("came", "becomes"), [("HEAD", "GET"), ("GET", "HEAD")])

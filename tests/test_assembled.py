@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import linecache
@@ -27,6 +28,7 @@ STACKS = {
     "a clock that fails": lambda: [Headers(set={"X-Set": "1"}), Timing(clock=look.clock), Headers(set={"X-Gone": "1"})],
     "asked": lambda: [look.Closes(), look.Writes(), look.Custom(), look.Upper(), look.Custom()],
     "transforming within": lambda: [Timing(), look.Upper(), Headers(set={"X-Set": "1"}, append={"Vary": "X"})],
+    "assigning": lambda: [look.Assigns(), Headers(set={"X-A": "1"})],
     "answering": lambda: [Headers(set={"X-A": "1"}), Timing(), look.Answers(), CORS(allow_origins=look.ORIGIN)],
     "conditions": lambda: [Headers(set={"X-A": "1"}).when(match.path("/a")), look.Custom().when(look.fails)],
     "many conditions": lambda: [Headers(set={f"X-{n}": "1"}).when(look.bit(n)) for n in range(9)],
@@ -88,6 +90,10 @@ def test_every_branch_of_the_text_is_run_both_ways():
         stack = Stack(*make())
         app = stack.wrap(look.application, waive=[finding.rule for finding in stack.check()])
         traced(lambda app=app: [look.told(app, case) for case in [*cases, *cases[:60], *cases[:60]]], seen)
+        for asked in (True, False):
+            asking = {"test.response": (0, 0, 0, 0), "paste.throw_errors": asked}
+            with contextlib.suppress(TypeError, LookupError):
+                traced(lambda app=app, asking=asking: look.serve(app, lint=False, **asking), seen)
     found = {}
     for file, arcs in seen.items():
         for condition, held in outcomes(linecache.cache[file][2], arcs).items():

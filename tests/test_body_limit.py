@@ -333,6 +333,10 @@ def test_a_client_that_goes_away_leaves_a_short_body():
     assert Input(io.BytesIO(b"abc"), 10).read() == b"abc"
 
 
+def test_a_request_without_a_file_has_an_empty_body():
+    assert counted({}, 5, None).read() == b""
+
+
 def test_a_body_of_unknown_length_has_no_end_of_its_own():
     body = counted({"wsgi.input": io.BytesIO(b"x" * 70_000), "wsgi.input_terminated": True}, -1, None)
     assert len(body.read()) == 70_000

@@ -6,9 +6,11 @@ import functools
 import gzip
 import io
 import itertools
+import subprocess
 import sys
 import tracemalloc
 import types
+from pathlib import Path
 
 import brotli
 import pytest
@@ -21,6 +23,7 @@ from gateway import serve
 from middleware import BodyLimit, BodyTooLarge, ConfigError, DecompressRequest, Stack
 from middleware.layers.decompress import decoders
 from middleware.wsgi.input import PIECE
+from serving import environment
 from shapes import returning
 
 if sys.version_info >= (3, 14):
@@ -28,6 +31,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd as python_zstd
 
+SUPPORT = Path(__file__).parent / "support"
 MIB = 1 << 20
 ENCODE = {"gzip": gzip.compress, "br": functools.partial(brotli.compress, quality=4), "zstd": zstandard.compress}
 MAKE = {
@@ -378,6 +382,17 @@ def test_a_bomb_stops_at_the_limit_and_takes_little_memory(coding, buffer):
     answer = post(decoding(app, max_bytes=2 * MIB, buffer=buffer), bomb, coding)
     assert (len(bomb) < 100_000, answer.status[:3]) == (True, "413")
     assert all(peak < MIB and size <= 2 * MIB for peak, size in taken)
+
+
+@every_coding
+def test_what_a_bomb_takes_of_the_machine_is_the_window_and_little_more(coding, tmp_path):
+    """128 MiB of zeros, of which nothing is kept: 17 MiB are the largest window of br and what stands beside it."""
+    (tmp_path / "bomb").write_bytes(repeated(coding, 128))
+    command = [sys.executable, str(SUPPORT / "bombed.py"), coding, str(tmp_path / "bomb")]
+    said = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
+    size, grown = map(int, said.split())
+    assert size == 128 * MIB
+    assert grown < 25 * 1024
 
 
 @every_decoder

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway import serve
 from middleware import CORS, ConfigError, Effects, External, HTTPSRedirect, SecurityHeaders, Stack, TrustedHosts, match
+from middleware.layers.answers import https
 from shapes import returning
 
 APP = returning([b"site"], headers=[("Content-Type", "text/plain")])[0]
@@ -159,6 +160,14 @@ def test_the_host_that_trusted_hosts_checked_is_sent_to():
     stack = Stack(TrustedHosts(hosts="a.example"), HTTPSRedirect())
     assert serve(stack.wrap(APP), HTTP_HOST="A.example.:80").get("Location") == "https://a.example/"
     assert serve(stack.wrap(APP), HTTP_HOST="evil.example").status == "400 Bad Request"
+    assert sent_to(HTTP_HOST="evil.example", **{"middleware.host": "a.example:80"}) == "https://a.example/"
+
+
+@pytest.mark.parametrize("raw", ["@evil.example/", ".evil.example/", ":80@evil.example/", "\\@evil.example"])
+def test_a_location_is_read_again_before_it_is_sent(monkeypatch, raw):
+    """So that no fault in what counts as a target makes an open redirect."""
+    monkeypatch.setattr(https, "is_target", lambda target: True)
+    assert sent_to(REQUEST_URI=raw) == "400"
 
 
 printable = st.text(st.characters(min_codepoint=0, max_codepoint=255), max_size=20)

@@ -15,6 +15,7 @@ import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
 from middleware.http import (
+    authorities,
     dates,
     edits,
     entity_tags,
@@ -71,6 +72,11 @@ def compressible(text):
 def encoding_of_a_page(text):
     snippet._ENCODINGS.clear()
     return snippet.page_encoding(f"text/html{text}")
+
+
+def authority(text):
+    authorities._AUTHORITIES.clear()
+    return authorities.authority(text)
 
 
 PARSERS = {

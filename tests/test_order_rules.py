@@ -10,16 +10,26 @@ from gateway import serve
 from middleware import (
     CORS,
     NONCE,
+    AccessLog,
+    BasicAuth,
+    BodyLimit,
     Compress,
+    ConcurrencyLimit,
+    DecompressRequest,
     Effects,
     External,
     Headers,
     Hooks,
+    Metrics,
     Middleware,
     OrderError,
+    RateLimit,
+    RequestId,
     SecurityHeaders,
     Stack,
     Timing,
+    TrustedHosts,
+    by,
     match,
 )
 from middleware.hooks import ContextHooks
@@ -157,6 +167,35 @@ def test_hooks_read_the_request_body():
         assert "limit-outside-input" in {finding.rule for finding in Stack(hooks, limit).check()}
 
 
+LIMIT = RateLimit("5/minute")
+BY_USER = RateLimit("5/minute", key=by.user)
+LOGIN = BasicAuth(verify=lambda user, password: True)
+BUSY = ConcurrencyLimit(limit=1)
+
+
+@pytest.mark.parametrize(
+    ("layers", "rules"),
+    [
+        ((BUSY, LIMIT), {"refuse-before-cost"}),
+        ((BUSY, TrustedHosts(hosts="*")), {"refuse-before-cost"}),
+        ((BUSY, BodyLimit(max_bytes=1)), {"refuse-before-cost"}),
+        ((DecompressRequest(buffer=True), LIMIT), {"refuse-before-cost"}),
+        ((DecompressRequest(), LIMIT), set()),
+        ((Hooks(), RateLimit("5/minute", headers=False)), {"refuse-before-cost"}),
+        (
+            (LIMIT, TrustedHosts(hosts="*"), BodyLimit(max_bytes=1), BUSY, DecompressRequest(buffer=True), Hooks()),
+            set(),
+        ),
+        ((LOGIN, LIMIT), {"count-before-verify"}),
+        ((LIMIT, LOGIN, BY_USER.named("by-user")), {"unique"}),
+        ((BY_USER, LOGIN), {"provide-outside-require", "count-before-verify"}),
+        ((RequestId(), AccessLog(), Metrics(path="/metrics"), Timing(), SecurityHeaders(), LIMIT, LOGIN), set()),
+    ],
+)
+def test_the_layers_declare_what_the_rules_look_at(layers, rules):
+    assert {finding.rule for finding in Stack(*layers).check()} == rules
+
+
 # -- an error reporter -----------------------------------------------------------------------------------------------
 
 
@@ -282,6 +321,13 @@ def test_what_cannot_be_ordered_is_removed_with_what_needs_it():
     [finding] = stack.check()
     assert finding.fix == "stack.remove('four').remove('two')  # no order of all these layers satisfies the rules"
     assert stack.remove("four").remove("two").check() == ()
+
+
+def test_an_error_is_fixed_at_the_price_of_a_warning_where_there_is_no_other_order():
+    stack = Stack(Layer("in", requires=["k"], reads=["f"]), Layer("out", provides=["k"], sets=["f"]))
+    [finding] = stack.check()
+    assert (finding.severity, finding.fix) == ("error", "stack.move('out', outside='in')")
+    assert [(f.rule, f.severity) for f in stack.move("out", outside="in").check()] == [("set-inside-read", "warning")]
 
 
 class Turns(Middleware):

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import limits
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import serve
 from middleware import ConfigError, Effects, RateLimit, Stack, by, match
@@ -103,6 +105,21 @@ def test_seconds_are_whole_and_within_the_window(monkeypatch, reset, seconds):
     monkeypatch.setattr(rate_limit, "time", types.SimpleNamespace(time=lambda: 1000.0))
     policy = rate_limit.Policy("a", 1, 60, limits.parse("1/minute"))
     assert rate_limit.counted(Limiter(), [policy], "k", 1, told=True).refused == (policy, 0, seconds)
+
+
+@every_strategy
+@given(quota=st.integers(1, 9), pauses=st.lists(st.floats(0, 70), min_size=1, max_size=30))
+def test_a_client_that_waits_as_long_as_it_was_told_passes(strategy, quota, pauses):
+    now = 1_000_000_000.0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(time, "time", lambda: now)
+        app = RateLimit(APP, f"{quota}/minute", strategy=strategy)
+        for pause in pauses:
+            now += pause
+            answer = serve(app)
+            if answer.status[:3] == "429":
+                now += int(answer.get("Retry-After")) + 0.001  # as long as it takes to ask
+                assert serve(app).status[:3] == "200"
 
 
 def test_a_429_waits_for_a_second_at_least(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -65,6 +66,19 @@ def test_what_is_written_is_what_is_sent(layer, status, headers, body):
         assert (answer.status, answer.headers, answer.body) == (status, headers, body)
 
 
+def test_a_server_may_change_the_headers_that_it_gets():
+    app = Respond(APP, 404)
+    for _ in range(2):
+        heads = []
+
+        def start_response(status, headers, heads=heads):
+            heads.append([*headers])
+            headers.append(("Server", "x"))
+
+        app({"REQUEST_METHOD": "GET"}, start_response)
+        assert heads == [[TEXT, ("Content-Length", "0")]]
+
+
 def test_a_head_request_gets_the_head():
     answer = serve(Respond(APP, 404, "gone"), method="HEAD")
     assert (answer.status, answer.get("Content-Length"), answer.body) == ("404 Not Found", "4", b"")
@@ -82,16 +96,25 @@ def test_positions_make_a_value_or_wrap_and_keywords_always_work():
     assert Respond(APP, 404).with_options(body="x") == Respond(APP, 404, "x")
 
 
+def test_a_subclass_takes_the_same():
+    class Gone(Respond):
+        """Has nothing of its own."""
+
+    assert repr(Gone(410)) == "Gone(status=410)"
+    assert serve(Gone(APP, 410)).status == "410 Gone"
+    assert list(inspect.signature(Gone).parameters) == ["status", "body", "content_type", "headers"]
+
+
 WRONG_CALLS = [
     (lambda: Respond(), "Respond: missing a required argument: 'status'"),
     (lambda: Respond(APP), "Respond: missing a required argument: 'status'"),
-    (lambda: Respond(404, stats=2), "Respond: got an unexpected keyword argument 'stats'; there is 'status'"),
-    (lambda: Respond(404, zzz=2), "Respond: got an unexpected keyword argument 'zzz'"),
+    (lambda: Respond(404, stats=2), "Respond has no option 'stats': "),
+    (lambda: Respond(404, zzz=2), "Respond has no option 'zzz': its options are"),
     (lambda: Respond(404, "", "text/html"), "Respond: takes status and body by position, all else as keywords"),
     (lambda: Respond(404, status=404), "Respond: status by position and as a keyword"),
     (lambda: Redirect(), "Redirect: missing a required argument: 'to'"),
     (lambda: Redirect(APP, "/a", 301), "Redirect: takes to by position, all else as keywords; got 301"),
-    (lambda: Redirect("/a", permanent=True), "Redirect: got an unexpected keyword argument 'permanent'"),
+    (lambda: Redirect("/a", permanent=True), "Redirect has no option 'permanent': "),
 ]
 
 

@@ -16,7 +16,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 # RFC 3986 3.2.2 without percent-encoding and sub-delims, which no host name has (RFC 1123 2.1); "_" is in use. At most
 # 253 characters, and a final dot (RFC 1035 2.3.4).
-_LABEL: Final = r"[0-9A-Za-z_\-]{1,63}"
+_LABEL: Final = r"[0-9A-Za-z_\-]+"
 _NAME: Final = rf"(?![^:]{{255}}){_LABEL}(?:\.{_LABEL})*"
 # RFC 3986 3.2.3: a port is digits, perhaps none.
 _PORT: Final = r"(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[0-5]?[0-9]{1,4})?"

@@ -18,8 +18,8 @@ _VISIBLE: Final = re.compile(r"[!-~]+")
 _TARGET: Final = re.compile(r'/[!"$-~]*')
 _QUERY: Final = re.compile(r'[!"$-~]*')
 _ABSOLUTE_FORM: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
-# The authority ends at a backslash too (URL Standard 4.4, special authority slashes state).
-_URL: Final = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#\\]*)(?:[/?#].*)?", re.IGNORECASE)
+# To browsers a backslash is a slash (URL Standard 4.4): here it is part of an authority, and no authority has one.
+_URL: Final = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?:[/?#].*)?", re.IGNORECASE)
 _OWN_HOST: Final = re.compile(r"/(?![/\\])")
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 

@@ -17,7 +17,7 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.measurement import METHODS, Measurement, Watched, ended, watch
+from middleware.wsgi.measurement import METHODS, Followed, Measurement, ended, watch
 from middleware.wsgi.options import Problems, several
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _IN_WORD: Final = re.compile(r"[^!#-\[\]-~]")
 _logger = logging.getLogger("middleware")
 
 
-class _Request(Watched):
+class _Request(Followed):
     """A request to be logged."""
 
     __slots__ = ("at", "failed", "fields", "skipped")

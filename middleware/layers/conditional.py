@@ -39,7 +39,7 @@ _NUMBERS: Final = count()  # one environ key for each layer, shared by its copie
 
 
 @dataclass(slots=True)
-class Asked:
+class Conditions:
     """A request as it came in.
 
     Attributes:
@@ -54,8 +54,8 @@ class Asked:
     hidden: Mapping[str, Any] = field(default_factory=dict)
 
 
-_ORDINARY: Final = {method: Asked(method) for method in ("GET", "HEAD")}
-_OTHER: Final = Asked("")
+_ORDINARY: Final = {method: Conditions(method) for method in ("GET", "HEAD")}
+_OTHER: Final = Conditions("")
 
 
 class Conditional(Middleware):
@@ -107,31 +107,35 @@ class Conditional(Middleware):
         problems.check(type(maximum_size) is int and maximum_size >= 0, "maximum_size", rule, maximum_size)
         problems.done()
         self._key = f"middleware.conditional.{next(_NUMBERS)}"
-        self._conditions = frozenset((self._key, "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_RANGE"))
         self._open = 'W/"sha256-' if weak else '"sha256-'
 
     def on_request(self, environ: Environ) -> None:
         """Keep the conditions; hide an If-Range with a tag that the application does not know."""
         method = environ.get("REQUEST_METHOD", "")
-        if environ.keys().isdisjoint(self._conditions):
+        if not (
+            "HTTP_IF_NONE_MATCH" in environ
+            or "HTTP_IF_MODIFIED_SINCE" in environ
+            or "HTTP_IF_RANGE" in environ
+            or self._key in environ
+        ):
             environ[self._key] = _ORDINARY.get(method, _OTHER)
             return
         hidden = dict(environ.get(self._key, _OTHER).hidden)  # this very layer stands around the stack that it is in
         if _MADE.search(environ.get("HTTP_IF_RANGE", "")):
             hidden.update((name, environ.pop(name)) for name in _RANGE if name in environ)
         conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
-        environ[self._key] = Asked(method, *conditions, hidden)
+        environ[self._key] = Conditions(method, *conditions, hidden)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Make a tag, and answer 304 if the client has it."""
-        asked: Asked = environ.get(self._key, _OTHER)  # an error further out: the request never came here
+        asked: Conditions = environ.get(self._key, _OTHER)  # an error further out: the request never came here
         if asked.hidden:
             environ.update(asked.hidden)  # layers further out have to do with what the client said
             asked.hidden = {}
         if asked.method in _ORDINARY and response.status[:3] == "200":
             self._answer(environ, response, asked)
 
-    def _answer(self, environ: Environ, response: Response, asked: Asked) -> None:
+    def _answer(self, environ: Environ, response: Response, asked: Conditions) -> None:
         fields, notes = response.headers.folded(), environ.get("middleware.notes")
         reason = self._leaves_alone(response.body, fields)
         if reason is not None:
@@ -150,7 +154,7 @@ class Conditional(Middleware):
         if "cache-control" in fields and _NO_STORE[fields["cache-control"]]:
             return "Cache-Control: no-store"
         if isinstance(body, (list, tuple)):
-            size = sum(map(len, body))
+            size = len(body[0]) if len(body) == 1 else sum(map(len, body))
             if size > self.maximum_size:
                 return f"{size} bytes, maximum_size is {self.maximum_size}"
         return None
@@ -164,7 +168,7 @@ class Conditional(Middleware):
             digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
             response.headers["ETag"] = f'{self._open}{digest[:32]}"'
 
-    def _revalidate(self, response: Response, asked: Asked, notes: Any) -> None:
+    def _revalidate(self, response: Response, asked: Conditions, notes: Any) -> None:
         """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
         fields = response.headers.folded()
         if asked.none_match is not None:
@@ -192,13 +196,13 @@ class Conditional(Middleware):
         yield "response", f"{tags}answers 304 by If-None-Match, else If-Modified-Since"
 
 
-def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Asked) -> str | None:
+def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Conditions) -> str | None:
     """Why no tag is made for this response, or None."""
     if not isinstance(body, (list, tuple)):
         return "a stream"
     if not _UNTAGGED.isdisjoint(fields):
         return "Set-Cookie" if "set-cookie" in fields else "Content-Encoding"
-    if getattr(environ.get(NONCE), "read", NONCE in environ):
+    if NONCE in environ and getattr(environ[NONCE], "read", True):
         return "the page may have the CSP nonce in it"
     if asked.method == "HEAD" and not (any(body) and _has_length(body, fields)):
         return "HEAD without the body of GET"

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.measurement import METHODS, Watched, ended, watch
+from middleware.wsgi.measurement import METHODS, Followed, ended, watch
 from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Metrics(Middleware):
             return
         request.active.dec()
         request.over(environ, error)
+        request.error = None  # break the traceback reference cycle
         method = request.method if request.method in METHODS else "_OTHER"
         labels = method, str(request.status_code or ""), self._routed(environ)
         self._series.duration.labels(*labels).observe(request.seconds)
@@ -149,7 +150,7 @@ class Metrics(Middleware):
         yield "close", "counts its duration and size"
 
 
-class _Request(Watched):
+class _Request(Followed):
     """A request to be counted, but for those of the page itself."""
 
     __slots__ = ("active",)

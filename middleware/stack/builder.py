@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Protocol, TypeAlias, cast
 
 from middleware.stack.external import External
 from middleware.stack.findings import findings
@@ -14,6 +14,7 @@ from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
+from middleware.wsgi.refused import check_application, named, takes
 from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
 
     from middleware.sight.explanation import Explanation
     from middleware.stack.rules import Finding
+    from middleware.wsgi.plan import Respond
     from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
-    Entry: TypeAlias = "Middleware | Stack | type[Middleware] | Callable[[Application], Application]"
+    Entry: TypeAlias = "Middleware | Stack | Callable[[Application], Application]"
     Ref: TypeAlias = str | type[Any]
+
+
+_ON_ERROR: Final[dict[str, Respond]] = {"auto": "auto", "respond": True, "raise": False}
 
 
 class Wrapped(Protocol):
@@ -52,9 +57,9 @@ class Stack:
     Attributes:
         names: tuple of str, outermost first.
 
-    Errors: TypeError for an argument that is no middleware, stack or callable; ConfigError for a middleware that
-    already wraps an application; LookupError, which lists the names, for a name or class that the stack does not have
-    exactly once; OrderError and OrderWarning, see `check`.
+    Errors: TypeError for an argument that is no middleware, stack or callable app -> app, and for a stack that is
+    called; ConfigError for a middleware that already wraps an application; LookupError, which lists the names, for a
+    name or class that the stack does not have exactly once; OrderError and OrderWarning, see `check`.
     """
 
     __slots__ = ("_layers", "names")
@@ -97,14 +102,17 @@ class Stack:
         Options:
             allow_origins: as CORS takes it. The origins whose pages may read responses. They are not trusted to send
                 requests with cookies: that is trusted_origins. Default ().
-            trusted_hosts: as TrustedHosts takes it, or None for no TrustedHosts. Default None.
-            trusted_origins: as CrossOriginProtection takes it. Default ().
+            trusted_hosts: as `hosts` of TrustedHosts, or None. The hosts that the site has; None for no TrustedHosts.
+                Default None.
+            trusted_origins: as CrossOriginProtection takes it. The origins that may send requests with cookies. Default
+                ().
             cross_origin_exempt: predicate, or None. Requests that other sites may send, such as the POST that ends a
                 login by SAML or form_post, or a payment by 3-D Secure. Default None.
             https: bool. Whether requests over http are redirected. Default False.
-            access_log: as the `format` of AccessLog, or None for no AccessLog. Default "combined".
+            access_log: as the `format` of AccessLog, or None. How requests are logged; None for no AccessLog. Default
+                "combined".
             compress: bool. Whether responses are encoded. Default True.
-            preset: as SecurityHeaders takes it. Default "balanced".
+            preset: as SecurityHeaders takes it. How careful browsers are asked to be. Default "balanced".
 
         Errors: ConfigError of the layers.
         """
@@ -192,32 +200,40 @@ class Stack:
         return findings(self._layers, self.names)
 
     def wrap(
-        self, app: Application, *, on_error: Literal["respond", "raise"] = "respond", waive: Iterable[str] = ()
+        self, app: Application, *, on_error: Literal["auto", "respond", "raise"] = "auto", waive: Iterable[str] = ()
     ) -> Wrapped:
         """Return `app` inside the stack, with `.app` and `.stack`. An empty stack returns `app` itself.
 
         Options:
-            on_error: "respond" or "raise". With "respond", an Exception before the head of the response is sent is
-                logged (logger "middleware"), stored in environ["middleware.exception"] (with its traceback until the
-                response is closed) and answered by a plain 500 that passes through every layer. A later Exception is
-                raised, so that the client sees the truncation. With "raise", every Exception is raised at once. A
-                WebSocket connection that the application has taken over is left alone: StopIteration, or neither head
-                nor body, is not an error there. Default "respond".
+            on_error: "auto", "respond" or "raise". With "respond", an Exception before the head of the response is sent
+                is logged (logger "middleware"), stored in environ["middleware.exception"] (with its traceback until
+                the response is closed) and answered by a 500 that passes through every layer: plain text, or
+                problem+json for a client that prefers JSON. A later Exception is raised, so that the client sees the
+                truncation. With "raise", every Exception is raised at once. "auto" is "raise" for a request that came
+                with a key by which a debugger or a test client asks for exceptions, and "respond" for every other:
+                werkzeug.debug.preserve_context (the debugger of `flask run --debug`, Flask's test client inside
+                `with client:`), a true paste.throw_errors (WebTest), or a false wsgi.handleErrors (Zope). A WebSocket
+                connection that the application has taken over is left alone: StopIteration, or neither head nor body,
+                is not an error there. Default "auto".
             waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
 
         Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each broken warning rule;
-        ConfigError for a wrong option; TypeError for an application that is not callable.
+        ConfigError for a wrong option; TypeError for what is no WSGI application (an ASGI application, an application
+        factory), and for an application that an equal stack wraps already.
         """
-        if not callable(app):
-            raise TypeError(f"Stack.wrap: a WSGI application is a callable (environ, start_response); got {app!r}")
-        if on_error not in ("respond", "raise"):
-            raise ConfigError(f'Stack.wrap: on_error: "respond" or "raise"; got {on_error!r}')
+        if isinstance(app, Stack):
+            raise TypeError("Stack.wrap: a stack is no application: write Stack(outer, inner).wrap(app)")
+        check_application("Stack.wrap", app)
+        if self._layers and getattr(app, "stack", None) == self:
+            raise TypeError("Stack.wrap: the application is wrapped in an equal stack already: wrap it once")
+        if on_error not in _ON_ERROR:
+            raise ConfigError(f'Stack.wrap: on_error: "auto", "respond" or "raise"; got {on_error!r}')
         self._enforce(waive)
         if not self._layers:
             return cast("Wrapped", app)
         pairs = zip(self._layers, self.names, strict=True)
-        named = [keep_effects(layer, layer.named(name)) for layer, name in pairs]
-        run = cast("Wrapped", _assemble(app, built(named), respond=on_error == "respond"))
+        layers = built(keep_effects(layer, layer.named(name)) for layer, name in pairs)
+        run = cast("Wrapped", _assemble(app, layers, respond=_ON_ERROR[on_error]))
         run.app, run.stack = app, self
         return run
 
@@ -240,6 +256,10 @@ class Stack:
         from middleware.sight.explain import explain
 
         return explain(self, app, environ_or_path, headers)
+
+    def __call__(self, *_: object) -> NoReturn:
+        """Raise TypeError: a stack is no application until it wraps one."""
+        raise TypeError("a Stack is no WSGI application: write application = stack.wrap(app)")
 
     def _enforce(self, waive: Iterable[str]) -> None:
         waived = frozenset((waive,) if isinstance(waive, str) else waive)
@@ -292,14 +312,20 @@ def _layers(entry: object) -> Iterable[Middleware]:
     """The layers of one argument of `Stack`."""
     if isinstance(entry, Stack):
         return entry
-    layer = entry() if isinstance(entry, type) and issubclass(entry, Middleware) else entry
-    if isinstance(layer, Middleware):
-        if layer.app is not None:
-            raise ConfigError(f"Stack: {layer!r} already wraps an application; give it without one")
-        return (layer,)
-    if callable(layer):
-        return (External(layer),)
-    raise TypeError(f"a stack is made of Middleware, stacks and callables app -> app; got {layer!r}")
+    if isinstance(entry, Middleware):
+        if entry.app is not None:
+            raise ConfigError(f"Stack: {entry!r} already wraps an application; give it without one")
+        return (entry,)
+    if isinstance(entry, type) and issubclass(entry, Middleware):
+        raise TypeError(f"Stack: {entry.__name__} is a class: write {entry.__name__}(...)")
+    if isinstance(entry, (list, tuple)):
+        raise TypeError(f"Stack: layers are given one by one: write Stack(*layers); got {entry!r}")
+    if not callable(entry):
+        raise TypeError(f"a stack is made of Middleware, stacks and callables app -> app; got {entry!r}")
+    if not takes(entry, 1):
+        rule = "cannot be called as app -> app"
+        raise TypeError(f"Stack: {entry!r} {rule}: if it is the application, write Stack(...).wrap({named(entry)})")
+    return (External(entry),)
 
 
 def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
@@ -326,7 +352,7 @@ def _refusal(errors: Sequence[Finding]) -> str:
     return f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}"
 
 
-def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) -> Application:
+def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respond) -> Application:
     """Build one pass for each run of layers between two splitting ones.
 
     A pass without layers is built only where it answers errors. The outermost pass is always built, because it carries
@@ -339,8 +365,10 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: bool) 
             inside.insert(0, layer)
             continue
         answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
-        answered = answered or (not inside and declared_by(layer).reports)  # errors pass it, before they are answered
-        if inside or (respond and not answered):
-            app = pipeline(app, [each.layer() for each in inside], respond=respond and not answered)
+        # errors pass a layer that reports them, before they are answered
+        answered = answered or (not inside and declared_by(layer).reports)
+        responds = False if answered else respond
+        if inside or responds:
+            app = pipeline(app, [each.layer() for each in inside], respond=responds)
         app, inside = layer.placed(app), []
     return pipeline(app, [each.layer() for each in inside], respond=respond)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
+from middleware.wsgi.refused import is_application, takes
 from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ class External(Splitting):
         effects: Effects or None. The facts for the order rules. None takes those of a well-known middleware, or no
             effects for any other. Default None.
 
-    Errors: ConfigError for a factory that is not callable; TypeError from `wrap` if the factory returns something that
-    is not callable.
+    Errors: ConfigError for a factory that is not callable with an application and these arguments; TypeError from
+    `wrap` if the factory returns something that is not callable.
     Source: PEP 3333 "Middleware: Components that Play Both Sides".
     """
 
@@ -61,6 +63,11 @@ class External(Splitting):
             raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
+        if is_application(factory) and not takes(factory, 1 + len(args), **options):
+            line = f"External({type(factory).__name__}, ...)" if not isfunction(factory) else "stack.wrap(it)"
+            raise ConfigError(
+                f"External: factory: a callable (app, ...), and {factory!r} is an application: write {line}"
+            )
         self.factory = factory
         named = getattr(factory, "func", factory)  # functools.partial
         qualified = getattr(named, "__qualname__", type(named).__name__)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.layer import Middleware
 
 
-class Edit(NamedTuple):
+class _Attempt(NamedTuple):
     """An edit as Python, and the indices of the layers in the order that it leaves."""
 
     text: str
@@ -36,7 +36,7 @@ class _Search:
         self.now = self.relations.broken(range(len(layers)))
 
     def findings(self) -> tuple[Finding, ...]:
-        found = [*self._misplaced(), *self._needing(), *self._clashing()]
+        found = [*self._misplaced(), *self._needing(), *self._clashing(), *self._alone()]
         rank = {rule.id: (rule.severity, place) for place, rule in enumerate(RULES)}
         return tuple(sorted(found, key=lambda finding: rank[finding.rule]))
 
@@ -44,9 +44,9 @@ class _Search:
         for rule, outer, inner, what in self.relations.demands:
             if outer > inner:
                 broken = Broken(rule, frozenset([outer, inner]))
-                edits = chain(self._moves(inner, outer), self._arranged(), self._removals(outer, inner))
-                fix = self._fix(broken, edits)
-                if fix.startswith("stack.remove"):
+                fix = self._fix(broken, chain(self._moves(inner, outer), self._arranged()))
+                if not fix:
+                    fix = self._fix(broken, self._removals(outer, inner))
                     fix += "  # no order of all these layers satisfies the rules"
                 yield self._finding(rule, (inner, outer), what, fix)
 
@@ -56,7 +56,7 @@ class _Search:
             if broken not in self.now:
                 continue
             moves = chain.from_iterable(self._moves(inner, provider) for provider in providers)
-            fix = self._fix(broken, chain(moves, self._removals(inner)))
+            fix = self._fix(broken, moves) or self._fix(broken, self._removals(inner))
             if providers:
                 yield self._finding(rule, (inner, providers[0]), what, fix)
             else:
@@ -72,6 +72,14 @@ class _Search:
             finding = self._finding(rule, (one, other), what, fix)
             yield finding._replace(layers=(self.names[min(one, other)], self.names[max(one, other)]))
 
+    def _alone(self) -> Iterator[Finding]:
+        for index, (name, facts) in enumerate(zip(self.names, self.relations.facts, strict=True)):
+            for rule in RULES:
+                if rule.alone is not None and rule.alone(facts):
+                    fix = self._lifted(Broken(rule, frozenset([index])), index, rule.alone)
+                    fix = fix or f"stack.remove({name!r})"
+                    yield Finding(rule.id, rule.severity, (name,), rule.consequence.format(outer=name), fix)
+
     def _finding(self, rule: Rule, pair: tuple[int, int], what: str, fix: str) -> Finding:
         outer, inner = (self.names[index] for index in pair)
         message = rule.consequence.format(outer=outer, inner=inner, what=what)
@@ -79,10 +87,10 @@ class _Search:
 
     # -- edits ---------------------------------------------------------------------------------------------------
 
-    def _fix(self, broken: Broken, edits: Iterable[Edit]) -> str:
+    def _fix(self, broken: Broken, edits: Iterable[_Attempt]) -> str:
         """The first edit that ends what is broken and adds nothing; else the first that adds only what is less severe.
 
-        The last removal always does: it takes away all that depends on what it takes away.
+        Empty if there is none. There is one among removals: the last takes away all that depends on what it takes away.
         """
         second = ""
         for edit in edits:
@@ -95,37 +103,37 @@ class _Search:
             second = second or edit.text
         return second
 
-    def _moves(self, outer: int, inner: int) -> Iterator[Edit]:
+    def _moves(self, outer: int, inner: int) -> Iterator[_Attempt]:
         """The inner one outside the outer one, that one inside, and then ever further out, and in."""
         order = range(len(self.layers))
         for place in range(outer, -1, -1):
             moved = [*order[:place], inner, *(index for index in order[place:] if index != inner)]
-            yield Edit(f"stack.move({self.names[inner]!r}, outside={self.names[place]!r})", moved)
+            yield _Attempt(f"stack.move({self.names[inner]!r}, outside={self.names[place]!r})", moved)
         for place in order[inner:]:
             moved = [*(index for index in order[: place + 1] if index != outer), outer, *order[place + 1 :]]
-            yield Edit(f"stack.move({self.names[outer]!r}, inside={self.names[place]!r})", moved)
+            yield _Attempt(f"stack.move({self.names[outer]!r}, inside={self.names[place]!r})", moved)
 
-    def _arranged(self) -> Iterator[Edit]:
+    def _arranged(self) -> Iterator[_Attempt]:
         try:
-            yield Edit("stack.arranged()", arranged(self.layers, self.names))
+            yield _Attempt("stack.arranged()", arranged(self.layers, self.names))
         except OrderError:
             return
 
-    def _removals(self, *candidates: int) -> Iterator[Edit]:
+    def _removals(self, *candidates: int) -> Iterator[_Attempt]:
         """The stack without one of the candidates; and without the first and all that needs what goes with it."""
         indices = range(len(self.layers))
         for index in candidates:
-            yield Edit(f"stack.remove({self.names[index]!r})", [each for each in indices if each != index])
+            yield _Attempt(f"stack.remove({self.names[index]!r})", [each for each in indices if each != index])
         yield self._without(candidates[0])
 
-    def _without(self, index: int) -> Edit:
+    def _without(self, index: int) -> _Attempt:
         left = {*range(len(self.layers))}
         removed = {index}
         while removed:
             left -= removed
             removed = set().union(*(broken.layers for broken in self.relations.broken(sorted(left)) - self.now))
         gone = (f".remove({name!r})" for index, name in reversed([*enumerate(self.names)]) if index not in left)
-        return Edit(f"stack{''.join(gone)}", sorted(left))
+        return _Attempt(f"stack{''.join(gone)}", sorted(left))
 
     def _lifted(self, broken: Broken, index: int, lift: Lift) -> str:
         """The edit that gives a layer the options which end a clash; empty if that would add findings."""

@@ -29,7 +29,8 @@ class Finding(NamedTuple):
     Attributes:
         rule: str. The id, as `waive` takes it.
         severity: "error" or "warning".
-        layers: tuple of names. The layer that stands further out comes first; one name where a layer is missing.
+        layers: tuple of names. The layer that stands further out comes first; one name where a layer is missing or is
+            wrong by itself.
         message: str. What would go wrong for a client.
         fix: str. The edit that fixes it, as Python. The edit has been tried: it adds no finding of the same or a higher
             severity.
@@ -60,8 +61,11 @@ class Rule:
         source: str. Where the reason is written.
         outside: the test for a demand on positions, or None.
         clash: the test for two that do not go together, or None.
-        lift: the options that end a clash when the second of the two is given them, or None: the clash is mutual, and
-            ends when the inner one is removed. With `lift`, {outer} and {inner} are the first and the second.
+        alone: returns the options of a single layer that end what is wrong with it, wherever it stands. {outer} is the
+            layer.
+        lift: returns the options that end a clash when the second of the two is given them, or None: the clash is
+            mutual, and ends when the inner one is removed. With `lift`, {outer} and {inner} are the first and the
+            second.
         wants: the environ keys that a layer needs, or None. One provider of each further out is enough.
         lacking: str. The consequence where no layer provides {what} for {outer}.
     """
@@ -76,6 +80,7 @@ class Rule:
     lift: Lift | None = None
     wants: Keys | None = None
     lacking: str = ""
+    alone: Lift | None = None
 
 
 def _names(names: AbstractSet[str]) -> str:
@@ -271,5 +276,13 @@ RULES: Final = (
         # A list of origins is no such promise: CORP knows no list, and CORS requests pass it.
         clash=lambda a, b: "what they embed" if a.shares and b.isolates else "",
         lift=lambda b: b.isolates,
+    ),
+    Rule(
+        id="csp-covers-scripts",
+        demand="an enforced Content-Security-Policy restricts scripts",
+        severity="warning",
+        consequence="the policy of {outer} restricts no scripts: those that an attacker injects run in browsers",
+        source="CSP3 1.2, 6.1.10",
+        alone=lambda a: a.unscripted,
     ),
 )

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
 from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
-from middleware.wsgi.errors import EXCEPTION
+from middleware.wsgi.errors import EXCEPTION, RAISING
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
 from middleware.wsgi.plan import plan_for
-from middleware.wsgi.returned import as_application, as_transform
+from middleware.wsgi.returned import as_application, as_transform, undeclared
 from middleware.wsgi.row import TYPE, VARY, Member, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application
+    from middleware.wsgi.types import Application, Environ
 
 # RFC 9110 13.1 and 14.2; the If of WebDAV (RFC 4918 10.4) and of CalDAV (RFC 6638 8.2)
 _UNUSUAL: Final = (
@@ -61,6 +61,7 @@ _SHARED: Final[dict[str, Any]] = {
     "finished": finished,
     "muted": muted,
     "resumed": resumed,
+    "undeclared": undeclared,
 }
 
 
@@ -84,6 +85,15 @@ class Source:
     def text(self) -> str:
         """The whole text."""
         return "\n".join((f"def make({', '.join(self.names)}):", *self.lines, "    return run", ""))
+
+    def guard(self, raising: Callable[[Environ], Application | None]) -> None:
+        """Leave requests that came with a key of RAISING to what `raising` returns for them, if it returns anything."""
+        self.names["raising"] = raising
+        lines, self.lines = self.lines[1:], self.lines[:1]
+        self.add(2, "if (\n    " + "\n    or ".join(f"{key!r} in environ" for key in RAISING) + "\n):")
+        self.add(3, "run_raising = raising(environ)\nif run_raising is not None:")
+        self.add(4, "return run_raising(environ, start_response)")
+        self.lines += lines
 
     def function(self) -> Application:
         """Return the function, made of the names."""
@@ -111,7 +121,7 @@ def plain(general: Application) -> Source:
     """A function that leaves every request to the general path."""
     source = Source()
     source.names.update(general=general)
-    source.add(1, "run = general")
+    source.add(1, "def run(environ, start_response):\n    return general(environ, start_response)")
     return source
 
 
@@ -272,16 +282,21 @@ class _FastPath:
                     self._write_made(n, place)
                     shown = False
                 else:
-                    self._write_asking(4, n, place, shown=shown)
+                    self._write_asking(4, n, place, shown=shown, rewrites=step.waits)
                     shown = True
         self._write_reading(4, shown=shown)
 
-    def _write_asking(self, depth: int, n: int, place: int, *, shown: bool) -> None:
+    def _write_asking(self, depth: int, n: int, place: int, *, shown: bool, rewrites: bool) -> None:
         """Show the head to a layer, which may edit it in any way. `shown`: so was the one before."""
         add = self.source.add
         if not shown:
             add(depth, "exchange.body = body")
-        add(depth, f"transform = response{n}(environ, exchange)\nif transform is not None:")
+        add(depth, f"transform = response{n}(environ, exchange)")
+        if rewrites:
+            add(depth, "body = exchange.body")
+        else:
+            add(depth, f"if exchange.body is not body:\n    raise undeclared(response{n})")
+        add(depth, "if transform is not None:")
         add(depth + 1, f"return resumed(exchange, body, {place}, as_transform(transform, response{n}))")
 
     def _write_reading(self, depth: int, *, shown: bool = True) -> None:
@@ -292,7 +307,7 @@ class _FastPath:
     def _write_made(self, n: int, place: int) -> None:
         add = self.source.add
         add(4, f"line = line{n}(made{n})\nif line is None:\n    put{n}(environ, made{n})")
-        self._write_asking(5, n, place, shown=False)
+        self._write_asking(5, n, place, shown=False, rewrites=True)
         self._write_reading(5)
         add(4, "else:\n    lines.append(line)")
         if self._asks:

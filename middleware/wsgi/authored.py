@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from difflib import get_close_matches
+from dis import opmap
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.wsgi.effects import Effects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import FrameType
 
 # The methods that a layer overrides, with the number of arguments that they are called with.
 HOOKS: Final = {"on_request": 1, "on_response": 2, "on_close": 2, "on_build": 1, "declared": 0, "describe": 0}
@@ -63,13 +65,12 @@ def check_class(cls: type) -> None:
     for name, value in vars(cls).items():
         if name in HOOKS:
             _check_method(cls, name, value)
-        elif callable(value) and not name.startswith("_") and (meant := _one_letter_off(name)) is not None:
+        elif callable(value) and (meant := _one_letter_off(name)) is not None and meant not in vars(cls):
             raise TypeError(f"{cls.__name__}.{name} is never called: write {_CALLED[meant]}")
 
 
 def _check_method(cls: type, name: str, value: object) -> None:
-    function = inspect.unwrap(value) if inspect.isfunction(value) else value
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
         raise TypeError(
             f"{cls.__name__}.{name} is a coroutine, which a WSGI pipeline does not await: write it without async"
         )
@@ -102,25 +103,35 @@ def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object
     if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
         return
     names = [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    kind = cls.__name__
     unknown = [name for name in options if name not in parameters]
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
     by_position = [name for name, each in parameters.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY][1:]
-    if by_position != ["app"] or not names:
+    if by_position != ["app"]:
         return
-    if args and not _is_application(args[0]):
-        rule = "a WSGI application is a callable (environ, start_response), and options are given by keyword"
-        raise TypeError(f"{cls.__name__}: {rule}: {cls.__name__}({names[0]}={args[0]!r})")
-    if len(args) > 1:
-        raise TypeError(f"{cls.__name__}: options are given by keyword: {cls.__name__}(app, {names[0]}={args[-1]!r})")
+    if "app" in options:
+        raise TypeError(f"{kind}: the application is given by position: {kind}(app, ...)")
+    given = [value for value in args if value is not None]
+    if names and given and not callable(given[0]):
+        option = _option_for(given[0], parameters, names)
+        what = "a WSGI application is a callable (environ, start_response), and options are given by keyword"
+        raise TypeError(f"{kind}: {what}: {kind}({option}={given[0]!r})")
+    if names and len(args) > 1:
+        option = _option_for(args[1], parameters, names)
+        raise TypeError(f"{kind}: options are given by keyword: {kind}(app, {option}={args[1]!r})")
+    missing = [name for name in names if parameters[name].default is inspect.Parameter.empty and name not in options]
+    if missing:
+        shown = ", ".join(f"{name}=..." for name in missing)
+        raise TypeError(f"{kind}: required and not given: write {kind}({shown})")
 
 
-def _is_application(value: object) -> bool:
-    return value is None or callable(value)
+def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], names: Sequence[str]) -> str:
+    """The option that a value by position was probably meant for: the first with a default of its type."""
+    return next((name for name in names if type(parameters[name].default) is type(value)), names[0])
 
 
-def _unknown(cls: type, name: str, names: Iterable[str]) -> str:
-    names = [*names]
+def _unknown(cls: type, name: str, names: Sequence[str]) -> str:
     peer = PEERS.get(name.lower(), "")
     if peer and (peer.partition("=")[0] in names or " " in peer):
         hint = f"here it is {peer}"
@@ -128,3 +139,17 @@ def _unknown(cls: type, name: str, names: Iterable[str]) -> str:
         near = get_close_matches(name.lower(), names, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else f"its options are {', '.join(names) or 'none'}"
     return f"{cls.__name__} has no option {name!r}: {hint}"
+
+
+def suggested(name: str, names: Iterable[str]) -> str:
+    """The public name that a wrong one was probably meant for, as a question; empty if none is near."""
+    lower = {each.lower(): each for each in names}
+    asked = name.lower()
+    bare = asked.removesuffix("middleware") or asked
+    near = [each for each in (asked, bare) if each in lower] or get_close_matches(bare, lower, 1, 0.6)
+    return f": did you mean {lower[near[0]]}?" if near else ""
+
+
+def imports_from(frame: FrameType) -> bool:
+    """Whether a frame is in the middle of `from ... import ...`, which hides the message of an AttributeError."""
+    return frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]

@@ -64,6 +64,8 @@ class Effects:
         shares: bool. It lets pages of every origin read responses (Access-Control-Allow-Origin: *). Default False.
         isolates: mapping option -> value. It has browsers block what pages of other origins embed
             (Cross-Origin-Resource-Policy), until its option has that value. Default none.
+        unscripted: mapping option -> value. It enforces a Content-Security-Policy that restricts no scripts, until its
+            option has that value. Default none.
         unique: bool, or str. One of a kind is enough; a str names the kind, True stands for the class. Default False.
 
     Errors: ConfigError for a value of another type.
@@ -92,14 +94,17 @@ class Effects:
     needs: AbstractSet[str] = frozenset()
     shares: bool = False
     isolates: Mapping[str, object] = field(default_factory=dict, hash=False)
+    unscripted: Mapping[str, object] = field(default_factory=dict, hash=False)
     unique: bool | str = False
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")
         for option in _FACTS:
             problems.boolean(option, getattr(self, option))
-        isolates = problems.check(isinstance(self.isolates, Mapping), "isolates", "option -> value", self.isolates)
-        object.__setattr__(self, "isolates", dict(self.isolates if isolates else ()))
+        for option in ("isolates", "unscripted"):
+            given = getattr(self, option)
+            right = problems.check(isinstance(given, Mapping), option, "option -> value", given)
+            object.__setattr__(self, option, dict(given if right else ()))
         problems.check(isinstance(self.unique, (bool, str)), "unique", "True or False, or a kind", self.unique)
         for option in ("sets", "reads"):
             names = _names(problems, option, getattr(self, option), is_token, "field names are tokens")
@@ -127,6 +132,36 @@ def keep_effects(layer: Middleware, copy: Middleware) -> Middleware:
     """The copy, with the effects of the layer that it was made of."""
     copy.__dict__[_KNOWN] = declared_by(layer)
     return copy
+
+
+_TOLD: Final = (
+    ("answers", "request", "may answer it without the application"),
+    ("limits_input", "request", "limits its body"),
+    ("decodes_input", "request", "decodes its body"),
+    ("reads_input", "request", "reads its body"),
+    ("requires", "request", "looks at {}"),
+    ("needs", "request", "needs {}"),
+    ("identifies", "request", "gives it an id"),
+    ("provides", "request", "provides {}"),
+    ("reads", "response", "decides by {}"),
+    ("sets", "response", "sets {}"),
+    ("rewrites_body", "response", "rewrites the body"),
+    ("encodes_body", "response", "applies a content coding"),
+    ("validates", "response", "makes or checks entity tags"),
+    ("measures", "time", "measures what stands inside"),
+    ("observes", "end", "tells of every request"),
+)
+
+
+def told(effects: Effects) -> list[tuple[str, str]]:
+    """What effects say, for people, as pairs for `describe`."""
+    found: dict[str, list[str]] = {}
+    for fact, where, text in _TOLD:
+        value = getattr(effects, fact)
+        if value:
+            names = "" if value is True else ", ".join(sorted(value))
+            found.setdefault(where, []).append(text.format(names))
+    return [(where, "; ".join(texts)) for where, texts in found.items()]
 
 
 def _names(

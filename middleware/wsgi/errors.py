@@ -6,6 +6,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from middleware.http.media_types import prefers_json
+from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"
 STATUS: Final = "middleware.status"
-_INTERNAL_SERVER_ERROR: Final = (
-    "500 Internal Server Error",
-    (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "22")),
-    [b"Internal Server Error\n"],
-)
+# Keys of a request whose errors are wanted as exceptions, see asks_to_raise.
+RAISING: Final = ("werkzeug.debug.preserve_context", "paste.throw_errors", "wsgi.handleErrors")
+_INTERNAL_SERVER_ERROR: Final = "500 Internal Server Error"
+_TEXT: Final = ("text/plain; charset=utf-8", b"Internal Server Error\n")
+_PROBLEM: Final = (CONTENT_TYPE, problem(500, "Internal Server Error"))
 logger = logging.getLogger("middleware")
 
 
@@ -59,7 +61,7 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
-    exchange.reset(*_INTERNAL_SERVER_ERROR)
+    _give_500(exchange)
     exchange.transforms, exchange.declared, exchange.undo = (), None, None
     if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
         exchange.exc_info = (type(error), error, error.__traceback__)
@@ -69,6 +71,20 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     finally:
         del error  # Break the traceback reference cycle: a server that has sent its head raises this error again.
     return True
+
+
+def _give_500(exchange: Layered) -> None:
+    """Start over with a 500, as text, or as a problem for a client that prefers JSON (RFC 9457)."""
+    came = exchange.environ if exchange.kept is None else exchange.kept
+    content_type, content = _PROBLEM if prefers_json(str(came.get("HTTP_ACCEPT", ""))) else _TEXT
+    fields = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("Vary", "Accept")]
+    exchange.reset(_INTERNAL_SERVER_ERROR, fields, [content])
+
+
+def asks_to_raise(environ: Environ) -> bool:
+    """Whether a debugger or a test client wants exceptions: of Werkzeug and Flask, Paste and WebTest, or Zope."""
+    debugged = "werkzeug.debug.preserve_context" in environ
+    return debugged or bool(environ.get("paste.throw_errors")) or not environ.get("wsgi.handleErrors", True)
 
 
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:

@@ -72,12 +72,9 @@ class Outcome:
         file: what the body is kept in, and is closed with the response; None where it is not kept.
     """
 
-    __slots__ = ("failed", "file", "reason")
-
-    def __init__(self) -> None:
-        self.failed: type[BodyError] | None = None
-        self.reason = ""
-        self.file: Any = None
+    failed: type[BodyError] | None = None
+    reason: str = ""
+    file: Any = None
 
 
 class Input:
@@ -163,12 +160,14 @@ def counted(environ: Environ, length: int, limit: int | None) -> Input:
 
     A body of unknown length is empty, unless the server ends it (wsgi.input_terminated).
     """
-    stream = environ["wsgi.input"]
+    stream = environ.get("wsgi.input")
+    if stream is None:
+        stream = BytesIO()
     if length != UNKNOWN:
         return Input(stream, length)
     if not environ.get("wsgi.input_terminated"):
-        return Input(BytesIO() if stream is None else stream, 0)
-    return Input(stream, 0, limit) if limit is not None else Input(stream, _ENDLESS)
+        return Input(stream, 0)
+    return Input(stream, _ENDLESS) if limit is None else Input(stream, 0, limit)
 
 
 def drop(environ: Environ, length: int) -> None:

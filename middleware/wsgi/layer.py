@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from middleware.wsgi.authored import check_class, check_options
 from middleware.wsgi.conditions import asked, varying
-from middleware.wsgi.effects import Effects, declared_by, forget_effects
+from middleware.wsgi.effects import Effects, declared_by, forget_effects, told
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
+from middleware.wsgi.refused import check_application, check_predicate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,8 +104,13 @@ class Middleware(metaclass=_Sealed):
         return self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does, for people, as pairs such as ("response", "sets X-App")."""
-        return [("does", (type(self).__doc__ or "").strip().partition("\n")[0] or "something of its own")]
+        """What it does, for people, as pairs such as ("response", "sets X-App").
+
+        The default is the first line of the docstring of the class, and what the effects say.
+        """
+        said = (type(self).__doc__ or "").strip().partition("\n")[0]
+        facts = told(declared_by(self))
+        return [*([("does", said)] if said else []), *facts] or [("does", "something of its own")]
 
     # -- what everyone gets --------------------------------------------------------------------------------------
 
@@ -131,8 +137,7 @@ class Middleware(metaclass=_Sealed):
         something (`Effects(grants=True)`) takes part only if every reading satisfies it (middleware.match). Request
         fields of a predicate are named in the Vary of all responses that they may have changed, whether it held or not.
         """
-        if not callable(predicate):
-            raise TypeError(f"{self.name}.when: a predicate is a callable environ -> bool; got {predicate!r}")
+        check_predicate(f"{self.name}.when", predicate)
         return self._changed(condition=predicate)
 
     def with_options(self, **options: Any) -> Self:
@@ -222,10 +227,15 @@ class Middleware(metaclass=_Sealed):
         """Build the pipeline of a layer that stands alone."""
         if self.app is None:
             return
-        if not callable(self.app):
-            rule = "a WSGI application is a callable (environ, start_response)"
-            raise TypeError(f"{self.name}: {rule}; got {self.app!r}")
+        check_application(self.name, self.app)
+        if type(self.app) is type(self):
+            self._check_wrapped(self.app)
         self.__dict__["_run"] = pipeline(self.app, [self.layer()])
+
+    def _check_wrapped(self, inner: Middleware) -> None:
+        """Raise TypeError for a layer around its equal: the inner one does all that there is to do."""
+        if self._changed(app=None) == inner._changed(app=None):
+            raise TypeError(f"{self.name}: the application is wrapped in an equal {self!r} already: wrap it once")
 
     def _run(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
         kind = type(self).__name__

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.http.fields import content_length
 from middleware.http.status import ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
-from middleware.wsgi.returned import as_transform
+from middleware.wsgi.returned import as_transform, undeclared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -115,11 +115,19 @@ class Layered(Exchange):
         """
         environ = self.environ
         for on_response in self.left:
+            body = self.body
             transform = on_response(environ, self)
+            if self.body is not body:
+                self._check_rewriter(on_response)
             if transform is not None:
                 self.attach(as_transform(transform, on_response))
         if self.declared is None and self.undo is None:
             self.pass_on()
+
+    def _check_rewriter(self, on_response: OnResponse) -> None:
+        """Raise TypeError for a layer that has assigned the body, which its effects do not say."""
+        if on_response not in self.plan.rewriters:
+            raise undeclared(on_response)
 
     def begin_with(self, chunk: bytes | None) -> bytes | None:
         """Pass on a head that waits for the first chunk. If that is the whole body, its new length is known.
@@ -150,6 +158,8 @@ class Layered(Exchange):
             before = self.status, self.lines.copy(), self.body
             try:
                 transform = on_response(self.environ, self)
+                if self.body is not before[2]:
+                    self._check_rewriter(on_response)
                 check_status(self.status)
                 if transform is None:
                     continue

@@ -95,7 +95,7 @@ class Measurement:
         self.request_id = self.request_id or environ.get(REQUEST_ID)
 
 
-class Watched(Measurement):
+class Followed(Measurement):
     """A request as a layer watches it, from its coming to its end.
 
     Attributes:
@@ -107,7 +107,7 @@ class Watched(Measurement):
 
     def __init__(self, environ: Environ) -> None:
         super().__init__(environ)
-        self.outer: Watched | None = None
+        self.outer: Followed | None = None
         self.start = time.perf_counter()
         self._length: str | None = None
         self._response = 0
@@ -132,15 +132,15 @@ class Watched(Measurement):
             self.status = status_line(code)
 
 
-def watch(environ: Environ, key: str, watched: Watched) -> None:
+def watch(environ: Environ, key: str, watched: Followed) -> None:
     """Begin to watch a request, under a key of the layer in environ."""
     watched.outer = environ.get(key)
     environ[key] = watched
 
 
-def ended(environ: Environ, key: str) -> Watched | None:
+def ended(environ: Environ, key: str) -> Followed | None:
     """End to watch the request; return what was watched, or None if it never came to the layer."""
-    watched: Watched | None = environ.get(key)
+    watched: Followed | None = environ.get(key)
     if watched is not None:
         environ[key] = watched.outer
     return watched

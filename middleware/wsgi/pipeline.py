@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
-from middleware.wsgi.errors import EXCEPTION
+from middleware.wsgi.errors import EXCEPTION, asks_to_raise
 from middleware.wsgi.layered import Layered, opened
 from middleware.wsgi.plan import Layer, Plan, plan_for
 from middleware.wsgi.returned import as_application
@@ -20,18 +20,42 @@ from middleware.wsgi.returned import as_application
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from middleware.wsgi.plan import Respond
     from middleware.wsgi.types import Application, Environ, StartResponse
 
     Meet: TypeAlias = Callable[[Layered], Application]
 
 
-def pipeline(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Application:
+def pipeline(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Application:
     """Put `layers`, outermost first, around `app`. `respond`: answer errors instead of re-raising them."""
     return source(app, layers, respond=respond).function()
 
 
-def source(app: Application, layers: Sequence[Layer], *, respond: bool = False) -> Source:
+def source(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Source:
     """The function that serves requests, as text."""
+    made = _source(app, layers, respond=respond is not False)
+    if respond == "auto":
+        made.guard(_Raising(app, layers))
+    return made
+
+
+class _Raising:
+    """The pipeline for requests whose errors are wanted as exceptions, made when one comes."""
+
+    def __init__(self, app: Application, layers: Sequence[Layer]) -> None:
+        self._made = app, layers
+        self._run: Application | None = None
+
+    def __call__(self, environ: Environ) -> Application | None:
+        """Return the pipeline if a debugger or a test client asks for exceptions."""
+        if not asks_to_raise(environ):
+            return None
+        if self._run is None:
+            self._run = pipeline(*self._made)
+        return self._run
+
+
+def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source:
     layers = [each for layer in layers for each in (*layer.vary, layer)]
     general = _general(app, layers, respond=respond)
     conditional = [n for n, layer in enumerate(layers) if layer.condition is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.row import Ordinary
     from middleware.wsgi.types import Application, Environ, Predicate
 
+Respond: TypeAlias = "bool | Literal['auto']"  # to errors; "auto": unless the request came with a key of RAISING
 OnRequest: TypeAlias = "Callable[[Environ], Application | None]"
 OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"
 OnClose: TypeAlias = "Callable[[Environ, BaseException | None], None]"
@@ -39,7 +40,7 @@ class Layer(NamedTuple):
     on_request: OnRequest | None
     on_response: OnResponse | None
     on_close: OnClose | None
-    waits: bool  # its on_response needs the body
+    waits: bool  # its on_response needs the body, and may replace it
     vary: tuple[Layer, ...] = ()  # stand right outside, and name the request fields that it decides by
     ordinary: Ordinary | None = None
     made: Made | None = None
@@ -54,6 +55,7 @@ class Plan:
     unmet: tuple[Layer, ...]  # the request has not reached them
     waits: bool  # a responder needs the body
     respond: bool  # to errors of the application
+    rewriters: tuple[OnResponse | None, ...]  # may assign the body
 
 
 def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) -> Plan:
@@ -64,4 +66,5 @@ def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) ->
         tuple(reversed(beyond)),
         any(layer.waits for layer in met),
         respond,
+        tuple(layer.on_response for layer in (*met, *beyond) if layer.waits),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 
-_ANSWERS = "None, a WSGI application, or (status, body) or (status, body, headers)"
+_ANSWERS = "None, a WSGI application, (status, body), (status, body, headers) or json_response(data)"
 
 
 def json_response(data: object, status: int = 200, headers: Iterable[Line] = ()) -> Application:
@@ -29,7 +30,7 @@ def json_response(data: object, status: int = 200, headers: Iterable[Line] = ())
     Errors: ValueError or TypeError for a status or a line that may not be sent, and for what is no JSON.
     Source: RFC 8259.
     """
-    body = json.dumps(data).encode("ascii")
+    body = json.dumps(data, allow_nan=False).encode("ascii")
     return _responding(_status(status), body, "application/json", headers)
 
 
@@ -39,13 +40,15 @@ def as_application(answer: Any, on_request: Callable[..., object]) -> Applicatio
         return cast("Application", answer)
     if isinstance(answer, tuple) and len(answer) in (2, 3) and isinstance(answer[1], (str, bytes)):
         status, body, *headers = answer
-        text = isinstance(body, str)
-        content_type = "text/plain; charset=utf-8" if text else "application/octet-stream"
-        content = body.encode("utf-8") if text else body
         try:
+            content = body.encode("utf-8") if isinstance(body, str) else body
+            content_type = "text/plain; charset=utf-8" if content is not body else "application/octet-stream"
             return _responding(_status(status), content, content_type, *headers)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{_named(on_request)}: {error}") from None
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{_named(on_request)}: {error}") from None
+    if inspect.iscoroutine(answer):
+        answer.close()  # it is not awaited, and would warn of that
     raise TypeError(f"{_named(on_request)} returned {answer!r}: it returns {_ANSWERS}")
 
 
@@ -60,13 +63,15 @@ def as_transform(transform: Any, on_response: Callable[..., object]) -> Transfor
 
 
 def _status(status: object) -> str:
-    line = status_line(status) if type(status) is int and 100 <= status <= 999 else status
+    line = status_line(int(status)) if isinstance(status, int) and 100 <= status <= 999 else status
     if (fault := status_fault(line)) is not None:
         raise ValueError(fault)
     return cast("str", line)
 
 
 def _responding(status: str, body: bytes, content_type: str, headers: Any = ()) -> Application:
+    if not hasattr(headers, "__iter__"):
+        raise TypeError(f"headers are a mapping, or pairs of name and value; got {headers!r}")
     given = [*(headers.items() if hasattr(headers, "items") else headers)]
     for line in given:
         check_line(line)
@@ -79,6 +84,12 @@ def _responding(status: str, body: bytes, content_type: str, headers: Any = ()) 
         return [body]
 
     return respond
+
+
+def undeclared(on_response: Callable[..., object]) -> TypeError:
+    """The error for an on_response that has assigned response.body, which its effects do not say."""
+    rule = "it returns a transform, or its effects declare rewrites_body=True (or encodes_body=True)"
+    return TypeError(f"{_named(on_response)} assigned response.body: {rule}")
 
 
 def _named(method: Callable[..., object]) -> str:

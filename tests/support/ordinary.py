@@ -72,6 +72,13 @@ class Upper(Middleware):
         return Uppercase() if response.status != "500 INTERNAL SERVER ERROR" else None
 
 
+class Assigns(Middleware):
+    """Assigns the body, and does not say so."""
+
+    def on_response(self, environ, response):
+        response.body = [b"another"]
+
+
 def answered(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"answered"]

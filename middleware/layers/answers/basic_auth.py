@@ -44,7 +44,7 @@ def credentials(authorization: str, charset: str) -> tuple[str, str] | None:
 class BasicAuth(Middleware):
     """Asks for a user and a password, and lets requests pass for which `verify` is True.
 
-    All others are a 401 with WWW-Authenticate, also those without credentials: browsers ask the user then. Stands
+    All others, also those without credentials, are a 401 with WWW-Authenticate, and browsers then ask the user. Stands
     inside layers whose headers belong on every response and inside CORS, whose preflights have no credentials; outside
     what it guards. Of a part of a site: `BasicAuth(...).when(match.path("/admin"))`, which misses no reading of a path.
     Sets REMOTE_USER, in the form of PEP 3333 (the bytes of UTF-8 as latin-1), and AUTH_TYPE. Does nothing to responses.
@@ -90,7 +90,7 @@ class BasicAuth(Middleware):
         problems.check(told is not None, "charset", '"UTF-8" or "ISO-8859-1" (RFC 7617 2.1)', charset)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
-        quoted = re.sub(r'(["\\])', r"\\\1", realm)
+        quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
         self._refusal = refusal(answer, 401, _DETAIL, [("WWW-Authenticate", f'Basic realm="{quoted}"{told}'), NO_STORE])
 
     def on_request(self, environ: Environ) -> Application | None:

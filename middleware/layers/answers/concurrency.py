@@ -142,7 +142,7 @@ class ConcurrencyLimit(Middleware):
     Source: RFC 9110 10.2.3 and 15.6.4.
     """
 
-    effects: ClassVar[Effects] = Effects(answers=True)
+    effects: ClassVar[Effects] = Effects(answers=True, costs=True)
 
     def __init__(
         self,

@@ -68,7 +68,7 @@ class CrossOriginProtection(Middleware):
         answer: WSGI application or None. What answers instead of the 403. Default None.
 
     Errors: ConfigError for another spelling of an origin (it shows the right one), for "null", "*", patterns and
-        callables: whoever trusts them has no protection.
+        callables, which would protect nothing.
     Source: Go 1.25 net/http CrossOriginProtection; W3C Fetch Metadata 2; Fetch 3.2.
     """
 

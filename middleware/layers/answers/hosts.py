@@ -68,7 +68,7 @@ class TrustedHosts(Middleware):
     Source: RFC 9110 4.2.3 and 7.2, RFC 9112 3.2, RFC 3986 3.2.2.
     """
 
-    effects: ClassVar[Effects] = Effects(answers=True, requires={"HTTP_HOST"}, provides={KEY})
+    effects: ClassVar[Effects] = Effects(answers=True, refuses=True, requires={"HTTP_HOST"}, provides={KEY})
 
     def __init__(
         self, app: Application | None = None, /, *, hosts: str | Iterable[str], answer: Application | None = None

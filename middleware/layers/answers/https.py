@@ -34,28 +34,28 @@ _UNTRUSTED: Final = (
 logger = logging.getLogger("middleware")
 
 
-class Decision(NamedTuple):
+class Destination(NamedTuple):
     """Where a request is sent to, or, if `fault` says what is wrong with it, nowhere; neither: it passes."""
 
     location: str
     fault: str
 
 
-def decide(target: str, host: str, port: int | None) -> Decision:
+def decide(target: str, host: str, port: int | None) -> Destination:
     """Where a request for this target at this host is sent to; `port` is that of https."""
     if target == SERVER_WIDE:
-        return Decision("", "")
+        return Destination("", "")
     place = authority(host)
     if place is None:
-        return Decision("", BAD_HOST)
+        return Destination("", BAD_HOST)
     if not is_target(target):
-        return Decision("", BAD_TARGET)
+        return Destination("", BAD_TARGET)
     place = Authority(place.host, None if port == _HTTPS else port)
     location = f"https://{place}{target}"
     # It cannot lead elsewhere by how it is made; if it did, it would be an open redirect.
     if leads_to(location) != ("https", place._replace(port=port or _HTTPS)):
-        return Decision("", BAD_TARGET)
-    return Decision(location, "")
+        return Destination("", BAD_TARGET)
+    return Destination(location, "")
 
 
 def target_of(environ: Environ) -> str:
@@ -82,11 +82,11 @@ class HTTPSRedirect(Middleware):
     """Sends requests by http to the same path and query at https, and never to another host.
 
     Stands inside layers whose headers belong on every response, CORS among them: browsers follow no redirect of a
-    preflight. Stands inside TrustedHosts, whose `middleware.host` it uses where that is there. Does nothing to
-    requests by https, to `OPTIONS *`, and to responses. What the scheme is, the server says (`wsgi.url_scheme`): behind
-    a proxy that speaks https the server has to trust it, or ProxyFix(x_proto=1) stands outside, since clients are
-    redirected for ever otherwise; X-Forwarded-Proto itself is never believed, but a redirect in spite of it is logged,
-    once. HSTS (SecurityHeaders) has browsers ask by https at once.
+    preflight. Stands inside TrustedHosts, and uses the `middleware.host` that it has checked. Does nothing to requests
+    by https, to `OPTIONS *`, and to responses. The scheme is that of the server (`wsgi.url_scheme`). Behind a proxy
+    that speaks https the server has to trust it, or ProxyFix(x_proto=1) stands outside; otherwise clients are
+    redirected for ever. X-Forwarded-Proto itself is never believed; a redirect in spite of it is logged, once. HSTS
+    (SecurityHeaders) has browsers ask by https at once.
 
     Options:
         status: int, 301, 302, 303, 307 or 308. 308 keeps method and body, and is remembered by browsers; 307 is not
@@ -139,13 +139,15 @@ class HTTPSRedirect(Middleware):
         if self._exempt is not None and self._exempt(environ):
             note(environ, "by http, and exempt")
             return None
-        self._warn(environ)
         host = self.host or environ.get(_HOST) or environ.get("HTTP_HOST", "")
         location, fault = decide(target_of(environ), host, self.port)
         if fault:
             note(environ, fault)
             return self._refusals[fault]
-        return redirect(self.status, location) if location else None
+        if not location:
+            return None
+        self._warn(environ)
+        return redirect(self.status, location)
 
     def _warn(self, environ: Environ) -> None:
         """Say once that a proxy speaks https and is not believed."""

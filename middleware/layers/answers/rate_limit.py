@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Typ
 from urllib.parse import unquote
 
 from middleware import by
-from middleware.layers.answers.positions import Positional
 from middleware.wsgi.answer import NO_STORE, NOTES, answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.options import ConfigError, Problems
+from middleware.wsgi.positional import Positional
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -272,7 +272,7 @@ class RateLimit(Positional):
     Source: RFC 6585 4, RFC 9110 10.2.3, draft-ietf-httpapi-ratelimit-headers-10.
     """
 
-    effects: ClassVar[Effects] = Effects(answers=True, sets={"ratelimit", "ratelimit-policy"})
+    effects: ClassVar[Effects] = Effects(answers=True, refuses=True, sets={"ratelimit", "ratelimit-policy"})
     _placed = ("limits",)
 
     @overload
@@ -400,7 +400,7 @@ class RateLimit(Positional):
         """What the key looks at, and the name, which is unique."""
         sets = self.effects.sets if self.headers else frozenset()
         requires: frozenset[str] = getattr(self.key, "requires", frozenset())
-        return Effects(answers=True, sets=sets, requires=requires, unique=f"RateLimit {self.policy}")
+        return Effects(answers=True, refuses=True, sets=sets, requires=requires, unique=f"RateLimit {self.policy}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """What it counts, and where."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast, overloa
 from middleware.http.fields import name_fault, value_fault
 from middleware.http.locations import REDIRECTS, is_query, location_fault, with_query
 from middleware.http.status import status_line
-from middleware.layers.answers.positions import Positional
 from middleware.wsgi.answer import NO_STORE, answer, note, redirect
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.positional import Positional
 
 if TYPE_CHECKING:
     from middleware.http.fields import Line
@@ -61,9 +61,9 @@ class Respond(Positional):
     @overload
     def __init__(
         self,
-        app: Application | None = None,
+        app: Application | None,
         /,
-        status: int = ...,
+        status: int,
         body: str | bytes = "",
         *,
         content_type: str = _TEXT,
@@ -130,9 +130,9 @@ class Redirect(Positional):
     @overload
     def __init__(
         self,
-        app: Application | None = None,
+        app: Application | None,
         /,
-        to: Target = ...,
+        to: Target,
         *,
         status: int = 308,
         keep_query: bool = True,
@@ -218,7 +218,7 @@ def _content(problems: Problems, body: object, content_type: object) -> bytes:
 
 def _fixed(line: str, fields: list[Line], content: bytes) -> Application:
     def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(line, [*fields])
+        start_response(line, fields)
         return [content] if content else []
 
     return respond

@@ -179,6 +179,10 @@ class DecompressRequest(Middleware):
             415: refusal(answer, 415, "The Content-Encoding of the request is not supported.", accepted),
         }
 
+    def declared(self) -> Effects:
+        """A body that is kept takes memory before the application runs."""
+        return Effects(answers=True, decodes_input=True, costs=self.buffer)
+
     def on_request(self, environ: Environ) -> Application | None:
         """Put a decoder before the body, or refuse it."""
         environ[self._key] = None

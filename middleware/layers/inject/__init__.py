@@ -54,8 +54,8 @@ _NUMBERS: Final = count()  # one environ key for each layer, shared by its copie
 
 
 @dataclass(slots=True)
-class Asked:
-    """A request as it came in.
+class Withheld:
+    """What was changed or hidden of a request.
 
     Attributes:
         method: REQUEST_METHOD.
@@ -158,8 +158,8 @@ class InjectHTML(Middleware):
 
     def on_request(self, environ: Environ) -> None:
         """Change conditions to what the application knows, and hide what it cannot answer."""
-        before: Asked | None = environ.get(self._key)
-        asked = environ[self._key] = Asked(environ.get("REQUEST_METHOD", ""))
+        before: Withheld | None = environ.get(self._key)
+        asked = environ[self._key] = Withheld(environ.get("REQUEST_METHOD", ""))
         said = asked.said
         if self._constant:
             self._know(environ, said)
@@ -189,7 +189,7 @@ class InjectHTML(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Add the HTML to a page."""
-        asked: Asked | None = environ.get(self._key)
+        asked: Withheld | None = environ.get(self._key)
         if asked is None:  # an error further out: the request never came here
             return None
         environ.update(asked.said)  # layers further out have to do with what the client said

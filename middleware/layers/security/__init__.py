@@ -48,7 +48,9 @@ class SecurityHeaders(Middleware):
     Options: None or False leaves a header out.
         preset: "basic", "balanced", "strict" or "api". "basic" breaks next to nothing; with "strict", inline scripts
             need the nonce; "api" is for sites without pages. Default "balanced".
-        csp: CSP, or what CSP takes. Content-Security-Policy. Default by preset.
+        csp: CSP, or what CSP takes. Content-Security-Policy. A mapping or str with default-src is the whole policy.
+            Without, it extends that of the preset: a directive replaces the one of that name, and None drops it. A CSP
+            is sent as it is. Default by preset.
         csp_report_only: CSP, or what CSP takes. Content-Security-Policy-Report-Only: browsers report violations of
             this policy and do not enforce it. Default None.
         hsts: HSTS. Strict-Transport-Security, sent over https only. Default by preset.
@@ -77,6 +79,7 @@ class SecurityHeaders(Middleware):
     effects: ClassVar[Effects] = Effects(every_response=True, unique=True)
     clear_site_data: Forget | None
     corp: str | None
+    csp: CSP | None
     remove: tuple[str, ...] | None
     _nonced: dict[str, CSP]
 
@@ -177,8 +180,15 @@ class SecurityHeaders(Middleware):
             sets={*self._names(), *(self.remove or ()), *cache},
             reads=cache,
             provides={KEY} if self._nonced else frozenset(),
+            unscripted=self._unscripted(),
             isolates={"corp": "cross-origin"} if self.corp in ("same-origin", "same-site") else {},
         )
+
+    def _unscripted(self) -> dict[str, CSP]:
+        """The option that has the policy restrict scripts, if it restricts none."""
+        if self.csp is None or self.csp.covers_scripts:
+            return {}
+        return {"csp": self.csp.extended({"script-src": "'self'"})}
 
     def _names(self) -> list[str]:
         """The names of the headers that are sent."""

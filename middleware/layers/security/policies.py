@@ -97,6 +97,9 @@ class _Policy:
 # -- Content-Security-Policy -------------------------------------------------------------------------------------------
 
 
+_SCRIPTS: Final = frozenset({"default-src", "script-src", "script-src-elem"})  # CSP3 6.8.3
+
+
 class CSP(_Policy):
     """A Content Security Policy: the sources from which a page may load scripts, styles, images and the rest.
 
@@ -121,6 +124,26 @@ class CSP(_Policy):
     def __init__(self, policy: Mapping[str, Sources] | str | None = None, /, **directives: Sources) -> None:
         pairs = csp.directives_of(policy) if isinstance(policy, str) else _pairs("CSP", policy)
         self._keep([*pairs, *directives.items()], csp.directive_name, csp.sources)
+
+    def extended(self, policy: Mapping[str, Sources] | str) -> CSP:
+        """Return this policy with the directives of another in place of its own; None or False drops one.
+
+        A policy that has default-src is returned whole.
+        """
+        given = [*(csp.directives_of(policy) if isinstance(policy, str) else _pairs("CSP", policy))]
+        names = {str(name).replace("_", "-").lower(): value for name, value in given}
+        if not given or names.get("default-src") not in (None, False):
+            return CSP(policy)
+        made: CSP = object.__new__(CSP)
+        kept = [(name, found) for name, found in self._members.items() if name not in names]
+        made._keep([*kept, *given], csp.directive_name, csp.sources)
+        return made
+
+    @property
+    def covers_scripts(self) -> bool:
+        """Whether the policy says anything of scripts: by script-src, what that falls back to, or a sandbox."""
+        sandboxed = "allow-scripts" not in self._members.get("sandbox", ("allow-scripts",))
+        return sandboxed or not _SCRIPTS.isdisjoint(self._members)
 
     @property
     def directives(self) -> dict[str, tuple[str, ...]]:

@@ -79,6 +79,14 @@ def _names(given: Any) -> tuple[str, ...]:
     return tuple(map(str, names))
 
 
+def _extending(base: CSP | None, given: Any) -> CSP:
+    """A policy that is given as a mapping or a str without default-src extends that of the preset."""
+    if base is None or isinstance(given, CSP):
+        policy: CSP = _policy(CSP, given)
+        return policy
+    return base.extended(given)
+
+
 OPTIONS: Final = {
     "hsts": Option(
         "Strict-Transport-Security",
@@ -244,7 +252,8 @@ def checked(preset: object, **given: object) -> dict[str, Any]:
     for name, option in OPTIONS.items():
         value = defaults.get(name) if given[name] is Preset.PRESET else given[name]
         left_out = value is None or value is False
-        kept[name] = None if left_out else problems.read(name, value, option.read, None)
+        read = partial(_extending, defaults.get("csp")) if name == "csp" else option.read
+        kept[name] = None if left_out else problems.read(name, value, read, None)
     problems.done()
     return kept
 

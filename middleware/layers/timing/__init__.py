@@ -195,6 +195,7 @@ class Timing(Middleware):
             return
         recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
         measurement = recorder.measurement
+        del recorder.measurement  # break the reference cycle: the error in it leads to environ
         measurement.status, measurement.seconds_to_headers = recorder.status, recorder.seconds
         measurement.end(environ, max(self.clock() - recorder.start, 0.0), error)
         try:

@@ -1,4 +1,4 @@
-"""Positions: layers whose first options may come by position, because they can be no application."""
+"""Positional: layers whose first options may come by position, because they can be no application."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Positional(Middleware):
         super().__init__(app)
         self._configure(**given)
 
-    def _is_app(self, args: tuple[Any, ...], options: dict[str, Any]) -> bool:  # noqa: ARG002 - a subclass may ask
+    def _is_app(self, args: tuple[Any, ...], options: dict[str, Any]) -> bool:  # noqa: ARG002 - a subclass looks at them
         """Whether the first argument is the application, or None in its place."""
         return args[0] is None or callable(args[0])
 

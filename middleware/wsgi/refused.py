@@ -1,0 +1,80 @@
+"""Refused: what is given for a WSGI application, a middleware or a predicate, and cannot be one. Says what to write."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def check_application(owner: str, app: object) -> None:
+    """Raise TypeError for what cannot be called as a WSGI application (PEP 3333)."""
+    rule = "a WSGI application is a callable (environ, start_response)"
+    if not callable(app):
+        raise TypeError(f"{owner}: {rule}; got {app!r}")
+    if _is_asynchronous(app):
+        raise TypeError(
+            f"{owner}: {rule}, and {app!r} is an ASGI application: "
+            f"give a2wsgi.ASGIMiddleware({named(app)}), of the package a2wsgi"
+        )
+    if is_factory(app):
+        raise TypeError(f"{owner}: {rule}, and {app!r} is not called so: give what it returns, {named(app)}(...)")
+
+
+def is_factory(app: object) -> bool:
+    """Whether a callable cannot take (environ, start_response), or is a function that can be called without them."""
+    if not takes(app, 2):
+        return True
+    if not inspect.isfunction(app):
+        return False
+    parameters = [*inspect.signature(app).parameters.values()][:2]
+    return all(each.kind in _POSITIONAL and each.default is not inspect.Parameter.empty for each in parameters)
+
+
+def is_application(value: object) -> bool:
+    """Whether a callable looks like a WSGI application: an object that takes two arguments, a function of environ."""
+    if isinstance(value, type) or not takes(value, 2):
+        return False
+    if inspect.isfunction(value):
+        return next(iter(inspect.signature(value).parameters), "") in ("environ", "env")
+    return not inspect.isroutine(value) and not hasattr(value, "func")  # functools.partial
+
+
+def takes(function: object, count: int, **options: object) -> bool:
+    """Whether a callable can be called with so many arguments, as far as its signature is known."""
+    try:
+        signature = inspect.signature(function)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # of C, without a signature
+        return True
+    try:
+        signature.bind(*range(count), **options)
+    except TypeError:
+        return False
+    return True
+
+
+def check_predicate(owner: str, predicate: object) -> None:
+    """Raise TypeError for what cannot be asked with an environ."""
+    rule = f"{owner}: a predicate is a callable environ -> bool"
+    if isinstance(predicate, str) and predicate.startswith("/"):
+        raise TypeError(f"{rule}; got {predicate!r}: write match.path({predicate!r})")
+    if isinstance(predicate, type) and hasattr(predicate, "certainly"):
+        name = predicate.__name__
+        raise TypeError(f"{rule}, and match.{name} makes one: write match.{name}(...)")
+    if not callable(predicate) or not takes(predicate, 1):
+        raise TypeError(f"{rule}; got {predicate!r}")
+    if _is_asynchronous(predicate):
+        raise TypeError(
+            f"{rule}, and {predicate!r} is a coroutine, which always counts as true: write it without async"
+        )
+
+
+def named(value: object) -> str:
+    """What a value is probably called where it was given."""
+    return str(getattr(value, "__name__", "app"))
+
+
+def _is_asynchronous(value: Any) -> bool:
+    function = value if inspect.isroutine(value) or isinstance(value, type) else type(value).__call__
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
