@@ -28,6 +28,8 @@ OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not
 WITHOUT_OPTIONS = {
     "Answer",
     "Breach",
+    "Explanation",
+    "Step",
     "Fields",
     "Finding",
     "HTTPRequestContext",
