@@ -88,7 +88,7 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "middleware": (
         "Layers of your own",
         "What a layer is made of.",
-        ["Middleware", "Effects", "Response", "Fields", "Transform", "ConfigError"],
+        ["Middleware", "Effects", "Response", "Fields", "Transform", "json_response", "ConfigError"],
     ),
     "match": (
         "middleware.match",

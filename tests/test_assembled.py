@@ -102,6 +102,13 @@ def test_every_branch_of_the_text_is_run_both_ways():
     assert {condition: held for condition, held in found.items() if held != {True, False}} == {}
 
 
+def test_a_layer_sees_what_a_row_has_added_after_another_layer_has_looked():
+    strict = SecurityHeaders(preset="strict")  # is asked, because of its nonce
+    app = Stack(look.Custom(), Headers(set={"X-Set": "1"}), strict).wrap(look.application)
+    for _ in range(4):
+        assert look.serve(app, **{"test.response": (0, 0, 0, 0)}).get("X-Custom") == "1"
+
+
 def test_a_text_is_compiled_once_and_nothing_stays_of_a_stack():
     stack = Stack(Timing(), Headers(set={"X-A": "1"}))
     stack.wrap(look.application)

@@ -135,8 +135,8 @@ def test_none_and_false_leave_a_field_out(preset, off):
     ("options", "expected"),
     [
         ({"csp": "default-src 'self'"}, ("Content-Security-Policy", "default-src 'self'")),
-        ({"csp": CSP(img_src="*")}, ("Content-Security-Policy", "img-src *")),
-        ({"csp": {"img_src": ["*"]}}, ("Content-Security-Policy", "img-src *")),
+        ({"csp": CSP(script_src="*")}, ("Content-Security-Policy", "script-src *")),
+        ({"csp": {"default_src": ["*"]}}, ("Content-Security-Policy", "default-src *")),
         ({"csp_report_only": {"img-src": ["*"]}}, ("Content-Security-Policy-Report-Only", "img-src *")),
         ({"frame_options": "sameOrigin"}, ("X-Frame-Options", "SAMEORIGIN")),
         ({"referrer_policy": "origin"}, ("Referrer-Policy", "origin")),
@@ -168,14 +168,48 @@ def test_a_report_is_a_quoted_string_of_a_structured_item():
 
 
 def test_a_policy_may_be_enforced_and_another_one_reported():
-    sent = dict(lines(SecurityHeaders(csp="img-src *", csp_report_only="img-src 'self'")))
-    assert sent["Content-Security-Policy"] == "img-src *"
+    sent = dict(lines(SecurityHeaders(csp="default-src *", csp_report_only="img-src 'self'")))
+    assert sent["Content-Security-Policy"] == "default-src *"
     assert sent["Content-Security-Policy-Report-Only"] == "img-src 'self'"
+
+
+BALANCED = SecurityHeaders().csp.directives
+
+
+@pytest.mark.parametrize(
+    ("csp", "expected"),
+    [
+        ({"img-src": "https://cdn.example"}, {**BALANCED, "img-src": ("https://cdn.example",)}),
+        ({"img_src": ["https://cdn.example"]}, {**BALANCED, "img-src": ("https://cdn.example",)}),
+        ("IMG-SRC https://cdn.example", {**BALANCED, "img-src": ("https://cdn.example",)}),
+        ({"connect-src": "'self'"}, {**BALANCED, "connect-src": ("'self'",)}),
+        ({"font-src": None, "img-src": False}, {k: v for k, v in BALANCED.items() if k not in ("font-src", "img-src")}),
+        ({"default-src": None}, {k: v for k, v in BALANCED.items() if k != "default-src"}),
+        ({"upgrade-insecure-requests": True}, {**BALANCED, "upgrade-insecure-requests": ()}),
+        ({"default-src": "'self'"}, {"default-src": ("'self'",)}),
+        ({"default_src": "'self'", "img-src": "*"}, {"default-src": ("'self'",), "img-src": ("*",)}),
+        ("default-src 'self'", {"default-src": ("'self'",)}),
+        (CSP(img_src="*"), {"img-src": ("*",)}),
+    ],
+)
+def test_a_policy_without_default_src_extends_that_of_the_preset(csp, expected):
+    layer = SecurityHeaders(csp=csp)
+    assert layer.csp.directives == expected
+    assert layer.with_options(nosniff=False).csp == layer.csp
+
+
+def test_a_policy_of_a_preset_without_one_is_the_whole():
+    assert SecurityHeaders(preset="basic", csp={"img-src": "*"}).csp == CSP(img_src="*")
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"csp": {}}, "csp: CSP: policy: says something: leave it out otherwise"),
+        ({"csp": ""}, "csp: CSP: policy: says something"),
+        ({"csp": dict.fromkeys(BALANCED)}, "csp: CSP: policy: says something"),
+        ({"csp": {"img-src": "*", "img_src": "*"}}, "csp: CSP: img_src: is named once"),
+        ({"csp": {"img src": "*"}}, "csp: CSP: img src: a directive name"),
         ({"preset": "paranoid"}, "preset: one of 'basic', 'balanced', 'strict', 'api'; got 'paranoid'"),
         ({"preset": ["basic"]}, "preset: one of"),
         ({"csp": "script-src self"}, "csp: CSP: script-src: self goes in single quotes: \"'self'\""),

@@ -61,7 +61,7 @@ class External(Splitting):
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
         if is_application(factory) and not takes(factory, 1 + len(args), **options):
-            line = f"External({type(factory).__name__}, ...)" if not isfunction(factory) else "stack.wrap(it)"
+            line = f"External({type(factory).__name__}, ...)" if not isfunction(factory) else "stack.wrap(app)"
             raise ConfigError(
                 f"External: factory: a callable (app, ...), and {factory!r} is an application: write {line}"
             )

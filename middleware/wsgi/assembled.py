@@ -325,6 +325,8 @@ class _FastPath:
         if row.varies:
             add(depth + 1, "if vary is not None:\n    lines.remove(vary)")
         add(depth + 1, "lines += added")
+        if self._asks:
+            add(depth + 1, "exchange.index = None")
         add(depth, "else:" if row.below is None else "elif small:")
         self._write_showing(depth + 1, f"row{name}", name, ordinary=True)
         if row.below is not None:

@@ -97,34 +97,41 @@ def _near(one: str, other: str) -> bool:
     return a[1:] == b or a == b[1:] or a[1:] == b[1:] or swapped
 
 
-def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object]) -> None:
-    """Raise TypeError for an option that the class does not have, or that is given by position."""
-    parameters = inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+def check_options(cls: Any, args: tuple[Any, ...], options: Mapping[str, object]) -> None:
+    """Raise TypeError for an option that the class does not have, that is missing, or that is given by position."""
+    parameters = inspect.signature(cls.__init__).parameters
     kinds = [parameter.kind for parameter in parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
         return
     names = [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    kind = cls.__name__
     unknown = [name for name in options if name not in parameters]
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
-    by_position = [name for name, each in parameters.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY][1:]
-    if by_position != ["app"]:
-        return
+    if [name for name in parameters if name not in names][1:] == ["app"]:
+        _check_positions(cls.__name__, parameters, names, args, options)
+
+
+def _check_positions(
+    kind: str,
+    parameters: Mapping[str, inspect.Parameter],
+    names: Sequence[str],
+    args: tuple[Any, ...],
+    options: Mapping[str, object],
+) -> None:
+    """Raise TypeError for what is given by position, but the application, and for what is required and not given."""
     if "app" in options:
         raise TypeError(f"{kind}: the application is given by position: {kind}(app, ...)")
     given = [value for value in args if value is not None]
     if names and given and not callable(given[0]):
-        option = _option_for(given[0], parameters, names)
         what = "a WSGI application is a callable (environ, start_response), and options are given by keyword"
-        raise TypeError(f"{kind}: {what}: {kind}({option}={given[0]!r})")
+        raise TypeError(f"{kind}: {what}: {kind}({_option_for(given[0], parameters, names)}={given[0]!r})")
     if names and len(args) > 1:
         option = _option_for(args[1], parameters, names)
         raise TypeError(f"{kind}: options are given by keyword: {kind}(app, {option}={args[1]!r})")
-    missing = [name for name in names if parameters[name].default is inspect.Parameter.empty and name not in options]
+    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
+    missing = [f"{name}=..." for name in required if name not in options]
     if missing:
-        shown = ", ".join(f"{name}=..." for name in missing)
-        raise TypeError(f"{kind}: required and not given: write {kind}({shown})")
+        raise TypeError(f"{kind}: required and not given: write {kind}({', '.join(missing)})")
 
 
 def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], names: Sequence[str]) -> str:

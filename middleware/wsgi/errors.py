@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from traceback import walk_tb
+from typing import Any, Final
 
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
@@ -53,8 +54,10 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    path, extra = environ.get("PATH_INFO"), log_extra(environ)
-    logger.error("Exception on %s %s", escaped(exchange.method), escaped(path), exc_info=error, extra=extra)
+    request = escaped(exchange.method), escaped(environ.get("PATH_INFO"))
+    layer, method = _raised_in(error)
+    place = f" in {layer}.{method}" if layer else ""
+    logger.error("Exception on %s %s%s", *request, place, exc_info=error, extra=log_extra(environ, layer))
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
@@ -68,6 +71,17 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     finally:
         del error  # Break the traceback reference cycle: a server that has sent its head raises this error again.
     return True
+
+
+def _raised_in(error: BaseException) -> tuple[str | None, str]:
+    """The name of the layer and the method that an error came from, for the log; None where that is no layer."""
+    place: tuple[str | None, str] = None, ""
+    for frame, _ in walk_tb(error.__traceback__):
+        method = frame.f_code.co_name
+        if method in ("on_request", "on_response"):
+            layer: Any = frame.f_locals.get("self")
+            place = (layer.name, method) if hasattr(layer, "effects") else place
+    return place
 
 
 def _give_500(exchange: Layered) -> None:

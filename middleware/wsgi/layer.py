@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.returned import Answer
     from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 
@@ -72,9 +73,11 @@ class Middleware(metaclass=_Sealed):
 
     # -- what a subclass overrides -------------------------------------------------------------------------------
 
-    def on_request(self, environ: Environ) -> Application | None:
-        """See the request, outermost layer first. Return None, or a WSGI application that answers instead.
+    def on_request(self, environ: Environ) -> Answer | None:
+        """See the request, outermost layer first. Return None, or what answers instead of the application.
 
+        That is a WSGI application, such as `json_response(data)` or a response of WebOb or Werkzeug, or a tuple
+        (status, body) or (status, body, headers): the status is an int or "403 Forbidden", a str body is text/plain.
         An answer passes through the layers that the request has met, this one included. Layers further in never see
         the request.
         """
@@ -82,7 +85,8 @@ class Middleware(metaclass=_Sealed):
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Edit the head of the response, innermost layer first. Return None, or a Transform of its body.
 
-        `response.body` is only sure to be there for a layer whose effects say that it rewrites or encodes the body.
+        `response.body` is only sure to be there for a layer whose effects say that it rewrites or encodes the body, and
+        only that may assign it.
         Called once for a response; again, on a fresh head, if the head is replaced because of an error.
         """
 
@@ -119,6 +123,8 @@ class Middleware(metaclass=_Sealed):
 
     def wrap(self, app: Application) -> Self:
         """Return a copy that is bound to `app` and so is a WSGI application."""
+        if app is None:  # which stands for none
+            check_application(f"{self.name}.wrap", app)
         return self._changed(app=app)
 
     def named(self, name: str) -> Self:

@@ -163,8 +163,9 @@ class Layered(Exchange):
                 if self.transforms is not None:
                     self.attach(as_transform(transform, on_response))
                     continue
-            except Exception:
-                logger.exception("A layer failed on an error response and was left out: %r", on_response)
+            except Exception as error:
+                if repr(error) != repr(self.error):  # the one that is answered has been logged
+                    logger.exception("A layer failed on an error response and was left out: %r", on_response)
             self.reset(*before)
         self.pass_on()
 

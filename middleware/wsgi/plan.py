@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
     from middleware.http.fields import Line
     from middleware.wsgi.response import Response, Transform
+    from middleware.wsgi.returned import Answer
     from middleware.wsgi.row import Ordinary
     from middleware.wsgi.types import Application, Environ, Predicate
 
 Respond: TypeAlias = "bool | Literal['auto']"  # to errors; "auto": unless the request came with a key of RAISING
-OnRequest: TypeAlias = "Callable[[Environ], Application | None]"
+OnRequest: TypeAlias = "Callable[[Environ], Answer | None]"
 OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"
 OnClose: TypeAlias = "Callable[[Environ, BaseException | None], None]"
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, cast
 
 from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault, status_line
-from middleware.wsgi.response import Transform
+from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.types import Application, Environ, StartResponse
 
+Answer: TypeAlias = (
+    "Application | tuple[int | str, str | bytes] | tuple[int | str, str | bytes, Mapping[str, str] | Iterable[Line]]"
+)
 _ANSWERS = "None, a WSGI application, (status, body), (status, body, headers) or json_response(data)"
 
 
-def json_response(data: object, status: int = 200, headers: Iterable[Line] = ()) -> Application:
+def json_response(data: object, status: int = 200, headers: Mapping[str, str] | Iterable[Line] = ()) -> Application:
     """A WSGI application that responds with data as JSON, for an on_request to return.
 
     Options:
@@ -50,7 +53,7 @@ def as_application(answer: Any, on_request: Callable[..., object]) -> Applicatio
 
 def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
     """What an on_response returned, as a transform."""
-    if hasattr(transform, "feed") and hasattr(transform, "finish"):
+    if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, Response):
         return cast("Transform", transform)
     raise TypeError(
         f"{_named(on_response)} returned {transform!r}: it edits the response, and returns None or a transform of the "
