@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.returned import Answer
     from middleware.wsgi.row import Ordinary
-    from middleware.wsgi.types import Application, Environ, Predicate
+    from middleware.wsgi.types import Environ, Predicate
 
 Respond: TypeAlias = "bool | Literal['auto']"  # to errors; "auto": unless the request came with a key of RAISING
 OnRequest: TypeAlias = "Callable[[Environ], Answer | None]"
