@@ -353,6 +353,10 @@ def _refusal(errors: Sequence[Finding]) -> str:
     return f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}"
 
 
+def _answers_errors(layers: Iterable[Middleware]) -> bool:
+    return any(getattr(layer, "answers_errors", False) for layer in layers)
+
+
 def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respond) -> Application:
     """Build one pass for each run of layers between two splitting ones.
 
@@ -365,10 +369,9 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respon
         if not isinstance(layer, Splitting):
             inside.insert(0, layer)
             continue
-        answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
         # errors pass a layer that reports them, before they are answered
-        answered = answered or (not inside and declared_by(layer).reports)
-        responds = False if answered else respond
+        reported = not inside and declared_by(layer).reports
+        responds = False if reported or _answers_errors(layers[: place + 1]) else respond
         if inside or responds:
             app = pipeline(app, [each.layer() for each in inside], respond=responds)
         app, inside = layer.placed(app), []
