@@ -35,7 +35,7 @@ from middleware.layers.compress.content_types import content_types as types_list
 from middleware.layers.cors import preflight
 from middleware.layers.inject import snippet
 from middleware.layers.security import csp, header_values, policies
-from middleware.layers.timing import metrics
+from middleware.layers.timing import server_timing
 from steps import counted, instructions
 
 CODINGS = ("zstd", "br", "gzip")
@@ -111,7 +111,10 @@ PARSERS = {
     "policies.feature_name": quietly(policies.feature_name),
     "policies.allowlist": quietly(policies.allowlist),
     "header_values.endpoints": quietly(lambda text: header_values.endpoints({"a": text})),
-    "metrics.metric": lambda text: (metrics.metric_fault("a", text), metrics.quoted_string(text)),
+    "server_timing.metric": lambda text: (
+        server_timing.metric_fault("a", text),
+        server_timing.quoted_string(text),
+    ),
     "media_types.prefers_json": preferred,
     "status": status.status_fault,
     "structured.key": quietly(structured.key),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from middleware.sight.explanation import Explanation
     from middleware.stack.rules import Finding
-    from middleware.wsgi.plan import Respond
+    from middleware.wsgi.plan import Layer, Respond
     from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
     Entry: TypeAlias = "Middleware | Stack | Callable[[Application], Application]"
@@ -359,17 +359,17 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respon
     A pass without layers is built only where it answers errors. The outermost pass is always built, because it carries
     `.app` and `.stack`.
     """
-    inside: list[Middleware] = []
+    inside: list[Layer] = []
     for place in reversed(range(len(layers))):
         layer = layers[place]
         if not isinstance(layer, Splitting):
-            inside.insert(0, layer)
+            inside.insert(0, layer.layer())
             continue
         answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
         # errors pass a layer that reports them, before they are answered
         answered = answered or (not inside and declared_by(layer).reports)
         responds = False if answered else respond
         if inside or responds:
-            app = pipeline(app, [each.layer() for each in inside], respond=responds)
+            app = pipeline(app, inside, respond=responds)
         app, inside = layer.placed(app), []
-    return pipeline(app, [each.layer() for each in inside], respond=respond)
+    return pipeline(app, inside, respond=respond)

@@ -103,14 +103,23 @@ def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object
     kinds = [parameter.kind for parameter in parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
         return
-    names = [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]
-    kind = cls.__name__
+    names = [*parameters][len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY) :]
     unknown = [name for name in options if name not in parameters]
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
-    by_position = [name for name, each in parameters.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY][1:]
-    if by_position != ["app"]:
-        return
+    if [*parameters][1 : len(kinds) - len(names)] == ["app"]:
+        _check_positions(cls.__name__, args, options, parameters, names)
+        _check_required(cls.__name__, options, parameters, names)
+
+
+def _check_positions(
+    kind: str,
+    args: tuple[Any, ...],
+    options: Mapping[str, object],
+    parameters: Mapping[str, inspect.Parameter],
+    names: Sequence[str],
+) -> None:
+    """Raise TypeError unless the application, and that alone, is given by position."""
     if "app" in options:
         raise TypeError(f"{kind}: the application is given by position: {kind}(app, ...)")
     given = [value for value in args if value is not None]
@@ -121,6 +130,11 @@ def check_options(cls: type, args: tuple[Any, ...], options: Mapping[str, object
     if names and len(args) > 1:
         option = _option_for(args[1], parameters, names)
         raise TypeError(f"{kind}: options are given by keyword: {kind}(app, {option}={args[1]!r})")
+
+
+def _check_required(
+    kind: str, options: Mapping[str, object], parameters: Mapping[str, inspect.Parameter], names: Sequence[str]
+) -> None:
     missing = [name for name in names if parameters[name].default is inspect.Parameter.empty and name not in options]
     if missing:
         shown = ", ".join(f"{name}=..." for name in missing)

@@ -93,8 +93,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
-    told = error if error is not None else environ.get(EXCEPTION)
-    told = told if told is not None else failure
+    told = _first(error, environ.get(EXCEPTION), failure)
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)

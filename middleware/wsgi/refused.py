@@ -41,10 +41,10 @@ def is_application(value: object) -> bool:
     return not inspect.isroutine(value) and not hasattr(value, "func")  # functools.partial
 
 
-def takes(function: object, count: int, **options: object) -> bool:
+def takes(function: Any, count: int, **options: object) -> bool:
     """Whether a callable can be called with so many arguments, as far as its signature is known."""
     try:
-        signature = inspect.signature(function)  # type: ignore[arg-type]
+        signature = inspect.signature(function)
     except (TypeError, ValueError):  # of C, without a signature
         return True
     try:
