@@ -9,22 +9,20 @@ from middleware.stack.external import External
 from middleware.stack.findings import findings
 from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
-from middleware.stack.rules import RULES, described
+from middleware.stack.rules import RULES, Finding, described
 from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.refused import check_application, named, takes
 from middleware.wsgi.splitting import Splitting
-from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.sight.explanation import Explanation
-    from middleware.stack.rules import Finding
     from middleware.wsgi.plan import Layer, Respond
-    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
     Entry: TypeAlias = "Middleware | Stack | Callable[[Application], Application]"
     Ref: TypeAlias = str | type[Any]
