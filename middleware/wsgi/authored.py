@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from middleware.wsgi.effects import Effects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from types import FrameType
 
 # The methods that a layer overrides, with the number of arguments that they are called with.

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Final
 from middleware.layers.timing.server_timing import duration_fault, metric_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from middleware.wsgi.measurement import Measurement
 
 SAID: Final[tuple[()]] = ()
