@@ -129,7 +129,7 @@ def _unknown(name: str, caller: FrameType) -> Exception:
     said = f"module {__name__!r} has no attribute {name!r}"
     if name.startswith("_") or caller.f_code.co_name == "_handle_fromlist":
         return AttributeError(said)
-    authored = import_module("middleware.wsgi.authored")
+    authored = import_module(f"{__name__}.wsgi.authored")
     hint = authored.suggested(name, __all__)
     if hint and authored.imports_from(caller):
         return ImportError(f"cannot import name {name!r} from {__name__!r}{hint}", name=__name__, path=__file__)

@@ -173,6 +173,7 @@ class Positional(Middleware):
         (lambda: CORS(APP, ["*"]), r"CORS\(app, allow_origins=\['\*'\]\)"),
         (lambda: Timing("total"), r"Timing\(metric='total'\)"),
         (lambda: Gzip(app=APP), r"Gzip: the application is given by position: Gzip\(app, ...\)"),
+        (lambda: Required(5), r"given by keyword: Required\(hosts=5\)"),
         (lambda: Required(), r"Required: required and not given: write Required\(hosts=..., key=...\)"),
         (lambda: Required(APP, hosts=()), r"write Required\(key=...\)"),
         (lambda: Middleware(5), r"Middleware: a WSGI application is a callable \(environ, start_response\); got 5"),

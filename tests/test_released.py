@@ -396,7 +396,9 @@ AROUND = {
     "nested in one that watches": lambda app: Stack(Witness(seen=[])).wrap(Stack(SET).wrap(app)),
     "nested in one that transforms": lambda app: Stack(Undeclared()).wrap(Stack(SET).wrap(app)),
     "nested in one that waits": lambda app: Stack(Upper()).wrap(Stack(SET).wrap(app)),
-    "watches nested in one that watches": lambda app: Stack(Witness(seen=[])).wrap(Stack(Witness(seen=[])).wrap(app)),
+    "watches nested in one that watches": lambda app: Stack(Witness(seen=[]).named("outer")).wrap(
+        Stack(Witness(seen=[])).wrap(app)
+    ),
     "watches nested in one that raises": lambda app: Stack(SET).wrap(
         Stack(Witness(seen=[])).wrap(app, on_error="raise", waive="corp-blocks-cors"), on_error="raise"
     ),

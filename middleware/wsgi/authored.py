@@ -141,8 +141,10 @@ def _check_required(
 
 
 def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], names: Sequence[str]) -> str:
-    """The option that a value by position was probably meant for: the first with a default of its type."""
-    return next((name for name in names if type(parameters[name].default) is type(value)), names[0])
+    """The option that a value by position was probably meant for: a required one, or one with a default of its type."""
+    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
+    alike = [name for name in names if type(parameters[name].default) is type(value)]
+    return [*required, *alike, *names][0]
 
 
 def _unknown(cls: type, name: str, names: Sequence[str]) -> str:

@@ -22,8 +22,8 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
     """A WSGI application that responds with data as JSON, for an on_request to return.
 
     Options:
-        data: what json.dumps takes. Required.
-        status: int. Default 200.
+        data: any value that json.dumps takes. The content. Required.
+        status: int, or str such as "403 Forbidden". The status of the response. Default 200.
         headers: mapping, or pairs of name and value. Lines beside Content-Type and Content-Length. Default none.
 
     Errors: ValueError or TypeError for a status or a line that may not be sent, and for what is no JSON.
