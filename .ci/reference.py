@@ -106,8 +106,13 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
             *(f"middleware.testing:{name}" for name in ("environ", "Answer", "Breach", "SHAPES")),
         ],
     ),
+    "explanation": (
+        "Explanation and Inspector",
+        "What each layer did to a request and its response, and why: as a value, and on a page for development.",
+        ["Explanation", "middleware.sight.explanation:Step", "Inspector"],
+    ),
     "environ": ("environ and logger", "What the layers and the application tell each other, and what is logged.", []),
-    "command-line": ("python -m middleware", "The command: `serve`, `show`, `check` and `demo`.", []),
+    "command-line": ("python -m middleware", "The command: `serve`, `show`, `check`, `explain` and `demo`.", []),
     "paste": ("Filters of PasteDeploy", "The layers in an .ini.", []),
 }
 
@@ -132,6 +137,7 @@ WORDS = {
     "middleware": "how-to/write-a-middleware.md",
     "match": "explanation/paths.md",
     "testing": "how-to/testing.md",
+    "explanation": "how-to/explain.md",
     "command-line": "how-to/deployment.md",
     "paste": "how-to/paste.md",
 }

@@ -107,6 +107,7 @@ OWN: Final = (
     "middleware.inject.",
     "middleware.marked",
     "middleware.metrics.",
+    "middleware.sight.",
     "middleware.rate_limit",
     "middleware.request_id.open",
 )

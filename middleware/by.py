@@ -6,17 +6,14 @@ these declare what they look at, so that the order rules can tell what has to st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.http.fields import is_token
 from middleware.wsgi.options import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
 _NETWORK: Final = 64  # bits of an IPv6 address that one client has; it chooses the others (RFC 6177, RFC 8981)

@@ -205,5 +205,5 @@ def test_a_report_has_colours_on_a_terminal(command, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stdout", Screen())
     main(["explain", "explained:wrapped", "/"])
-    assert "\x1b[32m     \x1b[0m\x1b[2;32mresponse \x1b[0m\x1b[32m + X-A: 1" in sys.stdout.getvalue()
+    assert "response \x1b[0m \x1b[32m+ X-A: 1\x1b[0m" in sys.stdout.getvalue()
     assert "\x1b[33m     note      the request has no Origin" in sys.stdout.getvalue()

@@ -34,7 +34,10 @@ class Spy(Middleware):
 
     def __init__(self, app=None, /):
         super().__init__(app)
-        self.heads = []
+        self.heads, self.asked = [], []
+
+    def on_request(self, environ):
+        self.asked.append(True)
 
     def on_response(self, environ, response):
         self.heads.append(list(response.headers))
@@ -73,11 +76,12 @@ def test_what_is_said_of_a_layer_is_the_difference_that_spies_see(layers, exchan
     for place, name in enumerate(stack.names[1::2]):
         left, entered = spies[place].head, spies[place + 1].head
         if left is None:
-            assert name not in told
+            assert (name in told) == bool(spies[place].asked)  # an exception passed it
+            assert name not in told or not any(told[name]["response"].values())
             continue
         step = told[name]
         assert edited(entered or [], step["response"]) == folded(left)
-        assert step["answered"] == (entered is None)
+        assert step["answered"] == (entered is None and not spies[place + 1].asked)
         assert not {tuple(line) for line in step["response"]["added"]} & set(map(tuple, step["response"]["removed"]))
     for name in stack.names[::2]:
         if name in told:
@@ -385,9 +389,41 @@ def test_a_layer_that_fails_has_answered_nothing(layer):
     explanation = Stack(Headers(), layer, Headers()).explain(sending(HTML), "/")
     steps = {step.name: step for step in explanation.steps}
     assert not any(step.answered for step in steps.values())
+    assert steps["Breaks"].note == "an exception was raised here"
     assert explanation.error.startswith("LookupError")
-    if "Headers-2" in steps:
+    if not isinstance(layer, External):
         assert steps["Headers-2"].note == "an error further out: the request did not come here"
+
+
+def test_a_layer_that_was_not_reached_has_added_nothing():
+    """An External is no part of the pass that answers the exception."""
+    _, external = Stack(Breaks(), External(lambda app: app)).explain(sending(HTML), "/").steps
+    assert (external.answered, external.added) == (False, ())
+    assert external.note == "an error further out: the request did not come here"
+
+
+def test_an_answer_to_an_exception_is_not_one_to_the_request():
+    [step] = Stack(Hooks()).explain(failing, "/").steps
+    assert (step.answered, step.note) == (False, "answers an exception that was raised inside")
+    _, inner = Stack(Hooks(), Headers(set={"X-A": "1"})).explain(failing, "/").steps
+    assert (inner.answered, inner.added, inner.note) == (False, (), "no response came back: an exception passed")
+
+
+def test_a_note_is_kept_once():
+    def app(environ, start_response):
+        sending(HTML, ("Content-Security-Policy", "x"))(environ, start_response)
+        raise LookupError
+
+    [step] = Stack(SecurityHeaders()).explain(app, "/").steps
+    assert step.note == "no HSTS over http"
+
+    class Twice(Middleware):
+        def on_response(self, environ, response):
+            environ["middleware.notes"].append("once")
+            environ["middleware.notes"].append("once")
+
+    [step] = Stack(Twice()).explain(sending(HTML), "/").steps
+    assert step.note == "once"
 
 
 def test_errors_of_the_body_end_the_response():

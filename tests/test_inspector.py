@@ -187,6 +187,8 @@ def test_the_last_exchanges_are_kept():
     assert "/one" not in page
     assert page.index("/error") < page.index("/two")
     assert "LookupError: &lt;b&gt;broken&lt;/b&gt;" in page
+    failed = serve(run, PAGE, HTTP_COOKIE=cookie, QUERY_STRING="exchange=3", **HERE).body.decode()
+    assert "<p>LookupError: &lt;b&gt;broken&lt;/b&gt;</p>" in failed
     assert "Headers(set={" in page
 
 

@@ -21,6 +21,7 @@ from middleware.http import (
     entity_tags,
     fields,
     lists,
+    locations,
     media_types,
     negotiation,
     origins,
@@ -35,7 +36,7 @@ from middleware.layers.compress.content_types import content_types as types_list
 from middleware.layers.cors import preflight
 from middleware.layers.inject import snippet
 from middleware.layers.security import csp, header_values, policies
-from middleware.layers.timing import metrics
+from middleware.layers.timing import server_timing
 from steps import counted, instructions
 
 CODINGS = ("zstd", "br", "gzip")
@@ -80,6 +81,14 @@ def authority(text):
 
 
 PARSERS = {
+    "authorities.authority": authority,
+    "authorities.ipv6": lambda text: authority(f"[{text}]"),
+    "authorities.host_name": authorities.host_name,
+    "locations.is_target": lambda text: (locations.is_target(text), locations.is_query(text)),
+    "locations.origin_form": locations.origin_form,
+    "locations.encoded": locations.encoded,
+    "locations.with_query": lambda text: locations.with_query(text, text),
+    "locations.location_fault": locations.location_fault,
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
@@ -111,7 +120,7 @@ PARSERS = {
     "policies.feature_name": quietly(policies.feature_name),
     "policies.allowlist": quietly(policies.allowlist),
     "header_values.endpoints": quietly(lambda text: header_values.endpoints({"a": text})),
-    "metrics.metric": lambda text: (metrics.metric_fault("a", text), metrics.quoted_string(text)),
+    "server_timing.metric": lambda text: (server_timing.metric_fault("a", text), server_timing.quoted_string(text)),
     "media_types.prefers_json": preferred,
     "status": status.status_fault,
     "structured.key": quietly(structured.key),

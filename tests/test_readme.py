@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 import middleware
 from gateway import serve
 from middleware import Headers, Stack, Timing
-from middleware.stack.rules import RULES
 from shapes import Failure
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -36,11 +33,6 @@ def test_the_chain_is_printed_as_it_says():
     assert printed == str(Stack(Timing(), Headers(set={"X-App": "demo"})))
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_every_rule_is_in_the_table(rule):
-    assert f"| `{rule.id}` | {rule.demand} | {rule.severity} |" in README
-
-
 def test_every_layer_is_in_the_table():
     layers = {
         name
@@ -52,4 +44,4 @@ def test_every_layer_is_in_the_table():
 
 
 def test_it_is_short():
-    assert len(README.splitlines()) <= 175
+    assert len(README.splitlines()) <= 150

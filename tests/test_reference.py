@@ -16,14 +16,11 @@ from middleware.stack.rules import RULES
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 LAYERS = [
-    *("AccessLog", "CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "Metrics", "RequestId"),
-    *("SecurityHeaders", "Timing"),
-    *("CORS", "Compress", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "SecurityHeaders", "Timing"),
-    *("BasicAuth", "CrossOriginProtection", "HTTPSRedirect", "Redirect", "Respond", "TrustedHosts"),
-    *("BodyLimit", "ConcurrencyLimit", "DecompressRequest", "RateLimit"),
+    *("AccessLog", "BasicAuth", "BodyLimit", "CORS", "Compress", "ConcurrencyLimit", "Conditional", "ContextHooks"),
+    *("CrossOriginProtection", "DecompressRequest", "External", "Gzip", "HTTPSRedirect", "Headers", "Hooks"),
+    *("InjectHTML", "Inspector", "Metrics", "RateLimit", "Redirect", "RequestId", "Respond", "SecurityHeaders"),
+    *("Timing", "TrustedHosts"),
 ]
-LAYERS = ["CORS", "Compress", "Conditional", "ContextHooks", "External", "Gzip", "Headers", "Hooks", "InjectHTML"]
-LAYERS += ["SecurityHeaders", "Timing"]
 # Options that are told of elsewhere: `app` with Middleware, most of those of Gzip with Compress.
 ELSEWHERE = {"app"}
 OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not_acceptable", "breach_padding"}
@@ -31,6 +28,8 @@ OF_COMPRESS = {"minimum_size", "content_types", "flush", "etag", "backend", "not
 WITHOUT_OPTIONS = {
     "Answer",
     "Breach",
+    "Explanation",
+    "Step",
     "Fields",
     "Finding",
     "HTTPRequestContext",

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _STYLES: Final = (
     (re.compile(r"^ +(?:\d+|\*)  \S.*$", re.MULTILINE), "bold"),
     (re.compile(r"^ +(?:request|response|stands|rule|layers|time) ", re.MULTILINE), "dim"),
-    (re.compile(r"^ +(?:response +)?\+ .*$", re.MULTILINE), "green"),
-    (re.compile(r"^ +(?:response +)?~ .*$", re.MULTILINE), "cyan"),
-    (re.compile(r"^ +(?:response +)?- .*$", re.MULTILINE), "red"),
+    (re.compile(r"(?<=^     response  |^               )\+ .*$", re.MULTILINE), "green"),
+    (re.compile(r"(?<=^     response  |^               )~ .*$", re.MULTILINE), "cyan"),
+    (re.compile(r"(?<=^     response  |^               )- .*$", re.MULTILINE), "red"),
     (re.compile(r"^ +note .*$", re.MULTILINE), "yellow"),
     (re.compile(r"^error:", re.MULTILINE), "bold red"),
     (re.compile(r"^warning:", re.MULTILINE), "bold yellow"),

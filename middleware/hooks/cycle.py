@@ -32,7 +32,7 @@ logger = logging.getLogger("middleware.hooks")
 _KEY: Final = "middleware.hooks"
 
 
-class Policy(NamedTuple):
+class ReplyPolicy(NamedTuple):
     """The options of a layer that decide about a response."""
 
     propagate: bool
@@ -104,7 +104,7 @@ class Dispatcher(ABC, Generic[C]):
 
     view_class: ClassVar[type[Response]] = Response  # of the application's response, for hooks
 
-    def __init__(self, app: Application, registry: Registry, policy: Policy) -> None:
+    def __init__(self, app: Application, registry: Registry, policy: ReplyPolicy) -> None:
         self.registry = registry
         self._app = app
         self._policy = policy

@@ -31,7 +31,7 @@ from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from middleware.hooks.context import bound
-from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, Policy, logger, tear_down
+from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger, tear_down
 from middleware.hooks.http_errors import ERRORS, InternalServerError, is_response, reaches_no_handler
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
@@ -305,7 +305,7 @@ class Hooks(FlaskDecorators, HookLayer):
 
     def dispatcher(self, app: Application) -> FlaskDispatcher:
         """The application inside the hooks."""
-        return FlaskDispatcher(app, self._registry, Policy(self.propagate_exceptions, self.statuses))
+        return FlaskDispatcher(app, self._registry, ReplyPolicy(self.propagate_exceptions, self.statuses))
 
     @contextmanager
     def request_context(self, environ: Environ) -> Iterator[None]:

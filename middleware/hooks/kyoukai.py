@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, Policy, logger
+from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger
 from middleware.hooks.http_errors import InternalServerError, is_response
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import converted, tuple_parts
@@ -349,4 +349,4 @@ class ContextHooks(ContextDecorators, HookLayer):
 
     def dispatcher(self, app: Application) -> ContextDispatcher:
         """The application inside the hooks."""
-        return ContextDispatcher(app, self._registry, Policy(self.propagate_exceptions))
+        return ContextDispatcher(app, self._registry, ReplyPolicy(self.propagate_exceptions))

@@ -10,10 +10,8 @@ as it is, so Compress removes it there.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import Final, NamedTuple
 
 # RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"

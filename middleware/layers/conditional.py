@@ -9,6 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from middleware.http.dates import http_date
+from middleware.http.edits import Look
 from middleware.http.entity_tags import matches_weakly
 from middleware.http.fields import HANDED_OVER
 from middleware.http.lists import has_directive
@@ -32,6 +33,7 @@ _MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
 _LEFT_ALONE: Final = HANDED_OVER | {"signature-input", "content-range"}
 # What differs for each client, and what a layer for content codings names by its own suffix
 _UNTAGGED: Final = frozenset(("set-cookie", "content-encoding"))
+_look: Final = Look(_LEFT_ALONE | _UNTAGGED | {"cache-control", "content-length", "etag", "last-modified"})
 # RFC 9110 15.4.5: metadata that guides no cache
 _NOT_IN_304: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range")
 _NO_STORE: Final[Mapping[str, bool]] = Remembered(lambda cache_control: has_directive(cache_control, "no-store"))
@@ -136,7 +138,7 @@ class Conditional(Middleware):
             self._answer(environ, response, asked)
 
     def _answer(self, environ: Environ, response: Response, asked: Conditions) -> None:
-        fields, notes = response.headers.folded(), environ.get("middleware.notes")
+        fields, notes = _look(response.headers), environ.get("middleware.notes")
         reason = self._leaves_alone(response.body, fields)
         if reason is not None:
             if notes is not None:
@@ -170,7 +172,7 @@ class Conditional(Middleware):
 
     def _revalidate(self, response: Response, asked: Conditions, notes: Any) -> None:
         """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
-        fields = response.headers.folded()
+        fields = _look(response.headers)
         if asked.none_match is not None:
             condition, same = "If-None-Match", matches_weakly(fields.get("etag", ""), asked.none_match)
         elif asked.modified_since is not None:

@@ -51,12 +51,11 @@ class Visit:
 
     def step(self, name: str) -> Step:
         """The visit as it is reported."""
-        answered = self.entered is None and self.left is not None and not self.failed
-        notes = self.notes.copy()
-        if self.came is None:
-            notes.append("an error further out: the request did not come here")
-        before, after = (head or ("", ()) for head in (self.entered, self.left or self.entered))
-        if self.entered and before[0] != after[0]:
+        answered = self.further is None and self.entered is None and self.left is not None and not self.failed
+        notes = [*self.notes, *self._ending(answered=answered)]
+        after = self.left or self.entered or ("", ())
+        before = self.entered or (after if self.came is None else ("", ()))
+        if self.entered is not None and before[0] != after[0]:
             notes.append(f"the status changes from {before[0]} to {after[0]}")
         return Step(
             name,
@@ -67,6 +66,17 @@ class Visit:
             self._seconds(),
             "; ".join(notes),
         )
+
+    def _ending(self, *, answered: bool) -> Iterator[str]:
+        """What came otherwise than a request that goes in and a response that goes out."""
+        if self.came is None:
+            yield "an error further out: the request did not come here"
+        elif self.left is None:
+            yield "no response came back: an exception passed"
+        elif self.further is None and not answered:
+            yield "an exception was raised here"
+        elif self.entered is None and not answered:
+            yield "answers an exception that was raised inside"
 
     def _seconds(self) -> float:
         """Its own time, without what lies inside."""

@@ -9,22 +9,20 @@ from middleware.stack.external import External
 from middleware.stack.findings import findings
 from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
-from middleware.stack.rules import RULES, described
+from middleware.stack.rules import RULES, Finding, described
 from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.refused import check_application, named, takes
 from middleware.wsgi.splitting import Splitting
-from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from middleware.sight.explanation import Explanation
-    from middleware.stack.rules import Finding
-    from middleware.wsgi.plan import Respond
-    from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+    from middleware.wsgi.plan import Layer, Respond
 
     Entry: TypeAlias = "Middleware | Stack | Callable[[Application], Application]"
     Ref: TypeAlias = str | type[Any]
@@ -353,23 +351,26 @@ def _refusal(errors: Sequence[Finding]) -> str:
     return f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}"
 
 
+def _answers_errors(layers: Iterable[Middleware]) -> bool:
+    return any(getattr(layer, "answers_errors", False) for layer in layers)
+
+
 def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respond) -> Application:
     """Build one pass for each run of layers between two splitting ones.
 
     A pass without layers is built only where it answers errors. The outermost pass is always built, because it carries
     `.app` and `.stack`.
     """
-    inside: list[Middleware] = []
+    inside: list[Layer] = []
     for place in reversed(range(len(layers))):
         layer = layers[place]
         if not isinstance(layer, Splitting):
-            inside.insert(0, layer)
+            inside.insert(0, layer.layer())
             continue
-        answered = any(getattr(outer, "answers_errors", False) for outer in layers[: place + 1])
         # errors pass a layer that reports them, before they are answered
-        answered = answered or (not inside and declared_by(layer).reports)
-        responds = False if answered else respond
+        reported = not inside and declared_by(layer).reports
+        responds = False if reported or _answers_errors(layers[: place + 1]) else respond
         if inside or responds:
-            app = pipeline(app, [each.layer() for each in inside], respond=responds)
+            app = pipeline(app, inside, respond=responds)
         app, inside = layer.placed(app), []
-    return pipeline(app, [each.layer() for each in inside], respond=respond)
+    return pipeline(app, inside, respond=respond)

@@ -6,12 +6,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.stack.order import Broken, OrderError, Relations, arranged, effects_of
-from middleware.stack.rules import RULES, Finding
+from middleware.stack.rules import RULES, Finding, Lift, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from middleware.stack.rules import Lift, Rule
     from middleware.wsgi.layer import Middleware
 
 

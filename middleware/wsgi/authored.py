@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from middleware.wsgi.effects import Effects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from types import FrameType
 
 # The methods that a layer overrides, with the number of arguments that they are called with.
@@ -103,12 +102,14 @@ def check_options(cls: Any, args: tuple[Any, ...], options: Mapping[str, object]
     kinds = [parameter.kind for parameter in parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
         return
-    names = [name for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    by_position = len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY)
+    names = [*parameters][by_position:]
     unknown = [name for name in options if name not in parameters]
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
-    if [name for name in parameters if name not in names][1:] == ["app"]:
+    if [*parameters][1:by_position] == ["app"]:
         _check_positions(cls.__name__, parameters, names, args, options)
+        _check_required(cls.__name__, parameters, names, options)
 
 
 def _check_positions(
@@ -118,7 +119,7 @@ def _check_positions(
     args: tuple[Any, ...],
     options: Mapping[str, object],
 ) -> None:
-    """Raise TypeError for what is given by position, but the application, and for what is required and not given."""
+    """Raise TypeError for what is given by position, but the application."""
     if "app" in options:
         raise TypeError(f"{kind}: the application is given by position: {kind}(app, ...)")
     given = [value for value in args if value is not None]
@@ -128,6 +129,11 @@ def _check_positions(
     if names and len(args) > 1:
         option = _option_for(args[1], parameters, names)
         raise TypeError(f"{kind}: options are given by keyword: {kind}(app, {option}={args[1]!r})")
+
+
+def _check_required(
+    kind: str, parameters: Mapping[str, inspect.Parameter], names: Sequence[str], options: Mapping[str, object]
+) -> None:
     required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
     missing = [f"{name}=..." for name in required if name not in options]
     if missing:

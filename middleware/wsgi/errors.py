@@ -107,8 +107,8 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
-    told = error if error is not None else environ.get(EXCEPTION)
-    told = told if told is not None else failure
+    kept: BaseException | None = environ.get(EXCEPTION)
+    told = _first(error, kept, failure)
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
@@ -122,7 +122,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         try:
             raise failure
         finally:
-            failure = told = error = None  # break the traceback reference cycle
+            failure = told = kept = error = None  # break the traceback reference cycle
 
 
 def leave(exchange: Layered) -> None:

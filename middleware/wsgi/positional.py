@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from middleware.wsgi.layer import Middleware
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Positional(Middleware):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ, ExcInfo, Write
+from middleware.http.fields import Line
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ, ExcInfo, Write
 
 
 def replaced(environ: Environ, response: Response, app: Application) -> Transform:

@@ -135,7 +135,7 @@ LAYERS: dict[str, tuple[list[Any], Any]] = {
     "cors": ([CORS(allow_origins="https://app.example", timing_origins="*")], bytes),
     "cors-conditional": ([CORS(allow_origins="*").when(match.path("/"))], bytes),
     "timing": ([Timing()], bytes),
-    "inspector": ([Inspector(token="shown"), Headers(set={"X-Set": "1"})], bytes),
+    "inspector": ([Inspector(keep=5), Headers(set={"X-Set": "1"})], bytes),
     "inspector-alone": ([Inspector()], bytes),
     "timing-complete": ([Timing(on_complete=lambda measurement: None, response_time_header="X-Time")], bytes),
     "timing-layers": ([Timing(layers=True), Headers(set={"X-Set": "1"})], bytes),

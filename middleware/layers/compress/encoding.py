@@ -13,14 +13,13 @@ from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.compress.codecs import CODINGS
-from middleware.layers.compress.revalidation import Revalidation, revalidating, suffix_known, weak_known
+from middleware.layers.compress.revalidation import Negotiated, Revalidation, revalidating, suffix_known, weak_known
 from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from middleware.layers.compress.codecs.codec import Codec
-    from middleware.layers.compress.revalidation import Negotiated
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.types import Application, Environ, StartResponse
 

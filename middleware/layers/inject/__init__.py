@@ -10,6 +10,7 @@ from inspect import iscoroutinefunction
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
 
+from middleware.http.edits import Look
 from middleware.http.entity_tags import (
     EntityTag,
     conditions_without_suffixes,
@@ -50,6 +51,7 @@ _NO_PAGES: Final = frozenset(
 )
 # The content is somewhere else, a part, or may be signed as it is (RFC 9421 2)
 _LEFT_ALONE: Final = HANDED_OVER | {"content-range", "signature-input"}
+_look: Final = Look(_LEFT_ALONE | {"content-type", "content-encoding", "cache-control", "etag"})
 _NUMBERS: Final = count()  # one environ key for each layer, shared by its copies
 
 
@@ -195,7 +197,7 @@ class InjectHTML(Middleware):
         environ.update(asked.said)  # layers further out have to do with what the client said
         listed, asked.said = asked.said, {}
         notes = environ.get("middleware.notes")
-        fields = response.headers.folded()
+        fields = _look(response.headers)
         reason = _no_page(asked.method, response.status[:3], fields)
         if reason is not None:
             if notes is not None:

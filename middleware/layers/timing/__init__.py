@@ -11,8 +11,8 @@ from itertools import count
 from typing import ClassVar, Final
 
 from middleware.http.fields import Line, is_token, name_fault, value_fault
-from middleware.layers.timing.metrics import MetricLines, metric
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
+from middleware.layers.timing.server_timing import MetricLines, metric
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra

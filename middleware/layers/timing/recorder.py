@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from middleware.layers.timing.metrics import duration_fault, metric_fault
+from middleware.layers.timing.server_timing import duration_fault, metric_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from middleware.wsgi.measurement import Measurement
 
 SAID: Final[tuple[()]] = ()
