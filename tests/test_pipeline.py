@@ -11,7 +11,7 @@ import pytest
 
 from gateway import environ, serve
 from layers_under_test import Sees, Undeclared, Upper, Uppercase, Witness
-from middleware import Effects, External, Headers, Middleware, Stack, Timing, match
+from middleware import Effects, External, Headers, Hooks, Middleware, Stack, Timing, match
 from shapes import SHAPES, TEXT, Body, Failure, returning
 
 
@@ -803,3 +803,10 @@ def test_a_request_without_a_method_is_answered_as_any_other():
     app = Stack(Timing(), Headers(set={"X": "1"})).wrap(app_of([b"x"]))
     assert app({}, lambda status, headers, exc_info=None: heads.append(dict(headers)["X"])) == [b"x"]
     assert heads == ["1"]
+
+
+@pytest.mark.parametrize("layers", [[Headers(set={"X-Set": "1"})], [Hooks()]], ids=["pipeline", "hooks"])
+def test_write_is_true_even_if_there_is_no_header(layers):
+    """Applications say `start_response(status, headers) and body`."""
+    app = Stack(*layers).wrap(lambda environ, start_response: start_response("200 OK", []) and [b"body"])
+    assert serve(app, lint=False).body == b"body"

@@ -35,7 +35,7 @@ UNFLUSHED = dict.fromkeys(
 SKIPPED = {
     **dict.fromkeys(("timing-complete", "witness", "hooks-teardown", "hooks-between", "hooks-encoded"), WATCHES),
     **dict.fromkeys(("concurrency", "decompress-buffered"), WATCHES),
-    **dict.fromkeys(("inspector", "inspector-alone"), WATCHES),
+    **dict.fromkeys(("inspector", "inspector-alone", "request-id", "access-log", "metrics"), WATCHES),
     "gzip-unflushed": UNFLUSHED,
 }
 

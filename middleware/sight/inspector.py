@@ -76,7 +76,7 @@ class Inspector(Recording):
 
     Not kept: bodies, and the values of Authorization, Proxy-Authorization, Cookie, Set-Cookie, and of header fields and
     query parameters whose name contains key, token, secret, password or csrf. Layers run one by one, so a request takes
-    longer than without an Inspector.
+    longer than without an Inspector. It does nothing to other requests and their responses.
 
     Options:
         path: str. The whole path of the page. Default "/__stack__".
@@ -85,6 +85,7 @@ class Inspector(Recording):
             None.
 
     Errors: ConfigError.
+    Source: WSGI has no standard for it; the token and the Host are checked as by Jupyter and Werkzeug's debugger.
     """
 
     effects: ClassVar[Effects] = Effects(

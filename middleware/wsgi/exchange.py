@@ -127,6 +127,10 @@ class Exchange(Response):
             self.replaced()
         return self
 
+    def __bool__(self) -> bool:
+        """Always true, as every `write` is: applications say `start_response(status, headers) and body`."""
+        return True
+
     def __call__(self, data: bytes) -> None:
         """Implements write: sends `data` before what the iterable yields (PEP 3333 "The write() Callable")."""
         if self.state in HELD:

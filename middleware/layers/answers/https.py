@@ -154,7 +154,8 @@ class HTTPSRedirect(Middleware):
         if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() == "https":
             note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
             with suppress(IndexError):  # another thread may have said it
-                logger.warning(self._unsaid.pop())
+                self._unsaid.pop()
+                logger.warning("%s", _UNTRUSTED)
 
     def layer(self) -> Layer:
         """Responses that differ by the request fields of `exempt` say so."""
