@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
+from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
 from middleware.cli.output import say
@@ -16,12 +17,11 @@ from middleware.wsgi.splitting import Splitting
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from middleware.stack.builder import Stack
     from middleware.stack.rules import Finding
     from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.types import Environ, StartResponse
 
 
 def show(arguments: Namespace) -> int:
@@ -67,15 +67,11 @@ def as_source(stack: Stack) -> str:
         if layer is not None and not isinstance(layer, Splitting):
             passes[-1].append(layer)
             continue
-        text = source(_application, [each.layer() for each in passes[-1]], respond=True).text
+        text = source(demo_app, [each.layer() for each in passes[-1]], respond=True).text
         texts.append(f"# {', '.join(each.name for each in passes[-1]) or 'no layer'}\n{text}")
         texts += [] if layer is None else [f"# {layer.name}: it splits the stack\n"]
         passes.append([])
     return "\n".join(texts)
-
-
-def _application(_environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
-    return []
 
 
 FORMATS: Final[dict[str, Callable[[Stack], str]]] = {
