@@ -196,9 +196,7 @@ def test_a_buffered_body_has_a_length_and_no_transfer_encoding():
 def test_a_body_that_is_not_encoded_is_left_alone(coding, buffer):
     keys = {} if coding is None else {"HTTP_CONTENT_ENCODING": coding}
     wire = Wire(b"plain")
-    app = decoding(
-        lambda environ, start_response: returning([environ["wsgi.input"].read(5)])[0](environ, start_response)
-    )
+    app = decoding(reading(lambda body: body.read(5)), buffer=buffer)
     answer = serve(app, method="POST", lint=False, CONTENT_LENGTH="5", **{"wsgi.input": wire}, **keys)
     assert answer.body == b"plain"
     assert answer.environ["wsgi.input"] is wire
