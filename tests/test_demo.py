@@ -409,6 +409,7 @@ def test_the_head_of_an_error_is_told_anew():
     assert [(line.name, line.by) for line in record.lines] == [
         ("Content-Type", APPLICATION),
         ("Content-Length", APPLICATION),
+        ("Vary", APPLICATION),
         ("X-A", "Headers"),
     ]
     assert record.gone == []

@@ -87,7 +87,7 @@ def test_an_origin_cannot_forge_a_line(end, caplog):
 # Every argument of a logging call that does not come from a client: names and options of the code.
 FROM_THE_CODE = {
     *("qualified_name(hook)", "self.name", "layer.condition", "on_response", "each", "source"),
-    *("_UNTRUSTED", "self._shown", "PAUSE"),
+    *("_UNTRUSTED", "self._shown", "PAUSE", "self.path", "self._secret", "path", "place"),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gateway import environ as request_environ
 from gateway import serve
-from layers_under_test import LAYERS, Upper, Witness, contextual, hooked, stack
+from layers_under_test import LAYERS, Upper, Witness, contextual, hooked, request, stack
 from middleware import (
     ContextHooks,
     Effects,
@@ -143,7 +143,7 @@ def ask(wrap, server, ending, **keys):
         made.append(ENDINGS[ending]())
         return made[-1]
 
-    environ = request_environ(**{**UPGRADE, **SERVERS[server], **keys})
+    environ = request_environ(**{**UPGRADE, **SERVERS[server], **request("basic-auth"), **keys})
     return outcome(wrap(app), environ), made, environ
 
 

@@ -53,7 +53,7 @@ def stack_of(value: object) -> Stack | None:
 
 
 def _application(value: object) -> Application | None:
-    if isinstance(value, Middleware) and value.app is None:
+    if isinstance(value, Stack) or (isinstance(value, Middleware) and value.app is None):
         return None
     return value if callable(value) else None
 

@@ -54,10 +54,11 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    request = escaped(exchange.method), escaped(environ.get("PATH_INFO"))
+    path = escaped(environ.get("PATH_INFO"))
     layer, method = _raised_in(error)
     place = f" in {layer}.{method}" if layer else ""
-    logger.error("Exception on %s %s%s", *request, place, exc_info=error, extra=log_extra(environ, layer))
+    extra = log_extra(environ, layer)
+    logger.error("Exception on %s %s%s", escaped(exchange.method), path, place, exc_info=error, extra=extra)
     _drop_source(exchange)
     environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
