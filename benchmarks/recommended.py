@@ -203,7 +203,7 @@ SENDS = (
     "X-Request-Id",
     "ETag",
 )
-SECURE = {"wsgi.url_scheme": "https"}
+SECURE = {"wsgi.url_scheme": "https", "HTTP_ACCEPT_ENCODING": "identity"}
 CASES = (
     Case("limit/recommended", "the recommended jobs by hand", recommended, sends=SENDS, asks=SECURE),
     Case(

@@ -115,7 +115,7 @@ def test_a_layer_that_changes_no_response_names_nothing():
 
 def test_errors_and_answers_of_inner_layers_vary_too():
     layer = Headers(set={"X-App": "1"}).when(BETA)
-    assert vary(Stack(layer).wrap(failing)) == "X-Beta"
+    assert vary(Stack(layer).wrap(failing)) == "Accept, X-Beta"
     assert vary(Stack(layer, Answering()).wrap(failing)) == "Accept, X-Beta"
 
 

@@ -289,10 +289,14 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(monkeypatch, lacking
 
 def test_effects_follow_from_the_options():
     assert RateLimit("1/day", name="api").declared() == Effects(
-        answers=True, sets={"ratelimit", "ratelimit-policy"}, requires={"REMOTE_ADDR"}, unique="RateLimit api"
+        answers=True,
+        refuses=True,
+        sets={"ratelimit", "ratelimit-policy"},
+        requires={"REMOTE_ADDR"},
+        unique="RateLimit api",
     )
     assert RateLimit("1/day", key=by.user, headers=False).declared() == Effects(
-        answers=True, requires={"REMOTE_USER"}, unique="RateLimit default"
+        answers=True, refuses=True, requires={"REMOTE_USER"}, unique="RateLimit default"
     )
     assert RateLimit("1/day", key=lambda environ: "all").declared().requires == frozenset()
 

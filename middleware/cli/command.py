@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import middleware
 from middleware.cli.demo import demo
 from middleware.cli.explaining import explaining
+from middleware.cli.logged import ACCESS_LOGS
 from middleware.cli.output import CommandError, flush, prepare, say
 from middleware.cli.serve import FORWARDED, serve
 from middleware.cli.server import GRACE
@@ -98,6 +99,12 @@ def _add_serve(commands: Any) -> None:
         type=float,
         default=GRACE,
         help="what requests in flight have after a signal; default: %(default)s",
+    )
+    serving.add_argument(
+        "--access-log",
+        choices=ACCESS_LOGS,
+        default="combined",
+        help="a line for each request, on stderr; default: %(default)s",
     )
     serving.add_argument(
         "--debug",

@@ -7,6 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.cli.debugging import check_debug, debugged
+from middleware.cli.logged import logged
 from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
@@ -88,6 +89,7 @@ def _prepared(arguments: Namespace, listener: socket.socket) -> Application:
     stack = load(arguments.stack, STACK) if arguments.stack is not None else None
     wrapped = app if stack is None else wrap(stack, app)
     say(told(stack, stack_of(app)))
+    wrapped = logged(wrapped, arguments.access_log)
     return debugged(wrapped, listener) if arguments.debug else wrapped
 
 

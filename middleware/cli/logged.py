@@ -1,0 +1,50 @@
+"""What `serve` logs: a line for each request, and every record with its time, level and request id."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING, Final
+
+from middleware.layers.access_log import AccessLog
+from middleware.layers.request_id import RequestId
+from middleware.logs import RequestIdFilter
+from middleware.stack.builder import Stack
+from middleware.stack.order import OrderWarning
+
+if TYPE_CHECKING:
+    from middleware.wsgi.layer import Middleware
+    from middleware.wsgi.types import Application
+
+ACCESS_LOGS: Final = ("combined", "json", "off")
+_RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"
+
+
+def logged(app: Application, form: str) -> Application:
+    """Have records go to stderr, and put an access log around `app`. What its stack has already is not added."""
+    if not logging.getLogger().handlers:  # else the application logs as it likes
+        _configure(form)
+    stack = getattr(app, "stack", None)
+    layers = stack if isinstance(stack, Stack) else ()
+    has = {type(layer) for layer in layers}
+    wanted: list[Middleware] = [] if RequestId in has else [RequestId()]
+    if form != "off" and AccessLog not in has:
+        wanted.append(AccessLog(format=form))
+    if not wanted:
+        return app
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OrderWarning)
+        return Stack(*wanted).wrap(app, on_error="raise")
+
+
+def _configure(form: str) -> None:
+    """Write records to stderr. Those of an access log as JSON stand alone, so that programs can read them."""
+    root, access = logging.getLogger(), logging.getLogger("middleware.access")
+    handler = logging.StreamHandler()
+    handler.addFilter(RequestIdFilter(default="-"))
+    handler.setFormatter(logging.Formatter(_RECORD))
+    root.addHandler(handler)
+    access.setLevel(logging.INFO)
+    if form == "json":
+        access.addHandler(logging.StreamHandler())
+        access.propagate = False

@@ -1,0 +1,63 @@
+"""`serve` logs: a line for each request, and records with time, level and request id, on stderr."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+
+from gateway import serve
+from middleware import AccessLog, Headers, RequestId, Stack
+from middleware.cli.logged import logged
+
+
+def app(environ, start_response):
+    logging.getLogger("shop").warning("sold out")
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"hi"]
+
+
+def unconfigured(monkeypatch):
+    """Have loggers as a new interpreter has them. Called in a test, because pytest adds its handlers just before."""
+    for logger in (logging.getLogger(), logging.getLogger("middleware.access")):
+        for name, value in {"handlers": [], "level": logger.level, "propagate": True}.items():
+            monkeypatch.setattr(logger, name, value)
+
+
+def lines_of(wrapped, capsys):
+    answer = serve(wrapped, "/a", REMOTE_ADDR="192.0.2.1")
+    return answer, capsys.readouterr().err.splitlines()
+
+
+def test_each_record_has_its_time_its_level_and_the_request_id(capsys, monkeypatch):
+    unconfigured(monkeypatch)
+    answer, lines = lines_of(logged(app, "combined"), capsys)
+    shown = [re.fullmatch(r"[\d-]+ [\d:,]+ (\w+) \[(\w+)\] (.*)", line).groups() for line in lines]
+    known = answer.get("X-Request-Id")
+    assert [each[:2] for each in shown] == [("WARNING", known), ("INFO", known)]
+    assert shown[0][2] == "sold out"
+    assert shown[1][2].startswith("192.0.2.1 - - [")
+
+
+def test_an_access_log_as_json_is_nothing_but_json(capsys, monkeypatch):
+    unconfigured(monkeypatch)
+    answer, lines = lines_of(logged(app, "json"), capsys)
+    assert len(lines) == 2
+    assert answer.get("X-Request-Id") in json.loads(lines[1]).values()
+
+
+def test_no_access_log_leaves_the_other_records(capsys, monkeypatch):
+    unconfigured(monkeypatch)
+    _, lines = lines_of(logged(app, "off"), capsys)
+    assert [line.rpartition("] ")[2] for line in lines] == ["sold out"]
+
+
+def test_what_the_stack_has_is_not_added():
+    wrapped = Stack(RequestId(), AccessLog(), Headers(set={"X-App": "1"})).wrap(app)
+    assert logged(wrapped, "combined") is wrapped
+    assert logged(logged(app, "off"), "off").stack.names == ("RequestId",)
+
+
+def test_an_application_that_has_configured_its_logging_keeps_it(capsys):
+    assert logging.getLogger().handlers
+    assert lines_of(logged(app, "combined"), capsys)[1] == []
