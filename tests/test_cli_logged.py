@@ -33,7 +33,8 @@ def test_each_record_has_its_time_its_level_and_the_request_id(capsys, monkeypat
     unconfigured(monkeypatch)
     answer, lines = lines_of(logged(app, "combined"), capsys)
     shown = [re.fullmatch(r"[\d-]+ [\d:,]+ (\w+) \[(\w+)\] (.*)", line).groups() for line in lines]
-    known = answer.get("X-Request-Id")
+    known = answer.environ["middleware.request_id"]
+    assert answer.headers == [("Content-Type", "text/plain"), ("Content-Length", "2")]
     assert [each[:2] for each in shown] == [("WARNING", known), ("INFO", known)]
     assert shown[0][2] == "sold out"
     assert shown[1][2].startswith("192.0.2.1 - - [")
@@ -43,7 +44,7 @@ def test_an_access_log_as_json_is_nothing_but_json(capsys, monkeypatch):
     unconfigured(monkeypatch)
     answer, lines = lines_of(logged(app, "json"), capsys)
     assert len(lines) == 2
-    assert answer.get("X-Request-Id") in json.loads(lines[1]).values()
+    assert answer.environ["middleware.request_id"] in json.loads(lines[1]).values()
 
 
 def test_no_access_log_leaves_the_other_records(capsys, monkeypatch):
@@ -55,7 +56,7 @@ def test_no_access_log_leaves_the_other_records(capsys, monkeypatch):
 def test_what_the_stack_has_is_not_added():
     wrapped = Stack(RequestId(), AccessLog(), Headers(set={"X-App": "1"})).wrap(app)
     assert logged(wrapped, "combined") is wrapped
-    assert logged(logged(app, "off"), "off").stack.names == ("RequestId",)
+    assert logged(logged(app, "off"), "off").stack.names == ("LoggedId",)
 
 
 def test_an_application_that_has_configured_its_logging_keeps_it(capsys):

@@ -14,10 +14,18 @@ from middleware.stack.order import OrderWarning
 
 if TYPE_CHECKING:
     from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.types import Application
+    from middleware.wsgi.response import Response
+    from middleware.wsgi.types import Application, Environ
 
 ACCESS_LOGS: Final = ("combined", "json", "off")
 _RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"
+
+
+class LoggedId(RequestId):
+    """An id for the records of a request, which the response does not show."""
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Leave the response as the application made it."""
 
 
 def logged(app: Application, form: str) -> Application:
@@ -26,9 +34,8 @@ def logged(app: Application, form: str) -> Application:
         _configure(form)
     stack = getattr(app, "stack", None)
     layers = stack if isinstance(stack, Stack) else ()
-    has = {type(layer) for layer in layers}
-    wanted: list[Middleware] = [] if RequestId in has else [RequestId()]
-    if form != "off" and AccessLog not in has:
+    wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
+    if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
         wanted.append(AccessLog(format=form))
     if not wanted:
         return app
