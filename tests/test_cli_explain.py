@@ -163,14 +163,15 @@ def test_serve_debug_prints_the_url_and_keeps_the_fields_of_proxies(command, ser
     status, _, _ = command("serve", "explained:app", "--stack", "explained:stack", "--debug", "--listen", "127.0.0.1:0")
     assert status == 0
     assert served["clear_untrusted_proxy_headers"] is False
-    assert served["app"].stack.names == ("Debugger", "CORS", "Headers")
+    assert served["app"].stack.names == ("Debugger", "LoggedId", "AccessLog", "CORS", "Headers")
     [record] = caplog.records
     assert re.search(r"http://127\.0\.0\.1:\d+/__stack__\?key=", record.getMessage())
 
 
 def test_without_debug_nothing_is_inspected(command, served):
     command("serve", "explained:wrapped", "--listen", "127.0.0.1:0")
-    assert served["app"].stack.names == ("CORS", "Headers")
+    assert served["app"].stack.names == ("LoggedId", "AccessLog")
+    assert served["app"].app.stack.names == ("CORS", "Headers")
     assert "clear_untrusted_proxy_headers" not in served
 
 
