@@ -27,6 +27,7 @@ from middleware import (
     match,
 )
 from middleware.testing.shapes import SHAPES
+from middleware.wsgi import measurement
 from shapes import TEXT, returning
 
 HELLO = returning([b"hello"], headers=TEXT)[0]
@@ -536,3 +537,7 @@ def test_a_wrong_option_is_an_error(options, said):
 def test_what_it_does_is_told():
     assert list(AccessLog().describe()) == [("close", "logs the request to middleware.access (combined)")]
     assert list(AccessLog(format=str, logger="x").describe()) == [("close", "logs the request to x (str)")]
+
+
+def test_a_request_that_never_came_to_a_layer_has_no_measurement():
+    assert measurement.ended({}, "middleware.access_log.0") is None

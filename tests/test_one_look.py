@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway import serve
 from middleware import CORS, Compress, Gzip, Headers, SecurityHeaders, Stack, Timing
+from middleware.http.edits import Kinds
 from middleware.http.remembered import LIMIT
 from middleware.wsgi import row
 from ordinary import LAYERS, ORIGIN, application, exchanges, told
@@ -138,3 +139,9 @@ def test_threads_share_rows(monkeypatch):
     finally:
         sys.setswitchinterval(before)
     assert wrong == []
+
+
+def test_a_name_that_is_too_long_is_looked_at_and_not_kept():
+    kinds = Kinds({"x-" + "a" * 5000: 1})
+    assert (kinds["X-" + "A" * 5000], kinds["b" * 5000]) == (1, 0)
+    assert not kinds

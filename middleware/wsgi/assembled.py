@@ -308,9 +308,7 @@ class _FastPath:
         add(4, f"line = line{n}(made{n})\nif line is None:\n    put{n}(environ, made{n})")
         self._write_asking(5, n, place, shown=False, rewrites=True)
         self._write_reading(5)
-        add(4, "else:\n    lines.append(line)")
-        if self._asks:
-            add(5, "exchange.index = None")
+        add(4, "else:\n    lines.append(line)\n    exchange.index = None")
 
     def _write_row(self, depth: int, name: str, row: Row) -> None:
         """Look up what the layers of a row append; where that is not known, or not all, ask them one by one."""
