@@ -145,3 +145,10 @@ def test_a_name_that_is_too_long_is_looked_at_and_not_kept():
     kinds = Kinds({"x-" + "a" * 5000: 1})
     assert (kinds["X-" + "A" * 5000], kinds["b" * 5000]) == (1, 0)
     assert not kinds
+
+
+def test_a_row_keeps_no_name_that_is_too_long(monkeypatch):
+    made, _ = rows_of(Stack(Headers(set={"X-A": "1"})), monkeypatch)
+    [each] = made
+    each.kind("X-" + "a" * 5000)
+    assert not each.kinds

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import environ, serve
 from layers_under_test import Sees, Undeclared, Upper, Uppercase, Witness
-from middleware import Effects, External, Headers, Hooks, Middleware, Stack, Timing, match
+from middleware import Effects, External, Gzip, Headers, Hooks, Middleware, Stack, Timing, match
 from shapes import SHAPES, TEXT, Body, Failure, returning
 
 
@@ -810,3 +810,19 @@ def test_write_is_true_even_if_there_is_no_header(layers):
     """Applications say `start_response(status, headers) and body`."""
     app = Stack(*layers).wrap(lambda environ, start_response: start_response("200 OK", []) and [b"body"])
     assert serve(app, lint=False).body == b"body"
+
+
+def test_a_head_that_replaces_one_which_waits_need_not_wait():
+    def app(environ, start_response):
+        def body():
+            try:
+                raise Failure
+            except Failure:
+                start_response("200 OK", [("Content-Type", "image/png"), ("Content-Length", "3")], sys.exc_info())
+            yield b"png"
+
+        start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", "5000")])
+        return body()
+
+    answer = serve(Gzip(app), HTTP_ACCEPT_ENCODING="gzip", lint=False)
+    assert (answer.body, answer.get("Content-Type"), answer.get("Content-Length")) == (b"png", "image/png", "3")

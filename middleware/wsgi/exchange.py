@@ -82,7 +82,6 @@ class Exchange(Response):
 
     def settle(self) -> None:
         """Decide about a head that cannot wait for the body, and pass it on."""
-        self.pass_on()
 
     def replaced(self) -> None:
         """Note that the application has given another head before the server had one."""

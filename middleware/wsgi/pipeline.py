@@ -80,10 +80,7 @@ def _fast(app: Application, layers: Sequence[Layer], general: Application, *, re
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
     """The path of any request."""
     whole = plan_for(layers, (), respond=respond)
-    if any(layer.condition is not None for layer in layers):
-        meet = _choosing(app, layers, respond=respond)
-    else:
-        meet = _meeting(app, layers, whole)
+    meet = _choosing(app, layers, respond=respond)
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         exchange = opened(environ, start_response, whole)
@@ -98,27 +95,8 @@ def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> App
     return run
 
 
-def _meeting(app: Application, layers: Sequence[Layer], whole: Plan) -> Meet:
-    """Show a request to the layers, outermost first; return what answers it."""
-    steps = [
-        (layer.on_request, plan_for(layers[:met], layers[met:], respond=whole.respond))
-        for met, layer in enumerate(layers, 1)
-        if layer.on_request is not None
-    ]
-
-    def meet(exchange: Layered) -> Application:
-        for on_request, exchange.plan in steps:
-            answer = on_request(exchange.environ)
-            if answer is not None:
-                return as_application(answer, on_request)
-        exchange.plan = whole
-        return app
-
-    return meet
-
-
 def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Meet:
-    """The same for layers with conditions: which ones take part is known only when the request has reached them."""
+    """Show a request to the layers, outermost first; return what answers it. Conditions decide who takes part."""
 
     @lru_cache(maxsize=256)
     def plan(chosen: tuple[int, ...], depth: int) -> Plan:
