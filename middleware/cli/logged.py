@@ -6,6 +6,7 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Final
 
+from middleware.cli.targets import stack_of
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
@@ -32,8 +33,7 @@ def logged(app: Application, form: str) -> Application:
     """Have records go to stderr, and put an access log around `app`. What its stack has already is not added."""
     if not logging.getLogger().handlers:  # else the application logs as it likes
         _configure(form)
-    stack = getattr(app, "stack", None)
-    layers = stack if isinstance(stack, Stack) else ()
+    layers = stack_of(app) or ()
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
     if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
         wanted.append(AccessLog(format=form))

@@ -21,7 +21,7 @@ from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
-from middleware.wsgi.held import Settled, close
+from middleware.wsgi.held import Settled, close_iterable
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
@@ -316,7 +316,7 @@ def _early(app: Application, owner: object) -> Application:
         try:
             _end_request(owner, environ, None)
         except BaseException:
-            close(body)
+            close_iterable(body)
             raise
         return body
 

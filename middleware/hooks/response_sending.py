@@ -17,7 +17,7 @@ from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
 from middleware.wsgi.errors import forget
-from middleware.wsgi.held import Begun, close
+from middleware.wsgi.held import Begun, close_iterable
 from middleware.wsgi.types import Environ
 
 Closers: TypeAlias = "Sequence[Callable[[], object]]"
@@ -173,7 +173,7 @@ def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Itera
     """The iterable for the server: `body` itself if it needs neither the context nor a closer."""
     source = context.body
     if body is not source and hasattr(source, "close"):
-        closers = (partial(close, source), *closers)
+        closers = (partial(close_iterable, source), *closers)
     if isinstance(body, Stream):
         return body.closing(closers)
     if not closers and runs_no_code(context.environ, body):

@@ -118,6 +118,7 @@ class AccessLog(Middleware):
         self._keys = tuple(_keys(problems, self.fields))
         problems.done()
         self._redacted = frozenset(name.lower() for name in self.redact)
+        self._skip = None if skip is None else certain(skip)
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         if not any(isinstance(handler, logging.NullHandler) for handler in self._logger.handlers):
             self._logger.addHandler(logging.NullHandler())
@@ -125,7 +126,7 @@ class AccessLog(Middleware):
     def on_request(self, environ: Environ) -> None:
         """Take what the request is."""
         watch(environ, self._key, request := _Request(environ))
-        request.skipped = self.skip is not None and self._skips(self.skip, environ)
+        request.skipped = self._skip is not None and self._skips(self._skip, environ)
         request.at = time.time()
         request.fields = [(name, environ.get(key)) for name, key in self._keys]
 
@@ -135,7 +136,7 @@ class AccessLog(Middleware):
 
     def _skips(self, skip: Predicate, environ: Environ) -> bool:
         try:
-            return bool(certain(skip)(environ))
+            return bool(skip(environ))
         except Exception as error:  # noqa: BLE001 - logged
             self._failed("skip failed, so that the request is logged", environ, error)
             return False

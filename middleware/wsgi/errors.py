@@ -13,7 +13,7 @@ from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import ORDINARY
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
-from middleware.wsgi.held import Held
+from middleware.wsgi.held import Held, close_iterable
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.plan import Layer
@@ -104,7 +104,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     if exchange.kept is not None:
         exchange.restore()
     environ = exchange.environ
-    failure = None if source is None else _attempt(_close, source)
+    failure = None if source is None else _attempt(close_iterable, source)
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
@@ -208,7 +208,7 @@ def _drop_source(exchange: Layered) -> None:
     """Close an iterable of the application that nobody will see."""
     source, exchange.source = exchange.source, None
     try:
-        _close(source)
+        close_iterable(source)
     except Exception:
         logger.exception("close() failed after an error")
 
@@ -223,9 +223,3 @@ def _abandon(exchange: Layered) -> None:
         logger.exception("on_close failed after an error")
     finally:
         error = None  # break the traceback reference cycle
-
-
-def _close(iterable: object) -> None:
-    closing: Callable[[], object] | None = getattr(iterable, "close", None)
-    if closing is not None:
-        closing()

@@ -119,7 +119,7 @@ class Held(Exchange):
         """Close what the application returned, when nobody will get it."""
         body, self.body = self.body, None
         self.exc_info = None  # break the traceback reference cycle
-        close(body)
+        close_iterable(body)
 
 
 class Begun:
@@ -136,10 +136,10 @@ class Begun:
 
     def close(self) -> None:
         """Close the iterable."""
-        close(self._body)
+        close_iterable(self._body)
 
 
-def close(iterable: object) -> None:
+def close_iterable(iterable: object) -> None:
     """Close an iterable, if it is to be closed (PEP 3333 "close()")."""
     closing = getattr(iterable, "close", None)
     if closing is not None:

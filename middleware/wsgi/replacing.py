@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from middleware.http.fields import Line
+from middleware.wsgi.held import close_iterable
 from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.types import Application, Environ, ExcInfo, Write
 
@@ -25,7 +24,7 @@ def replaced(environ: Environ, response: Response, app: Application) -> Transfor
     try:
         written.extend(body)
     finally:
-        _close(body)
+        close_iterable(body)
     status, lines = heads[-1]
     response.status = status
     fields = response.headers
@@ -53,9 +52,3 @@ class Instead:
     def finish(self) -> bytes:
         """The content, if there was no chunk."""
         return self.feed(b"")
-
-
-def _close(body: Iterable[bytes]) -> None:
-    closing = getattr(body, "close", None)
-    if closing is not None:
-        closing()
