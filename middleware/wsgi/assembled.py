@@ -5,8 +5,8 @@ the lines below, as `dataclasses` does with __init__. Of the layers only names o
 repr. A text is compiled once for all pipelines that share it; `linecache` shows it in tracebacks, and
 `python -m middleware show --format source` prints it.
 
-The function serves an ordinary request whose response is a list. Everything else is left to the general path, at
-whatever point it turns out.
+The function serves an ordinary request whose response is a list. Every other response goes on as a `Layered` exchange
+from the point at which it turns out to be one, and requests that no row is made for go to `general`.
 """
 
 from __future__ import annotations
@@ -142,8 +142,13 @@ def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[in
     return source
 
 
-def assembled(app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> Source:
-    """The fast path through `layers`, outermost first, none of which has a condition."""
+def assembled(
+    app: Application, layers: Sequence[Layer], general: Application | None = None, *, respond: bool
+) -> Source:
+    """The fast path through `layers`, outermost first, none of which has a condition.
+
+    `general` serves the requests that no row is made for. It is needed where a layer is ordinary.
+    """
     return _FastPath(app, layers, general, respond=respond).source
 
 
@@ -167,7 +172,9 @@ class _FastPath:
         steps: the layers, outermost first, with a row in the place of adjacent ones that are ordinary.
     """
 
-    def __init__(self, app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> None:
+    def __init__(
+        self, app: Application, layers: Sequence[Layer], general: Application | None, *, respond: bool
+    ) -> None:
         self.source = Source()
         self.steps = grouped(layers)
         self._rows = [step for step in self.steps if isinstance(step, Row)]
@@ -175,8 +182,8 @@ class _FastPath:
         asked = [step for step in self.steps if not isinstance(step, Row)]
         self._asks = any(step.on_response is not None for step in asked)
         self._keeps = any(step.on_request is not None and (step.made is None or self._ends) for step in asked)
-        self._layers, self._respond = layers, respond
-        self.source.names.update(app=app, general=general, plan=self._plan_after(len(layers)))
+        self._layers, self._general, self._respond = layers, general, respond
+        self.source.names["app"] = app
         self._write()
 
     def _plan_after(self, met: int) -> Plan:
@@ -204,6 +211,7 @@ class _FastPath:
 
     def _write_method(self) -> None:
         if self._rows:
+            self.source.names["general"] = self._general
             always = all(row.always for row in self._rows)
             unless = dict.fromkeys(key for row in self._rows for key in row.unless)
             _write_guard(self.source, () if always else (*_UNUSUAL, *unless))
@@ -212,6 +220,7 @@ class _FastPath:
 
     def _write_start(self) -> None:
         add = self.source.add
+        self.source.names["plan"] = self._plan_after(len(self._layers))
         add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
         if self._asks:

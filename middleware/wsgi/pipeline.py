@@ -1,8 +1,8 @@
 """Pipeline: any number of layers around one application, run in one pass.
 
 on_request inward, the application, on_response outward, every chunk of the body through the transforms in one iterator,
-one close. There are two paths through a pipeline. The general path below serves any request and any response. The fast
-path, which is assembled for the layers that there are, serves ordinary ones and falls back on the general path.
+one close. A function is assembled for the layers that there are. Where they have conditions, the general path below
+serves the requests for which the conditions cannot be asked beforehand.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class _Raising:
 
 def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source:
     layers = [each for layer in layers for each in (*layer.vary, layer)]
-    general = _general(app, layers, respond=respond)
     conditional = [n for n, layer in enumerate(layers) if layer.condition is not None]
     if not conditional:
-        return _fast(app, layers, general, respond=respond)
+        return _fast(app, layers, respond=respond)
+    general = _general(app, layers, respond=respond)
     # Conditions may be asked before layers that change nothing of the request have seen it.
     before = layers[: conditional[-1]]
     if not all(each.on_request is None or each.ordinary is not None or each.made is not None for each in before):
@@ -64,21 +64,21 @@ def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Sour
 
     def chosen(met: int) -> Application:
         taking_part = [layer._replace(condition=None) for n, layer in enumerate(layers) if met >> n & 1]
-        return _fast(app, taking_part, general, respond=respond).function()
+        return _fast(app, taking_part, respond=respond).function()
 
     return choosing(layers, general, chosen)
 
 
-def _fast(app: Application, layers: Sequence[Layer], general: Application, *, respond: bool) -> Source:
-    """The fast path; for requests that no row is made for, one on which each layer is asked."""
-    if any(layer.ordinary is not None for layer in layers):
-        asked = [layer._replace(ordinary=None) for layer in layers]
-        general = assembled(app, asked, general, respond=respond).function()
-    return assembled(app, layers, general, respond=respond)
+def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source:
+    """The fast path; for requests that no row is made for, another one on which each layer is asked."""
+    if all(layer.ordinary is None for layer in layers):
+        return assembled(app, layers, respond=respond)
+    asked = [layer._replace(ordinary=None) for layer in layers]
+    return assembled(app, layers, assembled(app, asked, respond=respond).function(), respond=respond)
 
 
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
-    """The path of any request."""
+    """The path of any request, for layers with conditions."""
     whole = plan_for(layers, (), respond=respond)
     meet = _choosing(app, layers, respond=respond)
 
