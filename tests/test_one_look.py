@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gateway import serve
 from middleware import CORS, Compress, Gzip, Headers, SecurityHeaders, Stack, Timing
+from middleware.http import remembered
 from middleware.http.edits import Kinds
 from middleware.http.remembered import LIMIT
 from middleware.wsgi import row
@@ -116,7 +117,7 @@ def test_a_hook_runs_once_for_a_response_on_a_miss_too(monkeypatch):
 
 def test_threads_share_rows(monkeypatch):
     """Sixteen threads with a tiny switch interval, and tables that are cleared all the time."""
-    monkeypatch.setattr(row, "LIMIT", 3)
+    monkeypatch.setattr(remembered, "LIMIT", 3)
     app = FOUR.wrap(application)
     wrong = []
 

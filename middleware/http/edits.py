@@ -11,32 +11,19 @@ from typing import Final
 
 from middleware.http.fields import Fields, Line
 from middleware.http.lists import merge
-from middleware.http.remembered import LIMIT, LONGEST, Remembered
+from middleware.http.remembered import Remembered
 
 _GONE, _DEFAULTED, _VARIES, _UNLESS = 1, 2, 3, 4
 _VARY: Final = "vary"
 
 
-class Kinds(dict[str, int]):
-    """The kind of a field name as it is written; 0 is a name that does not concern anybody.
+class Kinds(Remembered[str, int]):
+    """The kind of a field name in any case, from the kinds of names in lower case. The kind of any other name is 0."""
 
-    Names come from applications and, through them, from clients: the table is cleared when it is full, and long names
-    are looked at each time.
-    """
-
-    __slots__ = ("_kinds",)
+    __slots__ = ()
 
     def __init__(self, kinds: Mapping[str, int]) -> None:
-        super().__init__()
-        self._kinds = dict(kinds)
-
-    def __missing__(self, name: str) -> int:
-        kind = self._kinds.get(name.lower(), 0)
-        if len(name) <= LONGEST:
-            if len(self) >= LIMIT:
-                self.clear()
-            self[name] = kind
-        return kind
+        super().__init__(lambda name: kinds.get(name.lower(), 0))
 
 
 class Edit:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias, overload
 
 from middleware.http.lists import merge
-from middleware.http.remembered import LIMIT, LONGEST
+from middleware.http.remembered import LONGEST, keep
 
 Line: TypeAlias = tuple[str, str]
 
@@ -285,6 +285,4 @@ def _fold(name: str) -> str:
 def _keep(kept: dict[str, str], name: str, folded: str) -> None:
     """Remember a name, within bounds, since names may come from a request."""
     if len(name) <= LONGEST:
-        if len(kept) >= LIMIT:
-            kept.clear()
-        kept[name] = folded
+        keep(kept, name, folded)

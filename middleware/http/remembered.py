@@ -6,7 +6,7 @@ Values come from clients: neither many nor long ones may fill the memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sized
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 LIMIT: Final = 1024
 LONGEST: Final = 256
@@ -33,7 +33,12 @@ class Remembered(dict[Key, Found]):
     def __missing__(self, key: Key) -> Found:
         found = self._find(key)
         if len(key) <= self._longest:
-            if len(self) >= LIMIT:
-                self.clear()
-            self[key] = found
+            keep(self, key, found)
         return found
+
+
+def keep(table: dict[Any, Any], key: object, value: object) -> None:
+    """Put an entry into a table that is cleared when it has LIMIT of them."""
+    if len(table) >= LIMIT:
+        table.clear()
+    table[key] = value

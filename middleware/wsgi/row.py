@@ -19,7 +19,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from middleware.http.remembered import LIMIT, LONGEST
+from middleware.http.remembered import LONGEST, keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -133,14 +133,14 @@ class Row:
             if key in self._seen:
                 before = exchange.status, exchange.lines.copy(), environ.copy()
             else:
-                _put(self._seen, key, None)
+                keep(self._seen, key, None)
         self.enter(environ, came, exchange.method)
         for member in self.members:
             member.on_response(environ, exchange)
         if before is not None and exchange.body is body:
             added = self._added(exchange, *before[:2])
             if added is not None and self._same(before[2], environ):
-                _put(self.known, key, added)
+                keep(self.known, key, added)
 
     def _key(self, exchange: Layered, came: tuple[Any, ...]) -> Key | None:
         """The values that count; None if this head is not ordinary, or one of the values is not fit to be kept."""
@@ -180,7 +180,7 @@ class Row:
             elif self.typed and lower == "content-type":
                 kind = TYPE
             if _is_fit(name):
-                _put(self.kinds, name, kind)
+                keep(self.kinds, name, kind)
         return kind
 
     def _added(self, exchange: Layered, status: str, lines: list[Line]) -> tuple[Line, ...] | None:
@@ -209,12 +209,6 @@ def grouped(layers: Iterable[Layer]) -> list[Layer | Row]:
 def _is_fit(value: object) -> bool:
     """Whether a value may be kept in a table."""
     return value is None or (type(value) is str and len(value) <= LONGEST)
-
-
-def _put(table: dict[Any, Any], key: object, value: object) -> None:
-    if len(table) >= LIMIT:
-        table.clear()
-    table[key] = value
 
 
 def _keys(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
