@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from middleware.wsgi.layer import Middleware
@@ -45,14 +44,10 @@ class Positional(Middleware):
         given = {**dict(zip(names, rest, strict=False)), **options}
         if len(given) < len(rest) + len(options):
             raise TypeError(f"{kind}: {names[0]} by position and as a keyword")
-        known = inspect.signature(self._configure)
-        try:
-            known.bind(**given)
-        except TypeError as error:
-            near = [get_close_matches(name, known.parameters, 1) for name in given.keys() - known.parameters.keys()]
-            raise TypeError(
-                f"{kind}: {error}{''.join(f'; there is {found!r}' for [found] in filter(None, near))}"
-            ) from None
+        known = inspect.signature(self._configure).parameters.values()
+        missing = [each.name for each in known if each.default is each.empty and each.name not in given]
+        if missing:
+            raise TypeError(f"{kind}: missing a required argument: {missing[0]!r}")
         return app, given
 
     def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
