@@ -39,10 +39,18 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"To run all tests: apt-get install {' '.join(sorted(LACKING))}")
 
 
-def pytest_sessionfinish():
-    """Tell the coverage gate."""
-    if "LACKING" in os.environ:
+def pytest_sessionfinish(session):
+    """Tell the coverage gate, or the process that has divided the tests among several."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["lacking"] = sorted(LACKING)
+    elif "LACKING" in os.environ:
         Path(os.environ["LACKING"]).write_text("\n".join(sorted(LACKING)), "utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Take over what a process of pytest-xdist lacked."""
+    LACKING.update(getattr(node, "workeroutput", {}).get("lacking", ()))
 
 
 @pytest.fixture(scope="module")

@@ -46,9 +46,11 @@ spec = importlib.util.spec_from_file_location("ours", {str(ROOT / "tests" / "con
 ours = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(ours)
 pytest_terminal_summary, pytest_sessionfinish = ours.pytest_terminal_summary, ours.pytest_sessionfinish
+pytest_testnodedown = ours.pytest_testnodedown
 """
 
 
+@pytest.mark.parametrize("options", [[], ["--numprocesses=1"]], ids=["one process", "several"])
 @pytest.mark.parametrize(
     ("test", "said", "noted"),
     [
@@ -60,14 +62,15 @@ pytest_terminal_summary, pytest_sessionfinish = ours.pytest_terminal_summary, ou
         ("def test_it(): pass\n", None, ""),
     ],
 )
-def test_a_run_ends_with_what_to_install_and_notes_it_for_the_gate(pytester, monkeypatch, test, said, noted):
+def test_a_run_ends_with_what_to_install_and_notes_it_for_the_gate(request, test, said, noted, options):
+    pytester, monkeypatch = map(request.getfixturevalue, ("pytester", "monkeypatch"))
     note = pytester.path / "lacking"
     monkeypatch.setenv("LACKING", str(note))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     monkeypatch.delenv("CI", raising=False)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test)
-    lines = pytester.runpytest_subprocess().outlines
+    lines = pytester.runpytest_subprocess(*options).outlines
     assert (said in lines) == (said is not None)
     assert note.read_text() == noted
 
