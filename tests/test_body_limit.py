@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import nullcontext
+from http import HTTPStatus
 
 import django
 import pytest
@@ -18,12 +19,13 @@ from hypothesis import strategies as st
 
 from bodies import ANSWERS, Wire, reading, swallowing
 from gateway import environ, serve
-from middleware import BodyLimit, BodyTooLarge, ConfigError, Headers, Hooks, Stack
+from middleware import AccessLog, BodyLimit, BodyTooLarge, ConfigError, ContextHooks, Headers, Hooks, Middleware, Stack
 from middleware.hooks import request as hooked
 from middleware.wsgi.input import Input, counted, declared_length
 
 LIMIT = 10
 TOO_LARGE = "413"
+HTTP_413 = f"413 {HTTPStatus(413).phrase}"
 
 
 def known(body, length=None):
@@ -179,6 +181,47 @@ def test_frameworks_that_make_an_answer_of_the_error_answer_413(site):
     keys = {**unknown(b"a=" + b"x" * 50), "CONTENT_TYPE": "application/x-www-form-urlencoded"}
     keys |= {"CONTENT_LENGTH": "52", "HTTP_TRANSFER_ENCODING": "chunked"}  # Django reads no further than a length
     assert sent(limited(site()), keys).status[:3] == "413"
+
+
+@pytest.mark.parametrize("kind", [Stack, "around a Hooks", "around a ContextHooks"])
+def test_a_body_too_large_is_no_error_of_the_application(kind, caplog):
+    """Neither a record of a level that wakes somebody, nor an exception for the layers that report them."""
+    told = []
+
+    class Watching(Middleware):
+        def on_close(self, environ, error):
+            told.append((environ["middleware.status"], error, environ.get("middleware.exception")))
+
+    hooks = {"around a Hooks": Hooks, "around a ContextHooks": ContextHooks}.get(kind)
+    app = reading() if hooks is None else hooks().wrap(reading())
+    with caplog.at_level("DEBUG"):
+        answer = sent(Stack(AccessLog(), Watching(), BodyLimit(max_bytes=LIMIT)).wrap(app), unknown(b"x" * 11))
+    assert (answer.status[:3], told) == ("413", [(413, None, None)])
+    assert {record.levelname for record in caplog.records if record.exc_info} == set()
+    assert {record.name: record.levelname for record in caplog.records}["middleware.access"] == "WARNING"
+    assert "ERROR" not in caplog.text
+    refused = "Refused POST /: the request body is larger than 10 bytes"
+    assert [record.message for record in caplog.records if record.name == "middleware"] == [refused] * (kind is Stack)
+
+
+def test_the_answer_to_a_broken_body_has_the_status_of_the_error_where_no_layer_makes_another():
+    """As an inner stack sees it, whose outer one has the limit."""
+    seen = []
+
+    class Seeing(Middleware):
+        def on_response(self, environ, response):
+            seen.append(response.status)
+
+    inner = Stack(Seeing()).wrap(reading())
+    answer = sent(BodyLimit(inner, max_bytes=LIMIT), {**unknown(b"x" * 11), "HTTP_ACCEPT": "application/json"})
+    assert (seen, answer.status[:3]) == ([HTTP_413], "413")
+
+
+def test_the_errorhandler_of_a_hooks_gets_a_body_too_large_by_its_code():
+    hooks, got = Hooks(), []
+    hooks.errorhandler(413)(lambda error: got.append(type(error)) or ("mine", 413))
+    assert sent(limited(hooks.wrap(reading())), unknown(b"x" * 11)).status[:3] == "413"
+    assert got == [BodyTooLarge]
 
 
 def test_alone_the_error_is_raised():

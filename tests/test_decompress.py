@@ -494,7 +494,7 @@ def test_a_layer_is_told_as_what_it_does():
             "gzip",
             b"no",
             {},
-            ["decodes gzip", "refused: the body is no gzip; 500 Internal Server Error became the answer"],
+            ["decodes gzip", "refused: the body is no gzip; 400 Bad Request became the answer"],
         ),
     ],
 )

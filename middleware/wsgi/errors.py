@@ -8,26 +8,24 @@ from dataclasses import replace
 from traceback import walk_tb
 from typing import Any, Final
 
-from middleware.http.media_types import prefers_json
-from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import ORDINARY
+from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import NEW, PASSED, SENT
 from middleware.wsgi.held import Held, close_iterable
 from middleware.wsgi.identity import log_extra
+from middleware.wsgi.input import BodyError
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.takeover import ends_takeover
-from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Application, Environ
 
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"
 STATUS: Final = "middleware.status"
 # Keys of a request whose errors are wanted as exceptions, see asks_to_raise.
 RAISING: Final = ("werkzeug.debug.preserve_context", "paste.throw_errors", "wsgi.handleErrors")
-_INTERNAL_SERVER_ERROR: Final = "500 Internal Server Error"
-_TEXT: Final = ("text/plain; charset=utf-8", b"Internal Server Error\n")
-_PROBLEM: Final = (CONTENT_TYPE, problem(500, "Internal Server Error"))
+_INTERNAL_SERVER_ERROR: Final = answer(500, "Internal Server Error")
 logger = logging.getLogger("middleware")
 
 
@@ -48,21 +46,24 @@ def answer_error(exchange: Layered, error: BaseException) -> None:
 
 
 def respond(exchange: Layered, error: BaseException) -> bool:
-    """Answer an error with a plain 500 that every layer sees, if that is wanted and there is still time."""
+    """Answer an error with a plain 500 that every layer sees, if that is wanted and there is still time.
+
+    A BodyError is the client's fault: it is the answer, it is logged in one line, and no layer is told of it.
+    """
     exchange.prepare()
     exchange.error = error
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    path = escaped(environ.get("PATH_INFO"))
-    layer, method = _raised_in(error)
-    place = f" in {layer}.{method}" if layer else ""
-    extra = log_extra(environ, layer)
-    logger.error("Exception on %s %s%s", escaped(exchange.method), path, place, exc_info=error, extra=extra)
+    answering = _logged(exchange, error)
     _drop_source(exchange)
-    environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
+    if isinstance(error, BodyError):
+        exchange.error = None
+    else:
+        environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
-    _give_500(exchange)
+    came = environ if exchange.kept is None else exchange.kept
+    exchange.body = answering(came, exchange.reset)  # type: ignore[arg-type] # it calls no write()
     exchange.transforms, exchange.declared, exchange.undo = (), None, None
     if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
         exchange.exc_info = (type(error), error, error.__traceback__)
@@ -70,8 +71,21 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     try:
         exchange.begin_again((*unmet, *exchange.plan.responders))
     finally:
-        del error  # Break the traceback reference cycle: a server that has sent its head raises this error again.
+        del error, answering  # Break the traceback reference cycle: a server that has sent its head raises it again.
     return True
+
+
+def _logged(exchange: Layered, error: Exception) -> Application:
+    """Log an error; return what answers it."""
+    environ = exchange.environ
+    layer, method = _raised_in(error)
+    where = escaped(exchange.method), escaped(environ.get("PATH_INFO")), f" in {layer}.{method}" if layer else ""
+    extra = log_extra(environ, layer)
+    if isinstance(error, BodyError):
+        logger.info("Refused %s %s%s: %s", *where, error, extra=extra)
+        return error
+    logger.error("Exception on %s %s%s", *where, exc_info=error, extra=extra)
+    return _INTERNAL_SERVER_ERROR
 
 
 def _raised_in(error: BaseException) -> tuple[str | None, str]:
@@ -83,14 +97,6 @@ def _raised_in(error: BaseException) -> tuple[str | None, str]:
             layer: Any = frame.f_locals.get("self")
             place = (layer.name, method) if hasattr(layer, "effects") else place
     return place
-
-
-def _give_500(exchange: Layered) -> None:
-    """Start over with a 500, as text, or as a problem for a client that prefers JSON (RFC 9457)."""
-    came = exchange.environ if exchange.kept is None else exchange.kept
-    content_type, content = _PROBLEM if prefers_json(str(came.get("HTTP_ACCEPT", ""))) else _TEXT
-    fields = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("Vary", "Accept")]
-    exchange.reset(_INTERNAL_SERVER_ERROR, fields, [content])
 
 
 def asks_to_raise(environ: Environ) -> bool:

@@ -11,10 +11,12 @@ from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from middleware.wsgi.answer import answer
 
-    from middleware.wsgi.types import Environ
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from middleware.wsgi.types import Environ, StartResponse
 
 PIECE: Final = 64 * 1024
 UNKNOWN: Final = -1
@@ -30,11 +32,17 @@ _UNCOUNTED: Final = frozenset(
 class BodyError(OSError):
     """A request body that can be read no further, for a reason that the response tells the client.
 
+    It is a response, as the HTTP exceptions of Werkzeug and WebOb are: a WSGI application with a `code`.
+
     Attributes:
-        status: int. That of the response.
+        code: int. The status of the response.
     """
 
-    status = 400
+    code = 400
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer the request with the code, and the reason."""
+        return answer(self.code, str(self))(environ, start_response)
 
 
 class BodyTooLarge(BodyError):  # noqa: N818 - a public name, as urllib3's and Werkzeug's are
@@ -43,7 +51,7 @@ class BodyTooLarge(BodyError):  # noqa: N818 - a public name, as urllib3's and W
     Raised again by every later read. Whatever the application answers before its head is out becomes a 413.
     """
 
-    status = 413
+    code = 413
 
 
 def declared_length(environ: Environ) -> int | None:

@@ -8,7 +8,7 @@ passes through it chunk by chunk.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from middleware.http.fields import content_length
@@ -51,7 +51,7 @@ class Layered(Exchange):
     declared: int | None
     transforms: tuple[Transform, ...] | None
     undo: Callable[[Response], None] | None
-    kept: Mapping[str, object] | None
+    kept: Environ | None
 
     def prepare(self) -> None:
         """Set what the fast path of a pipeline does without."""

@@ -29,9 +29,10 @@ class BodyLimit(Middleware):
 
     A larger Content-Length is refused without calling the application, and a malformed one is a 400. A body of unknown
     length (chunked) is counted as it is read: a read past the limit raises `BodyTooLarge`, an OSError, and whatever the
-    application answers before its head is out becomes the 413. An exception that it does not catch becomes one in a
-    stack; a layer alone raises it. Does nothing to requests without a body, except that no read of `wsgi.input` waits
-    for more than there is: a body without a length is empty, unless the server sets `wsgi.input_terminated` (PEP 3333).
+    application answers before its head is out becomes the 413. If it does not catch the error, a stack answers by the
+    413 and logs a line of level INFO; a layer alone raises it. Does nothing to requests without a body, except that no
+    read of `wsgi.input` waits for more than there is: a body without a length is empty, unless the server sets
+    `wsgi.input_terminated` (PEP 3333).
 
     Stands inside layers whose headers belong on every response, and outside whatever reads, decodes or buffers the
     body: ConcurrencyLimit, DecompressRequest, Hooks. What inner layers have added to a response that becomes the 413 is

@@ -221,7 +221,7 @@ class DecompressRequest(Middleware):
                 kept.write(data)
         except BodyError as error:
             note(environ, f"refused: {error}")
-            return self._refusals[error.status]
+            return self._refusals[error.code]
         environ["CONTENT_LENGTH"] = str(kept.tell())
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         kept.seek(0)
@@ -234,7 +234,7 @@ class DecompressRequest(Middleware):
         if outcome is None or outcome.failed is None or self.buffer:
             return None
         note(environ, f"refused: {outcome.reason}; {response.status} became the answer")
-        return replaced(environ, response, self._refusals[outcome.failed.status])
+        return replaced(environ, response, self._refusals[outcome.failed.code])
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
         """Close the file."""
