@@ -105,6 +105,31 @@ def test_a_subclass_takes_the_same():
     assert list(inspect.signature(Gone).parameters) == ["status", "body", "content_type", "headers"]
 
 
+def test_a_subclass_may_have_options_of_its_own():
+    class Maintenance(Respond):
+        """Answers by a 503."""
+
+        def __init__(self, app=None, /, *, until="soon"):
+            super().__init__(app, 503, f"Back {until}.")
+            self.until = until
+
+    class Moved(Redirect):
+        """Leads to a host."""
+
+        def __init__(self, host):
+            super().__init__(f"https://{host}/")
+
+    later = Maintenance(until="at 9")
+    assert [repr(value) for value in (later, Maintenance(), Moved("a.example"))] == [
+        "Maintenance(until='at 9')",
+        "Maintenance()",
+        "Moved('a.example')",
+    ]
+    assert (serve(later.wrap(APP)).body, serve(Maintenance(APP)).body) == (b"Back at 9.", b"Back soon.")
+    assert later == Maintenance().with_options(until="at 9") != Maintenance()
+    assert list(inspect.signature(Maintenance).parameters) == ["app", "until"]
+
+
 WRONG_CALLS = [
     (lambda: Respond(), "Respond: missing a required argument: 'status'"),
     (lambda: Respond(APP), "Respond: missing a required argument: 'status'"),

@@ -16,11 +16,15 @@ class Positional(Middleware):
     """
 
     _placed: ClassVar[tuple[str, ...]]
+    _arranges: ClassVar[bool]  # what it is given; a subclass that has an __init__ of its own does not
     _configure: Callable[..., None]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" in cls.__dict__ and "_configure" in cls.__dict__:
+        if "__init__" not in cls.__dict__:
+            return
+        cls._arranges = "_configure" in cls.__dict__
+        if cls._arranges:
             # What help() and editors show: the options, as if there were no application.
             itself, *options = inspect.signature(cls._configure).parameters.values()
             kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -51,6 +55,8 @@ class Positional(Middleware):
         return app, given
 
     def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        _, given = self._arranged(args, options)
-        defaults = {name: each.default for name, each in inspect.signature(self._configure).parameters.items()}
-        super()._seal((), {name: value for name, value in given.items() if value != defaults[name]})
+        if self._arranges:
+            _, given = self._arranged(args, options)
+            defaults = {name: each.default for name, each in inspect.signature(self._configure).parameters.items()}
+            args, options = (), {name: value for name, value in given.items() if value != defaults[name]}
+        super()._seal(args, options)
