@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
-from middleware.http.fields import is_token
+from middleware.http.fields import environ_key, is_token
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.types import Environ
 
@@ -67,12 +67,10 @@ def header(name: str) -> Key:
     """
     if not is_token(name):
         raise ConfigError(f"by.header: the name of a header is a token (RFC 9110 5.1); got {name!r}")
-    variable = name.upper().replace("-", "_")
-    if variable not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-        variable = f"HTTP_{variable}"
+    key = environ_key(name)
 
     def read(environ: Environ) -> str | None:
-        value = environ.get(variable)
+        value = environ.get(key)
         return None if value is None else Secret(value)
 
     return Key(f"by.header({name!r})", read, frozenset())

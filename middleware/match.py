@@ -23,7 +23,7 @@ from itertools import product
 from typing import Any, Final, TypeVar
 
 from middleware.http.authorities import covered, host_name
-from middleware.http.fields import is_token
+from middleware.http.fields import environ_key, is_token
 from middleware.http.paths import below, normal, readings
 from middleware.wsgi.options import Problems
 
@@ -348,9 +348,8 @@ class header(Predicate):  # noqa: N801 - used like a function
         problems.check(value is None or isinstance(value, str), "value", "a str or None", value)
         problems.done()
         self.name, self.value = name.lower(), value
-        key = name.upper().replace("-", "_")
         self.request_fields = frozenset({"-".join(part.capitalize() for part in name.split("-"))})
-        self._key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        self._key = environ_key(name)
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the request has the field."""

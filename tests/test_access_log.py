@@ -102,6 +102,12 @@ def test_fields_of_the_request_come_last(lines, kind):
     assert line.endswith(' "acme" "-"')
 
 
+def test_the_fields_whose_keys_have_no_prefix_are_found_too(lines):
+    """RFC 3875 4.1.2 and 4.1.3."""
+    _, line = logged(lines, fields=["Content-Type", "content-length"], CONTENT_TYPE="text/csv", CONTENT_LENGTH="0")
+    assert line.endswith(' "text/csv" "0"')
+
+
 def test_json_has_the_names_of_opentelemetry(lines):
     answer = serve(
         Stack(RequestId(), AccessLog(format="json", fields="X-Tenant")).wrap(HELLO),

@@ -170,6 +170,7 @@ def test_frames_of_every_size_are_gone_along_with(size, level):
     ("keys", "gone"),
     [
         ({"HTTP_CONTENT_MD5": "a", "HTTP_CONTENT_DIGEST": "b", "HTTP_REPR_DIGEST": "c"}, True),
+        ({"HTTP_DIGEST": "d"}, True),
         ({"HTTP_DIGEST_OF_MINE": "d"}, False),
     ],
 )

@@ -52,6 +52,8 @@ HANDED_OVER: Final = frozenset(
         "x-sendfile2",
     )
 )
+# RFC 3875 4.1.2 and 4.1.3: the fields of a request whose keys in environ have no prefix.
+UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
 # Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
 _folded: dict[str, str] = {}
@@ -117,6 +119,12 @@ def check_line(line: object) -> None:
         raise TypeError(f"a header line is a tuple of name and value (PEP 3333); got {line!r}")
     sendable_name(line[0])
     sendable_value(*line)
+
+
+def environ_key(name: str) -> str:
+    """The key of a request header in environ (PEP 3333 "environ Variables", RFC 3875 4.1.18)."""
+    key = name.upper().replace("-", "_")
+    return key if key in UNPREFIXED else f"HTTP_{key}"
 
 
 def content_length(value: str) -> int | None:

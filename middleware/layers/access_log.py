@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
-from middleware.http.fields import is_token
+from middleware.http.fields import environ_key, is_token
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
@@ -221,7 +221,7 @@ def _keys(problems: Problems, names: Iterable[str]) -> Iterator[tuple[str, str]]
     for name in names:
         problems.check(is_token(name), "fields", "field names are tokens", name)
         problems.check(name.lower() not in _NEVER, "fields", "credentials are never logged", name)
-        yield name, f"HTTP_{name.upper().replace('-', '_')}"
+        yield name, environ_key(name)
 
 
 def _level_of(request: _Request) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.util import setup_testing_defaults
 
+from middleware.http.fields import UNPREFIXED, environ_key
 from middleware.sight.explanation import Explanation
 from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ
 
 _CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream that has none
-_UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 
 
 class _Explaining(Recording):
@@ -70,7 +70,7 @@ def explanation(
 def fields_of(environ: Environ) -> list[tuple[str, str]]:
     """The request headers of an environ, with the names that they usually have."""
     named = ((key.removeprefix("HTTP_"), value) for key, value in environ.items() if key.startswith("HTTP_"))
-    content = ((key, environ[key]) for key in _UNPREFIXED if environ.get(key))
+    content = ((key, environ[key]) for key in UNPREFIXED if environ.get(key))
     return [(key.replace("_", "-").title(), str(value)) for key, value in (*named, *content)]
 
 
@@ -85,8 +85,7 @@ def environ_of(request: Environ | str, fields: Mapping[str, str]) -> Environ:
     for name, value in fields.items():
         if not isinstance(value, str):
             raise TypeError(f"Stack.explain: {name}: the value of a request header is a str; got {value!r}")
-        key = name.upper().replace("-", "_")
-        environ[key if key in _UNPREFIXED else f"HTTP_{key}"] = value
+        environ[environ_key(name)] = value
     setup_testing_defaults(environ)
     environ.setdefault("REMOTE_ADDR", "127.0.0.1")
     environ.setdefault("QUERY_STRING", "")

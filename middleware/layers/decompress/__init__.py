@@ -7,6 +7,7 @@ from itertools import count
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from middleware.http.fields import DIGESTS, environ_key
 from middleware.layers.decompress.decoders import READ, REMEDIES, Make, More, decoder_of
 from middleware.wsgi.answer import answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
@@ -36,14 +37,8 @@ KEY: Final = "middleware.decompress_request"
 _NUMBERS: Final = count()
 _MOST: Final = 2  # codings on top of one another
 _IN_MEMORY: Final = 256 * 1024  # of a body that is decoded in advance; larger ones are on disk
-# What tells of the bytes before they are decoded (RFC 9530 2 and 3: both digests include the coding).
-_OF_ENCODED: Final = (
-    "CONTENT_LENGTH",
-    "HTTP_CONTENT_ENCODING",
-    "HTTP_CONTENT_MD5",
-    "HTTP_CONTENT_DIGEST",
-    "HTTP_REPR_DIGEST",
-)
+# The fields that are about the encoded bytes (RFC 9530 2 and 3: both digests include the coding).
+_OF_ENCODED: Final = tuple(map(environ_key, ("content-length", "content-encoding", *DIGESTS)))
 _FREE, _RATIO = 1 << 20, 16  # how much a decoder may hand to the next: that much, and so many times what came in
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
