@@ -127,8 +127,7 @@ class HTTPSRedirect(Middleware):
         if self.host is not None:
             problems.add_fault("host", _host_fault(self.host), self.host)
         if self.port is not None:
-            known = type(self.port) is int and 1 <= self.port <= 0xFFFF
-            problems.check(known, "port", "an int from 1 to 65535, or None", self.port)
+            problems.integer("port", self.port, 1, 0xFFFF, ", or None")
         problems.add_fault("exempt", predicate_fault(self.exempt), self.exempt)
         problems.done()
 

@@ -153,7 +153,7 @@ class Redirect(Positional):
             problems.add("to", "a URL, or a callable(environ) -> URL, not a coroutine function", to)
         right = isinstance(status, int) and status in REDIRECTS
         problems.check(right, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", status)
-        problems.check(isinstance(keep_query, bool), "keep_query", "True or False", keep_query)
+        problems.boolean("keep_query", keep_query)
         problems.done()
         self._unsafe = answer(400, _UNSAFE)
 
