@@ -27,7 +27,6 @@ from middleware import (
     match,
 )
 from middleware.testing.shapes import SHAPES
-from middleware.wsgi import measurement
 from shapes import TEXT, returning
 
 HELLO = returning([b"hello"], headers=TEXT)[0]
@@ -365,6 +364,12 @@ def test_an_instance_that_is_called_within_itself_keeps_both_apart(lines):
     assert [json.loads(line)["http.response.status_code"] for line in lines.texts] == [200, 404]
 
 
+def test_copies_of_one_layer_in_one_stack_keep_their_requests_apart(lines):
+    log = AccessLog(format="json")
+    serve(Stack(log, log.named("other"), log.when(lambda environ: True)).wrap(HELLO, waive="unique"))
+    assert [json.loads(line)["time_to_head"] is not None for line in lines.texts] == [True] * 3
+
+
 def test_between_third_party_middleware_there_is_one_line(lines):
     serve(Stack(AccessLog(), External(plain), Headers(set={"X": "1"})).wrap(HELLO))
     assert len(lines.texts) == 1
@@ -546,4 +551,4 @@ def test_what_it_does_is_told():
 
 
 def test_a_request_that_never_came_to_a_layer_has_no_measurement():
-    assert measurement.ended({}, "middleware.access_log.0") is None
+    assert AccessLog().followed({}) is None

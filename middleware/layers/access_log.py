@@ -16,14 +16,12 @@ from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
-from middleware.wsgi.layer import Middleware
-from middleware.wsgi.measurement import METHODS, Followed, Measurement, ended, watch
+from middleware.wsgi.measurement import METHODS, Followed, Following, Measurement
 from middleware.wsgi.options import Problems, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, Predicate
 
 Format: TypeAlias = "str | Callable[[Measurement], str | None]"
@@ -64,7 +62,7 @@ class _Line(NamedTuple):
         return self.format(self.request)
 
 
-class AccessLog(Middleware):
+class AccessLog(Following):
     r"""Logs every request when it is over: who asked for what, what became of it, how long it took.
 
     Stands outermost, inside of `RequestId` and of what corrects the address of the client: a request that a layer
@@ -125,14 +123,11 @@ class AccessLog(Middleware):
 
     def on_request(self, environ: Environ) -> None:
         """Take what the request is."""
-        watch(environ, self._key, request := _Request(environ))
+        request = _Request(environ)
+        self.follow(environ, request)
         request.skipped = self._skip is not None and self._skips(self._skip, environ)
         request.at = time.time()
         request.fields = [(name, environ.get(key)) for name, key in self._keys]
-
-    @property
-    def _key(self) -> str:
-        return f"middleware.access_log.{id(self)}"
 
     def _skips(self, skip: Predicate, environ: Environ) -> bool:
         try:
@@ -141,15 +136,9 @@ class AccessLog(Middleware):
             self._failed("skip failed, so that the request is logged", environ, error)
             return False
 
-    def on_response(self, environ: Environ, response: Response) -> None:
-        """Note the head."""
-        request: _Request | None = environ.get(self._key)
-        if request is not None:  # none where a layer further out failed: no request came here
-            request.head(response)
-
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Log the request."""
-        request = ended(environ, self._key)
+        request = self.followed(environ)
         if not isinstance(request, _Request) or request.skipped:
             return
         try:

@@ -11,8 +11,7 @@ from weakref import WeakKeyDictionary
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
-from middleware.wsgi.layer import Middleware
-from middleware.wsgi.measurement import METHODS, Followed, ended, watch
+from middleware.wsgi.measurement import METHODS, Followed, Following
 from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-    from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ
 
 # Semantic conventions for HTTP metrics, http.server.request.duration.
@@ -31,7 +29,7 @@ _LABELS: Final = ("http_request_method", "http_response_status_code", "http_rout
 _logger = logging.getLogger("middleware")
 
 
-class Metrics(Middleware):
+class Metrics(Following):
     """Counts every request for Prometheus, by OpenTelemetry's names.
 
     `http_server_request_duration_seconds`, to the end of the body, and `http_server_response_body_size_bytes` are
@@ -102,27 +100,17 @@ class Metrics(Middleware):
     def on_request(self, environ: Environ) -> Application | None:
         """Count the request as active."""
         if self._page is not None and environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") == self.path:
-            watch(environ, self._key, _Request(environ, None))
+            self.follow(environ, _Request(environ, None))
             return self._page
         method = environ.get("REQUEST_METHOD", "")
         active = self._series.active.labels(method if method in METHODS else "_OTHER")
         active.inc()
-        watch(environ, self._key, _Request(environ, active))
+        self.follow(environ, _Request(environ, active))
         return None
-
-    @property
-    def _key(self) -> str:
-        return f"middleware.metrics.{id(self)}"
-
-    def on_response(self, environ: Environ, response: Response) -> None:
-        """Note the head."""
-        request: _Request | None = environ.get(self._key)
-        if request is not None:  # none where a layer further out failed: no request came here
-            request.head(response)
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Count the request as over."""
-        request = ended(environ, self._key)
+        request = self.followed(environ)
         if not isinstance(request, _Request) or request.active is None:
             return
         request.active.dec()

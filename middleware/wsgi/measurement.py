@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from middleware.http.fields import content_length
 from middleware.http.status import status_line
 from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.identity import REQUEST_ID
+from middleware.wsgi.layer import Middleware
 
 if TYPE_CHECKING:
     from middleware.wsgi.response import Response
@@ -20,6 +22,7 @@ STATUS: Final = "middleware.status"
 METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"},
 )
+_NUMBERS: Final = count()
 _IN_A_PATH: Final = "/!$&'()*+,;=:@~"  # RFC 3986 3.3, beside what `quote` never encodes
 
 
@@ -132,15 +135,29 @@ class Followed(Measurement):
             self.status = status_line(code)
 
 
-def watch(environ: Environ, key: str, watched: Followed) -> None:
-    """Begin to watch a request, under a key of the layer in environ."""
-    watched.outer = environ.get(key)
-    environ[key] = watched
+class Following(Middleware):
+    """A layer that follows every request from its coming to its end, each copy under a key of its own in environ."""
 
+    _key: str
 
-def ended(environ: Environ, key: str) -> Followed | None:
-    """End to watch the request; return what was watched, or None if it never came to the layer."""
-    watched: Followed | None = environ.get(key)
-    if watched is not None:
-        environ[key] = watched.outer
-    return watched
+    def _bind(self) -> None:
+        self.__dict__["_key"] = f"middleware.{type(self).__name__}.{next(_NUMBERS)}"  # once, and not for each request
+        super()._bind()
+
+    def follow(self, environ: Environ, request: Followed) -> None:
+        """Begin to follow a request."""
+        request.outer = environ.get(self._key)
+        environ[self._key] = request
+
+    def on_response(self, environ: Environ, response: Response) -> None:
+        """Note the head."""
+        request: Followed | None = environ.get(self._key)
+        if request is not None:  # none where a layer further out failed: no request came here
+            request.head(response)
+
+    def followed(self, environ: Environ) -> Followed | None:
+        """End to follow the request; return what was followed, or None if it never came to the layer."""
+        request: Followed | None = environ.get(self._key)
+        if request is not None:
+            environ[self._key] = request.outer
+        return request

@@ -63,6 +63,7 @@ class Timing(Middleware):
     )
 
     _hooks: Made
+    _key: str
 
     def __init__(
         self,
@@ -90,7 +91,7 @@ class Timing(Middleware):
         self._names: tuple[str, ...] = (_NO_TOKEN.sub("-", self.name),) if layers else ()
 
     def _bind(self) -> None:
-        self.__dict__["_hooks"] = self._compiled()  # of this very copy
+        self.__dict__.update(_hooks=self._compiled(), _key=f"{KEY}.{id(self)}")  # of this very copy
         super()._bind()
 
     def _check(self) -> None:
@@ -165,9 +166,8 @@ class Timing(Middleware):
             recorder.exposed = certain(self.expose)(environ) if callable(self.expose) else self.expose
             if self.on_complete is not None:
                 recorder.measurement = Measurement(environ)
-            key = f"{KEY}.{id(self)}"
-            before: Running | None = environ.get(key)
-            environ[key] = Running([*running(before.recorders if before is not None else ()), recorder])
+            before: Running | None = environ.get(self._key)
+            environ[self._key] = Running([*running(before.recorders if before is not None else ()), recorder])
             recorder.start = self.clock()
 
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
@@ -191,7 +191,7 @@ class Timing(Middleware):
         """Report the request, now that it is over."""
         if self.on_complete is None:
             return
-        recorder: Recorder = environ[f"{KEY}.{id(self)}"].recorders.pop()
+        recorder: Recorder = environ[self._key].recorders.pop()
         measurement = recorder.measurement
         del recorder.measurement  # break the reference cycle: the error in it leads to environ
         measurement.status, measurement.seconds_to_headers = recorder.status, recorder.seconds
@@ -226,7 +226,7 @@ class Timing(Middleware):
         names = [layer.name for layer in layers if not isinstance(layer, _Probe)]  # those of another Timing
         timing = self._changed(_names=tuple(_NO_TOKEN.sub("-", name) for name in names))
         places, probed = count(1), list[Middleware]([timing])
-        make_probe = partial(_Probe, f"{KEY}.{id(timing)}", self.clock)
+        make_probe = partial(_Probe, timing._key, self.clock)  # noqa: SLF001 - of a copy
         for layer in layers[1:]:
             probed += [layer] if isinstance(layer, _Probe) else [make_probe(next(places)), layer]
         return [*probed, make_probe(next(places))]
