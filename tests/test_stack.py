@@ -16,20 +16,25 @@ from middleware import (
     CORS,
     CSP,
     ConfigError,
+    ContextHooks,
     Effects,
     External,
     Finding,
     Headers,
+    Hooks,
     Middleware,
     OrderError,
     OrderWarning,
+    Respond,
     SecurityHeaders,
     Stack,
     Timing,
     match,
 )
+from middleware.paste import timing
 from middleware.stack.external import KNOWN
 from middleware.stack.rules import RULES
+from middleware.testing import assert_wsgi_transparent
 from shapes import returning
 
 APP = returning([b"x"])[0]
@@ -272,6 +277,48 @@ def test_third_party_middleware_may_stand_alone():
 def test_a_factory_has_to_be_one(make, error, said):
     with pytest.raises(error, match=said):
         make()
+
+
+UNWRAPPED = Headers(set={"X": "1"})
+
+
+@pytest.mark.parametrize(
+    "without", [Stack(UNWRAPPED), Stack(), UNWRAPPED, External(plain), Hooks(), Respond(403, "no")]
+)
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda given: Timing(given),
+        lambda given: Timing().wrap(given),
+        lambda given: External(plain).wrap(given),
+        lambda given: Hooks(given),
+        lambda given: ContextHooks().wrap(given),
+        lambda given: Respond(given, 403, "no"),
+        lambda given: Stack(Timing()).wrap(given),
+        lambda given: Stack().wrap(given),
+        lambda given: Stack().explain(given, "/"),
+        lambda given: Stack(lambda app: given).wrap(APP),
+        lambda given: timing(given, {}),
+    ],
+)
+def test_what_wraps_nothing_is_no_application(take, without):
+    with pytest.raises(
+        TypeError, match=r"a stack is no app|returned no WSGI app|none until it wraps one"
+    ):
+        take(without)
+
+
+@pytest.mark.parametrize("without", [Stack(UNWRAPPED), UNWRAPPED])
+def test_what_wraps_nothing_is_no_factory(without):
+    with pytest.raises(ConfigError, match=r"External: factory: a callable \(app, \.\.\.\) -> WSGI application; got "):
+        External(without)
+    with pytest.raises(ConfigError, match="middleware: a callable application -> application; got "):
+        assert_wsgi_transparent(without)
+
+
+def test_what_wraps_an_application_is_one():
+    for wrapped in (UNWRAPPED.wrap(APP), Stack(UNWRAPPED).wrap(APP), Hooks().wrap(APP)):
+        assert serve(Stack(Timing()).wrap(wrapped)).status == "200 OK"
 
 
 def test_third_party_middleware_is_unique_by_its_name():

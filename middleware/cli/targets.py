@@ -17,6 +17,7 @@ import middleware
 from middleware.cli.output import CommandError, raised, say
 from middleware.stack.builder import Stack
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.refused import wraps_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,9 +54,7 @@ def stack_of(value: object) -> Stack | None:
 
 
 def _application(value: object) -> Application | None:
-    if isinstance(value, Stack) or (isinstance(value, Middleware) and value.app is None):
-        return None
-    return value if callable(value) else None
+    return value if callable(value) and not wraps_nothing(value) else None
 
 
 STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", stack_of)

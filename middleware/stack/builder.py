@@ -14,7 +14,7 @@ from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.pipeline import pipeline
-from middleware.wsgi.refused import check_application, named, takes
+from middleware.wsgi.refused import Wrapper, check_application, named, takes
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
@@ -46,7 +46,7 @@ class Wrapped(Protocol):
         """Run one request."""
 
 
-class Stack:
+class Stack(Wrapper):
     """An immutable chain of middleware, outermost first: the order written is the order in which a request meets them.
 
     Every edit returns a new stack. A nested stack is replaced by its layers, and a callable `app -> app` is wrapped in

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
-from middleware.wsgi.refused import is_application, takes
+from middleware.wsgi.refused import is_application, takes, wraps_nothing
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.types import Application
 
@@ -56,7 +56,7 @@ class External(Splitting):
         self, factory: Callable[..., Application], /, *args: Any, effects: Effects | None = None, **options: Any
     ) -> None:
         super().__init__()
-        if not callable(factory):
+        if not callable(factory) or wraps_nothing(factory):
             raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
@@ -79,7 +79,7 @@ class External(Splitting):
         """Return `app` inside the middleware."""
         args, options = self._arguments
         wrapped = self.factory(app, *args, **options)
-        if not callable(wrapped):
+        if not callable(wrapped) or wraps_nothing(wrapped):
             raise TypeError(f"External({self.name}): the factory returned no WSGI application but {wrapped!r}")
         condition = self.asked
         if condition is None:

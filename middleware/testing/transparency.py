@@ -10,6 +10,7 @@ from middleware.testing.probes import PROBES, cycles_of
 from middleware.testing.shapes import SHAPES
 from middleware.testing.shapes.responses import FURTHER
 from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import wraps_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,7 +88,8 @@ def _found(middleware: Wrap, shapes: list[Shape], owed: Owed) -> Iterator[Breach
 
 def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
     problems = Problems("assert_wsgi_transparent")
-    problems.check(callable(middleware), "middleware", "a callable application -> application", middleware)
+    wraps = callable(middleware) and not wraps_nothing(middleware)
+    problems.check(wraps, "middleware", "a callable application -> application", middleware)
     for option in ("body", "content"):
         value = getattr(owed, option)
         problems.check(value is None or callable(value), option, "a callable that returns bytes", value)

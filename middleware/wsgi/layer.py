@@ -11,7 +11,7 @@ from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import Effects, declared_by, forget_effects, told
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
-from middleware.wsgi.refused import check_application, check_predicate
+from middleware.wsgi.refused import Wrapper, check_application, check_predicate
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,7 +37,7 @@ class _Sealed(type):
         return inspect.Signature(parameters[1:])
 
 
-class Middleware(metaclass=_Sealed):
+class Middleware(Wrapper, metaclass=_Sealed):
     """The base of every layer. Override what is needed; what is not overridden costs nothing.
 
     `X(app, **options)` is a WSGI application. `X(**options)` is a value for a Stack, or for `X(**options).wrap(app)`.

@@ -8,11 +8,24 @@ from typing import Any, Final
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
+class Wrapper:
+    """The base of layers and stacks: callables that are no application until they wrap one."""
+
+    __slots__ = ()
+
+
+def wraps_nothing(value: object) -> bool:
+    """Whether this is a layer or a stack without an application inside."""
+    return isinstance(value, Wrapper) and getattr(value, "app", None) is None
+
+
 def check_application(owner: str, app: object) -> None:
     """Raise TypeError for what cannot be called as a WSGI application (PEP 3333)."""
     rule = "a WSGI application is a callable (environ, start_response)"
     if not callable(app):
         raise TypeError(f"{owner}: {rule}; got {app!r}")
+    if wraps_nothing(app):
+        raise TypeError(f"{owner}: {rule}, and {app!r} is none until it wraps one: give what its wrap(app) returns")
     if _is_asynchronous(app):
         raise TypeError(
             f"{owner}: {rule}, and {app!r} is an ASGI application: "
