@@ -551,4 +551,4 @@ def test_what_it_does_is_told():
 
 
 def test_a_request_that_never_came_to_a_layer_has_no_measurement():
-    assert AccessLog().followed({}) is None
+    assert AccessLog()._followed({}) is None

@@ -127,6 +127,13 @@ def test_what_cannot_be_explained_is_one_line_and_status_2(command, arguments, m
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["stack", "wrapped", "flask"])
+def test_show_and_check_find_the_stack_of_an_application(command, name):
+    assert command("show", f"explained:{name}")[1] == command("show", "explained:stack")[1]
+    assert command("check", f"explained:{name}")[:2] == command("check", "explained:stack")[:2]
+    assert command("show", "explained:app")[2].endswith("stacks there: stack, wrapped, refusing, flask\n")
+
+
 def test_show_source_prints_the_functions_that_serve(command):
     status, out, _ = command("show", "explained:stack", "--format", "source")
     assert status == 0

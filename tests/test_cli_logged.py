@@ -6,6 +6,8 @@ import json
 import logging
 import re
 
+from flask import Flask
+
 from gateway import serve
 from middleware import AccessLog, Headers, RequestId, Stack
 from middleware.cli.logged import logged
@@ -57,6 +59,14 @@ def test_what_the_stack_has_is_not_added():
     wrapped = Stack(RequestId(), AccessLog(), Headers(set={"X-App": "1"})).wrap(app)
     assert logged(wrapped, "combined") is wrapped
     assert logged(logged(app, "off"), "off").stack.names == ("LoggedId",)
+    around = Stack(Headers(set={"X-Out": "1"})).wrap(wrapped)
+    assert logged(around, "combined") is around
+
+
+def test_what_the_stack_of_a_flask_application_has_is_not_added():
+    site = Flask("site")
+    site.wsgi_app = Stack(RequestId(), AccessLog()).wrap(site.wsgi_app)
+    assert logged(site, "combined") is site
 
 
 def test_an_application_that_has_configured_its_logging_keeps_it(capsys):

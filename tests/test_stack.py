@@ -302,9 +302,7 @@ UNWRAPPED = Headers(set={"X": "1"})
     ],
 )
 def test_what_wraps_nothing_is_no_application(take, without):
-    with pytest.raises(
-        TypeError, match=r"a stack is no app|returned no WSGI app|none until it wraps one"
-    ):
+    with pytest.raises(TypeError, match=r"a stack is no app|returned no WSGI app|none until it wraps one"):
         take(without)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from inspect import getattr_static
 from typing import TYPE_CHECKING, Final
 
 from middleware.cli.output import CommandError, raised, say
-from middleware.cli.targets import APPLICATION, STACK, load, stack_of
+from middleware.cli.targets import APPLICATION, STACK, load
 from middleware.sight.explain import environ_of, explain
+from middleware.sight.nested import called
 from middleware.stack.builder import Stack
 
 if TYPE_CHECKING:
@@ -26,11 +26,8 @@ def explaining(arguments: Namespace) -> int:
 
     Errors: CommandError for a wrong target, header or path, and for a stack that cannot wrap the application.
     """
-    app = load(arguments.app, APPLICATION)
+    app = called(load(arguments.app, APPLICATION))
     stack = Stack() if arguments.stack is None else load(arguments.stack, STACK)
-    inner = getattr_static(app, "wsgi_app", None)
-    if stack_of(app) is None and stack_of(inner) is not None:
-        app = inner  # of Flask, whose application does nothing but call it
     environ = _environ(arguments)
     try:
         explanation = explain(stack, app, environ, {})

@@ -6,10 +6,10 @@ import logging
 import warnings
 from typing import TYPE_CHECKING, Final
 
-from middleware.cli.targets import stack_of
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
+from middleware.sight.nested import called, unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
 
@@ -30,10 +30,10 @@ class LoggedId(RequestId):
 
 
 def logged(app: Application, form: str) -> Application:
-    """Have records go to stderr, and put an access log around `app`. What its stack has already is not added."""
+    """Have records go to stderr, and put an access log around `app`. What its stacks have already is not added."""
     if not logging.getLogger().handlers:  # else the application logs as it likes
         _configure(form)
-    layers = stack_of(app) or ()
+    layers = [layer for stack in unwrapped(called(app))[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
     if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
         wanted.append(AccessLog(format=form))

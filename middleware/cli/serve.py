@@ -11,7 +11,8 @@ from middleware.cli.logged import logged
 from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
-from middleware.cli.targets import APPLICATION, STACK, load, stack_of
+from middleware.cli.targets import APPLICATION, STACK, load
+from middleware.sight.nested import called, unwrapped
 from middleware.stack.order import OrderError, OrderWarning
 from middleware.stack.rules import described
 
@@ -88,7 +89,7 @@ def _prepared(arguments: Namespace, listener: socket.socket) -> Application:
     app = load(arguments.app, APPLICATION)
     stack = load(arguments.stack, STACK) if arguments.stack is not None else None
     wrapped = app if stack is None else wrap(stack, app)
-    say(told(stack, stack_of(app)))
+    say(told(stack, *unwrapped(called(app))[0]))
     wrapped = logged(wrapped, arguments.access_log)
     return debugged(wrapped, listener) if arguments.debug else wrapped
 

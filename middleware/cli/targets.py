@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import middleware
 from middleware.cli.output import CommandError, raised, say
-from middleware.stack.builder import Stack
+from middleware.sight.nested import called, stack_of
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.refused import wraps_nothing
 
@@ -46,18 +46,11 @@ class Expected(Generic[T]):
     pick: Callable[[object], T | None]
 
 
-def stack_of(value: object) -> Stack | None:
-    """The value itself if it is a stack, or the stack that wraps it, or None."""
-    # Looked up statically, because proxies of frameworks raise outside of a request.
-    found = value if isinstance(value, Stack) else inspect.getattr_static(value, "stack", None)
-    return found if isinstance(found, Stack) else None
-
-
 def _application(value: object) -> Application | None:
     return value if callable(value) and not wraps_nothing(value) else None
 
 
-STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", stack_of)
+STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", lambda value: stack_of(called(value)))
 APPLICATION: Final = Expected("MODULE:APP", "a WSGI application", "applications", _application)
 
 
@@ -143,7 +136,7 @@ def _offered(owner: object, expected: Expected[Any]) -> str:
     own = getattr(owner, "__module__", getattr(owner, "__name__", None))
 
     def is_offer(value: object) -> bool:
-        if stack_of(value) is None:
+        if STACK.pick(value) is None:
             is_foreign = inspect.isroutine(value) and getattr(value, "__module__", None) != own
             if is_foreign or inspect.isclass(value):
                 return False

@@ -124,7 +124,7 @@ class AccessLog(Following):
     def on_request(self, environ: Environ) -> None:
         """Take what the request is."""
         request = _Request(environ)
-        self.follow(environ, request)
+        self._follow(environ, request)
         request.skipped = self._skip is not None and self._skips(self._skip, environ)
         request.at = time.time()
         request.fields = [(name, environ.get(key)) for name, key in self._keys]
@@ -138,7 +138,7 @@ class AccessLog(Following):
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Log the request."""
-        request = self.followed(environ)
+        request = self._followed(environ)
         if not isinstance(request, _Request) or request.skipped:
             return
         try:

@@ -100,17 +100,17 @@ class Metrics(Following):
     def on_request(self, environ: Environ) -> Application | None:
         """Count the request as active."""
         if self._page is not None and environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") == self.path:
-            self.follow(environ, _Request(environ, None))
+            self._follow(environ, _Request(environ, None))
             return self._page
         method = environ.get("REQUEST_METHOD", "")
         active = self._series.active.labels(method if method in METHODS else "_OTHER")
         active.inc()
-        self.follow(environ, _Request(environ, active))
+        self._follow(environ, _Request(environ, active))
         return None
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Count the request as over."""
-        request = self.followed(environ)
+        request = self._followed(environ)
         if not isinstance(request, _Request) or request.active is None:
             return
         request.active.dec()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from inspect import getattr_static
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -12,6 +11,7 @@ from wsgiref.util import setup_testing_defaults
 
 from middleware.http.fields import UNPREFIXED, environ_key
 from middleware.sight.explanation import Explanation
+from middleware.sight.nested import unwrapped
 from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
 from middleware.stack.rules import RULES
@@ -41,12 +41,10 @@ def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapp
     return explanation(sent, story, status, headers, raised or environ.get(EXCEPTION))
 
 
-def watched(recording: Recording, stack: Stack, app: Any) -> Application:
+def watched(recording: Recording, stack: Stack, app: Application) -> Application:
     """Return `app` inside `stack` inside a Recording. If `app` stands in a stack, its layers are recorded too."""
-    layers = [*stack]
-    while isinstance(inner := getattr_static(app, "stack", None), Stack) and hasattr(app, "app"):
-        layers, app = [*layers, *inner], app.app
-    return Stack(recording, *layers).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
+    stacks, app = unwrapped(app)
+    return Stack(recording, stack, *stacks).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
 
 
 def explanation(

@@ -144,7 +144,7 @@ class Following(Middleware):
         self.__dict__["_key"] = f"middleware.{type(self).__name__}.{next(_NUMBERS)}"  # once, and not for each request
         super()._bind()
 
-    def follow(self, environ: Environ, request: Followed) -> None:
+    def _follow(self, environ: Environ, request: Followed) -> None:
         """Begin to follow a request."""
         request.outer = environ.get(self._key)
         environ[self._key] = request
@@ -155,7 +155,7 @@ class Following(Middleware):
         if request is not None:  # none where a layer further out failed: no request came here
             request.head(response)
 
-    def followed(self, environ: Environ) -> Followed | None:
+    def _followed(self, environ: Environ) -> Followed | None:
         """End to follow the request; return what was followed, or None if it never came to the layer."""
         request: Followed | None = environ.get(self._key)
         if request is not None:
