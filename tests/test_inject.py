@@ -259,7 +259,9 @@ def test_the_tag_gets_the_hash_of_the_html_and_is_weak():
 
 
 def test_what_is_no_tag_is_removed():
-    assert asked(site(("ETag", "x"))).get("ETag") is None
+    notes = []
+    assert asked(site(("ETag", "x")), **{"middleware.notes": notes}).get("ETag") is None
+    assert notes == ["ETag is removed, because it is no entity tag: x"]
 
 
 @pytest.mark.parametrize("own", ['"x"', 'W/"x"', '"a,b"', '"a-b"'])
@@ -372,6 +374,10 @@ async def later(environ):
     return HTML
 
 
+class Later:
+    async def __call__(self, environ): ...
+
+
 def test_wrong_options_are_told_together():
     with pytest.raises(ConfigError) as told:
         InjectHTML(html="", at="</p>", nonce=1)
@@ -381,7 +387,7 @@ def test_wrong_options_are_told_together():
         "  - at: one of '</body>', '</head>', '<head>'; got '</p>'",
         "  - nonce: True or False; got 1",
     ]
-    for html in (None, b"x", later):
+    for html in (None, b"x", later, Later()):
         with pytest.raises(ConfigError, match="html: a str that is not empty"):
             InjectHTML(html=html)
     with pytest.raises(TypeError, match="html"):

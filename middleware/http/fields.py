@@ -54,6 +54,8 @@ HANDED_OVER: Final = frozenset(
 )
 # RFC 3875 4.1.2 and 4.1.3: the fields of a request whose keys in environ have no prefix.
 UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
+# Content that is elsewhere or a part of a whole (RFC 9110 14.4), or that a signature may cover (RFC 9421 2)
+UNALTERABLE: Final = HANDED_OVER | {"content-range", "signature-input"}
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
 # Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
 _folded: dict[str, str] = {}

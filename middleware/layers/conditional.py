@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from middleware.http.dates import http_date
 from middleware.http.edits import Look
 from middleware.http.entity_tags import matches_weakly
-from middleware.http.fields import HANDED_OVER
+from middleware.http.fields import UNALTERABLE
 from middleware.http.lists import has_directive
-from middleware.http.remembered import Remembered
+from middleware.wsgi.answer import note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
@@ -29,14 +29,11 @@ NONCE: Final = "middleware.csp_nonce"
 _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # A tag that this layer made, at its beginning: 128 bits of SHA-256 in hexadecimal
 _MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
-# The content is not in the response (X-Sendfile), or a signature may cover what would change (RFC 9421 2)
-_LEFT_ALONE: Final = HANDED_OVER | {"signature-input", "content-range"}
 # What differs for each client, and what a layer for content codings names by its own suffix
 _UNTAGGED: Final = frozenset(("set-cookie", "content-encoding"))
-_look: Final = Look(_LEFT_ALONE | _UNTAGGED | {"cache-control", "content-length", "etag", "last-modified"})
+_look: Final = Look(UNALTERABLE | _UNTAGGED | {"cache-control", "content-length", "etag", "last-modified"})
 # RFC 9110 15.4.5: metadata that guides no cache
 _NOT_IN_304: Final = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Range")
-_NO_STORE: Final[Mapping[str, bool]] = Remembered(lambda cache_control: has_directive(cache_control, "no-store"))
 _NUMBERS: Final = count()  # one environ key for each layer, shared by its copies
 
 
@@ -103,10 +100,9 @@ class Conditional(Middleware):
         super().__init__(app)
         problems = Problems(type(self).__name__)
         self.etag, self.weak, self.maximum_size = etag, weak, maximum_size
-        problems.check(isinstance(etag, bool), "etag", "True or False", etag)
-        problems.check(isinstance(weak, bool), "weak", "True or False", weak)
-        rule = "an int from 0, bytes"
-        problems.check(type(maximum_size) is int and maximum_size >= 0, "maximum_size", rule, maximum_size)
+        problems.boolean("etag", etag)
+        problems.boolean("weak", weak)
+        problems.integer("maximum_size", maximum_size, 0, None, ", bytes")
         problems.done()
         self._key = f"middleware.conditional.{next(_NUMBERS)}"
         self._open = 'W/"sha256-' if weak else '"sha256-'
@@ -138,22 +134,26 @@ class Conditional(Middleware):
             self._answer(environ, response, asked)
 
     def _answer(self, environ: Environ, response: Response, asked: Conditions) -> None:
-        fields, notes = _look(response.headers), environ.get("middleware.notes")
+        fields = _look(response.headers)
         reason = self._leaves_alone(response.body, fields)
         if reason is not None:
-            if notes is not None:
-                notes.append(f"left alone: {reason}")
+            note(environ, "left alone: {}", reason)
             return
         if self.etag and "etag" not in fields:
-            self._tag(response, _untagged(environ, response.body, fields, asked), notes)
+            untagged = _untagged(environ, response.body, fields, asked)
+            if untagged is None:
+                note(environ, "gave it an entity tag")
+                fields["etag"] = response.headers["ETag"] = self._tag(cast("Sequence[bytes]", response.body))
+            else:
+                note(environ, "{}: no entity tag", untagged)
         if asked is not _ORDINARY[asked.method]:
-            self._revalidate(response, asked, notes)
+            self._revalidate(environ, response, fields, asked)
 
     def _leaves_alone(self, body: object, fields: Mapping[str, str]) -> str | None:
         """Why this response stays as it is, or None."""
-        if not _LEFT_ALONE.isdisjoint(fields):
-            return next(name for name in fields if name in _LEFT_ALONE)
-        if "cache-control" in fields and _NO_STORE[fields["cache-control"]]:
+        if not UNALTERABLE.isdisjoint(fields):
+            return next(name for name in fields if name in UNALTERABLE)
+        if "cache-control" in fields and has_directive(fields["cache-control"], "no-store"):
             return "Cache-Control: no-store"
         if isinstance(body, (list, tuple)):
             size = len(body[0]) if len(body) == 1 else sum(map(len, body))
@@ -161,26 +161,19 @@ class Conditional(Middleware):
                 return f"{size} bytes, maximum_size is {self.maximum_size}"
         return None
 
-    def _tag(self, response: Response, reason: str | None, notes: Any) -> None:
-        """Give the response a tag, unless there is a reason why it gets none."""
-        if notes is not None:
-            notes.append(f"{reason}: no entity tag" if reason else "gave it an entity tag")
-        if reason is None:
-            body = cast("Sequence[bytes]", response.body)
-            digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
-            response.headers["ETag"] = f'{self._open}{digest[:32]}"'
+    def _tag(self, body: Sequence[bytes]) -> str:
+        digest = sha256(body[0] if len(body) == 1 else b"".join(body)).hexdigest()
+        return f'{self._open}{digest[:32]}"'
 
-    def _revalidate(self, response: Response, asked: Conditions, notes: Any) -> None:
+    def _revalidate(self, environ: Environ, response: Response, fields: Mapping[str, str], asked: Conditions) -> None:
         """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
-        fields = _look(response.headers)
         if asked.none_match is not None:
             condition, same = "If-None-Match", matches_weakly(fields.get("etag", ""), asked.none_match)
         elif asked.modified_since is not None:
             condition, same = "If-Modified-Since", _not_later(fields.get("last-modified"), asked.modified_since)
         else:
             return
-        if notes is not None:
-            notes.append(f"304: the client has what {condition} names" if same else f"not what {condition} names")
+        note(environ, "304: the client has what {} names" if same else "not what {} names", condition)
         if not same:
             return
         response.status = "304 Not Modified"

@@ -7,9 +7,10 @@ from typing import ClassVar, Final, TypeAlias, cast
 
 from middleware.http.edits import Edit
 from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
+from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, several
+from middleware.wsgi.options import Problems, is_async, several
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
@@ -63,10 +64,9 @@ class Headers(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
-        notes = environ.get("middleware.notes")
-        if notes is not None:
+        if NOTES in environ:
             for name in self._yielding(response):
-                notes.append(f"the application set its own {name}")
+                note(environ, f"the application set its own {name}")
         for edit in self._edits:
             if isinstance(edit, Edit):
                 edit(response.headers)
@@ -135,9 +135,7 @@ def _made(
             if made is not None:
                 edit(response, name, sendable_value(name, made))
                 return
-            notes = environ.get("middleware.notes")
-            if notes is not None:
-                notes.append(f"{name} stays as it is: its callable returned None")
+            note(environ, "{} stays as it is: its callable returned None", name)
 
         return make
 
@@ -171,7 +169,7 @@ def _listed(problems: Problems, option: str, given: object, *, only_mapping: boo
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
     named = problems.add_fault(option, _name_fault(name), name)
-    fault = None if callable(value) else value_fault(value)
+    fault = None if callable(value) and not is_async(value) else value_fault(value)
     rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
     return problems.add_fault(f"{option}[{name!r}]", rule, value) and named
 

@@ -69,11 +69,11 @@ def refusal(given: Application | None, status: int, detail: str, headers: Iterab
     return answer(status, detail, headers) if given is None else _completed(given, str(status), tuple(headers))
 
 
-def note(environ: Environ, text: str) -> None:
-    """Say why, if anyone listens."""
+def note(environ: Environ, why: str, *values: object) -> None:
+    """Say why, if anyone listens. The values go into `why` as into a format string."""
     notes = environ.get(NOTES)
     if notes is not None:
-        notes.append(text)
+        notes.append(why.format(*values) if values else why)
 
 
 def _completed(app: Application, status: str, headers: tuple[Line, ...]) -> Application:

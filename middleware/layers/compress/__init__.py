@@ -127,6 +127,7 @@ class Compress(Middleware):
             choices=choices(self.codings),
             matches=matches(self.content_types),
             codecs=codecs,
+            offered=", ".join(codecs),
             encode={coding: each.whole() for coding, each in codecs.items()},
             short=Remembered(partial(_is_short, minimum_size)),
             minimum=minimum_size,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http.edits import Edit, Look
 from middleware.http.entity_tags import suffixed, weakened
-from middleware.http.fields import DIGESTS, HANDED_OVER, content_length
+from middleware.http.fields import DIGESTS, UNALTERABLE, content_length
 from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.compress.codecs import CODINGS
 from middleware.layers.compress.revalidation import Negotiated, Revalidation, revalidating, suffix_known, weak_known
+from middleware.wsgi.answer import note
 from middleware.wsgi.row import Ordinary
 
 if TYPE_CHECKING:
@@ -39,15 +40,14 @@ _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_
 # What is told of the content as it is: RFC 9110 8.6 and 14.3 beside its digests
 _OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
-# Where none of these is there, nobody forbids it, and what it changes is known beforehand
-_FORBIDDING: Final = HANDED_OVER | {"content-encoding", "content-range", "signature-input"}
-_NOTABLE: Final = _TOLD | _FORBIDDING | {"cache-control", "vary"}
+# Without any of these, nothing forbids the encoding, and all that it changes is known beforehand
+_NOTABLE: Final = _TOLD | UNALTERABLE | {"content-encoding", "cache-control", "vary"}
 _look: Final = Look(_NOTABLE | {"content-type", "content-length"})
 _untell: Final = Edit(remove=_TOLD)
 _unmeasure: Final = Edit(remove=_OF_IDENTITY)
-_NOT_LISTED: Final = "type {} is not listed in content_types"
-_NO_CODING: Final = "the client accepts none of {}"
-_SMALL: Final = "{} bytes, minimum_size is {}"
+_NOT_LISTED: Final = "not encoded: type {} is not listed in content_types"
+_NO_CODING: Final = "not encoded: the client accepts none of {}"
+_SMALL: Final = "not encoded: {} bytes, minimum_size is {}"
 Known: TypeAlias = dict[str, str]
 
 
@@ -60,6 +60,7 @@ class Encoding:
         choices: Accept-Encoding -> what the client gets.
         matches: Content-Type -> whether it is worth it.
         codecs: coding -> what encodes it.
+        offered: the names of the codings, for a note.
         encode: coding -> what encodes a whole body.
         short: Content-Length -> whether that is known to be less than the minimum.
         minimum: bytes of content from which on it is worth it.
@@ -72,6 +73,7 @@ class Encoding:
     choices: Mapping[str, Choice]
     matches: Mapping[str, bool]
     codecs: Mapping[str, Codec]
+    offered: str
     encode: Mapping[str, Callable[[bytes], bytes]]
     short: Mapping[str, bool]
     minimum: int
@@ -112,7 +114,7 @@ class Encoding:
         if not _NOTABLE.isdisjoint(fields) or OPT_OUT in environ:
             return self._notable(environ, response, fields, request)
         if not self.matches[fields.get("content-type", "")]:
-            _leave(environ, _NOT_LISTED, fields.get("content-type", "none"))
+            note(environ, _NOT_LISTED, fields.get("content-type", "none"))
             return None
         body = response.body
         if type(body) is not list or response.method == "HEAD":
@@ -127,15 +129,16 @@ class Encoding:
         """What may have no content, or answers a request that was changed or has never come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
-            _leave(environ, "a {} has no whole content", response.status[:3])
+            note(environ, "not encoded: a {} has no whole content", response.status[:3])
             return None
         return self._notable(environ, response, _look(response.headers), request)
 
     def _notable(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """The same where somebody may forbid it, or more is told of the content than its type and length."""
-        if _may_change(environ, fields):
+        reason = _forbidden_by(environ, fields)
+        if reason is None:
             return self._judge(environ, response, fields, request)
-        _leave(environ, "{}", partial(_forbidden_by, environ, fields))
+        note(environ, "not encoded: {}", reason)
         if fields.get("content-encoding", "").strip().lower() == "identity":
             del response.headers["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
         return None
@@ -143,14 +146,14 @@ class Encoding:
     def _judge(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """Encode what is worth it and not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
-            _leave(environ, _NOT_LISTED, fields.get("content-type", "none"))
+            note(environ, _NOT_LISTED, fields.get("content-type", "none"))
             return None
         if self._declines(fields, request):
             _vary(response.headers)
             if request.coding is None:
-                _leave(environ, _NO_CODING, partial(", ".join, self.codecs))
-                return None
-            _leave(environ, _SMALL, fields["content-length"], self.minimum)
+                note(environ, _NO_CODING, self.offered)
+            else:
+                note(environ, _SMALL, fields["content-length"], self.minimum)
             return None
         body = response.body
         sized = isinstance(body, (list, tuple))
@@ -184,7 +187,7 @@ class Encoding:
 
     def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
         """Say by what a 200 to the same request would vary, if that may be encoded."""
-        if not (self._would_match(fields) and _may_change(environ, fields)):
+        if not self._would_match(fields) or _forbidden_by(environ, fields) is not None:
             return
         if response.status.startswith("304") and not self._declines(fields, request):
             _unmeasure(response.headers)  # RFC 9111 3.2: what the client has, and would update, is encoded
@@ -204,16 +207,16 @@ class Encoding:
         """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
         coding = request.coding
         if coding is None:
-            _leave(environ, _NO_CODING, partial(", ".join, self.codecs))
+            note(environ, _NO_CODING, self.offered)
             return None
         data = b"".join(body)
         identity = request.identity
         if identity and len(data) < self.minimum:
-            _leave(environ, _SMALL, len(data), self.minimum)
+            note(environ, _SMALL, len(data), self.minimum)
             return None
         encoded = self.encode[coding](data)
         if identity and len(encoded) >= len(data):
-            _leave(environ, "{} would not make it smaller", coding)
+            note(environ, "not encoded: {} would not make it smaller", coding)
             return None
         response.body = [encoded]
         response.headers["Content-Length"] = str(len(encoded))
@@ -251,7 +254,7 @@ class Encoding:
             if tag and (known := self._encoded_tag(response, tag, coding)):
                 response.headers["ETag"] = known
             elif tag:
-                _note(environ, "ETag is removed, because it is no entity tag: {}", tag)
+                note(environ, "ETag is removed, because it is no entity tag: {}", tag)
         _vary(response.headers)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
@@ -266,32 +269,21 @@ def _refusal(environ: Environ, choice: Choice) -> Application | None:
     """What answers a client that takes nothing."""
     if choice.coding or choice.identity:
         return None
-    _note(environ, "Accept-Encoding refuses identity and every coding")
+    note(environ, "Accept-Encoding refuses identity and every coding")
     return not_acceptable
 
 
-def _note(environ: Environ, why: str, *values: object) -> None:
-    """Note why something happens, if somebody listens. A callable among the values makes one."""
-    notes = environ.get("middleware.notes")
-    if notes is not None:
-        notes.append(why.format(*(value() if callable(value) else value for value in values)))
-
-
-def _leave(environ: Environ, why: str, *values: object) -> None:
-    """Note why the content is not encoded."""
-    _note(environ, f"not encoded: {why}", *values)
-
-
-def _forbidden_by(environ: Environ, fields: Known) -> str:
-    """What forbids to encode the content."""
-    if "content-encoding" in fields:
+def _forbidden_by(environ: Environ, fields: Known) -> str | None:
+    """Why no client may get the content encoded, or None (RFC 9111 5.2.2.6)."""
+    if "content-encoding" in fields:  # RFC 9110 8.4
         return f"the application sent it with Content-Encoding: {fields['content-encoding']}"
-    names = [name for name in fields if name in _FORBIDDING]
-    if names:
-        return f"the application sent {names[0].title()}"
+    if not UNALTERABLE.isdisjoint(fields):
+        return f"the application sent {next(name for name in fields if name in UNALTERABLE).title()}"
     if OPT_OUT in environ and environ[OPT_OUT] is False:
         return f"the application opted out by {OPT_OUT}"
-    return "Cache-Control has no-transform"
+    if "cache-control" in fields and has_directive(fields["cache-control"], "no-transform"):
+        return "Cache-Control has no-transform"
+    return None
 
 
 def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG001 - as WSGI has it
@@ -300,15 +292,6 @@ def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[
     fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
     start_response("406 Not Acceptable", fields)
     return [text]
-
-
-def _may_change(environ: Environ, fields: Known) -> bool:
-    """Whether nobody forbids it, whatever this client wants."""
-    if not _FORBIDDING.isdisjoint(fields):
-        return False  # RFC 9110 8.4 and 14.4; RFC 9421 2: a signature may cover what would change
-    if "cache-control" in fields and has_directive(fields["cache-control"], "no-transform"):
-        return False
-    return OPT_OUT not in environ or environ[OPT_OUT] is not False
 
 
 def _unsay(tag: str | None, response: Response) -> None:

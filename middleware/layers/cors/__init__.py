@@ -14,6 +14,7 @@ from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
 from middleware.layers.cors import cors_options as options
 from middleware.layers.cors import preflight
+from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import log_extra
@@ -191,9 +192,10 @@ class CORS(Middleware):
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
         decision = self._decide(environ)
         if decision.origin is None:
-            notes = environ.get("middleware.notes")
-            if notes is not None:
-                notes.append(_why_nothing(environ.get("HTTP_ORIGIN")))
+            if "HTTP_ORIGIN" in environ:
+                note(environ, "origin {} is not listed in allow_origins", escaped(environ["HTTP_ORIGIN"]))
+            else:
+                note(environ, "the request has no Origin")
         if _METHOD not in environ or "HTTP_ORIGIN" not in environ or environ.get("REQUEST_METHOD") != "OPTIONS":
             environ[self._key] = decision
             return None
@@ -210,18 +212,15 @@ class CORS(Middleware):
         asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
         reason = preflight.refusal(self._grant, asked)
         if reason is not None:
-            notes = environ.get("middleware.notes")
-            if notes is not None:
-                notes.append(f"preflight refused: {reason}")
+            note(environ, "preflight refused: {}", reason)
             return _refused(reason)
         return _answer(status_line(self.preflight_status), preflight.preflight_lines(self._grant, origin, asked))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
         decision: Decision | _Answered | None = environ.get(self._key)
-        notes = environ.get("middleware.notes")
-        if notes is not None and isinstance(decision, Decision) and preflight.ALLOW_ORIGIN in response.headers:
-            notes.append(f"the application set its own {preflight.ALLOW_ORIGIN}")
+        if NOTES in environ and isinstance(decision, Decision) and preflight.ALLOW_ORIGIN in response.headers:
+            note(environ, f"the application set its own {preflight.ALLOW_ORIGIN}")
         if isinstance(decision, _Answered):
             environ[self._key] = decision.decision  # of an error that takes the place of the answer
         elif decision is None:  # an error in an outer layer: the request has not come here
@@ -248,12 +247,6 @@ class CORS(Middleware):
         credentials = ", with credentials" * self.allow_credentials
         exposed, timing = _told("; shows ", self.expose_headers), _told("; shows timing to ", self.timing_origins)
         yield "response", f"lets {whom} read{credentials}{exposed}{timing}"
-
-
-def _why_nothing(origin: str | None) -> str:
-    if origin is None:
-        return "the request has no Origin"
-    return f"origin {escaped(origin)} is not listed in allow_origins"
 
 
 def _told(what: str, values: tuple[str, ...]) -> str:

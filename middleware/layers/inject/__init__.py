@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from html import escape
-from inspect import iscoroutinefunction
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
 
-from middleware.http.edits import Look
+from middleware.http.edits import Edit, Look
 from middleware.http.entity_tags import (
     EntityTag,
     conditions_without_suffixes,
@@ -19,14 +18,15 @@ from middleware.http.entity_tags import (
     with_each,
     without_suffixes,
 )
-from middleware.http.fields import DIGESTS, HANDED_OVER
+from middleware.http.fields import DIGESTS, UNALTERABLE
 from middleware.http.lists import has_directive
 from middleware.http.remembered import Remembered
 from middleware.layers.inject.snippet import encoded, page_encoding
 from middleware.layers.inject.tags import Finder
+from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, is_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,9 +49,7 @@ _NO_PAGES: Final = frozenset(
         *("sharedworker", "style", "track", "video", "worker"),
     )
 )
-# The content is somewhere else, a part, or may be signed as it is (RFC 9421 2)
-_LEFT_ALONE: Final = HANDED_OVER | {"content-range", "signature-input"}
-_look: Final = Look(_LEFT_ALONE | {"content-type", "content-encoding", "cache-control", "etag"})
+_look: Final = Look(UNALTERABLE | {"content-type", "content-encoding", "cache-control", "etag"})
 _NUMBERS: Final = count()  # one environ key for each layer, shared by its copies
 
 
@@ -143,10 +141,10 @@ class InjectHTML(Middleware):
         problems = Problems(type(self).__name__)
         self.html, self.at, self.nonce = html, at, nonce
         rule = "a str that is not empty, or a callable environ -> str or None that is no coroutine function"
-        right = html != "" if isinstance(html, str) else callable(html) and not iscoroutinefunction(html)
+        right = html != "" if isinstance(html, str) else callable(html) and not is_async(html)
         problems.check(right, "html", rule, html)
-        problems.check(at in _PLACES, "at", f"one of {', '.join(map(repr, _PLACES))}", at)
-        problems.check(isinstance(nonce, bool), "nonce", "True or False", nonce)
+        problems.one_of("at", at, _PLACES)
+        problems.boolean("nonce", nonce)
         problems.done()
         self._key = f"middleware.inject.{next(_NUMBERS)}"
         self._constant = isinstance(html, str) and not nonce
@@ -155,6 +153,8 @@ class InjectHTML(Middleware):
         self._suffixes = (self._strong, self._weak)
         self._hidden = _RANGE if self._constant else (*_RANGE, *_VALIDATING)
         self._parts = Remembered(partial(_parts, html, nonce)) if isinstance(html, str) else None
+        gone = () if self._constant else ("ETag", "Last-Modified")
+        self._untell = Edit(remove=("Accept-Ranges", *DIGESTS, *gone))
 
     # -- the request -------------------------------------------------------------------------------------------------
 
@@ -196,29 +196,26 @@ class InjectHTML(Middleware):
             return None
         environ.update(asked.said)  # layers further out have to do with what the client said
         listed, asked.said = asked.said, {}
-        notes = environ.get("middleware.notes")
         fields = _look(response.headers)
         reason = _no_page(asked.method, response.status[:3], fields)
         if reason is not None:
-            if notes is not None:
-                notes.append(f"nothing was added: {reason}")
+            note(environ, "nothing was added: {}", reason)
             self._say_known(response, listed)
             return None
-        text = self._text(environ, page_encoding(fields["content-type"]) or "", notes)
+        text = self._text(environ, page_encoding(fields["content-type"]) or "")
         if text is None:
             return None
-        self._tell(response, fields.get("etag"))
-        return self._inject(response, asked.method, Injection(self.at, text, notes))
+        self._retell(environ, response, fields.get("etag"))
+        return self._inject(response, asked.method, Injection(self.at, text, environ.get(NOTES)))
 
-    def _text(self, environ: Environ, codec: str, notes: Any) -> bytes | None:
+    def _text(self, environ: Environ, codec: str) -> bytes | None:
         """What is added to this page, or None."""
         parts = self._made(environ, codec) if self._parts is None else self._parts[codec]
         if parts:
             nonce = environ.get(NONCE) if len(parts) > 1 else None
             return (b"" if nonce is None else b' nonce="%b"' % escape(str(nonce)).encode()).join(parts)
-        if notes is not None:
-            lacks = f"a script or style of html has characters that {codec} lacks"
-            notes.append(f"nothing was added: {lacks if parts is None else 'there is no html for this page'}")
+        lacks = "a script or style of html has characters that {} lacks"
+        note(environ, f"nothing was added: {lacks if parts is None else 'there is no html for this page'}", codec)
         return None
 
     def _made(self, environ: Environ, codec: str) -> tuple[bytes, ...] | None:
@@ -228,14 +225,13 @@ class InjectHTML(Middleware):
             raise TypeError(f"{self.name}: html(environ) returns a str or None; got {made!r}")
         return encoded(made, codec, nonce=self.nonce) if made else ()
 
-    def _tell(self, response: Response, tag: str | None) -> None:
+    def _retell(self, environ: Environ, response: Response, tag: str | None) -> None:
         """Take out or change what was told of the page as it was."""
-        gone = () if self._constant else ("ETag", "Last-Modified")
-        for name in ("Accept-Ranges", *DIGESTS, *gone):
-            del response.headers[name]
+        self._untell(response.headers)
         if self._constant and tag is not None:
             own = entity_tag(tag)
             if own is None:
+                note(environ, "ETag is removed, because it is no entity tag: {}", tag)
                 del response.headers["ETag"]  # two pages must not share it (RFC 9110 8.8.3)
             else:
                 response.headers["ETag"] = self._marked(own)
@@ -293,4 +289,4 @@ def _no_page(method: str, code: str, fields: Mapping[str, str]) -> str | None:
         return f"Content-Encoding is {fields['content-encoding']}"
     if has_directive(fields.get("cache-control", ""), "no-transform"):
         return "Cache-Control: no-transform"
-    return next((f"there is {name}" for name in fields if name in _LEFT_ALONE), None)
+    return next((f"there is {name}" for name in fields if name in UNALTERABLE), None)

@@ -8,6 +8,7 @@ from middleware.http.edits import Edit
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
 from middleware.layers.security.presets import Forget, Preset, checked, field_value, sent, with_nonce
+from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.row import Ordinary
@@ -141,10 +142,9 @@ class SecurityHeaders(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add what is not there."""
-        notes = environ.get("middleware.notes")
-        if notes is not None:
+        if NOTES in environ:
             for why in self._reasons(environ, response):
-                notes.append(why)
+                note(environ, why)
         for edit in self._edits:
             edit(environ, response)
 
