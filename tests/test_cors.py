@@ -502,6 +502,12 @@ async def awaited(origin, environ):
     """A callable whose answer has to be awaited."""
 
 
+class Awaited:
+    """An object whose call returns a coroutine."""
+
+    async def __call__(self, origin, environ): ...
+
+
 @pytest.mark.parametrize(
     ("options", "wrong"),
     [
@@ -518,6 +524,7 @@ async def awaited(origin, environ):
         ({"allow_origins": "app://"}, "this has no host"),
         ({"allow_origins": b"https://app.example"}, "(origin, environ) -> bool; got b'https"),
         ({"allow_origins": awaited}, "a coroutine is never awaited"),
+        ({"allow_origins": Awaited()}, "a coroutine is never awaited"),
         (
             {"timing_origins": "App://A/"},
             "timing_origins: an origin is scheme://host[:port] as browsers send it: write",

@@ -143,6 +143,13 @@ def test_a_name_that_may_not_be_sent_is_refused(option, name):
     assert repr(name) in str(refused.value)
 
 
+async def awaited(environ, response): ...
+
+
+class Awaited:
+    async def __call__(self, environ, response): ...
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -152,6 +159,8 @@ def test_a_name_that_may_not_be_sent_is_refused(option, name):
         ({"append": ["X-A"]}, "append: a mapping name -> value, or pairs; got ['X-A']"),
         ({"append": 5}, "append: a mapping name -> value, or pairs; got 5"),
         ({"remove": 5}, "remove: a str, or an iterable of str; got 5"),
+        ({"set": {"X-A": awaited}}, "set['X-A']: a field value is a str (PEP 3333), or a callable"),
+        ({"append": [("X-A", Awaited())]}, "append['X-A']: a field value is a str (PEP 3333), or a callable"),
         ({"set": {"X-A": 1}}, "set['X-A']: a field value is a str (PEP 3333), or a callable"),
         ({"set": {"X-A": None}}, "set['X-A']: a field value is a str (PEP 3333), or a callable"),
         ({"set": {"X-A": "1", "x-a": "2"}}, "set: names a field once; got 'x-a'"),

@@ -202,6 +202,9 @@ def test_a_policy_of_a_preset_without_one_is_the_whole():
     assert SecurityHeaders(preset="basic", csp={"img-src": "*"}).csp == CSP(img_src="*")
 
 
+async def awaited(environ, response): ...
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -240,6 +243,7 @@ def test_a_policy_of_a_preset_without_one_is_the_whole():
         ({"reporting_endpoints": {"a": 5}}, "reporting_endpoints: an endpoint is a URL"),
         ({"reporting_endpoints": {"A": "/"}}, "reporting_endpoints: a key is"),
         ({"permitted_cross_domain_policies": "NONE"}, "permitted_cross_domain_policies: one of 'none'"),
+        ({"clear_site_data": awaited}, "clear_site_data: a callable (environ, response)"),
         ({"clear_site_data": ["cookies"]}, "clear_site_data: a callable (environ, response)"),
         ({"remove": 5}, "remove: a str, or an iterable of str; got 5"),
         ({"remove": ["X A"]}, "remove: a field name is a token"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from inspect import iscoroutinefunction
 from typing import Any, Final, TypeAlias, cast
 
 from middleware.http.fields import is_token
 from middleware.http.origins import origin_fault, wildcard_fault
 from middleware.layers.cors.preflight import UNEXPOSABLE
-from middleware.wsgi.options import Problems, int_fault, several
+from middleware.wsgi.options import Problems, int_fault, is_async, several
 from middleware.wsgi.types import Environ
 
 OriginPredicate: TypeAlias = Callable[[str, Environ], bool]
@@ -44,7 +43,7 @@ def allow_origin_fault(value: object) -> str | None:
     """The rule that a value of allow_origins breaks, or None."""
     if isinstance(value, re.Pattern):
         return None if isinstance(value.pattern, str) else "a pattern of str, not of bytes"
-    if iscoroutinefunction(value):
+    if is_async(value):
         return "a callable that returns a bool: a coroutine is never awaited, and so grants nothing"
     return None if callable(value) else _text_fault(value, _KINDS, _wildcard_fault)
 

@@ -15,7 +15,7 @@ from middleware.http.fields import name_fault
 from middleware.layers.security import header_values as values
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
-from middleware.wsgi.options import Problems, several
+from middleware.wsgi.options import Problems, is_async, several
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
@@ -106,7 +106,11 @@ OPTIONS: Final = {
         "X-Permitted-Cross-Domain-Policies", partial(values.one_of, values.DOMAIN_POLICIES)
     ),
     "clear_site_data": Option(
-        "", _if(callable, "a callable (environ, response) -> what to forget, or None: a response decides it")
+        "",
+        _if(
+            lambda given: callable(given) and not is_async(given),
+            "a callable (environ, response) -> what to forget, or None: a response decides it",
+        ),
     ),
     "remove": Option("", _names),
 }
