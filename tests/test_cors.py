@@ -587,7 +587,7 @@ def is_ours(origin, environ):
 @pytest.mark.parametrize(
     ("layer", "told"),
     [
-        (CORS(), ("answers preflights; grants nobody: GET, HEAD, POST", "lets nobody read")),
+        (CORS(), ("answers preflights; grants no origin: GET, HEAD, POST", "lets no origin read")),
         (
             CORS(
                 allow_origins=[ORIGIN, re.compile("https://a.*"), is_ours],

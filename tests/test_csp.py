@@ -192,7 +192,7 @@ def test_a_flag_that_is_no_bool_is_refused(option):
         ({"camera": True}, "a str, or an iterable of str"),
         ({"camera": "'self'"}, "it is written without quotes of its own: 'self'"),
         ({"camera": '"self"'}, "written without quotes of its own"),
-        ({"camera": "none"}, "nobody is an empty list: ()"),
+        ({"camera": "none"}, "no origin at all is an empty list: ()"),
         ({"camera": ["*", "self"]}, "stands alone"),
         ({"camera": "https://a.example/path"}, 'write "https://a.example"'),
         ({"camera": "https://*"}, "all of its first label"),

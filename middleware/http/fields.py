@@ -34,9 +34,9 @@ HOP_BY_HOP: Final = frozenset(
         "upgrade",
     )
 )
-# What is told of the bytes of one coding of the content: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
+# Digests of the content in one coding: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
-# By what an application has the server in front of it send another body instead: Apache and others (mod_xsendfile),
+# Fields by which an application has the server in front send another body: Apache and others (mod_xsendfile),
 # nginx and Caddy, lighttpd, LiteSpeed, Perlbal, H2O and mod_reproxy
 HANDED_OVER: Final = frozenset(
     (
@@ -143,7 +143,7 @@ class Fields:
 
     Attributes:
         lines: list of (name, value), as they are sent.
-        index: the names in lower case, or None until somebody asks. Code that writes `lines` updates or resets it.
+        index: the names in lower case, or None until they are needed. Code that writes `lines` updates or resets it.
     """
 
     __slots__ = ("index", "lines")

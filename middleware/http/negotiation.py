@@ -14,14 +14,14 @@ from typing import Final
 from middleware.http.remembered import Remembered
 
 # RFC 9110 12.4.2, without whitespace around it and in lower case: codings [ OWS ";" OWS "q=" qvalue ]. A name that is
-# no token needs no refusal: nobody asks for it.
+# no token needs no refusal: no coding has it.
 _MEMBER: Final = re.compile(r"([^ \t;]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 _SAME: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a client gets.
+    """The content coding for a client.
 
     Attributes:
         coding: str or None. The coding to apply; None is identity, which is the content as it is.

@@ -1,4 +1,4 @@
-"""What was found out about field values, so that each is read once: bounded, and closed to long values.
+"""A cache of what was parsed from field values: bounded, and closed to long values.
 
 Values come from clients: neither many nor long ones may fill the memory.
 """
@@ -17,7 +17,7 @@ Found = TypeVar("Found")
 class Remembered(dict[Key, Found]):
     """A mapping that asks `find` for what is missing and keeps the answer, so that the next look-up is all there is.
 
-    At LIMIT answers it starts anew: what is common is back at once, and nothing needs an order that costs. A key
+    At LIMIT answers it is cleared: common keys are back at once, and no order of use has to be kept. A key
     longer than `longest` is asked about each time. What `find` raises is passed on and not kept.
 
     `Remembered(find).__getitem__` is the remembering function itself, without a call of Python in between.

@@ -29,7 +29,7 @@ NONCE: Final = "middleware.csp_nonce"
 _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # A tag that this layer made, at its beginning: 128 bits of SHA-256 in hexadecimal
 _MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
-# What differs for each client, and what a layer for content codings names by its own suffix
+# Fields whose response differs for each client, or gets its entity tag from a layer for content codings
 _UNTAGGED: Final = frozenset(("set-cookie", "content-encoding"))
 _look: Final = Look(UNALTERABLE | _UNTAGGED | {"cache-control", "content-length", "etag", "last-modified"})
 # RFC 9110 15.4.5: metadata that guides no cache
@@ -66,7 +66,7 @@ class Conditional(Middleware):
     is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where
     the client has the content, a 304 goes out without the body and without Content-Type, Content-Length,
     Content-Encoding, Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The
-    application runs all the same: what is saved is the transfer.
+    application runs in any case: only the transfer is saved.
 
     No tag is made for streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
     Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
@@ -126,9 +126,9 @@ class Conditional(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Make a tag, and answer 304 if the client has it."""
-        asked: Conditions = environ.get(self._key, _OTHER)  # an error further out: the request never came here
+        asked: Conditions = environ.get(self._key, _OTHER)  # an error of an outer layer: the request has not come here
         if asked.hidden:
-            environ.update(asked.hidden)  # layers further out have to do with what the client said
+            environ.update(asked.hidden)  # outer layers see the request as it came in
             asked.hidden = {}
         if asked.method in _ORDINARY and response.status[:3] == "200":
             self._answer(environ, response, asked)
@@ -185,7 +185,7 @@ class Conditional(Middleware):
         return super().layer()._replace(waits=True)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does to a response."""
+        """The tags that it makes, and when it answers 304."""
         kind = "a weak" if self.weak else "an"
         tags = f"gives bodies of up to {self.maximum_size} bytes {kind} entity tag; " * self.etag
         yield "response", f"{tags}answers 304 by If-None-Match, else If-Modified-Since"

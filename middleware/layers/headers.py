@@ -79,7 +79,7 @@ class Headers(Middleware):
         return (name for name in self.default if name in response.headers and name.lower() not in gone)
 
     def layer(self) -> Layer:
-        """What the pipeline runs: an edit whose lines are known needs no run for most responses."""
+        """The hooks. An edit whose lines are known need not run for most responses."""
         layer = super().layer()
         edit, *others = self._edits
         adds_cookie = any(name.lower() == "set-cookie" for name, _ in self.append)

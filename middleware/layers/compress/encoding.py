@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ, StartResponse
 
 OPT_OUT: Final = "middleware.compress"
-# Whose suffix may stand in a tag, whether this layer uses the coding or not: it may have yesterday.
+# Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
 SUFFIXES: Final = CODINGS
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
 _vary: Final = Edit(vary=("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
 # RFC 9110 6.4.1, 15.3.6 and 15.3.7: without content, or with parts of it
 _LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
-# RFC 9110 15.3.7 and 15.4.5: they vary by what a 200 to the same request would vary by
+# RFC 9110 15.3.7 and 15.4.5: statuses whose Vary is that of a 200
 _OF_A_200: Final = ("206", "304")
 _PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of what holds the parts
-# What has content for sure, as frameworks spell it
+# Statuses that have content, as frameworks spell them
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
-# What is told of the content as it is: RFC 9110 8.6 and 14.3 beside its digests
+# Fields that describe the content before it is encoded: RFC 9110 8.6 and 14.3 beside its digests
 _OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 # Without any of these, nothing forbids the encoding, and all that it changes is known beforehand
@@ -53,7 +53,7 @@ Known: TypeAlias = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a Compress does to a request and its response.
+    """The hooks of a Compress, and what they need to know.
 
     Attributes:
         key: the environ key under which it keeps what it found out about the request.
@@ -82,7 +82,7 @@ class Encoding:
     strict: bool
 
     def ordinary(self) -> Ordinary:
-        """What decides about a body that is too small to be encoded: whether to say that responses vary."""
+        """The facts that decide whether a response too small to be encoded has a Vary."""
         return Ordinary(_NOTABLE, by=(_ACCEPT,), keeps=(self.key,), typed=True, below=self.minimum, unless=(OPT_OUT,))
 
     def on_request(self, environ: Environ) -> Application | None:
@@ -126,7 +126,7 @@ class Encoding:
     def _unusual(
         self, environ: Environ, response: Response, fields: Known, request: Negotiated | None
     ) -> Transform | None:
-        """What may have no content, or answers a request that was changed or has never come here."""
+        """Handle a response that may have no content, or whose request was changed or has not come here."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
             note(environ, "not encoded: a {} has no whole content", response.status[:3])
@@ -134,7 +134,7 @@ class Encoding:
         return self._notable(environ, response, _look(response.headers), request)
 
     def _notable(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
-        """The same where somebody may forbid it, or more is told of the content than its type and length."""
+        """Handle a response with fields that may forbid the encoding, or describe more than type and length."""
         reason = _forbidden_by(environ, fields)
         if reason is None:
             return self._judge(environ, response, fields, request)
@@ -173,7 +173,7 @@ class Encoding:
     def _settled(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> bool:
         """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
         if isinstance(request, Revalidation):
-            environ.update(request.said)  # layers further out have to do with what the client said
+            environ.update(request.said)  # outer layers see the request as it came in
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
             tag = self._known_tag(environ, code, fields["etag"], request)
@@ -186,7 +186,7 @@ class Encoding:
         return code in _LEFT_ALONE
 
     def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
-        """Say by what a 200 to the same request would vary, if that may be encoded."""
+        """Add the Vary of a 200 to this request, if that may be encoded."""
         if not self._would_match(fields) or _forbidden_by(environ, fields) is not None:
             return
         if response.status.startswith("304") and not self._declines(fields, request):
@@ -266,7 +266,7 @@ class Encoding:
 
 
 def _refusal(environ: Environ, choice: Choice) -> Application | None:
-    """What answers a client that takes nothing."""
+    """The answer to a client that takes neither identity nor a coding, or None."""
     if choice.coding or choice.identity:
         return None
     note(environ, "Accept-Encoding refuses identity and every coding")

@@ -57,7 +57,7 @@ def revalidating(
 ) -> Negotiated:
     """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go.
 
-    before: what the request said when the same layer changed it already, further out.
+    before: the fields as they came in, if the layer has changed the request before, around this stack.
     """
     said: dict[str, Any] = {}
     full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, codings)

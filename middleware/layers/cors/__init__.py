@@ -46,7 +46,7 @@ logger = logging.getLogger("middleware")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a response gets, once it is known who asks.
+    """The header lines of a response to one origin.
 
     Attributes:
         origin: str or None. What Access-Control-Allow-Origin says; None: the origin is refused, or there is none.
@@ -166,7 +166,7 @@ class CORS(Middleware):
         self._key = f"middleware.cors.{next(_NUMBERS)}"
 
     def _decision(self, origin: str | None) -> Decision:
-        """What follows for a response to this origin, or to one that is refused."""
+        """The decision on an origin that is granted, or on one that is refused."""
         granted = [] if origin is None else preflight.response_lines(self._grant, origin)
         timing = [(_TIMING, ", ".join(self.timing_origins))] if self.timing_origins else []
         vary = () if self._every else ("Origin",)
@@ -184,7 +184,7 @@ class CORS(Middleware):
         )
 
     def _judged(self, origin: str) -> Decision:
-        """What an origin gets: each is looked at once, and asked about again only where a callable decides."""
+        """The decision without the callables, which is remembered for each origin."""
         listed = not self._every and len(origin) <= LONGEST and self._listed(origin)
         return self._granted(origin) if listed else self._nobody
 
@@ -233,7 +233,7 @@ class CORS(Middleware):
         return replace(self.effects, shares=self._every)
 
     def layer(self) -> Layer:
-        """What the pipeline runs: without a callable to ask, the origin decides about most responses."""
+        """The hooks. Without a callable to ask, the lines of most responses follow from the origin."""
         layer = super().layer()
         if type(self) is not CORS or self._ask is not None:
             return layer
@@ -241,7 +241,7 @@ class CORS(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The origins that may read, and what their pages may send."""
-        whom = ", ".join(map(_shown, self.allow_origins)) or "nobody"
+        whom = ", ".join(map(_shown, self.allow_origins)) or "no origin"
         headers = _told("; headers ", self.allow_headers)
         yield "request", f"answers preflights; grants {whom}: {', '.join(self.allow_methods)}{headers}"
         credentials = ", with credentials" * self.allow_credentials

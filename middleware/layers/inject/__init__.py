@@ -55,7 +55,7 @@ _NUMBERS: Final = count()  # one environ key for each layer, shared by its copie
 
 @dataclass(slots=True)
 class Withheld:
-    """What was changed or hidden of a request.
+    """The method of a request, and the fields of it that were changed or hidden.
 
     Attributes:
         method: REQUEST_METHOD.
@@ -109,8 +109,9 @@ class InjectHTML(Middleware):
 
     With `html` as a str the entity tag of a page gets a hash of it as a suffix and is weak: "x" is W/"x-1f0c8ea2b7".
     The application finds "x" again in If-None-Match, and W/"x" in If-Match and the If of WebDAV, and its 304 goes out
-    with the tag that the client knows. With a callable or `nonce=True` no two pages need be the same: ETag and
-    Last-Modified are removed from pages, and If-None-Match and If-Modified-Since hidden from the application.
+    with the tag that the client knows. An ETag that is no entity tag, such as abc without quotes, is removed from
+    pages. With a callable or `nonce=True` no two pages need be equal: ETag and Last-Modified are removed from pages,
+    and If-None-Match and If-Modified-Since hidden from the application.
 
     Left alone: other methods, statuses and types; responses with Content-Encoding, Content-Range, Signature-Input or
     Cache-Control: no-transform, or whose body the server in front replaces (X-Sendfile and its kin).
@@ -151,6 +152,11 @@ class InjectHTML(Middleware):
         digest = sha256(f"{at}{html}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
         self._strong, self._weak = digest, f"{digest}w"  # the suffixes of what were strong and weak tags
         self._suffixes = (self._strong, self._weak)
+        self._known = {
+            "HTTP_IF_NONE_MATCH": partial(with_each, change=self._own),
+            "HTTP_IF_MATCH": partial(without_suffixes, codings=self._suffixes),
+            "HTTP_IF": partial(conditions_without_suffixes, codings=self._suffixes),
+        }
         self._hidden = _RANGE if self._constant else (*_RANGE, *_VALIDATING)
         self._parts = Remembered(partial(_parts, html, nonce)) if isinstance(html, str) else None
         gone = () if self._constant else ("ETag", "Last-Modified")
@@ -172,11 +178,7 @@ class InjectHTML(Middleware):
 
     def _know(self, environ: Environ, said: dict[str, Any]) -> None:
         """Take the suffix off the tags of conditions."""
-        for name, known in (
-            ("HTTP_IF_NONE_MATCH", partial(with_each, change=self._own)),
-            ("HTTP_IF_MATCH", partial(without_suffixes, codings=self._suffixes)),
-            ("HTTP_IF", partial(conditions_without_suffixes, codings=self._suffixes)),
-        ):
+        for name, known in self._known.items():
             value = environ.get(name)
             if value is not None and (changed := known(value)) != value:
                 said[name] = value
@@ -192,9 +194,9 @@ class InjectHTML(Middleware):
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Add the HTML to a page."""
         asked: Withheld | None = environ.get(self._key)
-        if asked is None:  # an error further out: the request never came here
+        if asked is None:  # an error of an outer layer: the request has not come here
             return None
-        environ.update(asked.said)  # layers further out have to do with what the client said
+        environ.update(asked.said)  # outer layers see the request as it came in
         listed, asked.said = asked.said, {}
         fields = _look(response.headers)
         reason = _no_page(asked.method, response.status[:3], fields)
@@ -209,7 +211,7 @@ class InjectHTML(Middleware):
         return self._inject(response, asked.method, Injection(self.at, text, environ.get(NOTES)))
 
     def _text(self, environ: Environ, codec: str) -> bytes | None:
-        """What is added to this page, or None."""
+        """The HTML for this page, encoded, or None."""
         parts = self._made(environ, codec) if self._parts is None else self._parts[codec]
         if parts:
             nonce = environ.get(NONCE) if len(parts) > 1 else None
@@ -219,7 +221,7 @@ class InjectHTML(Middleware):
         return None
 
     def _made(self, environ: Environ, codec: str) -> tuple[bytes, ...] | None:
-        """What a callable makes for this page, as `encoded` returns it; empty for nothing."""
+        """The HTML that a callable makes for this page, as `encoded` returns it; empty for none."""
         made: object = cast("Maker", self.html)(environ)
         if not isinstance(made, str | None):
             raise TypeError(f"{self.name}: html(environ) returns a str or None; got {made!r}")
@@ -242,8 +244,8 @@ class InjectHTML(Middleware):
 
     def _say_known(self, response: Response, listed: Mapping[str, Any]) -> None:
         """Have a 304 or 412 carry the tag that the client has listed."""
-        own = entity_tag(response.headers.get("ETag", ""))
         field = listed.get(_LISTS.get(response.status[:3], ""))
+        own = None if field is None else entity_tag(response.headers.get("ETag", ""))
         if field is not None and own is not None:
             marked = self._marked(own)
             if any(marked == f'W/"{each.opaque}"' for each in tags_listed(field)):
@@ -268,7 +270,7 @@ class InjectHTML(Middleware):
         return replace(self.effects, needs={NONCE}) if self.nonce else self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it adds where."""
+        """The HTML that it adds, and the fields that it hides."""
         where = "behind" if self.at == "<head>" else "before"
         tags = "makes entity tags weak, with a suffix" if self._constant else "removes ETag and Last-Modified"
         yield "request", "hides Range" + ("" if self._constant else ", If-None-Match and If-Modified-Since")

@@ -24,7 +24,7 @@ NONCE_BYTES: Final = 16  # CSP3 7.1: at least 128 bits from a cryptographic gene
 
 
 class Nonce(UserString):
-    """`environ["middleware.csp_nonce"]`: a text that is generated when it is first read, and then stays the same.
+    """`environ["middleware.csp_nonce"]`: a text that is generated when it is first read, and then stays.
 
     It works in templates and f-strings, and has the methods of a str. Code that requires an actual str takes
     `str(nonce)`.
@@ -47,7 +47,7 @@ class Nonce(UserString):
         return self.data
 
     def __repr__(self) -> str:
-        return repr(self.data) if self.read else "<a nonce that nobody has read>"
+        return repr(self.data) if self.read else "<a nonce that has not been read>"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec)
@@ -96,9 +96,9 @@ def _withhold(response: Response) -> None:
 
 
 def _spent(nonce: object, response: Response) -> Nonce | None:
-    """The nonce, unless it is too late for anybody to read it."""
+    """The nonce, unless it was not read and cannot be read any more."""
     if not isinstance(nonce, Nonce):
-        return None  # an error further out: the request never came here
+        return None  # an error of an outer layer: the request has not come here
     nonce.sent = True
     whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
     return None if whole and not nonce.read else nonce

@@ -173,7 +173,7 @@ _FEATURE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _KEYWORDS: Final = ("self", "src", "*")
 _EVERYONE: Final = ("*",)
 _MISTAKES: Final = (
-    (re.compile("['\"]?none['\"]?"), "nobody is an empty list: ()"),
+    (re.compile("['\"]?none['\"]?"), "no origin at all is an empty list: ()"),
     (re.compile("['\"]self['\"]"), "it is written without quotes of its own: 'self'"),
     (re.compile("['\"]src['\"]"), "it is written without quotes of its own: 'src'"),
 )
@@ -227,7 +227,7 @@ def allowlist(given: object) -> tuple[str, ...]:
     for fault in filter(None, map(_member_fault, members)):
         raise ValueError(fault)
     if "*" in members and members != _EVERYONE:
-        raise ValueError("'*' is everybody, and stands alone")
+        raise ValueError("'*' is every origin, and stands alone")
     return members
 
 
