@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from middleware import Compress, Headers, SecurityHeaders, Stack, Timing, testing
+from middleware import Compress, ConfigError, Headers, SecurityHeaders, Stack, Timing, testing
 from middleware.testing import assert_order, serve
 from shapes import returning
 
@@ -55,6 +55,11 @@ def test_an_order_that_breaks_a_rule_is_refused_unless_that_is_waived(waive):
         f"  - {finding.message} (rule measure-outermost; mend it by {finding.fix})",
     ]
     assert_order(stack, ["Headers", "Timing"], waive=waive)
+
+
+def test_a_rule_that_does_not_exist_cannot_be_waived():
+    with pytest.raises(ConfigError, match=r"^assert_order: waive: ids of rules \(rewrite-inside.*; got measured$"):
+        assert_order(STACK, STACK.names, waive="measured")
 
 
 def test_both_are_told_at_once():

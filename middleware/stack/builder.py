@@ -9,7 +9,7 @@ from middleware.stack.external import External
 from middleware.stack.findings import findings
 from middleware.stack.order import OrderError, OrderWarning, arranged
 from middleware.stack.printed import chain
-from middleware.stack.rules import RULES, Finding, described
+from middleware.stack.rules import Finding, described, waived
 from middleware.wsgi.effects import declared_by, keep_effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError
@@ -261,12 +261,8 @@ class Stack(Wrapper):
         raise TypeError("a Stack is no WSGI application: write application = stack.wrap(app)")
 
     def _enforce(self, waive: Iterable[str]) -> None:
-        waived = frozenset((waive,) if isinstance(waive, str) else waive)
-        known = [rule.id for rule in RULES]
-        unknown = sorted(waived.difference(known))
-        if unknown:
-            raise ConfigError(f"Stack.wrap: waive: ids of rules ({', '.join(known)}); got {', '.join(unknown)}")
-        found = [finding for finding in self.check() if finding.rule not in waived]
+        ids = waived("Stack.wrap", waive)
+        found = [finding for finding in self.check() if finding.rule not in ids]
         errors = [finding for finding in found if finding.severity == "error"]
         if errors:
             raise OrderError(_refusal(errors), errors)

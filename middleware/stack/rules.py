@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from middleware.wsgi.effects import Effects
+from middleware.wsgi.options import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from collections.abc import Set as AbstractSet
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -286,3 +287,13 @@ RULES: Final = (
         alone=lambda a: a.unscripted,
     ),
 )
+
+
+def waived(owner: str, given: Iterable[str]) -> frozenset[str]:
+    """The ids in an option `waive`; ConfigError, which names `owner`, for one that no rule has."""
+    ids = frozenset((given,) if isinstance(given, str) else given)
+    known = [rule.id for rule in RULES]
+    unknown = sorted(ids.difference(known))
+    if unknown:
+        raise ConfigError(f"{owner}: waive: ids of rules ({', '.join(known)}); got {', '.join(unknown)}")
+    return ids

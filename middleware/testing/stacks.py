@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from middleware.stack.rules import described
+from middleware.stack.rules import described, waived
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,15 +21,16 @@ def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = (
         names: iterable of str. The expected names, as in `stack.names`. Required.
         waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
 
-    Errors: AssertionError that shows both orders, and every finding with the edit that fixes it.
+    Errors: AssertionError that shows both orders, and every finding with the edit that fixes it; ConfigError for a rule
+        that does not exist.
     """
     owed, seen = list(names), list(stack.names)
-    waived = {waive} if isinstance(waive, str) else set(waive)
+    ids = waived("assert_order", waive)
     lines = []
     if owed != seen:
         lines.append("the order is another one, outermost first (- as the test has it, + as it is):")
         lines += [f"  {line}" for line in difflib.ndiff(owed, seen) if not line.startswith("?")]
-    findings = [finding for finding in stack.check() if finding.rule not in waived]
+    findings = [finding for finding in stack.check() if finding.rule not in ids]
     if findings:
         lines.append("the order breaks rules:")
         lines += [f"  - {described(finding)}" for finding in findings]

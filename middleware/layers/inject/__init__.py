@@ -9,15 +9,9 @@ from html import escape
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
 
+from middleware.http import entity_tags
 from middleware.http.edits import Edit, Look
-from middleware.http.entity_tags import (
-    EntityTag,
-    conditions_without_suffixes,
-    entity_tag,
-    tags_listed,
-    with_each,
-    without_suffixes,
-)
+from middleware.http.entity_tags import EntityTag
 from middleware.http.fields import DIGESTS, UNALTERABLE
 from middleware.http.lists import has_directive
 from middleware.http.remembered import Remembered
@@ -153,9 +147,9 @@ class InjectHTML(Middleware):
         self._strong, self._weak = digest, f"{digest}w"  # the suffixes of what were strong and weak tags
         self._suffixes = (self._strong, self._weak)
         self._known = {
-            "HTTP_IF_NONE_MATCH": partial(with_each, change=self._own),
-            "HTTP_IF_MATCH": partial(without_suffixes, codings=self._suffixes),
-            "HTTP_IF": partial(conditions_without_suffixes, codings=self._suffixes),
+            "HTTP_IF_NONE_MATCH": partial(entity_tags.with_each, change=self._own),
+            "HTTP_IF_MATCH": partial(entity_tags.without_suffixes, codings=self._suffixes),
+            "HTTP_IF": partial(entity_tags.conditions_without_suffixes, codings=self._suffixes),
         }
         self._hidden = _RANGE if self._constant else (*_RANGE, *_VALIDATING)
         self._parts = Remembered(partial(_parts, html, nonce)) if isinstance(html, str) else None
@@ -231,7 +225,7 @@ class InjectHTML(Middleware):
         """Take out or change what was told of the page as it was."""
         self._untell(response.headers)
         if self._constant and tag is not None:
-            own = entity_tag(tag)
+            own = entity_tags.entity_tag(tag)
             if own is None:
                 note(environ, "ETag is removed, because it is no entity tag: {}", tag)
                 del response.headers["ETag"]  # two pages must not share it (RFC 9110 8.8.3)
@@ -245,10 +239,10 @@ class InjectHTML(Middleware):
     def _say_known(self, response: Response, listed: Mapping[str, Any]) -> None:
         """Have a 304 or 412 carry the tag that the client has listed."""
         field = listed.get(_LISTS.get(response.status[:3], ""))
-        own = None if field is None else entity_tag(response.headers.get("ETag", ""))
+        own = None if field is None else entity_tags.entity_tag(response.headers.get("ETag", ""))
         if field is not None and own is not None:
             marked = self._marked(own)
-            if any(marked == f'W/"{each.opaque}"' for each in tags_listed(field)):
+            if any(marked == f'W/"{each.opaque}"' for each in entity_tags.tags_listed(field)):
                 response.headers["ETag"] = marked
 
     def _inject(self, response: Response, method: str, injection: Injection) -> Transform | None:
