@@ -169,9 +169,19 @@ def test_a_content_encoding_that_says_nothing_is_taken_out(way, value):
 
 
 @every_way
-def test_the_application_opts_out(way):
-    answer = get(WAYS[way](answering(**{"middleware.compress": False})))
-    assert (answer.body, fields(answer, "x-out", "server-timing")) == (TEXT, [PLAIN])
+@pytest.mark.parametrize("text", [TEXT, b"small"], ids=["large", "small"])
+def test_the_application_opts_out(way, text):
+    answer = get(WAYS[way](answering((text,), **{"middleware.compress": False})), lint=False)
+    assert (answer.body, fields(answer, "x-out", "server-timing")) == (text, [PLAIN])
+
+
+@every_way
+def test_an_opt_out_is_of_one_response(way):
+    """Small responses are alike but for that, and what has been found out about one must not be used for the other."""
+    app = WAYS[way](lambda *request: answering([b"small"], **request[0]["test.keys"])(*request))
+    for opted in (False, True, False, True):
+        answer = get(app, lint=False, **{"test.keys": {"middleware.compress": False} if opted else {}})
+        assert answer.get("Vary") == (None if opted else "Accept-Encoding")
 
 
 @pytest.mark.parametrize("value", [True, None, 0, "no"])

@@ -302,6 +302,18 @@ def test_a_layer_around_itself_restores_what_it_hid_further_out():
     assert after == ["bytes=1-"]
 
 
+def test_a_range_is_restored_only_after_the_request_that_had_it():
+    application = Conditional().wrap(site())
+
+    def twice(environ, start_response):
+        application(environ, start_response)
+        del environ["HTTP_RANGE"], environ["HTTP_IF_RANGE"]
+        return application(environ, start_response)
+
+    answer = serve(twice, lint=False, HTTP_RANGE="bytes=1-", HTTP_IF_RANGE=OURS)
+    assert not {"HTTP_RANGE", "HTTP_IF_RANGE"} & answer.environ.keys()
+
+
 # -- beside others --------------------------------------------------------------------------------------------------
 
 

@@ -358,6 +358,17 @@ def test_a_layer_around_itself_restores_what_it_hid_further_out():
     assert (after, answer.body.count(b"added")) == (["bytes=1-"], 2)
 
 
+def test_a_range_is_restored_only_after_the_request_that_had_it():
+    application = InjectHTML(site(), html=HTML)
+
+    def twice(environ, start_response):
+        application(environ, start_response)
+        del environ["HTTP_RANGE"]
+        return application(environ, start_response)
+
+    assert "HTTP_RANGE" not in serve(twice, lint=False, HTTP_RANGE="bytes=1-").environ
+
+
 def test_an_error_further_out_is_left_alone():
     class Failing(Middleware):
         def on_request(self, environ):
