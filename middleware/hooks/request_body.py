@@ -7,7 +7,6 @@ A body that is shorter than its Content-Length, or whose stream fails, is a Clie
 from __future__ import annotations
 
 import math
-import re
 from io import BufferedReader, BytesIO, RawIOBase
 from json import loads
 from typing import Any, Final
@@ -17,14 +16,13 @@ from webob.request import BaseRequest
 
 from middleware.hooks import request_forms as forms
 from middleware.hooks.http_errors import ERRORS, abort
+from middleware.wsgi.input import PIECE, UNKNOWN, Input, counted, declared_length
 from middleware.wsgi.types import Environ
 
 _WebOb: Any = BaseRequest  # the one without attributes in the environ; Any, because its types allow no other meanings
 _BadRequest: Any = ERRORS[400]
 _FORMS: Final = (forms.URLENCODED, forms.MULTIPART)
 _IN_MEMORY: Final = 10 * 1024
-_CHUNK: Final = 64 * 1024
-_LENGTH: Final = re.compile("[0-9]{1,18}")
 
 
 class ClientDisconnected(_BadRequest):
@@ -250,50 +248,40 @@ def _keep(environ: Environ, most: int | None) -> Any:
     """Read the body into a file, put it in the place of wsgi.input, and return it at its start.
 
     A body of unknown length is read only where the server ends it (wsgi.input_terminated). Otherwise the body is empty,
-    and environ does not change.
+    and environ does not change. So it is if Content-Length is malformed (RFC 9110 8.6).
 
     Errors: ClientDisconnected; 413 for a body of more than `most` bytes.
     """
-    length, limit = _content_length(environ), math.inf if most is None else most
-    if (length or 0) > limit:
+    length, limit = declared_length(environ) or 0, math.inf if most is None else most
+    if length > limit:
         abort(413)
-    if not (environ.get("wsgi.input_terminated") if length is None else length):
+    if not (environ.get("wsgi.input_terminated") if length == UNKNOWN else length):
         return BytesIO()
-    given, kept = environ["wsgi.input"], forms.Spool(_IN_MEMORY)
+    body, kept = counted(environ, length, None), forms.Spool(_IN_MEMORY)
     try:
-        _copy(given, kept, length, limit)
+        _copy(body, kept, length, limit)
     except Exception:
         kept.seek(0)
-        environ["wsgi.input"] = BufferedReader(_Joined(kept, given))
+        environ["wsgi.input"] = BufferedReader(_Joined(kept, body.stream))
         raise
-    if length is None:
+    if length == UNKNOWN:
         environ["CONTENT_LENGTH"] = str(kept.tell())
     kept.seek(0)
     environ["wsgi.input"] = kept
     return kept
 
 
-def _content_length(environ: Environ) -> int | None:
-    """Content-Length, or 0 if it is malformed (RFC 9110 8.6); None if absent or replaced by Transfer-Encoding."""
-    text = environ.get("CONTENT_LENGTH") or None
-    if text is None or environ.get("HTTP_TRANSFER_ENCODING") == "chunked":
-        return None
-    return int(text) if _LENGTH.fullmatch(text) else 0
-
-
-def _copy(given: Any, kept: forms.Spool, length: int | None, limit: float) -> None:
-    """Copy the body. One of unknown length is read to its end."""
-    left = math.inf if length is None else length
-    while left:
+def _copy(body: Input, kept: forms.Spool, length: int, limit: float) -> None:
+    """Copy the body to its end."""
+    while True:
         try:
-            data = given.read(min(left, _CHUNK))
+            data = body.read(PIECE)
         except (OSError, ValueError) as error:  # what servers raise for a lost connection
             raise ClientDisconnected from error
         if not data:
             break
-        left -= len(data)
         kept.write(data)
         if kept.tell() > limit:
             abort(413)
-    if length is not None and left:
+    if length not in (UNKNOWN, kept.tell()):
         raise ClientDisconnected
