@@ -14,7 +14,7 @@ import pytest
 from webob import exc
 
 from gateway import serve
-from hooked import ask, boom, site
+from hooked import ask, boom, label, site
 from middleware import ConfigError, Headers, Hooks, OrderError, Stack
 from middleware.hooks import (
     InternalServerError,
@@ -143,7 +143,7 @@ RETURNED = [
 ]
 
 
-@pytest.mark.parametrize(("value", "status", "kind", "body"), RETURNED, ids=lambda value: repr(value)[:30])
+@pytest.mark.parametrize(("value", "status", "kind", "body"), RETURNED, ids=label)
 def test_what_a_hook_may_return(hooks, value, status, kind, body):
     hooks.before_request(lambda: value)
     answer = ask(hooks)
@@ -236,7 +236,7 @@ HANDLED = [  # handlers, what is raised, the answer
 ]
 
 
-@pytest.mark.parametrize(("keys", "error", "body"), HANDLED, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("keys", "error", "body"), HANDLED, ids=label)
 def test_which_handler_gets_an_error(keys, error, body):
     """A handler for the code first, then the nearest class; the order of registration does not matter."""
     for order in (keys, keys[::-1]):

@@ -215,6 +215,8 @@ WEBOB = [
     ("r.GET['a']", "1"),
     ("r.path_info", "/x"),
     ("r.script_name", "/root"),
+    ("r.upath_info", "/x"),
+    ("r.uscript_name", "/root"),
     ("r.path_url", "http://127.0.0.1/root/x"),
     ("r.application_url", "http://127.0.0.1/root"),
     ("r.body", b"b=2"),
@@ -252,6 +254,12 @@ def test_what_neither_has_says_what_to_use(name):
     for use in (lambda: getattr(made, name), lambda: setattr(made, name, "x")):
         with pytest.raises(AttributeError, match=f"a request has no '{name}': "):
             use()
+
+
+@pytest.mark.parametrize("name", ["path", "path_info", "upath_info", "script_name", "uscript_name", "url", "path_qs"])
+def test_a_path_that_is_not_utf_8_is_no_error(name):
+    made = Request(environ("/\xff", SCRIPT_NAME="/\xff"))
+    assert ("%EF%BF%BD" if name == "path_qs" else "\ufffd") in getattr(made, name)
 
 
 def test_a_path_that_is_set_reaches_the_application():

@@ -19,8 +19,9 @@ from gateway import environ, serve
 from hooked import ask
 from middleware import ConfigError, Hooks, Stack
 from middleware.hooks import ContextHooks, Request, g, request
+from middleware.hooks.field_values import parameters
 from middleware.hooks.http_errors import ERRORS
-from middleware.hooks.request_forms import FileStorage, parameters
+from middleware.hooks.request_forms import FileStorage
 from serving import environment
 
 BadRequest = ERRORS[400]

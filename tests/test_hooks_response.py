@@ -59,6 +59,17 @@ r.mimetype = "image/svg+xml" | r.content_type
 r.mimetype = "application/xml" | r.content_type
 r.content_type = "text/x; a=b; c=\\"d\\"" | r.mimetype_params
 r.content_type = "Text/HTML; charset=x" | r.mimetype
+r.content_type = "text/x; a=\\"b;c\\"; d=\\"\\\\\\"\\"; e*=utf-8''%C3%A9" | r.mimetype_params
+r.content_type = "" | r.mimetype
+r.headers["Age"] = "x" | r.age
+r.headers["Content-Length"] = "x" | r.content_length
+r.headers["Access-Control-Max-Age"] = "x" | r.access_control_max_age
+r.headers["Retry-After"] = "x" | r.retry_after
+r.headers["Date"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.date
+r.headers["Expires"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.expires
+r.headers["Last-Modified"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.last_modified
+r.headers["Retry-After"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.retry_after
+r.headers["Age"] = "9" * 30 | r.age
 r.content_length
 r.is_streamed
 r.is_sequence
@@ -227,6 +238,7 @@ WEBOB = [  # WebOb's own names go on working, on the same fields
     ("r.vary = None | 'Vary' in r.headers", False),
     ("del r.vary | list(r.vary)", []),
     ("del r.age | r.age", None),
+    ("r.headers['Retry-After'] = '9' * 30 | r.retry_after", None),
     ("r.age = None | r.age", None),
     ("repr(r.vary)", "HeaderSet([])"),
     ("repr(r.cache_control)", "<CacheControl >"),

@@ -8,7 +8,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from webob import exc
 
-from hooked import ask, boom, site
+from hooked import ask, boom, label, site
 from middleware import ConfigError, Hooks, match
 from middleware.hooks import g, request
 from middleware.hooks.scopes import Pattern
@@ -99,7 +99,7 @@ WHERE = [
 ]
 
 
-@pytest.mark.parametrize(("where", "path", "holds"), WHERE, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("where", "path", "holds"), WHERE, ids=label)
 def test_where_a_scope_is(where, path, holds):
     assert takes_part(lambda hooks: hooks.scope(where), path) == holds
 

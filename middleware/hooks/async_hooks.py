@@ -11,7 +11,6 @@ import inspect
 from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from functools import wraps
-from itertools import chain
 from threading import Thread
 from typing import Any, Final, NamedTuple
 
@@ -31,7 +30,7 @@ def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
             _run(coroutine)
         finally:
             coroutine.close()  # otherwise a coroutine that could not be started warns
-            for variable, value in chain.from_iterable(outcome.variables.items() for outcome in outcomes):
+            for variable, value in [item for outcome in outcomes for item in outcome.variables.items()]:
                 if variable.get(_UNSET) is not value:  # by identity, because some values cannot be compared
                     variable.set(value)
         _, result, error = outcomes.pop()

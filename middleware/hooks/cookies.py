@@ -49,11 +49,11 @@ def set_cookie_value(
     or `expires` that could contain another attribute, and for a `samesite` that browsers do not know.
     """
     if expires is None and max_age is not None:  # for clients that do not know Max-Age
-        expires = time() + _seconds(max_age)
+        expires = time() + seconds(max_age)
     attributes: tuple[tuple[str, Any, Callable[[Any], object]], ...] = (
         ("Domain", domain or None, _domain),
         ("Expires", expires, _date),
-        ("Max-Age", max_age, _seconds),
+        ("Max-Age", max_age, seconds),
         ("Secure", _flag(secure or partitioned), str),
         ("HttpOnly", _flag(httponly), str),
         ("Path", path or None, _path),
@@ -123,7 +123,8 @@ def _date(value: str | datetime | float) -> str:
     return date
 
 
-def _seconds(value: timedelta | float) -> int:
+def seconds(value: timedelta | float) -> int:
+    """A duration in whole seconds."""
     return int(value.total_seconds() if isinstance(value, timedelta) else value)
 
 

@@ -10,18 +10,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from itertools import chain
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context, bound
+from middleware.hooks.http_errors import InternalServerError
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Registry, qualified_name
 from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
+from middleware.wsgi.escaped import escaped
 from middleware.wsgi.held import Settled, close_iterable
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
@@ -102,6 +104,8 @@ class Dispatcher(ABC, Generic[C]):
         tears_down: bool. Whether the context of a request is kept for teardown hooks.
     """
 
+    layer: ClassVar[str]  # for log records
+    cycle_class: type[C]
     view_class: ClassVar[type[Response]] = Response  # of the application's response, for hooks
 
     def __init__(self, app: Application, registry: Registry, policy: ReplyPolicy) -> None:
@@ -112,7 +116,7 @@ class Dispatcher(ABC, Generic[C]):
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run one request (PEP 3333)."""
-        cycle = self._cycle(environ, start_response)
+        cycle = self.cycle_class(environ, start_response)
         cycle.owner, cycle.registry = self, self.registry
         cycle.plan = self.registry.common  # until the scopes are known
         if self.tears_down:
@@ -139,10 +143,6 @@ class Dispatcher(ABC, Generic[C]):
     # -- the dialect -------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _cycle(self, environ: Environ, start_response: StartResponse) -> C:
-        """The state of a new request."""
-
-    @abstractmethod
     def _reply(self, cycle: C) -> Response | C:
         """The response to send. The cycle itself stands for the application's response, unmodified."""
 
@@ -150,8 +150,12 @@ class Dispatcher(ABC, Generic[C]):
     def _unreadable_reply(self, cycle: C) -> Response | C:
         """The response to send for a head of the application whose body cannot be read."""
 
+    def _failure(self, cycle: C) -> str:  # noqa: ARG002 - the default
+        """What has failed, for the log."""
+        return "Exception"
+
     @abstractmethod
-    def _failed(self, cycle: C, error: Exception) -> Response | C:
+    def _internal_error(self, cycle: C, error: InternalServerError) -> Response | C:
         """The response to an unhandled error."""
 
     # -- the application ---------------------------------------------------------------------------------------------
@@ -163,6 +167,20 @@ class Dispatcher(ABC, Generic[C]):
         body = cycle.body
         if body is not None and not sending.runs_no_code(cycle.environ, body):
             cycle.body = sending.Stream(cycle, body)
+
+    def _failed(self, cycle: C, error: Exception) -> Response | C:
+        """The response to an unhandled error, which is logged. The error is raised where it is to be propagated."""
+        cycle.failed = True
+        self._note(cycle, error)
+        if cycle.passed or self._policy.propagate:
+            try:
+                raise error
+            finally:
+                del error  # break the traceback reference cycle
+        method, extra = cycle.environ.get("REQUEST_METHOD"), log_extra(cycle.environ, self.layer)
+        what, path = self._failure(cycle), cycle.path[1]
+        logger.error("%s on %s [%s]", escaped(what), escaped(path), escaped(method), exc_info=error, extra=extra)
+        return self._internal_error(cycle, InternalServerError(original_exception=error))
 
     def _note(self, cycle: C, error: Exception) -> None:
         """Keep an unhandled error for outer layers, and for teardown if there is any."""
@@ -388,7 +406,7 @@ class HookedApplication:
         registry.close()
         dispatcher.tears_down = registry.tears_down
         on_close = partial(_end_request, dispatcher) if dispatcher.tears_down and self._late else None
-        vary = tuple(chain.from_iterable(map(varying, registry.predicates)))
+        vary = tuple(name for predicate in registry.predicates for name in varying(predicate))
         run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False, vary=vary)])
         self._run = _early(run, dispatcher) if dispatcher.tears_down and not self._late else run
         return self._run

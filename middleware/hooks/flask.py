@@ -38,17 +38,16 @@ from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.errors import EXCEPTION
-from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
-from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ
 
 
 class FlaskDispatcher(Dispatcher[Cycle]):
     """One application inside Flask's hooks."""
 
-    def _cycle(self, environ: Environ, start_response: StartResponse) -> Cycle:
-        return Cycle(environ, start_response)
+    layer: ClassVar[str] = "Hooks"
+    cycle_class = Cycle
 
     def _reply(self, cycle: Cycle) -> Response | Cycle:
         try:
@@ -139,26 +138,16 @@ class FlaskDispatcher(Dispatcher[Cycle]):
             response = result.taking_over(response)
         return response
 
-    def _failed(self, cycle: Cycle, error: Exception) -> Response | Cycle:
-        cycle.failed = True
-        self._note(cycle, error)
-        if cycle.passed or self._policy.propagate:
-            try:
-                raise error
-            finally:
-                del error  # break the traceback reference cycle
-        method = cycle.environ.get("REQUEST_METHOD")
-        extra = log_extra(cycle.environ, "Hooks")
-        logger.error("Exception on %s [%s]", escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra)
-        wrapped = InternalServerError(original_exception=error)
-        handler = cycle.plan.handler(wrapped)
-        value = wrapped if handler is None else _result(cycle, handler, wrapped)
+    def _internal_error(self, cycle: Cycle, error: InternalServerError) -> Response | Cycle:
+        handler = cycle.plan.handler(error)
+        value = error if handler is None else _result(cycle, handler, error)
         response = converted(value, f"{qualified_name(cycle.author)} returned")
         try:
             return self._after(cycle, response)
         except Exception:  # noqa: BLE001 - logged
             logger.exception(
-                "An after_request hook failed on the response to an error, which is sent without it", extra=extra
+                "An after_request hook failed on the response to an error, which is sent without it",
+                extra=log_extra(cycle.environ, self.layer),
             )
             return response
 
@@ -233,10 +222,6 @@ class HookScope(FlaskDecorators):
     Returned by `scope` and `route`. It has the decorators of `Hooks`, and `scope` and `route` itself.
     """
 
-    def __init__(self, registry: Registry, scope: Scope) -> None:
-        self._registry = registry
-        self._scope = scope
-
 
 class Hooks(FlaskDecorators, HookLayer):
     """Runs functions before and after each request, for its errors and at its end, as Flask's hooks do.
@@ -287,7 +272,7 @@ class Hooks(FlaskDecorators, HookLayer):
         max_form_memory_size: int | None = 500_000,
         max_form_parts: int | None = 1000,
     ) -> None:
-        super().__init__(app)
+        HookLayer.__init__(self, app)
         problems = Problems("Hooks")
         orders, moments = ("reverse", "registration"), ("close", "flask")
         problems.check(after_order in orders, "after_order", '"reverse" or "registration"', after_order)
@@ -299,9 +284,9 @@ class Hooks(FlaskDecorators, HookLayer):
         self.after_order, self.teardown = after_order, teardown
         self.propagate_exceptions, self.statuses = propagate_exceptions, statuses
         self.max_content_length, self.max_form_memory_size, self.max_form_parts = limits
-        self._registry = Registry(after_order, limits)
         self._late = teardown == "close"
-        self._scope = self._registry.root
+        registry = Registry(after_order, limits)
+        FlaskDecorators.__init__(self, registry, registry.root)
 
     def dispatcher(self, app: Application) -> FlaskDispatcher:
         """The application inside the hooks."""

@@ -24,9 +24,10 @@ no object. A hook that returns something other than a context or a response fail
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger
+from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy
 from middleware.hooks.http_errors import InternalServerError, is_response
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import converted, tuple_parts
@@ -34,15 +35,11 @@ from middleware.hooks.response_object import Response
 from middleware.hooks.response_sending import Stream
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.errors import EXCEPTION
-from middleware.wsgi.escaped import escaped
-from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
+from middleware.wsgi.types import Application, Environ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from middleware.hooks.request import Request
-    from middleware.wsgi.types import Application, Environ, StartResponse
 
 CONTEXT: Final = "middleware.context"
 RESULT: Final = "middleware.result"
@@ -174,10 +171,9 @@ class ContextCycle(Cycle):
 class ContextDispatcher(Dispatcher[ContextCycle]):
     """One application inside Kyoukai's hooks."""
 
+    layer: ClassVar[str] = "ContextHooks"
+    cycle_class = ContextCycle
     view_class: ClassVar[type[ObjectResponse]] = ObjectResponse
-
-    def _cycle(self, environ: Environ, start_response: StartResponse) -> ContextCycle:
-        return ContextCycle(environ, start_response)
 
     def _reply(self, cycle: ContextCycle) -> Response | ContextCycle:
         try:
@@ -238,26 +234,23 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
         cycle.author = None
         return response
 
-    def _failed(self, cycle: ContextCycle, error: Exception) -> Response:
+    def _failed(self, cycle: ContextCycle, error: Exception) -> Response | ContextCycle:
         if is_response(error) and not cycle.passed:
             try:
                 return converted(error, "an exception was")
             except Exception as failure:  # noqa: BLE001 - a 500 as well
                 error = failure
-        cycle.failed = True
-        self._note(cycle, error)
-        if cycle.passed or self._policy.propagate:
-            try:
-                raise error
-            finally:
-                del error  # break the traceback reference cycle
-        source = "The application" if cycle.author is None else f"The hook {qualified_name(cycle.author)}"
-        method = cycle.environ.get("REQUEST_METHOD")
-        extra = log_extra(cycle.environ, "ContextHooks")
-        logger.error(
-            "%s failed on %s [%s]", source, escaped(cycle.path[1]), escaped(method), exc_info=error, extra=extra
-        )
-        return converted(InternalServerError(original_exception=error), "")
+        try:
+            return super()._failed(cycle, error)
+        finally:
+            del error  # break the traceback reference cycle
+
+    def _failure(self, cycle: ContextCycle) -> str:
+        author = cycle.author
+        return f"{'The application' if author is None else f'The hook {qualified_name(author)}'} failed"
+
+    def _internal_error(self, cycle: ContextCycle, error: InternalServerError) -> Response:  # noqa: ARG002 - the base has a use for it
+        return converted(error, "")
 
     def _sent(self, cycle: ContextCycle, reply: Response | ContextCycle) -> Iterable[bytes]:
         body = super()._sent(cycle, reply)
@@ -297,10 +290,6 @@ class ContextScope(ContextDecorators):
     Returned by `scope` and `route`. It has the decorators of `ContextHooks`, and `scope` and `route` itself.
     """
 
-    def __init__(self, registry: Registry, scope: Scope) -> None:
-        self._registry = registry
-        self._scope = scope
-
 
 class ContextHooks(ContextDecorators, HookLayer):
     """Runs functions with a shared context before and after each request, as Kyoukai's hooks do.
@@ -336,7 +325,7 @@ class ContextHooks(ContextDecorators, HookLayer):
         max_form_memory_size: int | None = 500_000,
         max_form_parts: int | None = 1000,
     ) -> None:
-        super().__init__(app)
+        HookLayer.__init__(self, app)
         problems = Problems("ContextHooks")
         rule = "True or False"
         problems.check(isinstance(propagate_exceptions, bool), "propagate_exceptions", rule, propagate_exceptions)
@@ -344,8 +333,8 @@ class ContextHooks(ContextDecorators, HookLayer):
         problems.done()
         self.propagate_exceptions = propagate_exceptions
         self.max_content_length, self.max_form_memory_size, self.max_form_parts = limits
-        self._registry = Registry("outward", limits)
-        self._scope = self._registry.root
+        registry = Registry("outward", limits)
+        ContextDecorators.__init__(self, registry, registry.root)
 
     def dispatcher(self, app: Application) -> ContextDispatcher:
         """The application inside the hooks."""

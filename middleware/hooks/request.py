@@ -18,9 +18,10 @@ from urllib.parse import quote, unquote
 from webob.request import BaseRequest
 
 from middleware.hooks.cookies import cookie_pair, read_cookies
+from middleware.hooks.field_values import lenient, percented
 from middleware.hooks.missing_names import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody
-from middleware.hooks.request_forms import Limits, MultiDict, percented
+from middleware.hooks.request_forms import Limits, MultiDict
 from middleware.http.fields import is_token
 from middleware.wsgi.types import Environ
 
@@ -46,19 +47,6 @@ _ASSIGNABLE: Final = (
     "values",
 )
 _NON_ASCII: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
-
-
-def _field(name: str) -> property:
-    """WebOb's property for a field, except that a malformed field is None."""
-    parsed: Any = getattr(BaseRequest, name)
-
-    def get(self: Any) -> Any:
-        try:
-            return parsed.fget(self)
-        except (ValueError, OverflowError):
-            return None
-
-    return property(get, parsed.fset, parsed.fdel)
 
 
 class UserAgent(str):
@@ -167,6 +155,8 @@ class Request(RequestBody):
         self._path = self._path[0], value.encode().decode("latin-1")
         self.environ["PATH_INFO"] = self._path[1]
 
+    uscript_name, upath_info = script_name, path_info  # WebOb's former names
+
     @property
     def path(self) -> str:
         """The decoded path below `script_name`, with a leading slash."""
@@ -266,10 +256,10 @@ class Request(RequestBody):
             return None
         return Authorization("basic", username, password) if colon else None
 
-    date = _field("date")
-    if_modified_since = _field("if_modified_since")
-    if_unmodified_since = _field("if_unmodified_since")
-    max_forwards = _field("max_forwards")
+    date = lenient(BaseRequest.date)
+    if_modified_since = lenient(BaseRequest.if_modified_since)
+    if_unmodified_since = lenient(BaseRequest.if_unmodified_since)
+    max_forwards = lenient(BaseRequest.max_forwards)
 
     @property
     def origin(self) -> str | None:

@@ -6,7 +6,6 @@ A body that is shorter than its Content-Length, or whose stream fails, is a Clie
 
 from __future__ import annotations
 
-import math
 from io import BufferedReader, BytesIO, RawIOBase
 from json import loads
 from typing import Any, Final
@@ -15,6 +14,7 @@ from webob.multidict import MultiDict as WebObMultiDict
 from webob.request import BaseRequest
 
 from middleware.hooks import request_forms as forms
+from middleware.hooks.field_values import is_json, media_type, parameters
 from middleware.hooks.http_errors import ERRORS, abort
 from middleware.wsgi.input import PIECE, UNKNOWN, Input, counted, declared_length
 from middleware.wsgi.types import Environ
@@ -56,12 +56,12 @@ class RequestBody(_WebOb):
     @property
     def mimetype(self) -> str:
         """The media type without parameters, in lower case; empty if there is none."""
-        return (self.content_type or "").partition(";")[0].strip().lower()
+        return media_type(self.content_type).lower()
 
     @property
     def mimetype_params(self) -> dict[str, str]:
         """The parameters of the media type."""
-        return forms.parameters(self.content_type or "")
+        return parameters(self.content_type or "")
 
     def make_body_seekable(self) -> None:
         """Keep the body and rewind it.
@@ -208,8 +208,7 @@ class RequestBody(_WebOb):
     @property
     def is_json(self) -> bool:
         """Whether the media type is application/json or application/*+json."""
-        kind = self.mimetype
-        return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+        return is_json(self.mimetype)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002, FBT001, FBT002 - Flask's signature
         """The body, parsed as JSON.
@@ -252,7 +251,7 @@ def _keep(environ: Environ, most: int | None) -> Any:
 
     Errors: ClientDisconnected; 413 for a body of more than `most` bytes.
     """
-    length, limit = declared_length(environ) or 0, math.inf if most is None else most
+    length, limit = declared_length(environ) or 0, forms.largest(most)
     if length > limit:
         abort(413)
     if not (environ.get("wsgi.input_terminated") if length == UNKNOWN else length):

@@ -8,17 +8,17 @@ them.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from os import PathLike
 from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
+from middleware.hooks.field_values import CHARSETS, media_type, parameters, percented
 from middleware.hooks.http_errors import ERRORS, abort
-from middleware.http.fields import Fields
+from middleware.http.fields import Fields, content_length
 
 if TYPE_CHECKING:
     from middleware.wsgi.options import Problems
@@ -29,20 +29,10 @@ URLENCODED: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 _CHUNK: Final = 64 * 1024
 _FILE_IN_MEMORY: Final = 500 * 1024
-_INVALID: Final = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as surrogateescape decodes them
 _CONFLICT: Final = (
     "multipart forms are read by the package multipart, and `import multipart` {}. python-multipart before 0.0.13 "
     'takes that name; to have both: pip install "multipart>=1.3,<3" "python-multipart>=0.0.13"'
 )
-# Parameters of a field value
-_CHARSETS: Final = frozenset(("ascii", "us-ascii", "utf-8", "iso-8859-1"))  # those that Werkzeug decodes
-_CHARACTERS: Final = r"\w!#$%&'*+\-.^`|~"
-_NAME: Final = re.compile(rf"([{_CHARACTERS}]+)=", re.ASCII)
-# A token; a quoted string; or the start of an unterminated one.
-_VALUE: Final = re.compile(rf'([{_CHARACTERS}]+)|("(?:[^"\\]|\\.)*")|(")', re.ASCII | re.DOTALL)
-_NEXT: Final = re.compile(r";[ \t]*")
-_EXTENDED: Final = re.compile(rf"([{_CHARACTERS}]*?)'[{_CHARACTERS}]*?'(.+)", re.ASCII)
-_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 class Limits(NamedTuple):
@@ -58,6 +48,11 @@ class Limits(NamedTuple):
             holds = value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0)
             problems.check(holds, option, "an int from 0 on, or None for no limit", value)
         return self
+
+
+def largest(limit: int | None) -> float:
+    """The number that a limit stands for: infinity for None."""
+    return math.inf if limit is None else limit
 
 
 # -- names and values --------------------------------------------------------------------------------------------------
@@ -139,70 +134,6 @@ def urlencoded(data: bytes, errors: str = "surrogateescape") -> list[tuple[str, 
     return [(percented(name), percented(value)) for name, value in found]
 
 
-def percented(text: str) -> str:
-    """The text with each byte that is not UTF-8 as %XX."""
-    return _INVALID.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
-
-
-# -- parameters --------------------------------------------------------------------------------------------------------
-
-
-def parameters(field: str) -> dict[str, str]:
-    """The parameters of a field value such as Content-Disposition by lower-case name, read as Werkzeug reads them.
-
-    A part that is not a parameter is skipped; an unterminated quoted string ends the list. Continuations and charsets
-    (RFC 2231 3 and 4) are joined and decoded. Browsers write a quote within a quoted string as %22 (HTML Standard,
-    "multipart/form-data"), other clients as a quoted-pair (RFC 9110 5.6.4).
-    """
-    found: dict[str, str] = {}
-    continued: dict[str, list[str]] = {}
-    charsets: dict[str, str] = {}
-    for marked, value in _pairs(field.partition(";")[2].strip(" \t")):
-        start, star, number = marked.removesuffix("*").rpartition("*")
-        continuation = bool(star) and number.isdigit()  # RFC 2231 3
-        name = start if continuation else marked.removesuffix("*")
-        if marked.endswith("*"):
-            text, charsets[name] = _extended(value, charsets.get(name, "") if continuation else "")
-        else:
-            plain = _ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
-            text = plain.replace("%22", '"')
-        if continuation:
-            found.pop(name, None)
-            continued.setdefault(name, []).append(text)
-        else:
-            continued.pop(name, None)
-            charsets.pop(name, None)
-            found[name] = text
-    return found | {name: "".join(texts) for name, texts in continued.items()}
-
-
-def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """Names with their asterisks, and values with their quotes, in one pass."""
-    position = 0
-    while position < len(text):
-        name = _NAME.match(text, position)
-        if name:
-            position = name.end()
-            value = _VALUE.match(text, position)
-            if value and value[3]:
-                return
-            if value:
-                yield name[1].lower(), value[0]
-                position = value.end()
-        following = _NEXT.search(text, position)
-        if following is None:
-            return
-        position = following.end()
-
-
-def _extended(value: str, charset: str) -> tuple[str, str]:
-    """An extended value (RFC 2231 4) as text, and its charset; `charset` is that of the part it continues."""
-    extended = _EXTENDED.fullmatch(value)
-    if extended:
-        charset, value = extended[1].lower() or charset, extended[2]
-    return (unquote(value, encoding=charset) if charset in _CHARSETS else value), charset
-
-
 # -- multipart ---------------------------------------------------------------------------------------------------------
 
 
@@ -242,13 +173,12 @@ class FileStorage:
     @property
     def content_length(self) -> int:
         """Content-Length of the part; 0 if it has none, which is usual."""
-        length = self.headers.get("Content-Length", "")
-        return int(length) if re.fullmatch("[0-9]{1,18}", length) else 0
+        return content_length(self.headers.get("Content-Length", "")) or 0
 
     @property
     def mimetype(self) -> str:
         """The media type without parameters, in lower case."""
-        return (self.content_type or "").partition(";")[0].strip(" \t").lower()
+        return media_type(self.content_type).lower()
 
     type = mimetype
 
@@ -297,9 +227,8 @@ def multipart(stream: Any, boundary: bytes, limits: Limits) -> list[tuple[str, A
     Errors: ValueError for a body that is not such a form; 413 above the limits; ImportError without the library.
     """
     library = _library()
-    most = math.inf if limits.max_form_parts is None else limits.max_form_parts
     try:
-        with library.PushMultipartParser(boundary, max_segment_count=most) as parser:
+        with library.PushMultipartParser(boundary, max_segment_count=largest(limits.max_form_parts)) as parser:
             return [*_parts(parser, stream, limits.max_form_memory_size)]
     except library.ParserLimitReached:
         abort(413)
@@ -325,7 +254,7 @@ class _Part:
         self._headers = Fields(lines)
         self._disposition = parameters(self._headers.get("Content-Disposition", ""))
         is_file = "filename" in self._disposition
-        self._most = math.inf if is_file or most is None else most
+        self._most = math.inf if is_file else largest(most)
         self._content = Spool(_FILE_IN_MEMORY) if is_file else BytesIO()
 
     def write(self, data: bytes) -> None:
@@ -340,7 +269,7 @@ class _Part:
         if "filename" in self._disposition:
             return name, FileStorage(self._content, self._disposition["filename"], name, self._headers)
         charset = parameters(self._headers.get("Content-Type", "")).get("charset", "").lower()
-        return name, self._content.read().decode(charset if charset in _CHARSETS else "utf-8", "replace")
+        return name, self._content.read().decode(charset if charset in CHARSETS else "utf-8", "replace")
 
 
 def _library() -> Any:

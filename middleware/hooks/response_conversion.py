@@ -10,8 +10,7 @@ from json import dumps
 from typing import Any
 from uuid import UUID
 
-import webob
-from webob import exc
+import webob.exc
 
 from middleware.hooks.context import answer_of
 from middleware.hooks.cookies import http_date
@@ -72,7 +71,7 @@ def answered(app: Application) -> Response:
     """The response of a WSGI application to the bound request."""
     if isinstance(app, HTTPException):
         return converted(app.get_response(), "abort was given")
-    if isinstance(app, webob.Response) and not isinstance(app, exc.WSGIHTTPException):
+    if isinstance(app, webob.Response) and not isinstance(app, webob.exc.WSGIHTTPException):
         return Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
     location = app.location if isinstance(app, webob.Response) else None
     response = Response.of(*answer_of(app), passthrough=False)

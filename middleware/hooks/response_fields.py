@@ -9,7 +9,10 @@ from hashlib import sha1
 from json import dumps, loads
 from typing import Any, Final
 
-from middleware.hooks.cookies import set_cookie_value
+import webob
+
+from middleware.hooks.cookies import seconds, set_cookie_value
+from middleware.hooks.field_values import is_json, lenient, media_type, parameters
 from middleware.hooks.response_headers import CacheControl, HeaderSet, ResponseHeaders
 from middleware.http.lists import members
 
@@ -17,7 +20,7 @@ _TEXTUAL: Final = ("application/ecmascript", "application/javascript", "applicat
 
 
 def _field(name: str, read: Callable[[str], Any] = str, written: Callable[[Any], object] = str, about: str = "") -> Any:
-    """An attribute for a field with one value: None if the field is absent, and None removes it."""
+    """An attribute for a field with one value: None if the field is absent or malformed, and None removes it."""
 
     def get(self: ResponseFields) -> Any:
         value = self.headers.get(name)
@@ -29,7 +32,7 @@ def _field(name: str, read: Callable[[str], Any] = str, written: Callable[[Any],
         else:
             self.headers[name] = written(value)
 
-    return property(get, set_to, lambda self: self.headers.remove(name), about or f"{name}, or None.")
+    return lenient(property(get, set_to, lambda self: self.headers.remove(name), about or f"{name}, or None."))
 
 
 def _members(name: str) -> Any:
@@ -60,11 +63,11 @@ class ResponseFields:
 
     content_type = _field("Content-Type", about="The whole Content-Type field, or None.")
     content_length = _field("Content-Length", int, int)
-    age = _field(
-        "Age",
-        lambda value: timedelta(seconds=int(value)),
-        lambda value: int(value.total_seconds() if isinstance(value, timedelta) else value),
-    )
+    age = _field("Age", lambda value: timedelta(seconds=int(value)), seconds)
+    date = lenient(webob.Response.date)
+    expires = lenient(webob.Response.expires)
+    last_modified = lenient(webob.Response.last_modified)
+    retry_after = lenient(webob.Response.retry_after)
     access_control_allow_origin = _field("Access-Control-Allow-Origin")
     access_control_max_age = _field("Access-Control-Max-Age", int)
     access_control_allow_headers = _members("Access-Control-Allow-Headers")
@@ -88,8 +91,7 @@ class ResponseFields:
     @property
     def mimetype(self) -> str | None:
         """The media type without parameters. Assignment adds charset=utf-8 to text."""
-        value = self.content_type
-        return None if value is None else value.partition(";")[0].strip()
+        return media_type(self.content_type) or None
 
     @mimetype.setter
     def mimetype(self, value: str) -> None:
@@ -99,8 +101,7 @@ class ResponseFields:
     @property
     def mimetype_params(self) -> dict[str, str]:
         """The parameters of the media type. To change them, assign `content_type`."""
-        pairs = [part.partition("=") for part in (self.content_type or "").split(";")[1:]]
-        return {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+        return parameters(self.content_type or "")
 
     # -- caching -------------------------------------------------------------------------------------------------
 
@@ -138,8 +139,7 @@ class ResponseFields:
     @property
     def is_json(self) -> bool:
         """Whether the media type is application/json or application/*+json."""
-        mimetype = self.mimetype or ""
-        return mimetype == "application/json" or (mimetype.startswith("application/") and mimetype.endswith("+json"))
+        return is_json(self.mimetype or "")
 
     def get_json(self, force: bool = False, silent: bool = False) -> Any:  # noqa: FBT001, FBT002 - Flask's signature
         """The data, parsed as JSON. None for another media type, unless `force`.

@@ -8,7 +8,6 @@ are not checked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Final, NoReturn, TypeAlias
 
 from middleware.hooks.context import CURRENT, Context, bound
@@ -173,7 +172,7 @@ def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Itera
     """The iterable for the server: `body` itself if it needs neither the context nor a closer."""
     source = context.body
     if body is not source and hasattr(source, "close"):
-        closers = (partial(close_iterable, source), *closers)
+        closers = (lambda: close_iterable(source), *closers)
     if isinstance(body, Stream):
         return body.closing(closers)
     if not closers and runs_no_code(context.environ, body):

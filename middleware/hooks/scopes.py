@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -32,19 +33,16 @@ from middleware.hooks.http_errors import code_of, handler_key, lineage
 from middleware.http.fields import is_token
 from middleware.http.paths import is_too_long, normal, readings
 from middleware.wsgi.options import Problems
+from middleware.wsgi.types import Environ, Predicate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from middleware.hooks.request_forms import Limits
-    from middleware.wsgi.types import Environ, Predicate
 
-    Hook: TypeAlias = Callable[..., Any]
-    Handlers: TypeAlias = dict[int | None, dict[type, Hook]]
-
+Hook: TypeAlias = Callable[..., Any]
+Handlers: TypeAlias = "dict[int | None, dict[type, Hook]]"
 Where: TypeAlias = "str | re.Pattern[str] | Predicate"
 Level = TypeVar("Level")
-F = TypeVar("F", bound="Callable[..., Any]")
+F = TypeVar("F", bound=Callable[..., Any])
 
 _PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z_0-9]*)(?::([a-z]+))?\}")
 _CONVERTERS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
@@ -350,8 +348,10 @@ class Decorators(Generic[Level]):
     """Base of everything that hooks are registered on: the layer, its scopes and its routes."""
 
     _owner: ClassVar[str] = "Hooks"  # for messages
-    _registry: Registry
-    _scope: Scope
+
+    def __init__(self, registry: Registry, scope: Scope) -> None:
+        self._registry = registry
+        self._scope = scope
 
     @abstractmethod
     def _level(self, scope: Scope) -> Level:

@@ -79,12 +79,12 @@ def _logged(exchange: Layered, error: Exception) -> Application:
     """Log an error; return what answers it."""
     environ = exchange.environ
     layer, method = _raised_in(error)
-    where = escaped(exchange.method), escaped(environ.get("PATH_INFO")), f" in {layer}.{method}" if layer else ""
+    path, place = escaped(environ.get("PATH_INFO")), f" in {layer}.{method}" if layer else ""
     extra = log_extra(environ, layer)
     if isinstance(error, BodyError):
-        logger.info("Refused %s %s%s: %s", *where, error, extra=extra)
+        logger.info("Refused %s %s%s: %s", escaped(exchange.method), path, place, escaped(error), extra=extra)
         return error
-    logger.error("Exception on %s %s%s", *where, exc_info=error, extra=extra)
+    logger.error("Exception on %s %s%s", escaped(exchange.method), path, place, exc_info=error, extra=extra)
     return _INTERNAL_SERVER_ERROR
 
 

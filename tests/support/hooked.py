@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from webob import exc
@@ -35,3 +36,8 @@ def ask(hooks: Hooks, path: str = "/", app: Any = None, **keys: Any) -> Answer:
 def boom(*_: Any) -> Any:
     """What fails."""
     raise ZeroDivisionError("boom")
+
+
+def label(value: object) -> str:
+    """The id of a parameter, which is the same in every process."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))[:40]
