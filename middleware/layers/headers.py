@@ -85,7 +85,7 @@ class Headers(Middleware):
         adds_cookie = any(name.lower() == "set-cookie" for name, _ in self.append)
         if type(self) is not Headers or not isinstance(edit, Edit) or others or adds_cookie:
             return layer
-        return layer._replace(ordinary=Ordinary(watched=edit.watched, always=True))
+        return layer._replace(ordinary=Ordinary(watched=edit.watched, conditional=True, options=True))
 
     effects: ClassVar[Effects] = Effects()
 

@@ -35,7 +35,7 @@ QUIET, TYPE, VARY, WATCHED = range(4)  # the kinds of field names
 
 
 class Ordinary(NamedTuple):
-    """What a layer decides by, for a request that is no HEAD and, unless `always`, no OPTIONS, partial or conditional.
+    """What a layer decides by, for a request that is neither HEAD, OPTIONS, partial nor conditional.
 
     The layer promises: on a head without any of the fields `watched`, its on_response appends lines, or merges names
     into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. For a
@@ -50,7 +50,8 @@ class Ordinary(NamedTuple):
         typed: whether the Content-Type counts.
         below: int or None. Bodies of at least so many bytes are another matter. None: no body is.
         unless: environ keys whose presence is another matter.
-        always: whether this also holds for OPTIONS, and for requests with a Range or conditions.
+        conditional: whether this also holds for HEAD, and for requests with a Range or conditions.
+        options: whether this also holds for OPTIONS.
     """
 
     watched: frozenset[str] = frozenset()
@@ -60,7 +61,8 @@ class Ordinary(NamedTuple):
     typed: bool = False
     below: int | None = None
     unless: tuple[str, ...] = ()
-    always: bool = False
+    conditional: bool = False
+    options: bool = False
 
 
 class Member(NamedTuple):
@@ -89,11 +91,11 @@ class Row:
         self.members = tuple(members)
         self.size = len(self.members)
         facts = zip(*(member.ordinary for member in members), strict=True)
-        watched, by_each, keeps, late, typed, below, unless, always = facts
+        watched, by_each, keeps, late, typed, below, unless, conditional, options = facts
         self.by = _keys(by_each) if by is None else by
         self.late, self._keeps, self.unless = _keys(late), _keys(keeps), _keys(unless)
         self.below = min((limit for limit in below if limit is not None), default=None)
-        self.typed, self.always = any(typed), all(always)
+        self.typed, self.conditional, self.options = any(typed), all(conditional), all(options)
         self._watched = frozenset[str]().union(*watched)
         self._entering = [member.on_request for member in reversed(self.members) if member.on_request is not None]
         self.kinds: dict[str, int] = {}

@@ -237,7 +237,7 @@ class CORS(Middleware):
         layer = super().layer()
         if type(self) is not CORS or self._ask is not None:
             return layer
-        return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,)))
+        return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,), conditional=True))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The origins that may read, and what their pages may send."""

@@ -167,7 +167,9 @@ class SecurityHeaders(Middleware):
             layer = layer._replace(on_request=None)
             if self.clear_site_data is None:
                 watched = frozenset(map(str.lower, (*self._names(), *(self.remove or ()))))
-                layer = layer._replace(ordinary=Ordinary(watched, late=("wsgi.url_scheme",), always=True))
+                late = ("wsgi.url_scheme",)
+                ordinary = Ordinary(watched, late=late, conditional=True, options=True)
+                layer = layer._replace(ordinary=ordinary)
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
