@@ -18,6 +18,7 @@ ORDINARY: Final = {
 }
 
 NOT_MODIFIED: Final = ("304 Not Modified", "304 NOT MODIFIED")
+KNOWN: Final = frozenset((*ORDINARY, *NOT_MODIFIED, "204 No Content", "204 NO CONTENT"))
 
 
 def status_fault(status: object) -> str | None:

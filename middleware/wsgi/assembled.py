@@ -177,7 +177,6 @@ class _FastPath:
         self.source = Source()
         self.steps = grouped(layers)
         self._rows = [step for step in self.steps if isinstance(step, Row)]
-        self._conditional = all(row.conditional for row in self._rows)
         self._ends = any(layer.on_close is not None for layer in layers)
         asked = [step for step in self.steps if not isinstance(step, Row)]
         self._asks = any(step.on_response is not None for step in asked)
@@ -185,6 +184,11 @@ class _FastPath:
         self._layers, self._general, self._respond = layers, general, respond
         self.source.names["app"] = app
         self._write()
+
+    @property
+    def _conditional(self) -> bool:
+        """Whether HEAD and conditional requests are served."""
+        return all(row.conditional for row in self._rows)
 
     def _plan_after(self, met: int) -> Plan:
         """The plan for a request that so many layers have met."""
@@ -259,7 +263,7 @@ class _FastPath:
         lines = []
         calls = False  # an earlier step runs code that may fail
         for n, step in enumerate(self.steps[:end]):
-            if isinstance(step, Row) or step.made is not None:
+            if step.enters if isinstance(step, Row) else step.made is not None:
                 name, enter = (
                     ("came", "row{n}.enter(environ, came{n}, method)")
                     if isinstance(step, Row)

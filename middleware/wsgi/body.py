@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.wsgi.errors import answer_error, close, leave, respond
 from middleware.wsgi.exchange import HELD, NEW, PASSED
@@ -217,7 +217,7 @@ def _begun(exchange: Layered, iterable: Iterable[bytes]) -> Body:
 
 def _chosen(exchange: Layered) -> Iterable[bytes]:
     """What the server gets of a response whose head it has, or will get with the first chunk."""
-    body = cast("Iterable[bytes]", exchange.body)
+    body: Any = exchange.body
     if exchange.state is NEW:
         if isinstance(body, (list, tuple)):
             exchange.move("no head")  # raises

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from middleware.http.fields import content_length
-from middleware.http.status import ORDINARY, status_fault, without_content
+from middleware.http.status import KNOWN, ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
 from middleware.wsgi.plan import OnResponse, Plan
 from middleware.wsgi.response import Response, Transform
@@ -236,7 +236,7 @@ class Layered(Exchange):
 
 def check_status(status: str) -> None:
     """Raise ValueError for a status that no server may send."""
-    if status not in ORDINARY and (fault := status_fault(status)) is not None:
+    if status not in KNOWN and (fault := status_fault(status)) is not None:
         raise ValueError(fault)
 
 

@@ -85,6 +85,7 @@ class Row:
         kinds: field name as it is written -> its kind, as far as it is known.
         known: the values that count -> the lines that the layers append; the Vary line is replaced, if there is one.
         size: the number of members.
+        enters: whether a member has to see the request if it turns out that the response needs it.
     """
 
     def __init__(self, members: Sequence[Member], by: tuple[str, ...] | None = None) -> None:
@@ -98,6 +99,7 @@ class Row:
         self.typed, self.conditional, self.options = any(typed), all(conditional), all(options)
         self._watched = frozenset[str]().union(*watched)
         self._entering = [member.on_request for member in reversed(self.members) if member.on_request is not None]
+        self.enters = bool(self._entering)
         self.kinds: dict[str, int] = {}
         self.known: dict[Key, tuple[Line, ...]] = {}
         self._seen: dict[Key, None] = {}
@@ -115,13 +117,12 @@ class Row:
 
     def enter(self, environ: Environ, came: tuple[Any, ...], method: str) -> None:
         """Show the layers the request as it came in, after all, because the response turned out to need them."""
-        if self._entering:
-            request = {"REQUEST_METHOD": method}
-            request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
-            request.update((key, environ[key]) for key in self._keeps if key in environ)
-            for on_request in self._entering:
-                on_request(request)
-            environ.update((key, request[key]) for key in self._keeps if key in request)
+        request = {"REQUEST_METHOD": method}
+        request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
+        request.update((key, environ[key]) for key in self._keeps if key in environ)
+        for on_request in self._entering:
+            on_request(request)
+        environ.update((key, request[key]) for key in self._keeps if key in request)
 
     def show(self, exchange: Layered, came: tuple[Any, ...], *, ordinary: bool) -> None:
         """Show the request and the head to the layers one by one, and record what they append, if that is all.
@@ -136,7 +137,8 @@ class Row:
                 before = exchange.status, exchange.lines.copy(), environ.copy()
             else:
                 keep(self._seen, key, None)
-        self.enter(environ, came, exchange.method)
+        if self.enters:
+            self.enter(environ, came, exchange.method)
         for member in self.members:
             member.on_response(environ, exchange)
         if before is not None and exchange.body is body:

@@ -12,8 +12,8 @@ from middleware.http.fields import DIGESTS, UNALTERABLE, content_length
 from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
-from middleware.layers.compress.codecs import CODINGS
-from middleware.layers.compress.revalidation import Negotiated, Revalidation, revalidating, suffix_known, weak_known
+from middleware.layers.compress import revalidation
+from middleware.layers.compress.revalidation import SUFFIXES, Negotiated, Revalidation
 from middleware.wsgi.answer import note
 from middleware.wsgi.row import Ordinary
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ, StartResponse
 
 OPT_OUT: Final = "middleware.compress"
-# Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
-SUFFIXES: Final = CODINGS
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
 _vary: Final = Edit(vary=("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
@@ -102,8 +100,9 @@ class Encoding:
         return _refusal(environ, choice) if self.strict else None
 
     def _revalidating(self, environ: Environ, choice: Choice) -> Negotiated:
-        before = getattr(environ.get(self.key), "said", None)
-        return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
+        before = environ.get(self.key)
+        said = before.said.items() if isinstance(before, Revalidation) else ()
+        return revalidation.revalidating(environ, choice, suffix=self.suffix, before=said)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
@@ -180,8 +179,7 @@ class Encoding:
             if tag != fields["etag"]:
                 response.headers["ETag"] = tag
         if code in _OF_A_200:
-            whole = {**fields}
-            whole.pop("content-range", None)
+            whole = {name: value for name, value in fields.items() if name != "content-range"}
             self._say_as_a_200(environ, response, whole, request)
         return code in _LEFT_ALONE
 
@@ -195,8 +193,8 @@ class Encoding:
 
     def _known_tag(self, environ: Environ, code: str, tag: str, request: Negotiated) -> str:
         if self.suffix:
-            return suffix_known(environ, code, tag, request, SUFFIXES)
-        return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
+            return revalidation.suffix_known(environ, code, tag, request, SUFFIXES)
+        return revalidation.weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _would_match(self, fields: Known) -> bool:
         """Whether the type of a whole response, of which this one has a part or nothing, may be worth it."""

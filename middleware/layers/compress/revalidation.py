@@ -7,12 +7,15 @@ must not see is hidden from it, and there again for the layers outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from middleware.http import entity_tags
+from middleware.http.remembered import Remembered
+from middleware.layers.compress.codecs import CODINGS
 from middleware.wsgi.types import Environ
 
 if TYPE_CHECKING:
@@ -23,9 +26,14 @@ _LISTS: Final = {
     "304": ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"),
     "412": ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
 }
-_CONDITIONS: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
-    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), entity_tags.without_suffixes),
-    "HTTP_IF": entity_tags.conditions_without_suffixes,  # of WebDAV
+# Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
+SUFFIXES: Final = CODINGS
+# The conditions as the application knows them, without the suffixes
+_CONDITIONS: Final[dict[str, Mapping[str, str]]] = {
+    **dict.fromkeys(
+        ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), Remembered(partial(entity_tags.without_suffixes, codings=SUFFIXES))
+    ),
+    "HTTP_IF": Remembered(partial(entity_tags.conditions_without_suffixes, codings=SUFFIXES)),  # of WebDAV
 }
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # The conditions that tie a range to the representation of which the client has a part, and the tags that they name
@@ -53,22 +61,21 @@ Negotiated: TypeAlias = "Choice | Revalidation"
 
 
 def revalidating(
-    environ: Environ, choice: Choice, codings: Collection[str], before: Mapping[str, Any] | None = None
+    environ: Environ, choice: Choice, *, suffix: bool, before: Iterable[tuple[str, Any]] = ()
 ) -> Negotiated:
-    """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go.
+    """Change the conditions of a request to what the application knows; with `suffix`, take the suffixes off tags.
 
     before: the fields as they came in, if the layer has changed the request before, around this stack.
     """
     said: dict[str, Any] = {}
-    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, codings)
-    for name, without in _CONDITIONS.items():
-        value = environ.get(name)
-        if value is not None and (known := without(value, codings)) != value:
-            said[name], environ[name] = value, known
+    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())
+    for name, known in _CONDITIONS.items() if suffix else ():
+        value = environ.get(name, "")
+        if (plain := known[value]) != value:
+            said[name], environ[name] = value, plain
     if full:
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
-    if before:
-        said.update(before)
+    said.update(before)
     return Revalidation(choice.coding, choice.identity, said) if said else choice
 
 
@@ -95,8 +102,9 @@ def _tying_tags(environ: Environ) -> dict[str, list[entity_tags.EntityTag]]:
 
 def suffix_known(environ: Environ, code: str, tag: str, request: Negotiated, codings: Collection[str]) -> str:
     """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
-    said = request.said if isinstance(request, Revalidation) else {}
-    listed = next((name for name in _LISTS[code] if name in environ), "")
+    if not isinstance(request, Revalidation):
+        return tag
+    said, listed = request.said, next((name for name in _LISTS[code] if name in environ), "")
     return entity_tags.as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
 
 

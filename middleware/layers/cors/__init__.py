@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import count, filterfalse
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from middleware.http.edits import Edit
 from middleware.http.origins import LONGEST, is_origin, matcher
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from middleware.wsgi.response import Response
     from middleware.wsgi.types import Application, Environ, StartResponse
 
-_REQUESTED: Final = "HTTP_ACCESS_CONTROL_REQUEST_"
-_METHOD: Final = f"{_REQUESTED}METHOD"
+_METHOD: Final = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
+_HEADERS: Final = "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"
+_PRIVATE_NETWORK: Final = "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK"
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
-_NOT_LISTED: Final = "the origin is not listed in allow_origins"
-_REMEMBERED: Final = 1024  # origins, each with its decision
+_REMEMBERED: Final = 1024  # origins, each with its decision, and preflights, each with its answer
 _TIMING: Final = "Timing-Allow-Origin"
 _PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 _WATCHED: Final = frozenset(map(str.lower, ("Vary", _TIMING, preflight.ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS)))
@@ -57,8 +57,7 @@ class Decision:
     edit: Edit
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
+class _Answered(NamedTuple):
     """Stands for a decision whose preflight is answered, which has all that it gets."""
 
     decision: Decision
@@ -159,6 +158,7 @@ class CORS(Middleware):
         self._every = options.ANY in self.allow_origins
         self._nobody = self._decision("*" if self._every else None)
         self._granted = lru_cache(_REMEMBERED)(self._decision)
+        self._answers = lru_cache(_REMEMBERED)(self._answered)
         self._listed = matcher(filterfalse(callable, self.allow_origins))
         self._known = Remembered(self._judged, longest=LONGEST)
         asked = tuple(filter(callable, self.allow_origins))
@@ -200,7 +200,7 @@ class CORS(Middleware):
             environ[self._key] = decision
             return None
         environ[self._key] = _Answered(decision)
-        return _refused(_NOT_LISTED) if decision.origin is None else self._answer(decision.origin, environ)
+        return _NOT_LISTED if decision.origin is None else self._answer(decision.origin, environ)
 
     def _decide(self, environ: Environ) -> Decision:
         origin = environ.get("HTTP_ORIGIN", "")
@@ -208,13 +208,21 @@ class CORS(Middleware):
 
     def _answer(self, origin: str, environ: Environ) -> Application:
         """Answer the preflight of an allowed origin."""
-        headers = environ.get(f"{_REQUESTED}HEADERS", "")
-        asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
-        reason = preflight.refusal(self._grant, asked)
+        method, headers, network = environ[_METHOD], environ.get(_HEADERS, ""), environ.get(_PRIVATE_NETWORK, "")
+        is_short = len(method) + len(headers) + len(network) <= LONGEST
+        reason, answer = (self._answers if is_short else self._answered)(origin, method, headers, network)
         if reason is not None:
             note(environ, "preflight refused: {}", reason)
-            return _refused(reason)
-        return _answer(status_line(self.preflight_status), preflight.preflight_lines(self._grant, origin, asked))
+        return answer
+
+    def _answered(self, origin: str, *values: str) -> tuple[str | None, Application]:
+        """The answer to a preflight with these values of its headers, and the reason if it is a refusal."""
+        asked = preflight.preflight(*values)
+        reason = preflight.refusal(self._grant, asked)
+        if reason is not None:
+            return reason, _refused(reason)
+        lines = preflight.preflight_lines(self._grant, origin, asked)
+        return None, _answer(status_line(self.preflight_status), lines)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
@@ -296,9 +304,13 @@ def _refused(reason: str) -> Application:
 
 def _answer(status: str, lines: list[Line], body: bytes = b"") -> Application:
     framing = [] if status.startswith("204") else [_TEXT, ("Content-Length", str(len(body)))]  # RFC 9110 8.6
+    fields = [*framing, *lines, _PREFLIGHT]
 
     def answer(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status, [*framing, *lines, _PREFLIGHT])
+        start_response(status, [*fields])
         return [body] if body else []
 
     return answer
+
+
+_NOT_LISTED: Final = _refused("the origin is not listed in allow_origins")

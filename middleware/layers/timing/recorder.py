@@ -80,7 +80,7 @@ class Recorder:
             self.add(name, max(self.clock() - start, 0.0), description)
 
     def own(self, kind: type[Recorder], response: object) -> Recorder | None:
-        """The recorder of this kind, one of a Timing, that measures the response. Inner ones may be left by an error."""
+        """The recorder of this kind, that of one Timing, for the response. An error may have left inner ones open."""
         recorder: Recorder | None = self
         while recorder is not None:
             said = recorder.metrics is SAID
