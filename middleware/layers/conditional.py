@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from middleware.http.dates import http_date
 from middleware.http.edits import Look
 from middleware.http.entity_tags import matches_weakly
-from middleware.http.fields import UNALTERABLE
+from middleware.http.fields import UNALTERABLE, content_length
 from middleware.http.lists import has_directive
 from middleware.wsgi.answer import note
 from middleware.wsgi.effects import Effects
@@ -62,13 +62,14 @@ class Conditional(Middleware):
 
     Stands inside Compress, whose suffixes it does not see, and outside layers that rewrite the body.
 
-    A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple: a hash of the content. If-None-Match
+    A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple, or an iterator whose first chunk is
+    all that Content-Length declares, as those of Flask and Django are: a hash of the content. If-None-Match
     is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where
     the client has the content, a 304 goes out without the body and without Content-Type, Content-Length,
     Content-Encoding, Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The
     application runs in any case: only the transfer is saved.
 
-    No tag is made for streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
+    No tag is made for other streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
     Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
     compared there too.
 
@@ -182,7 +183,14 @@ class Conditional(Middleware):
 
     def layer(self) -> Layer:
         """Waits for the body, which it does not change."""
-        return super().layer()._replace(waits=True)
+        return super().layer()._replace(waits=True, ahead=self._may_tag if self.etag else None)
+
+    def _may_tag(self, response: Response) -> bool:
+        """Whether a stream would get a tag if its first chunk is all that it declares."""
+        if response.method != "GET" or response.status[:3] != "200":
+            return False
+        length = content_length(response.headers.get("Content-Length", ""))
+        return length is not None and length <= self.maximum_size and "ETag" not in response.headers
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The tags that it makes, and when it answers 304."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from middleware.http.fields import content_length
 from middleware.wsgi.errors import answer_error, close, leave, respond
 from middleware.wsgi.exchange import HELD, NEW, PASSED
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
@@ -199,20 +200,45 @@ def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:
 
 def _passed_on(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     if exchange.state in HELD:
-        exchange.begin()
+        if exchange.plan.ahead and not isinstance(body, (list, tuple)):
+            body = _ahead(exchange, body)
+        if exchange.state in HELD:
+            exchange.begin()
         if exchange.state in HELD:
             return _begun(exchange, body)
     return _chosen(exchange)
 
 
+def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
+    """Take the first chunk of a stream. If that is all that the head declares, layers see it as a list.
+
+    Frameworks wrap sized bodies in iterators, which is why this is common. What the stream does after its last chunk
+    still happens when the server asks for more.
+    """
+    declared = content_length(exchange.get("Content-Length", ""))
+    if not declared or is_file(exchange.environ, body) or not any(wanted(exchange) for wanted in exchange.plan.ahead):
+        return body
+    iterator = iter(body)
+    first = _first(iterator)
+    rest = exchange.body = iter(()) if first is None else chain((first,), iterator)
+    if first and len(first) == content_length(exchange.get("Content-Length", "")):
+        exchange.body, exchange.rest = [first], iterator
+    return rest
+
+
 def _begun(exchange: Layered, iterable: Iterable[bytes]) -> Body:
     """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
     iterator = iter(iterable)
+    first = exchange.begin_with(_first(iterator))
+    return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one is not resumed
+
+
+def _first(iterator: Iterator[bytes]) -> bytes | None:
+    """The first chunk of a stream, or None. Empty ones that are at hand are skipped."""
     first = next(iterator, None)
     while first == b"" and type(iterator) in _AT_HAND:
         first = next(iterator, None)
-    first = exchange.begin_with(first)
-    return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one is not resumed
+    return first
 
 
 def _chosen(exchange: Layered) -> Iterable[bytes]:
@@ -225,6 +251,8 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
     if exchange.mute:
         ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
         return Body(exchange, None) if ends else iter(NOTHING)
+    if exchange.rest is not None and isinstance(body, (list, tuple)):
+        return Body(exchange, chain(body, exchange.rest))
     if exchange.transforms:
         return Body(exchange, body)
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
@@ -245,7 +273,7 @@ def _untouched(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
         return _closing(exchange, body)
     if isinstance(body, Watched):  # a list that is watched by an inner pipeline: it does not fail when it is iterated
         return watched(exchange, body) if plan.closers else body
-    if plan.closers or (plan.respond and not from_server):
+    if plan.closers or (plan.respond and not from_server) or body is not exchange.source:
         return Body(exchange, body)
     exchange.transforms = exchange.body = exchange.source = None
     return body
