@@ -1,19 +1,14 @@
 """Answer: the response of a layer that answers instead of the application, as text or as a problem (RFC 9457)."""
 
-from __future__ import annotations
+from collections.abc import Iterable
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
+from middleware.http.fields import Line
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import status_line
 from middleware.wsgi.options import is_async
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
+from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
 
 NOTES: Final = "middleware.notes"
 _TEXT: Final = "text/plain; charset=utf-8"

@@ -9,8 +9,6 @@ The function serves an ordinary request whose response is a list. Every other re
 from the point at which it turns out to be one, and requests that no row is made for go to `general`.
 """
 
-from __future__ import annotations
-
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b

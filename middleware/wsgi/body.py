@@ -1,23 +1,18 @@
 """Body: what the server iterates. The application's own iterable wherever that is possible."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from middleware.http.fields import content_length
 from middleware.wsgi.errors import answer_error, close, leave, respond
 from middleware.wsgi.exchange import HELD, NEW, PASSED
+from middleware.wsgi.layered import Layered
+from middleware.wsgi.response import Transform
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
+from middleware.wsgi.types import Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.wsgi.layered import Layered
-    from middleware.wsgi.response import Transform
-    from middleware.wsgi.types import Environ
-
-    Sized: TypeAlias = "list[bytes] | tuple[bytes, ...] | Watched"
+Sized: TypeAlias = "list[bytes] | tuple[bytes, ...] | Watched"
 
 _AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # no code of the application runs for a chunk
 

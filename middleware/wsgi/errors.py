@@ -1,7 +1,5 @@
 """Errors: how an exchange ends: answered after an error, abandoned, or closed. Every layer is told of it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace

@@ -5,8 +5,6 @@ Layers edit it, and may return a transform of the body: a sized body passes thro
 passes through it chunk by chunk.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final

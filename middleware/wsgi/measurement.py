@@ -1,10 +1,8 @@
 """Measurement: what is told of a request when it is over. What the request was is taken when it comes in."""
 
-from __future__ import annotations
-
 import time
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote
 
 from middleware.http.fields import content_length
@@ -12,10 +10,8 @@ from middleware.http.status import status_line
 from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.identity import REQUEST_ID
 from middleware.wsgi.layer import Middleware
-
-if TYPE_CHECKING:
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Environ
 
 STATUS: Final = "middleware.status"
 # The methods that are counted by name: others are many, and chosen by clients (OpenTelemetry, http.request.method).

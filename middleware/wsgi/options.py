@@ -1,7 +1,5 @@
 """Options of constructors: the checks that all layers share, and one error that names every wrong option."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeVar, cast

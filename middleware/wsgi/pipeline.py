@@ -5,8 +5,6 @@ one close. A function is assembled for the layers that there are. Where they hav
 serves the requests for which the conditions cannot be asked beforehand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,7 +17,7 @@ from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
 from middleware.wsgi.returned import as_application
 from middleware.wsgi.types import Application, Environ, StartResponse
 
-Meet: TypeAlias = "Callable[[Layered], Application]"
+Meet: TypeAlias = Callable[[Layered], Application]
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Application:

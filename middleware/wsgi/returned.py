@@ -1,7 +1,5 @@
 """Returned: what the methods of a layer return, as the pipeline takes it. Errors name layer, method and value."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
