@@ -246,14 +246,14 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
     if exchange.mute:
         ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
         return Body(exchange, None) if ends else iter(NOTHING)
-    if exchange.rest is not None and isinstance(body, (list, tuple)):
-        return Body(exchange, chain(body, exchange.rest))
     if exchange.transforms:
         return Body(exchange, body)
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
 
 
 def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
+    if exchange.rest is not None:
+        return Body(exchange, chain(body, exchange.rest))
     source = exchange.source
     replaced = body is not source and type(source) is not list and hasattr(source, "close")
     ends = replaced or exchange.error is not None or exchange.plan.closers  # an error is released at the end
