@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from middleware.http.origins import origin_fault, wildcard_fault
+from middleware.http.origins import listed_fault
 from middleware.http.structured import Token, dictionary
 from middleware.layers.security import csp
 from middleware.wsgi.options import ConfigError, Problems, several
@@ -224,19 +224,15 @@ def feature_name(name: object) -> str:
 def allowlist(given: object) -> tuple[str, ...]:
     """Return the members of an allowlist; raise ValueError for one that is neither "self", "src", "*" nor an origin."""
     members = tuple(map(str, several(given)))
-    for fault in filter(None, map(_member_fault, members)):
-        raise ValueError(fault)
+    for member in members:
+        for mistake, rule in _MISTAKES:
+            if mistake.fullmatch(member):
+                raise ValueError(rule)
+        if member not in _KEYWORDS and (fault := listed_fault(member)):
+            raise ValueError(f"'self', 'src', '*' or an origin such as 'https://a.example': {fault}")
     if "*" in members and members != _EVERYONE:
         raise ValueError("'*' is every origin, and stands alone")
     return members
-
-
-def _member_fault(text: str) -> str | None:
-    for mistake, rule in _MISTAKES:
-        if mistake.fullmatch(text):
-            return rule
-    fault = None if text in _KEYWORDS else wildcard_fault(text) if "*" in text else origin_fault(text)
-    return fault and f"'self', 'src', '*' or an origin such as 'https://a.example': {fault}"
 
 
 def permissions_text(features: Mapping[str, tuple[str, ...]]) -> str:
