@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from middleware.http.authorities import DEFAULT_PORTS, Authority, authority, covered
 from middleware.http.remembered import Remembered
@@ -25,7 +25,7 @@ UNLISTED: Final = "The Host of the request is not served here."
 
 
 class Verdict(NamedTuple):
-    """What a Host is found to be: the authority that it names, or, if `fault` says what is wrong, none."""
+    """The authority that a Host names, or the fault for which it is refused."""
 
     authority: str
     fault: str
@@ -36,15 +36,13 @@ def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
     found = authority(host)
     if found is None:
         return Verdict("", MALFORMED)
-    if trusted is None or any(_is(found, pattern) for pattern in trusted):
+    if trusted is None or any(
+        covered(found.host, pattern.host)
+        and (pattern.port in (None, found.port) or (found.port is None and pattern.port in _IMPLIED))
+        for pattern in trusted
+    ):
         return Verdict(str(found), "")
     return Verdict("", UNLISTED)
-
-
-def _is(found: Authority, pattern: Authority) -> bool:
-    """Whether this is the host of a pattern, and the port if the pattern has one."""
-    port = pattern.port is None or found.port == pattern.port or (found.port is None and pattern.port in _IMPLIED)
-    return port and covered(found.host, pattern.host)
 
 
 class TrustedHosts(Middleware):
@@ -75,7 +73,12 @@ class TrustedHosts(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("TrustedHosts")
-        self.hosts, self.answer = _values(problems, hosts), answer
+        listed: list[Any] | None = problems.read("hosts", hosts, several, None)
+        if listed is not None:
+            problems.check(listed, "hosts", 'at least one host; "*" is every well-formed one', hosts)
+            alone = _ANY not in listed or len(listed) == 1
+            problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', hosts)
+        self.hosts, self.answer = tuple(listed or ()), answer
         trusted = None if self.hosts == (_ANY,) else tuple(_patterns(problems, self.hosts))
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
@@ -95,18 +98,6 @@ class TrustedHosts(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """Which hosts pass."""
         return [("request", f"is answered by 400 unless the Host is {', '.join(self.hosts)}")]
-
-
-def _values(problems: Problems, given: object) -> tuple[str, ...]:
-    try:
-        values = several(given)
-    except ValueError as error:
-        problems.add("hosts", str(error), given)
-        return ()
-    problems.check(values, "hosts", 'at least one host; "*" is every well-formed one', given)
-    alone = _ANY not in values or len(values) == 1
-    problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', given)
-    return tuple(cast("list[str]", values))
 
 
 def _patterns(problems: Problems, hosts: tuple[str, ...]) -> Iterable[Authority]:
