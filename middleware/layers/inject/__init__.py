@@ -167,7 +167,7 @@ class InjectHTML(Middleware):
             self._know(environ, said)
         if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
             said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
-        if before is not None:  # this very layer stands around the stack that it is in
+        if before is not None:  # the same layer stands around this stack
             said.update(before.said)
 
     def _know(self, environ: Environ, said: dict[str, Any]) -> None:
