@@ -66,14 +66,18 @@ def offer(environ: Environ) -> None:
 
 
 def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response], None]:
-    """Add policies, each under its field name, with the nonce of the response if the page has it, or may have it."""
+    """Add policies, each under its field name, with the nonce of the response if the page may contain it."""
     texts = [(header, str(policy), policy.without_nonce()) for header, policy in policies]
 
     def edit(environ: Environ, response: Response) -> None:
-        nonce = _spent(environ.get(KEY), response)
+        nonce, used = environ.get(KEY), False
+        if isinstance(nonce, Nonce):  # otherwise an outer layer failed, and the request has not come here
+            nonce.sent = True
+            whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
+            used = nonce.read or not whole  # a stream may still read it
         if response.status[:3] == "304":  # it would replace the policy that is kept with the page, and its nonce
             return
-        source = "" if nonce is None else f"'nonce-{nonce}'"
+        source = f"'nonce-{nonce}'" if used else ""
         for header, text, bare in texts:
             response.headers.setdefault(header, text.replace(NONCE, source) if source else bare)
         if source:
@@ -93,12 +97,3 @@ def _withhold(response: Response) -> None:
     if any(has_directive(given, name) for name in _DECIDED) or (unqualified and has_directive(given, "private")):
         return
     response.headers["Cache-Control"] = f"{given}, private" if given else "private"
-
-
-def _spent(nonce: object, response: Response) -> Nonce | None:
-    """The nonce, unless it was not read and cannot be read any more."""
-    if not isinstance(nonce, Nonce):
-        return None  # an error of an outer layer: the request has not come here
-    nonce.sent = True
-    whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
-    return None if whole and not nonce.read else nonce
