@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token
@@ -44,7 +44,7 @@ class _Request(Followed):
     __slots__ = ("at", "failed", "fields", "skipped")
 
     at: float  # by time.time
-    failed: str | None  # the class of an error
+    failed: str | None  # the class of an error, or a status from 500 on: OpenTelemetry's error.type
     fields: list[tuple[str, str | None]]
     skipped: bool
 
@@ -154,7 +154,10 @@ class AccessLog(Following):
             return
         try:
             request.over(environ, error)
-            request.failed = None if error is None or request.gone else type(error).__qualname__
+            code = request.status_code or 0
+            request.failed = str(code) if code >= 500 else None
+            if error is not None and not request.gone:
+                request.failed = type(error).__qualname__
             if self._redacted:
                 request.redact(self._redacted)
             self._log(request)
@@ -168,10 +171,10 @@ class AccessLog(Following):
             _logger.error("%s: %s", self.name, what, exc_info=error, extra=log_extra(environ, self.name))
 
     def _log(self, request: _Request) -> None:
-        level, code = self._level, request.status_code or 0
+        level = self._level
         if level is None:
-            wrong = code >= 500 or request.failed is not None
-            level = logging.ERROR if wrong else logging.WARNING if code >= 400 else logging.INFO
+            warns = (request.status_code or 0) >= 400
+            level = logging.ERROR if request.failed else logging.WARNING if warns else logging.INFO
         if not self._logger.isEnabledFor(level):
             return
         if callable(self.format):
@@ -256,8 +259,7 @@ def _json(request: _Request) -> str:
     path, _, query = _AUTHORITY.sub("", request.target, count=1).partition("?")
     method = counted_method(request.method)
     protocol, _, version = request.protocol.partition("/")
-    code = request.status_code
-    found = {
+    found: dict[str, Any] = {
         "timestamp": datetime.fromtimestamp(request.at, timezone.utc).isoformat(timespec="microseconds"),
         "client.address": request.client,
         "user.name": request.user,
@@ -270,26 +272,23 @@ def _json(request: _Request) -> str:
         "user_agent.original": request.user_agent,
         "http.request.header.referer": request.referer,
         "request_id": request.request_id,
-        "http.response.status_code": code,
+        "http.response.status_code": request.status_code,
         "http.response.body.size": request.bytes_sent,
-        "error.type": request.failed or (str(code) if code is not None and code >= 500 else None),
+        "error.type": request.failed,
         "duration": request.seconds,
         "time_to_head": request.seconds_to_headers,
         "client_gone": request.gone,
         **{f"http.request.header.{name.lower()}": value for name, value in request.fields},
     }
-    return json.dumps({name: _shown(value) for name, value in found.items()})
-
-
-def _shown(value: object) -> object:
-    """The value in JSON: text of an environ as the UTF-8 that it holds (PEP 3333), null for what is not known."""
-    if isinstance(value, float):
-        return round(value, 6)
-    if not isinstance(value, str) or value.isascii():
-        return None if value == "" else value
-    with suppress(UnicodeEncodeError):  # it is no text of an environ
-        return value.encode("latin-1").decode("utf-8", "backslashreplace")
-    return value
+    for name, value in found.items():
+        if isinstance(value, float):
+            found[name] = round(value, 6)
+        elif value == "":
+            found[name] = None
+        elif isinstance(value, str):
+            with suppress(UnicodeEncodeError):  # text of an environ holds UTF-8 (PEP 3333), other text is kept
+                found[name] = value.encode("latin-1").decode("utf-8", "backslashreplace")
+    return json.dumps(found)
 
 
 _FORMATS: Final[dict[str, Callable[[_Request], str]]] = {

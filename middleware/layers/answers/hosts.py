@@ -48,12 +48,12 @@ def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
 class TrustedHosts(Middleware):
     """Lets requests for the hosts of a site pass, and answers all others by a 400.
 
-    Applications build links, redirects and cache keys of the Host, which the client chooses: a password reset mail that
-    leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on every
-    response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0 too),
-    repeated, malformed or not listed is refused. Behind a proxy that does not hand on the Host, put ProxyFix(x_host=1)
-    outside: X-Forwarded-Host is never looked at. `environ["middleware.host"]` is the authority that was checked, in
-    lower case and without a final dot.
+    Applications build links, redirects and cache keys from the Host, which the client chooses: a password reset mail
+    that leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on
+    every response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0
+    too), repeated, malformed or not listed is refused. Behind a proxy that does not hand on the Host, put
+    ProxyFix(x_host=1) outside: X-Forwarded-Host is never looked at. `environ["middleware.host"]` is the authority that
+    was checked, in lower case and without a final dot.
 
     Options:
         hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not
@@ -73,18 +73,25 @@ class TrustedHosts(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("TrustedHosts")
-        listed: list[Any] | None = problems.read("hosts", hosts, several, None)
-        if listed is not None:
-            problems.check(listed, "hosts", 'at least one host; "*" is every well-formed one', hosts)
-            alone = _ANY not in listed or len(listed) == 1
-            problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', hosts)
-        self.hosts, self.answer = tuple(listed or ()), answer
-        trusted = None if self.hosts == (_ANY,) else tuple(_patterns(problems, self.hosts))
+        listed: list[Any] = problems.read("hosts", hosts, several, [])
+        problems.check(listed or problems.found, "hosts", 'at least one host; "*" is every well-formed one', hosts)
+        alone = _ANY not in listed or len(listed) == 1
+        problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', hosts)
+        self.hosts, self.answer = tuple(listed), answer
+        patterns = []
+        for host in self.hosts:
+            bare = host.removeprefix("*.") if isinstance(host, str) else ""
+            found = authority(bare)
+            if found is not None and (bare == host or not found.host.startswith("[")):
+                patterns.append(found._replace(host=host.removesuffix(bare) + found.host))
+            elif host != _ANY:
+                problems.add("hosts", _RULE, host)
+        trusted = None if self.hosts == (_ANY,) else patterns
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
         # Hosts repeat: each is judged once.
         self._judged: Remembered[str, Verdict] = Remembered(lambda host: judge(host, trusted))
-        self._refusals = {fault: refusal(answer, 400, fault) for fault in (MALFORMED, UNLISTED)}
+        self._refusals = {MALFORMED: refusal(answer, 400, MALFORMED), UNLISTED: refusal(answer, 400, UNLISTED)}
 
     def on_request(self, environ: Environ) -> Application | None:
         """Refuse, or hand on the authority that was checked."""
@@ -98,13 +105,3 @@ class TrustedHosts(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """Which hosts pass."""
         return [("request", f"is answered by 400 unless the Host is {', '.join(self.hosts)}")]
-
-
-def _patterns(problems: Problems, hosts: tuple[str, ...]) -> Iterable[Authority]:
-    for host in hosts:
-        bare = host.removeprefix("*.") if isinstance(host, str) else ""
-        found = authority(bare)
-        if found is not None and not (bare != host and found.host.startswith("[")):
-            yield found if bare == host else found._replace(host=f"*.{found.host}")
-        elif host != _ANY:
-            problems.add("hosts", _RULE, host)
