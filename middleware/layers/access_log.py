@@ -1,15 +1,14 @@
 """AccessLog: one log record for each request, when it is over."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias, cast
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token
@@ -19,13 +18,9 @@ from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
 from middleware.wsgi.measurement import Followed, Following, Measurement, counted_method
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.types import Application, Environ, Predicate
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.types import Application, Environ, Predicate
-
-Format: TypeAlias = "str | Callable[[Measurement], str | None]"
+Format: TypeAlias = str | Callable[[Measurement], str | None]
 _NEVER: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SEMICOLON: Final = re.compile(";")

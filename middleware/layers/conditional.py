@@ -1,12 +1,11 @@
 """Conditional: entity tags, and 304 instead of content that the client has already (RFC 9110 13)."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from middleware.http.dates import http_date
 from middleware.http.edits import Look
@@ -17,13 +16,9 @@ from middleware.wsgi.answer import note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ
 
 NONCE: Final = "middleware.csp_nonce"
 _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")

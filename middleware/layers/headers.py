@@ -1,7 +1,5 @@
 """Headers: sets, defaults, appends and removes response headers (RFC 9110 section 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, TypeAlias
 

@@ -1,8 +1,7 @@
 """CrossOriginProtection: no state is changed by pages of other origins (Fetch Metadata; the algorithm of Go 1.25)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Final
 
 from middleware.http.authorities import DEFAULT_PORTS, authority
 from middleware.http.origins import listed_fault, matcher
@@ -11,12 +10,8 @@ from middleware.wsgi.conditions import certain, predicate_fault, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, each
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.types import Application, Environ, Predicate
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _OWN: Final = frozenset(("same-origin", "none"))  # W3C Fetch Metadata 2.3: `none` is the user's own doing

@@ -1,8 +1,7 @@
 """TrustedHosts: requests for hosts that are served here pass, all others are a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
 from middleware.http.authorities import DEFAULT_PORTS, Authority, authority, covered
 from middleware.http.remembered import Remembered
@@ -10,11 +9,7 @@ from middleware.wsgi.answer import answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.host"
 _ANY: Final = "*"

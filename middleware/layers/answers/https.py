@@ -1,10 +1,9 @@
 """HTTPSRedirect: a request by http is sent to the same path and query at https (RFC 9110 15.4, RFC 9112 3.2)."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from middleware.http.authorities import Authority, authority
@@ -14,12 +13,8 @@ from middleware.wsgi.conditions import certain, predicate_fault, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.types import Application, Environ, Predicate
 
 _HOST: Final = "middleware.host"  # the authority that TrustedHosts has checked
 SERVER_WIDE: Final = "*"  # RFC 9112 3.2.4: OPTIONS * asks about the server, and has no URL

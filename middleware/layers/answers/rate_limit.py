@@ -3,12 +3,10 @@
 The fields RateLimit and RateLimit-Policy are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -16,7 +14,7 @@ from importlib import import_module
 from itertools import count
 from math import ceil
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
 
 from middleware import by
@@ -25,14 +23,10 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.options import ConfigError, Problems
 from middleware.wsgi.positional import Positional
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
-
-_Key: TypeAlias = "Callable[[Environ], str | None]"
+_Key: TypeAlias = Callable[[Environ], str | None]
 _Strategy: TypeAlias = Literal["fixed-window", "moving-window", "sliding-window-counter"]
 _Outcome: TypeAlias = Literal["allow", "deny"]
 

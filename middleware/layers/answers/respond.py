@@ -1,25 +1,20 @@
 """Respond and Redirect: one answer to everything that they see, and with a condition to part of it (RFC 9110 15)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast, overload
+from typing import Any, ClassVar, Final, TypeAlias, cast, overload
 
-from middleware.http.fields import name_fault, value_fault
+from middleware.http.fields import Line, name_fault, value_fault
 from middleware.http.locations import REDIRECTS, is_query, location_fault, with_query
 from middleware.http.status import status_line
 from middleware.wsgi.answer import NO_STORE, answer, fixed, note, redirect
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import Problems, is_async, pairs
 from middleware.wsgi.positional import Positional
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Application, Environ
-
-Pairs: TypeAlias = "Mapping[str, str] | Iterable[Line]"
-Target: TypeAlias = "str | Callable[[Environ], str | None]"
+Pairs: TypeAlias = Mapping[str, str] | Iterable[Line]
+Target: TypeAlias = str | Callable[[Environ], str | None]
 _TEXT: Final = "text/plain; charset=utf-8"
 _FRAMING: Final = "content-length", "content-type", "transfer-encoding"
 _FRAMED: Final = "Content-Type is `content_type`, and the length is that of `body`"

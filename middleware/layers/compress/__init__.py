@@ -1,7 +1,5 @@
 """Compress and Gzip: encode responses in a content coding that the client accepts (RFC 9110 8.4, 12.5.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial

@@ -4,8 +4,6 @@ Types are compared without regard to case and parameters. An invalid media type 
 text/event-stream, because its clients wait for every event.
 """
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from typing import Final

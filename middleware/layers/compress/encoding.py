@@ -1,9 +1,8 @@
 """Encoding: the responses that are encoded, and their fields (RFC 9110 8.4). Part of Compress."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from middleware.http.edits import Edit, Look
 from middleware.http.entity_tags import suffixed, weakened
@@ -12,16 +11,12 @@ from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.compress.codecs import CODINGS
+from middleware.layers.compress.codecs.codec import Codec
 from middleware.layers.compress.revalidation import Negotiated, Revalidation, revalidating, suffix_known, weak_known
 from middleware.wsgi.answer import fixed, note
+from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.row import Ordinary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from middleware.layers.compress.codecs.codec import Codec
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 OPT_OUT: Final = "middleware.compress"
 # Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.

@@ -5,18 +5,14 @@ of their coding; a 304 or 412 gets back the tag that the client knows. Fields th
 hidden from it and restored for outer layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from middleware.http import entity_tags
+from middleware.http.negotiation import Choice
 from middleware.wsgi.types import Environ
-
-if TYPE_CHECKING:
-    from middleware.http.negotiation import Choice
 
 # RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
 _LISTS: Final = {
@@ -49,7 +45,7 @@ class Revalidation:
     said: Mapping[str, Any]
 
 
-Negotiated: TypeAlias = "Choice | Revalidation"
+Negotiated: TypeAlias = Choice | Revalidation
 
 
 def revalidating(

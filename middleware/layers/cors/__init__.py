@@ -1,36 +1,31 @@
 """CORS: lets pages of other origins read responses, and answers preflights (Fetch 3.3)."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache, partial
 from itertools import count, filterfalse
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from middleware.http.edits import Edit
+from middleware.http.fields import Line
 from middleware.http.origins import LONGEST, is_origin, matcher
 from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
 from middleware.layers.cors import cors_options as options
 from middleware.layers.cors import preflight
+from middleware.layers.cors.cors_options import Origin
 from middleware.wsgi.answer import NOTES, fixed, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import timedelta
-
-    from middleware.http.fields import Line
-    from middleware.layers.cors.cors_options import Origin
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 _REQUESTED: Final = "HTTP_ACCESS_CONTROL_REQUEST_"
 _METHOD: Final = f"{_REQUESTED}METHOD"

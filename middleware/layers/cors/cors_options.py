@@ -1,7 +1,5 @@
 """The options of CORS: which origins, methods and header names they take, and the rule that a wrong value breaks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,11 +1,10 @@
 """DecompressRequest: request bodies that come with a Content-Encoding, decoded as they are read (RFC 9110 8.4)."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from io import BufferedReader, RawIOBase
 from itertools import count
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from middleware.http.fields import DIGESTS, environ_key
 from middleware.layers.decompress.decoders import READ, REMEDIES, Make, More, decoder_of
@@ -24,14 +23,10 @@ from middleware.wsgi.input import (
 )
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, each, int_fault
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.replacing import replaced
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.decompress_request"
 _NUMBERS: Final = count()

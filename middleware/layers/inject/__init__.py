@@ -1,13 +1,12 @@
 """InjectHTML: HTML added to the pages of an application, also to those that are streams."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from html import escape
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http import entity_tags
 from middleware.http.edits import Edit, Look
@@ -21,14 +20,10 @@ from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
-
-Maker: TypeAlias = "Callable[[Environ], str | None]"
+Maker: TypeAlias = Callable[[Environ], str | None]
 Place: TypeAlias = Literal["</body>", "</head>", "<head>"]
 NONCE: Final = "middleware.csp_nonce"
 _PLACES: Final = ("</body>", "</head>", "<head>")

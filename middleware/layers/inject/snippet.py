@@ -1,7 +1,5 @@
 """The HTML that is added, in the encoding of a page."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from itertools import pairwise

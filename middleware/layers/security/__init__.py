@@ -1,30 +1,25 @@
 """SecurityHeaders: response headers by which browsers protect a site, by preset or by option (OWASP Secure Headers)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Edit
+from middleware.layers.security.csp import Sources
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
+from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
 from middleware.layers.security.presets import Forget, Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from middleware.layers.security.csp import Sources
-    from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
-
-    Step: TypeAlias = Callable[[Environ, Response], None]
-    Policy: TypeAlias = CSP | Mapping[str, Sources] | str
-    Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
+Step: TypeAlias = Callable[[Environ, Response], None]
+Policy: TypeAlias = CSP | Mapping[str, Sources] | str
+Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
 
 Off: TypeAlias = Literal[False] | None
 Default: TypeAlias = Literal[False, Preset.PRESET] | None

@@ -1,7 +1,5 @@
 """Content Security Policy: directive names, source expressions, and a policy as text (CSP3 sections 2.2 to 2.4)."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -11,8 +9,8 @@ from typing import Final, TypeAlias
 
 from middleware.wsgi.options import several
 
-Sources: TypeAlias = "str | Iterable[str] | bool | None"
-Directives: TypeAlias = "Mapping[str, tuple[str, ...]]"
+Sources: TypeAlias = str | Iterable[str] | bool | None
+Directives: TypeAlias = Mapping[str, tuple[str, ...]]
 
 # A source of CSP: the placeholder of a nonce. The policy that is sent has the nonce between the hyphen and the quote.
 NONCE: Final = "'nonce-'"

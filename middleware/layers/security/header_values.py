@@ -1,7 +1,5 @@
 """Security headers whose value is a keyword, a list of keywords or a dictionary: the values that browsers know."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Final

@@ -1,21 +1,16 @@
 """The nonce of one response, and the policies that contain it. Part of SecurityHeaders."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections import UserString
+from collections.abc import Callable, Iterable
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.http.lists import has_directive, members
 from middleware.layers.security.csp import NONCE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.layers.security.policies import CSP
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Environ
+from middleware.layers.security.policies import CSP
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Environ
 
 KEY: Final = "middleware.csp_nonce"
 # RFC 9111 5.2.2: the application allows shared caches explicitly, or forbids every cache.

@@ -4,8 +4,6 @@ To change a preset, change TABLE: one row for each header, with its value by pre
 option, add it to OPTIONS and to the constructor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import partial

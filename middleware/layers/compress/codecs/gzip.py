@@ -1,7 +1,5 @@
 """The gzip content coding (RFC 1951, 1952): one member without name and time, by the fastest library installed."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
