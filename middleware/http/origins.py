@@ -127,6 +127,11 @@ def wildcard_fault(text: str) -> str | None:
     return fault and fault.replace("://wildcard.", _ANY)
 
 
+def listed_fault(text: str) -> str | None:
+    """The fault of a member of a list of origins: an origin, or a wildcard."""
+    return wildcard_fault(text) if "*" in text else origin_fault(text)
+
+
 def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
     """Whether an origin is one of these: byte for byte, or a pattern matches all of it; "null" only by its name.
 

@@ -40,10 +40,15 @@ def redirect(status: int, location: str) -> Application:
     """An application that sends the client to `location`, which is checked by the caller."""
     body = f"See {location}\n".encode("ascii")
     fields = [("Location", location), ("Content-Type", _TEXT), ("Content-Length", str(len(body)))]
+    return fixed(status_line(status), fields, body)
+
+
+def fixed(status: str, fields: list[Line], body: bytes) -> Application:
+    """An application with one response to every request."""
 
     def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status_line(status), fields)
-        return [body]
+        start_response(status, [*fields])  # PEP 3333 lets whoever gets the list change it
+        return [body] if body else []
 
     return respond
 

@@ -1,7 +1,5 @@
 """Timing: measures every request, for Server-Timing and for a callback (W3C Server Timing)."""
 
-from __future__ import annotations
-
 import logging
 import re
 import time
