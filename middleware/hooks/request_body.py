@@ -14,8 +14,9 @@ from webob.multidict import MultiDict as WebObMultiDict
 from webob.request import BaseRequest
 
 from middleware.hooks import request_forms as forms
-from middleware.hooks.field_values import is_json, media_type, parameters
+from middleware.hooks.field_values import parameters
 from middleware.hooks.http_errors import ERRORS, abort
+from middleware.http.media_types import is_json, media_type
 from middleware.wsgi.input import PIECE, UNKNOWN, Input, counted, declared_length
 from middleware.wsgi.types import Environ
 
