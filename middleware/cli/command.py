@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
 
 import middleware
 from middleware.cli.demo import demo
@@ -15,9 +16,6 @@ from middleware.cli.output import CommandError, flush, prepare, say
 from middleware.cli.serve import FORWARDED, serve
 from middleware.cli.server import GRACE
 from middleware.cli.show import FORMATS, check, show
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PROGRAM: Final = "python -m middleware"
 _ADDRESS: Final = "127.0.0.1:8080"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Final
+from argparse import Namespace
+from collections.abc import Iterable
+from typing import Final
 
 from middleware.cli.output import CommandError, raised, say
 from middleware.cli.targets import APPLICATION, STACK, load
 from middleware.sight.explain import environ_of, explain
 from middleware.sight.nested import called
 from middleware.stack.builder import Stack
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterable
-
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 _FORM: Final = "application/x-www-form-urlencoded"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
@@ -12,11 +12,9 @@ from middleware.logs import RequestIdFilter
 from middleware.sight.nested import called, unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
-
-if TYPE_CHECKING:
-    from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ
 
 ACCESS_LOGS: Final = ("combined", "json", "off")
 _RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"

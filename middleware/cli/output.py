@@ -10,11 +10,9 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any, Final
 
 # The styles of lines on a terminal.
 _STYLES: Final = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from argparse import Namespace
+from typing import Any, Final
 
 from middleware.cli.debugging import check_debug, debugged
 from middleware.cli.logged import logged
@@ -13,15 +15,10 @@ from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
 from middleware.cli.targets import APPLICATION, STACK, load
 from middleware.sight.nested import called, unwrapped
+from middleware.stack.builder import Stack
 from middleware.stack.order import OrderError, OrderWarning
 from middleware.stack.rules import described
-
-if TYPE_CHECKING:
-    import socket
-    from argparse import Namespace
-
-    from middleware.stack.builder import Stack
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 FORWARDED: Final = "x-forwarded-for,x-forwarded-proto,x-forwarded-host"
 

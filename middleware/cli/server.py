@@ -11,19 +11,17 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from math import inf
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from middleware.cli.output import CommandError, flush, say
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.types import Application
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
     from typing_extensions import Self
-
-    from middleware.wsgi.types import Application
 
 TICK: Final = 1.0  # seconds between two checks of conditions that send no signal
 GRACE: Final = 30  # seconds that requests in flight have after a signal

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
 from middleware.cli.output import say
 from middleware.cli.targets import STACK, load
-from middleware.stack.builder import built
+from middleware.stack.builder import Stack, built
 from middleware.stack.order import OrderError, reasons_of
+from middleware.stack.rules import Finding
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.pipeline import source
 from middleware.wsgi.splitting import Splitting
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable, Iterator, Sequence
-
-    from middleware.stack.builder import Stack
-    from middleware.stack.rules import Finding
-    from middleware.wsgi.layer import Middleware
 
 
 def show(arguments: Namespace) -> int:

@@ -6,24 +6,21 @@ import inspect
 import os
 import pkgutil
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from types import ModuleType
+from typing import Any, Final, Generic, TypeVar
 
 import middleware
 from middleware.cli.output import CommandError, raised, say
 from middleware.sight.nested import called, stack_of
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.refused import wraps_nothing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
-
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 T = TypeVar("T")
 _NAME: Final = middleware.__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.util import setup_testing_defaults
 
@@ -16,9 +16,7 @@ from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
 from middleware.stack.rules import RULES
 from middleware.wsgi.errors import EXCEPTION
-
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 _CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream that has none
 

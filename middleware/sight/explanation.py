@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.wsgi.escaped import escaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _COLUMNS: Final = 80
 _INDENT: Final = 15

@@ -7,14 +7,16 @@ import logging
 import re
 import secrets
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs
 
 from middleware.sight.explain import explanation
+from middleware.sight.explanation import Explanation
 from middleware.sight.inspector_page import POLICY, page
 from middleware.sight.redacted import redacted
 from middleware.sight.story import Recording, Story
@@ -22,15 +24,10 @@ from middleware.stack.printed import chain
 from middleware.wsgi.answer import NOTES
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from middleware.sight.explanation import Explanation
-    from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 _PATH: Final = re.compile(r"/[!$&'()*+,.:;=@_~0-9A-Za-z/-]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import unquote_plus
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.sight.explanation import Explanation, Step
+from middleware.sight.explanation import Explanation, Step
 
 GONE: Final = "(not kept)"
 _NAMED: Final = re.compile(r"key|token|secret|password|csrf", re.IGNORECASE)

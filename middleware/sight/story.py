@@ -8,8 +8,9 @@ did. Rows are not used: each layer runs, and may say why it does nothing by `env
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.sight.explanation import Step, differences
 from middleware.stack.builder import built
@@ -19,14 +20,10 @@ from middleware.wsgi.effects import keep_effects
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.layered import MARK
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.splitting import Splitting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.types import Application, Environ, Predicate
 
 _NUMBERS: Final = count()
 _ENGINE: Final = frozenset((MARK, EXCEPTION, NOTES))  # environ keys that no layer sets

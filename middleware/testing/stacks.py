@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from middleware.stack.builder import Stack
 from middleware.stack.rules import described, waived
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.stack.builder import Stack
 
 
 def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = ()) -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from middleware.testing.cases import Linted, Owed, is_complaint, judge, run
+from middleware.testing.gateway import Answer
 from middleware.testing.laws import LAWS, Breach
-from middleware.testing.probes import PROBES, cycles_of
+from middleware.testing.probes import PROBES, Wrap, cycles_of
 from middleware.testing.shapes import SHAPES
+from middleware.testing.shapes.definition import Shape
 from middleware.testing.shapes.responses import FURTHER
 from middleware.wsgi.options import Problems
 from middleware.wsgi.refused import wraps_nothing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from middleware.testing.gateway import Answer
-    from middleware.testing.shapes.definition import Shape
-    from middleware.wsgi.types import Application
-
-    Wrap = Callable[[Application], Application]
+from middleware.wsgi.types import Application
 
 MATRIX: Final = tuple(shape for shape in (*SHAPES, *FURTHER) if shape.lint)
 
