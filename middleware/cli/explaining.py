@@ -10,8 +10,7 @@ from typing import Final
 
 from middleware.cli.output import CommandError, raised, say
 from middleware.cli.targets import APPLICATION, STACK, load
-from middleware.sight.explain import environ_of, explain
-from middleware.sight.nested import called
+from middleware.sight.explain import called, environ_of, explain
 from middleware.stack.builder import Stack
 from middleware.wsgi.types import Environ
 

@@ -9,7 +9,7 @@ from typing import Final
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
-from middleware.sight.nested import called, unwrapped
+from middleware.sight.explain import called, unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
 from middleware.wsgi.layer import Middleware

@@ -14,7 +14,7 @@ from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
 from middleware.cli.targets import APPLICATION, STACK, load
-from middleware.sight.nested import called, unwrapped
+from middleware.sight.explain import called, unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderError, OrderWarning
 from middleware.stack.rules import described

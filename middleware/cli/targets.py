@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import middleware
 from middleware.cli.output import CommandError, raised, say
-from middleware.sight.nested import called, stack_of
+from middleware.sight.explain import called, stack_of
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.refused import wraps_nothing
 from middleware.wsgi.types import Application
