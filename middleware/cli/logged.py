@@ -1,4 +1,4 @@
-"""What `serve` logs: a line for each request, and every record with its time, level and request id."""
+"""The log of `serve`: a line for each request, and every record with its time, level and request id."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"
 
 
 class LoggedId(RequestId):
-    """An id for the records of a request, which the response does not show."""
+    """An id for the log records of a request, without a response field."""
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Leave the response as the application made it."""
+        """Do nothing: the response does not have the id."""
 
 
 def logged(app: Application, form: str) -> Application:
-    """Have records go to stderr, and put an access log around `app`. What its stacks have already is not added."""
-    if not logging.getLogger().handlers:  # else the application logs as it likes
+    """Write log records to stderr, and put an access log and request ids around `app` unless its stacks have them."""
+    if not logging.getLogger().handlers:  # otherwise the application has configured logging
         _configure(form)
     layers = [layer for stack in unwrapped(called(app))[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
@@ -43,7 +43,7 @@ def logged(app: Application, form: str) -> Application:
 
 
 def _configure(form: str) -> None:
-    """Write records to stderr. Those of an access log as JSON stand alone, so that programs can read them."""
+    """Write log records to stderr. A JSON access log has no prefix, so that programs can read it."""
     root, access = logging.getLogger(), logging.getLogger("middleware.access")
     handler = logging.StreamHandler()
     handler.addFilter(RequestIdFilter(default="-"))

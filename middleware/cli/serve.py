@@ -1,4 +1,4 @@
-"""`serve`: loads an application, wraps it in a stack and serves it, with a restart for each changed file if wanted."""
+"""`serve`: loads an application, wraps it in a stack and serves it; `--reload` restarts it when a file changes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Final
 from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
-from middleware.cli.output import say
+from middleware.cli.output import counted, say
 from middleware.cli.targets import STACK, load
 from middleware.stack.builder import Stack, built
 from middleware.stack.order import OrderError, reasons_of
@@ -103,8 +103,4 @@ def report(stack: Stack, found: Sequence[Finding]) -> Iterator[str]:
         better = f"; stack.arranged() is {', '.join(names)}" if names != stack.names else ""
     except OrderError as error:
         better = f"; {error}"
-    yield f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}{better}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + "s" * (count != 1)
+    yield f"{counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}{better}"

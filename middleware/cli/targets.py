@@ -70,7 +70,10 @@ def load(target: str, expected: Expected[T]) -> T:
         label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
     picked = expected.pick(owner)
     if picked is None:
-        raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
+        kind = type(owner).__name__
+        found = f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}" if owner is not None else "None"
+        found = f"a {kind} without an application" if isinstance(owner, Middleware) else found
+        raise CommandError(f"{target!r} is {found}, not {expected.one}; {_offered(parent, expected)}")
     _warn_of(_shadow())
     return picked
 
@@ -148,10 +151,3 @@ def _listed(many: str, names: Sequence[str]) -> str:
     rest = len(names) - _NAMED_AT_MOST
     more = f" and {rest} more" if rest > 0 else ""
     return f"{many}: {', '.join(names[:_NAMED_AT_MOST]) or 'none'}{more}"
-
-
-def _described(value: object) -> str:
-    if isinstance(value, Middleware):
-        return f"a {type(value).__name__} without an application"
-    kind = type(value).__name__
-    return "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
