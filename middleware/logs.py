@@ -1,7 +1,5 @@
 """Filters for `logging` that put what is known of a request on every log record."""
 
-from __future__ import annotations
-
 import logging
 
 from middleware.wsgi.identity import request_id

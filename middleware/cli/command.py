@@ -1,7 +1,5 @@
 """The command line parser. Each subcommand is implemented in the module of its name, `check` in `show`."""
 
-from __future__ import annotations
-
 import platform
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace

@@ -1,7 +1,5 @@
 """`serve --debug`: an Inspector around the application, and a page with the traceback in place of a 500."""
 
-from __future__ import annotations
-
 import socket
 import traceback
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Draws the chain, as SVG or for Graphviz: a box for each layer, requests on the left and responses on the right."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise

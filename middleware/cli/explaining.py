@@ -1,7 +1,5 @@
 """`explain`: sends one request through a stack, without a server, and prints the course of it."""
 
-from __future__ import annotations
-
 import io
 import json
 from argparse import Namespace

@@ -1,7 +1,5 @@
 """The log of `serve`: a line for each request, and every record with its time, level and request id."""
 
-from __future__ import annotations
-
 import logging
 import warnings
 from typing import Final

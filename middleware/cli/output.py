@@ -3,8 +3,6 @@
 Output fails neither for an encoding that lacks a character nor for a reader that has closed the pipe.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import re

@@ -3,8 +3,6 @@
 The parent process keeps the socket, so that connections made during a restart wait and are not refused.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

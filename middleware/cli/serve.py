@@ -1,7 +1,5 @@
 """`serve`: loads an application, wraps it in a stack and serves it; `--reload` restarts it when a file changes."""
 
-from __future__ import annotations
-
 import os
 import socket
 import warnings

@@ -1,7 +1,5 @@
 """`show` and `check`: the chain of a stack, for people and programs, and its findings."""
 
-from __future__ import annotations
-
 import json
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence

@@ -4,8 +4,6 @@ Each cookie of a Cookie field ends at a semicolon. One without a value has an em
 cookie is skipped. Within quotes a backslash escapes a character, or a byte of UTF-8 written as three octal digits.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone

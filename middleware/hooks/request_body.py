@@ -4,8 +4,6 @@ A body that is shorter than its Content-Length, or whose stream fails, is a Clie
 413. The bytes read until then are put back, so that the application finds the body as the hook did.
 """
 
-from __future__ import annotations
-
 from io import BufferedReader, BytesIO, RawIOBase
 from json import loads
 from typing import Any, Final

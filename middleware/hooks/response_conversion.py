@@ -1,7 +1,5 @@
 """Responses from values: everything that Flask accepts as the return value of a view."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime

@@ -19,8 +19,6 @@ application runs, so a prefix also covers paths without a route; blueprints of F
   in the MRO of the exception.
 """
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence

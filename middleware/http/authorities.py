@@ -4,8 +4,6 @@
 and serves conditions, which must recognize a host in every spelling.
 """
 
-from __future__ import annotations
-
 import re
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final, NamedTuple

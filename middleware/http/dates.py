@@ -1,7 +1,5 @@
 """HTTP dates: the preferred form and the two obsolete ones, as seconds since 1970 (RFC 9110 5.6.7)."""
 
-from __future__ import annotations
-
 import re
 import time
 from calendar import timegm

@@ -1,7 +1,5 @@
 """Lists: fields whose value is a list that may stand on several lines (RFC 9110 5.6.1), Vary and Cache-Control."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from typing import Final

@@ -3,8 +3,6 @@
 A Location is read here as browsers read it (URL Standard 4.4): whatever they would take for another host is refused.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Final
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """Media types: the type in a Content-Type, types of JSON, and an Accept that prefers them (RFC 9110 8.3.1, 12.5.1)."""
 
-from __future__ import annotations
-
 import re
 from typing import Final
 

@@ -1,7 +1,5 @@
 """Problem details: an error response as JSON (RFC 9457)."""
 
-from __future__ import annotations
-
 import json
 from typing import Final
 

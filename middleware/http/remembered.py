@@ -3,8 +3,6 @@
 Keys come from clients, so that neither many nor long ones may fill the memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sized
 from typing import Any, Final, TypeVar
 

@@ -1,7 +1,5 @@
 """Status lines: reason phrases, and which responses have no content (RFC 9110 sections 6.4.1 and 15)."""
 
-from __future__ import annotations
-
 import re
 from http import HTTPStatus
 from typing import Final

@@ -1,7 +1,5 @@
 """Structured fields: items, inner lists and dictionaries as text (RFC 9651 section 4.1)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias

@@ -1,7 +1,5 @@
 """Explanation: the course of one request, layer by layer, as a report and as data."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap

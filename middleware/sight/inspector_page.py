@@ -1,7 +1,5 @@
 """The page of Inspector: self-contained HTML, without script. Every value of an exchange is shown as text."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256

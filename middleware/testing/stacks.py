@@ -1,7 +1,5 @@
 """assert_order: an assertion about the order of a stack."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 
