@@ -180,8 +180,9 @@ class Dispatcher(ABC, Generic[C]):
                 raise error
             finally:
                 del error  # break the traceback reference cycle
-        said = map(escaped, (self._failure_text(cycle), cycle.path[1], cycle.environ.get("REQUEST_METHOD")))
-        logger.error("%s on %s [%s]", *said, exc_info=error, extra=log_extra(cycle.environ, self.layer_name))
+        method, extra = cycle.environ.get("REQUEST_METHOD"), log_extra(cycle.environ, self.layer_name)
+        what, path = self._failure_text(cycle), cycle.path[1]
+        logger.error("%s on %s [%s]", escaped(what), escaped(path), escaped(method), exc_info=error, extra=extra)
         return self._internal_error(cycle, InternalServerError(original_exception=error))
 
     def _note(self, cycle: C, error: Exception) -> None:
