@@ -114,7 +114,7 @@ def _or_none(reader: Reader) -> Reader:
 
 
 def _object(text: str) -> Any:
-    """What a name such as `package.module:function` stands for."""
+    """The object that a name such as `package.module:function` refers to."""
     try:
         return resolve_name(text.strip())
     except (ValueError, ImportError, AttributeError) as error:

@@ -61,9 +61,9 @@ def _say_in_colour(text: str, stream: Any) -> bool:
     return True
 
 
-def counted(count: int, what: str) -> str:
+def plural(count: int, noun: str) -> str:
     """A number with its noun: "1 error", "2 errors"."""
-    return f"{count} {what}" + "s" * (count != 1)
+    return f"{count} {noun}" + "s" * (count != 1)
 
 
 def flush() -> None:

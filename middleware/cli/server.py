@@ -16,7 +16,7 @@ from math import inf
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.cli.output import CommandError, counted, flush, say
+from middleware.cli.output import CommandError, flush, plural, say
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.types import Application
 
@@ -162,7 +162,7 @@ def run(
         seconds = grace if stop.asked else patience
         left = loop.drain(stop, seconds)
         if left and stop.asked:
-            say(f"Ended after {seconds:g} s with {counted(left, 'request')} in flight", error=True)
+            say(f"Ended after {seconds:g} s with {plural(left, 'request')} in flight", error=True)
             leave(0)
     return bool(stop.asked)
 
@@ -216,7 +216,7 @@ class Loop:
         busy = self._close_finished()
         stop.told = True
         if busy:
-            say(f"Ending after {counted(busy, 'request')} in flight; a second signal ends at once", error=True)
+            say(f"Ending after {plural(busy, 'request')} in flight; a second signal ends at once", error=True)
         while busy and time.monotonic() < deadline:
             self.step(max(min(TICK, deadline - time.monotonic()), 0))
             busy = self._close_finished()

@@ -8,7 +8,7 @@ from typing import Final
 from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
-from middleware.cli.output import counted, say
+from middleware.cli.output import plural, say
 from middleware.cli.targets import STACK, load
 from middleware.stack.builder import Stack, built
 from middleware.stack.order import OrderError, reasons_of
@@ -101,4 +101,4 @@ def report(stack: Stack, found: Sequence[Finding]) -> Iterator[str]:
         better = f"; stack.arranged() is {', '.join(names)}" if names != stack.names else ""
     except OrderError as error:
         better = f"; {error}"
-    yield f"{counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}{better}"
+    yield f"{plural(errors, 'error')}, {plural(len(found) - errors, 'warning')}{better}"

@@ -251,7 +251,7 @@ class Dispatcher(ABC, Generic[C]):
 
 
 def _drop(cycle: Cycle) -> None:
-    """Close a body that is not sent. What its close() raises is logged, because another error is raised."""
+    """Close a body that is not sent. An exception of its close() is logged, because another error is raised."""
     try:
         cycle.drop()
     except Exception:

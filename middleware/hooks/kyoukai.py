@@ -4,8 +4,8 @@ The order of one request:
 
     before_request hooks, the application, after_request hooks, the server
 
-- A before_request hook gets the context, `ctx`; an after_request hook gets the context and the response. What a hook
-  returns replaces what it was given; None keeps it. The application finds the context in
+- A before_request hook gets the context, `ctx`; an after_request hook gets the context and the response. A return value
+  replaces the context or the response; None keeps it. The application finds the context in
   environ["middleware.context"].
 - No return value skips anything. To stop, a hook raises, as `abort` does.
 - After an exception, the remaining hooks are skipped, after_request hooks too. An exception that is a response is sent.
