@@ -239,6 +239,8 @@ def _function(node: Function, text: str, *, method: bool = False) -> Entry:
     decorators = [ast.unparse(each) for each in node.decorator_list]
     if "property" in decorators:
         return Entry(node.name, "property", None, doc(ast.get_docstring(node)))
+    if any(each.startswith("_key(") for each in decorators):  # a key of middleware.by, which users pass and never call
+        return Entry(node.name, "constant", None, doc(ast.get_docstring(node)))
     parameters = _parameters(node.args, text)
     bound = method and "staticmethod" not in decorators
     return Entry(node.name, "function", parameters[bound:], doc(ast.get_docstring(node)))

@@ -62,7 +62,7 @@ def chosen(text):
 
 
 def preferred(text):
-    media_types._PREFERENCES.clear()  # as above
+    media_types.prefers_json.clear()  # as above
     return media_types.prefers_json(text)
 
 
@@ -77,7 +77,7 @@ def encoding_of_a_page(text):
 
 
 def authority(text):
-    authorities._AUTHORITIES.clear()
+    authorities.authority.clear()
     return authorities.authority(text)
 
 
