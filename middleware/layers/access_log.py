@@ -61,7 +61,7 @@ class _Line(NamedTuple):
 
 
 class AccessLog(Following):
-    r"""Logs every request when it is over: who asked for what, what became of it, how long it took.
+    r"""Logs every request when it is over: the client, the request, the status, the size and the duration.
 
     Stands outermost, except for `RequestId` and what corrects the address of the client: a request that an outer layer
     answers is not logged. Does nothing to the response. One request is one record, and one line: control
@@ -128,7 +128,7 @@ class AccessLog(Following):
             self._logger.addHandler(logging.NullHandler())
 
     def on_request(self, environ: Environ) -> None:
-        """Take what the request is."""
+        """Start to measure the request."""
         request = _Request(environ)
         self._follow(environ, request)
         request.skipped = self._skip is not None and self._skips(self._skip, environ)
@@ -189,7 +189,7 @@ class AccessLog(Following):
         self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, message, (), None, "on_close", extra))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What is logged where."""
+        """The logger and the format."""
         kind = self.format if isinstance(self.format, str) else getattr(self.format, "__qualname__", repr(self.format))
         yield "close", f"logs the request to {self._logger.name} ({kind})"
 
