@@ -278,12 +278,7 @@ class Stack(Wrapper):
         if isinstance(ref, str):
             named = [place for place, name in enumerate(self.names) if name == ref]
             return named or [place for place, layer in enumerate(self) if type(layer).__name__ == ref]
-        return [
-            place
-            for place, layer in enumerate(self)
-            if (isinstance(layer, External) and layer.factory == ref)
-            or (isinstance(ref, type) and isinstance(layer, ref))
-        ]
+        return [place for place, layer in enumerate(self) if _is_of(layer, ref)]
 
     def _place(self, ref: object) -> int:
         if not callable(ref) and not isinstance(ref, str):
@@ -341,6 +336,12 @@ def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
             name = f"{layer.name}-{count}"
         names.append(name)
     return tuple(names)
+
+
+def _is_of(layer: Middleware, kind: object) -> bool:
+    if isinstance(layer, External) and layer.factory == kind:
+        return True
+    return isinstance(kind, type) and isinstance(layer, kind)
 
 
 def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respond) -> Application:
