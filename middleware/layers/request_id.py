@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 
+from middleware.http.edits import Edit
 from middleware.http.fields import environ_key, name_fault, sendable_value
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
@@ -61,6 +62,7 @@ class RequestId(Middleware):
         problems.done()
         self.header, self.accept, self.generate, self.response = header, accept, generate, response
         self._key = environ_key(header)
+        self._unset = Edit(remove=(header,))
 
     def declared(self) -> Effects:
         """It sets the field that it sends."""
@@ -102,7 +104,8 @@ class RequestId(Middleware):
         """Send the id."""
         identity: Identity | None = environ.get(_OPEN)
         if self.response and identity is not None:  # None: an outer layer failed, and the request has not come here
-            response.headers[self.header] = identity.id
+            self._unset(response.headers)
+            response.headers.append((self.header, identity.id))
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - the end, however it is
         """End the id in this context."""
