@@ -340,7 +340,7 @@ def test_an_unknown_word_is_one_line_and_status_2(command, arguments):
 def test_an_order_that_goes_wrong_is_not_served(command):
     done = command("serve", "shop:app", "--stack", "shop:broken", "--listen", "127.0.0.1:0")
     assert (done.status, done.out) == (1, "")
-    assert "rule rewrite-inside-encode; mend it by stack.move('Squeeze', outside='Minify')" in done.err
+    assert "rule rewrite-inside-encode; fix it by stack.move('Squeeze', outside='Minify')" in done.err
     assert "Traceback" not in done.err
 
 
@@ -436,7 +436,7 @@ def test_an_empty_stack_is_shown_too(form):
 @pytest.mark.parametrize(
     ("target", "status", "said"),
     [
-        ("shop:stack", 0, "Nothing to mend: Timing, api, outermost first, breaks no rule\n"),
+        ("shop:stack", 0, "Nothing to fix: Timing, api, outermost first, breaks no rule\n"),
         ("shop:warned", 0, "  rule    measure-outermost\n  layers  Headers, Timing\n"),
         ("shop:warned", 0, "  fix     stack.move('Timing', outside='Headers')\n0 errors, 1 warning; "),
         ("shop:warned", 0, "; stack.arranged() is Timing, Headers\n"),
@@ -810,9 +810,9 @@ def test_reload_waits_until_a_source_that_cannot_be_imported_is_mended(start, he
     port = running.port()
     write_again(page, "def app(:")
     running.until("Waiting for a change")
-    write_again(page, answering("mended"))
+    write_again(page, answering("fixed"))
     assert running.port() == port
-    assert text_of(port) == "mended"
+    assert text_of(port) == "fixed"
 
 
 def test_reload_does_not_wait_for_a_request_that_hangs(start, gate):
@@ -1294,7 +1294,7 @@ def test_the_console_script_works_beside_a_middleware_of_the_users(here, script,
     done = script("check", "shop:stack", path=path)
     assert done == (
         0,
-        "Nothing to mend: Timing, api, outermost first, breaks no rule\n",
+        "Nothing to fix: Timing, api, outermost first, breaks no rule\n",
         f"warning: {HIDDEN.format(file)}\n",
     )
 

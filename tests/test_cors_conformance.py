@@ -126,7 +126,7 @@ def options(config):
     return ours
 
 
-def mended(case):
+def fixed(case):
     """The same, where peers take what would be a ConfigError here: who means it says so in another way."""
     ours = options(case["config"])
     if ours.get("allow_credentials") and ours.get("allow_origins") == "*":
@@ -149,7 +149,7 @@ class Answering(Middleware):
 
 def layers(case):
     config = case["config"]
-    layer = CORS(**mended(case))
+    layer = CORS(**fixed(case))
     if "paths" in config:
         layer = layer.when(lambda environ: re.search(config["paths"], environ["PATH_INFO"]) is not None)
     if "disabled_paths" in config:

@@ -286,7 +286,7 @@ def test_demo_prints_its_chain_and_serves_until_it_is_asked_to_end(monkeypatch, 
 
 def test_the_order_of_the_demo_is_right_and_can_be_shown(capsys):
     assert main(["check", "middleware.cli.demo:stack"]) == 0
-    assert capsys.readouterr().out.startswith("Nothing to mend: Ledger, Timing, SecurityHeaders, CORS, Headers")
+    assert capsys.readouterr().out.startswith("Nothing to fix: Ledger, Timing, SecurityHeaders, CORS, Headers")
 
 
 # -- the page, of other stacks ---------------------------------------------------------------------------------------

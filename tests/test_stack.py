@@ -385,8 +385,8 @@ def test_a_broken_rule_is_found_with_the_edit_that_mends_it(rule):
     assert finding == Finding(rule, SEVERITY.get(rule, "error"), ("a", "b"), finding.message, finding.fix)
     assert "a" in finding.message.split()
     assert "b" in finding.message.split()
-    mended = eval(finding.fix, {"stack": stack})  # noqa: S307 - the fix is an edit to type
-    assert mended.check() == ()
+    fixed = eval(finding.fix, {"stack": stack})  # noqa: S307 - the fix is an edit to type
+    assert fixed.check() == ()
 
 
 @pytest.mark.parametrize("rule", WRONG)

@@ -52,7 +52,7 @@ def test_an_order_that_breaks_a_rule_is_refused_unless_that_is_waived(waive):
     [finding] = stack.check()
     assert refusal(stack, ["Headers", "Timing"]) == [
         "the order breaks rules:",
-        f"  - {finding.message} (rule measure-outermost; mend it by {finding.fix})",
+        f"  - {finding.message} (rule measure-outermost; fix it by {finding.fix})",
     ]
     assert_order(stack, ["Headers", "Timing"], waive=waive)
 

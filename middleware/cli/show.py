@@ -88,7 +88,7 @@ def check(arguments: Namespace) -> int:
 def report(stack: Stack, found: Sequence[Finding]) -> Iterator[str]:
     """The lines that `check` prints."""
     if not found:
-        yield f"Nothing to mend: {', '.join(stack.names) or 'an empty stack'}, outermost first, breaks no rule"
+        yield f"Nothing to fix: {', '.join(stack.names) or 'an empty stack'}, outermost first, breaks no rule"
         return
     for finding in found:
         yield f"{finding.severity}: {finding.message}"

@@ -265,7 +265,7 @@ class Stack(Wrapper):
         found = [finding for finding in self.check() if finding.rule not in ids]
         errors = [finding for finding in found if finding.severity == "error"]
         if errors:
-            lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
+            lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; fix it by {each.fix}" for each in errors)
             plural = "s" * (len(errors) > 1)
             raise OrderError(f"this order goes wrong in {len(errors)} place{plural}:{lines}", errors)
         for finding in found:

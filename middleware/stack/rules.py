@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 def described(finding: Finding) -> str:
     """The finding with its rule and fix, in one line."""
-    return f"{finding.message} (rule {finding.rule}; mend it by {finding.fix})"
+    return f"{finding.message} (rule {finding.rule}; fix it by {finding.fix})"
 
 
 @dataclass(frozen=True)
