@@ -23,6 +23,7 @@ from middleware import (
     Timing,
     match,
 )
+from middleware.hooks import ContextHooks, abort, request
 from ordinary import LAYERS, REQUESTS, application, exchanges
 
 ORIGIN = "https://a.example"
@@ -407,6 +408,52 @@ def test_an_answer_to_an_exception_is_not_one_to_the_request():
     assert (step.answered, step.note) == (False, "answers an exception that was raised inside")
     _, inner = Stack(Hooks(), Headers(set={"X-A": "1"})).explain(failing, "/").steps
     assert (inner.answered, inner.added, inner.note) == (False, (), "no response came back: an exception passed")
+
+
+def answering_hooks():
+    """Hooks that answer by a value, by abort, and by a handler."""
+    hooks = Hooks()
+
+    @hooks.before_request
+    def check():
+        if request.path == "/value":
+            return "no", 403
+        if request.path != "/":
+            abort(410 if request.path == "/abort" else 404)
+        return None
+
+    @hooks.errorhandler(404)
+    def found(error):
+        return "nothing here", 404
+
+    return hooks
+
+
+def aborting_hooks():
+    """Hooks with a context, which answer by abort alone."""
+    hooks = ContextHooks()
+
+    @hooks.before_request
+    def check(ctx):
+        if ctx.request.path != "/":
+            abort(410)
+
+    return hooks
+
+
+@pytest.mark.parametrize(
+    ("make", "path", "note"),
+    [
+        (answering_hooks, "/value", "the before_request hook answering_hooks.<locals>.check answered"),
+        (answering_hooks, "/abort", "the exception Gone is the response"),
+        (answering_hooks, "/handler", "the errorhandler answering_hooks.<locals>.found answered NotFound"),
+        (aborting_hooks, "/", ""),
+        (aborting_hooks, "/abort", "the exception Gone is the response"),
+    ],
+)
+def test_hooks_say_which_of_them_answered(make, path, note):
+    [step] = Stack(make()).explain(sending(HTML), path).steps
+    assert step.note.replace(f"{__name__}.", "") == note
 
 
 def test_a_note_is_kept_once():

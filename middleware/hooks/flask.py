@@ -37,6 +37,7 @@ from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
+from middleware.wsgi.answer import note
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
@@ -69,6 +70,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         for hook in cycle.plan.before:
             value = hook()
             if value is not None:
+                note(cycle.environ, "the before_request hook {} answered", qualified_name(hook))
                 cycle.author = hook
                 return value
         self._call(cycle)
@@ -86,6 +88,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
                 raise error
             finally:
                 del error  # break the traceback reference cycle
+        note(cycle.environ, "the exception {} is the response", type(error).__name__)
         return error
 
     def _reported(self, cycle: Cycle) -> Any:
@@ -153,6 +156,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:
+    note(cycle.environ, "the errorhandler {} answered {}", qualified_name(handler), type(error).__name__)
     cycle.author = handler
     return handler(error)
 

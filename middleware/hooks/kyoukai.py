@@ -35,6 +35,7 @@ from middleware.hooks.response_conversion import converted, tuple_parts
 from middleware.hooks.response_object import Response
 from middleware.hooks.response_sending import Stream
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
+from middleware.wsgi.answer import note
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.options import Problems
 from middleware.wsgi.types import Application, Environ
@@ -234,6 +235,7 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
 
     def _failed(self, cycle: ContextCycle, error: Exception) -> Response | ContextCycle:
         if is_response(error) and not cycle.passed:
+            note(cycle.environ, "the exception {} is the response", type(error).__name__)
             try:
                 return converted(error, "an exception was")
             except Exception as failure:  # noqa: BLE001 - a 500 as well
