@@ -207,8 +207,12 @@ class CORS(Middleware):
             try:
                 allowed = each(origin, environ) is True
             except Exception:
-                failed = "CORS: allow_origins failed on %s, which it does not grant: %r"
-                logger.exception(failed, escaped(origin), each, extra=log_extra(environ, "CORS"))
+                logger.exception(
+                    "CORS: allow_origins failed on %s, which it does not grant: %r",
+                    escaped(origin),
+                    each,
+                    extra=log_extra(environ, "CORS"),
+                )
                 continue
             if allowed:
                 return self._granted(origin)
