@@ -59,7 +59,19 @@ class Headers(Middleware):
         names: list[object] = problems.read("remove", remove, several, [])
         self.remove = tuple(str(name) for name in names if problems.add_fault("remove", _name_fault(name), name))
         problems.done()
-        self._edits = tuple(_edits(self.remove, self.set.items(), self.default.items(), self.append))
+        sets, defaults, adds = self.set.items(), self.default.items(), self.append
+        self._edits: tuple[Edit | Callable[[Environ, Response], None], ...]
+        if all(isinstance(value, str) for _, value in (*sets, *defaults, *adds)):
+            self._edits = (Edit(remove=self.remove, replace=_known(sets), default=_known(defaults), add=_known(adds)),)
+        else:  # callables make values: one step for each kind of edit
+            self._edits = (
+                Edit(remove=self.remove, replace=_known(sets)),
+                *_made(Fields.__setitem__, sets),
+                Edit(default=_known(defaults)),
+                *_made(Fields.setdefault, defaults),
+                Edit(add=_known(adds)),
+                *_made(Fields.add, adds),
+            )
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
@@ -99,24 +111,6 @@ class Headers(Middleware):
         if self.append:
             told.append(f"appends {', '.join(name for name, _ in self.append)}")
         return [("response", "; ".join(told) or "leaves it as it is")]
-
-
-def _edits(
-    remove: Iterable[str],
-    replace: Iterable[tuple[str, Value]],
-    default: Iterable[tuple[str, Value]],
-    add: Iterable[tuple[str, Value]],
-) -> Iterable[Edit | Callable[[Environ, Response], None]]:
-    """One edit for everything that is known now; where callables make values, one step for each kind of edit."""
-    if all(isinstance(value, str) for _, value in (*replace, *default, *add)):
-        yield Edit(remove=remove, replace=_known(replace), default=_known(default), add=_known(add))
-        return
-    yield Edit(remove=remove, replace=_known(replace))
-    yield from _made(Fields.__setitem__, replace)
-    yield Edit(default=_known(default))
-    yield from _made(Fields.setdefault, default)
-    yield Edit(add=_known(add))
-    yield from _made(Fields.add, add)
 
 
 def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:

@@ -44,28 +44,19 @@ class ZstdCodec(Codec):
         return compress(data) + self._skippable()
 
     def encoder(self, *, flush: bool, size: int | None = None) -> Encoder:
-        """Return the encoder of one frame without the size of its content. A flush ends a block."""
-        write, end_block, end = self._streams(_bounded(self.level, size))
+        """Return the encoder of one frame without the size of its content. A flush ends a block.
+
+        It takes 370 KiB up to level 3 and 2.3 MiB above, where the defaults take 3 to 700 MiB. The window is as small
+        as that of deflate, which makes a long body 5 % larger at level 3.
+        """
+        largest, hash_log, chain_log = (15, 14, 14) if self.level <= _DEFAULT else (17, 17, 16)
+        tables = {"hash_log": hash_log, "chain_log": chain_log, "window_log": window(size, 10, largest)}
+        write, end_block, end = self._streams({"compression_level": self.level, **tables})
         return Encoder(write, end_block if flush else bytes, end, tail=self._skippable())
 
     def _skippable(self) -> bytes:
         filler = self._filler()
         return _SKIPPABLE + filler.to_bytes(4, "little") + bytes(filler) if filler else b""
-
-
-def _bounded(level: int, size: int | None) -> dict[str, int]:
-    """Return parameters that bound the memory of a stream: 370 KiB up to level 3 and 2.3 MiB above.
-
-    The defaults take 3 to 700 MiB. The window is as small as that of deflate, which makes a long body 5 % larger at
-    level 3.
-    """
-    largest, hash_log, chain_log = (15, 14, 14) if level <= _DEFAULT else (17, 17, 16)
-    return {
-        "compression_level": level,
-        "window_log": window(size, 10, largest),
-        "hash_log": hash_log,
-        "chain_log": chain_log,
-    }
 
 
 class _Context(threading.local):
