@@ -68,6 +68,12 @@ def test_parameters_are_told_the_same_by_every_process():
     assert (parameters(print), default(re.compile("x"))) == ({}, "a Pattern")
 
 
+def test_the_tests_of_what_the_security_policy_promises_are_there():
+    named = set(re.findall(r"`(test_\w+\.py)`", (ROOT / "SECURITY.md").read_text("utf-8")))
+    assert named
+    assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
+
+
 # -- versions ----------------------------------------------------------------------------------------------------------
 
 
