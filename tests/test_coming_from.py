@@ -495,6 +495,7 @@ OF_DJANGO_GZIP = [
     ),
     Case("events", "GZipMiddleware", accepting("gzip", "/events"), (Apart(EVENTS, {**GZIPPED, **NO_VARY}),)),
     Case("a picture", "GZipMiddleware", accepting("gzip", "/image"), (Apart(PICTURES, {**GZIPPED, **NO_VARY}),)),
+    Case("a range", "GZipMiddleware", accepting("gzip", "/part"), (Apart(PART, GZIPPED),)),
     Case("no-transform", "GZipMiddleware", accepting("gzip", "/kept"), (Apart(KEPT, {**GZIPPED, **NO_VARY}),)),
     *(
         Case(where, "GZipMiddleware", accepting("gzip", where), (Apart(COULD, {"Vary": (None, "accept-encoding")}),))

@@ -17,10 +17,15 @@ PLAIN = {
     "/image": (PAGE, "image/png", {}),
     "/kept": (PAGE, "text/plain", NO_TRANSFORM),
     "/tag": (PAGE, "text/plain", {"ETag": '"v1"'}),
+    "/part": (PAGE[:1024], "text/plain", {"Content-Range": "bytes 0-1023/2048"}),
     "/own": (b"own", "text/plain", {"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}),
 }
 # path -> pieces, type
 STREAMED = {"/stream": ([PAGE] * 3, "text/plain"), "/events": ([b"data: 1\n\n"] * 3, "text/event-stream")}
+
+
+def status_of(fields):
+    return 206 if "Content-Range" in fields else 200
 
 
 def fail(*_, **__):
@@ -36,7 +41,7 @@ def flask_site(extend=None, file=None):
 
     def page(content, kind, fields):
         def view():
-            response = flask.Response(content, mimetype=kind, headers=fields)
+            response = flask.Response(content, status_of(fields), mimetype=kind, headers=fields)
             return response.make_conditional(flask.request) if "ETag" in fields else response
 
         return view
@@ -64,7 +69,7 @@ def django_site(*middleware, **options):
         settings.configure(LOGGING_CONFIG=None)
 
     def page(content, kind, fields):
-        return lambda _: HttpResponse(content, content_type=kind, headers=fields)
+        return lambda _: HttpResponse(content, content_type=kind, headers=fields, status=status_of(fields))
 
     def stream(pieces, kind):
         return lambda _: StreamingHttpResponse(iter(pieces), content_type=kind)
