@@ -132,7 +132,7 @@ HEAD = "The length of the encoded content is known only after encoding it, and H
 TEXT = "The redirect has one line of text instead of a page."
 PORT = "Port 8080 does not speak https; `port=` names another one than 443."
 BELIEVED = "Any client can write `X-Forwarded-Proto`; the server, or ProxyFix, says which proxy to trust."
-VIEW = "What the application set itself stays; `remove` names what is to be replaced."
+VIEW = "A field that the application has set stays; `remove` names fields to replace."
 FRAMED = (
     "The redirect of Django leaves before `XFrameOptionsMiddleware` sees it; a stack has its fields on every response."
 )
