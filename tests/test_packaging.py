@@ -163,12 +163,14 @@ def test_the_metadata_names_three_dependencies_and_the_oldest_python(distributio
 @pytest.mark.distribution
 @pytest.mark.skipif(importlib.util.find_spec("twine") is None, reason="twine is not installed")
 def test_two_builds_of_a_release_have_the_same_bytes(tmp_path):
-    """By the commands of CONTRIBUTING.md, of two copies that are older than each other."""
+    """By the commands of CONTRIBUTING.md, of two copies, under two umasks."""
     commands = next(
         block.text for block in blocks((ROOT / "CONTRIBUTING.md").read_text("utf-8")) if "EPOCH" in block.text
     )
     commands = re.sub(r"\$\(git log [^)]*\)", "1767225600", commands)
     commands = re.sub(r"\bpython\b", sys.executable, commands)
+    if "MIDDLEWARE_INSTALLED" in os.environ:  # tox has installed setuptools already
+        commands = commands.replace("-m build", "-m build --no-isolation")
     built = []
     for number, mask in enumerate(("022", "002")):
         clean = tmp_path / str(number) / "clean"
