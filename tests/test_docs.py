@@ -22,7 +22,7 @@ from terminal import Terminal, agrees
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
-LINKING = ["README.md", "benchmarks/README.md", *(f"docs/{page}" for page in PAGES)]
+LINKING = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md", *(f"docs/{page}" for page in PAGES)]
 # What the pages take for granted: an application of the reader's own, and a stack.
 WSGI = """\
 from middleware import Stack, Timing

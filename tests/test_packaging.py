@@ -8,6 +8,7 @@ import configparser
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from typing import NamedTuple
 import pytest
 
 import middleware
+from pages import blocks
 
 ROOT = Path(__file__).parents[1]
 NAME = "wsgi-middleware-stack"
@@ -156,6 +158,27 @@ def test_the_metadata_names_three_dependencies_and_the_oldest_python(distributio
     assert metadata["Requires-Python"] == ">=3.10"
     assert metadata.get_all("License-File") == ["LICENSE"]
     assert metadata.get_payload().strip(), "there is no long description"
+
+
+@pytest.mark.distribution
+@pytest.mark.skipif(importlib.util.find_spec("twine") is None, reason="twine is not installed")
+def test_two_builds_of_a_release_have_the_same_bytes(tmp_path):
+    """By the commands of CONTRIBUTING.md, of two copies, under two umasks."""
+    commands = next(
+        block.text for block in blocks((ROOT / "CONTRIBUTING.md").read_text("utf-8")) if "EPOCH" in block.text
+    )
+    commands = re.sub(r"\$\(git log [^)]*\)", "1767225600", commands)
+    commands = re.sub(r"\bpython\b", sys.executable, commands)
+    if "MIDDLEWARE_INSTALLED" in os.environ:  # tox has installed setuptools already
+        commands = commands.replace("-m build", "-m build --no-isolation")
+    built = []
+    for number, mask in enumerate(("022", "002")):
+        clean = tmp_path / str(number) / "clean"
+        shutil.copytree(ROOT, clean, ignore=LEFTOVERS, copy_function=shutil.copyfile)
+        run("bash", "-euc", f"umask {mask}; cd '{clean}'; {commands}")
+        built.append({path.name: path.read_bytes() for path in (clean / "dist").iterdir()})
+    assert sorted(name.rpartition(".")[2] for name in built[0]) == ["gz", "whl"]
+    assert built[0] == built[1]
 
 
 @pytest.mark.distribution

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import uuid
 from contextlib import ExitStack, nullcontext
@@ -44,6 +45,10 @@ LACKS = {
     "no chunks": {"wsgiref", "uwsgi"},  # a body without a length ends with the connection
     "no chunked upload": {"wsgiref", "uwsgi"},  # nor Expect; uWSGI has an API of its own for it
 }
+
+
+# Without an option they take the scheme from X-Forwarded-Proto: gunicorn from 127.0.0.1 alone, uWSGI from anyone.
+TAKES_SCHEME = {"gunicorn-sync", "gunicorn-gthread", "uwsgi"}
 
 
 def on_servers(*but: str):
@@ -224,3 +229,12 @@ def test_an_upload_arrives_whole_and_a_client_that_waits_is_told_to_go_on(server
 @pytest.mark.parametrize("name", sorted(LACKS["no write()"]))
 def test_a_server_that_has_no_write_answers_500(servers, name):
     assert ask(servers(name).port, unique("write")).status == 500
+
+
+@every_server
+def test_a_server_takes_the_scheme_of_a_proxy_or_nothing(servers, name):
+    """docs/reference/servers.md says which; the address is the proxy's on each, without an option."""
+    said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.5", "X-Forwarded-Host": "evil.example"}
+    seen = json.loads(ask(servers(name).port, unique("seen"), **said).body)
+    assert seen["wsgi.url_scheme"] == ("https" if name in TAKES_SCHEME else "http")
+    assert (seen["REMOTE_ADDR"], "evil.example" in seen["HTTP_HOST"]) == ("127.0.0.1", False)
