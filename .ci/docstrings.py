@@ -143,8 +143,8 @@ class Writer:
         blocks = [
             *map(writer.paragraph, kept),
             *writer.facts(placed),
-            *writer.members("Options", doc.options, doc.notes),
-            *writer.members("Attributes", doc.attributes, []),
+            *writer.options(doc.options, doc.notes),
+            *writer.attributes(doc.attributes),
             *writer.facts({"Errors": doc.errors, "Source": doc.source}),
         ]
         return "\n\n".join(blocks)
@@ -159,17 +159,19 @@ class Writer:
             return self.told(text)
         return f"```python\n{re.sub('^    ', '', text, flags=re.MULTILINE)}\n```"
 
-    def members(self, title: str, members: list[Member], notes: list[str]) -> Iterator[str]:
-        """Yield a definition list of options or attributes."""
-        if not members:
-            return
-        yield f"**{title}**"
+    def options(self, members: list[Member], notes: list[str]) -> Iterator[str]:
+        """Yield a definition list: name, type and default, and the meaning below them."""
+        yield from ["**Options**"] * bool(members)
         yield from (self.told(note[0].upper() + note[1:]) for note in notes)
         for each in members:
-            names = ", ".join(f"`{option}`{{ #{option} }}" for option in each.names)
             default = " · required" if each.required else f" · default {self.default(each.default)}"
-            term = f"{names} {self.told(each.kind)}{default * (each.required or bool(each.default))}"
-            yield f"{term}\n:   {self.told(each.meaning)}" if each.meaning else f"{names}\n:   {self.told(each.kind)}"
+            term = f"{_anchored(each)} {self.told(each.kind)}{default * (each.required or bool(each.default))}"
+            yield f"{term}\n:   {self.told(each.meaning)}"
+
+    def attributes(self, members: list[Member]) -> Iterator[str]:
+        """Yield a definition list: name, and below it type and meaning, which often are one sentence."""
+        yield from ["**Attributes**"] * bool(members)
+        yield from (f"{_anchored(each)}\n:   {self.told(f'{each.kind}. {each.meaning}'.strip())}" for each in members)
 
     def default(self, text: str) -> str:
         """Return a default, as code if it is a value."""
@@ -194,6 +196,10 @@ class Writer:
     def _link(self, word: re.Match[str]) -> str:
         path = self.links.get(word[0]) if TELLING.fullmatch(word[0]) else None
         return f"[{word[0]}][{path}]" if path else word[0]
+
+
+def _anchored(member: Member) -> str:
+    return ", ".join(f"`{name}`{{ #{name} }}" for name in member.names)
 
 
 def apart(paragraphs: list[str]) -> tuple[list[str], dict[str, str]]:

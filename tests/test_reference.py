@@ -320,7 +320,7 @@ Source: RFC 9110."""
         "`size`{ #size } int, bytes · default `3`\n:   How much, as in one line.",
         "`name`{ #name } str · required\n:   Which.",
         "**Attributes**",
-        "`app`{ #app }\n:   the application",
+        "`app`{ #app }\n:   the application.",
         "**Errors**\n:   [ConfigError][middleware.ConfigError].",
         "**Source**\n:   RFC 9110.",
     ]

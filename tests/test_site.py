@@ -80,6 +80,19 @@ def test_every_option_is_on_its_page_with_an_anchor(package):
     assert [each for each in options if f'<code id="middleware.CORS--{each}">' not in text] == []
 
 
+@pytest.mark.parametrize(
+    ("page", "path"),
+    [
+        ("performance", "<code>benchmarks/README.md</code>"),
+        ("reference/cors", "the source (<code>middleware/layers/cors/__init__.py</code>)"),
+    ],
+)
+def test_a_file_of_the_checkout_is_named_where_the_site_cannot_link_to_it(page, path):
+    text = (SITE / f"{page}.html").read_text(encoding="utf-8")
+    assert path in text
+    assert 'href="../../middleware' not in text
+
+
 def test_no_page_names_what_another_host_would_be_asked_for():
     for page in PAGES:
         text = (SITE / page).read_text(encoding="utf-8")
