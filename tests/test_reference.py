@@ -302,6 +302,8 @@ Options: a note.
     size: int, bytes. How much, as in
         one line. Default 3.
     name: str. Which. Required.
+    Both are read
+    once.
 
 Attributes:
     app: the application.
@@ -317,6 +319,7 @@ Source: RFC 9110."""
         "**What it leaves alone**\n:   Does nothing to the body.",
         "**Options**",
         "A note.",
+        "Both are read once.",
         "`size`{ #size } int, bytes · default `3`\n:   How much, as in one line.",
         "`name`{ #name } str · required\n:   Which.",
         "**Attributes**",
@@ -333,6 +336,8 @@ def test_signatures_show_what_one_types(package):
     assert str(package["Compress"].final_target.parameters["codings"].default) == "..."
     assert str(package["Compress"].final_target.parameters["backend"].default) == '"auto"'
     assert str(package["Compress"].final_target.parameters["content_types"].default) == "DEFAULT"
+    finding = [each.name for each in package["Finding"].final_target.parameters]
+    assert finding == ["self", "rule", "severity", "layers", "message", "fix"]
 
 
 def test_a_constant_is_told_of_by_the_comment_above_it(package):
