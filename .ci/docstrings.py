@@ -38,8 +38,10 @@ SENTENCE = re.compile(rf"({_INNER}\.)(?:\s|$)")
 DEFAULT = re.compile(rf"(?:^|(?<=\.\s))Default:? ({_INNER})\.(?:\s|$)")
 # Sentences of a layer that have a place of their own on its page.
 PLACES = {
-    "Where it stands": re.compile(r"Stands |.*\bit stands |.*\bstand inside it\b"),
-    "What it leaves alone": re.compile(r"(?:It d|D)oes nothing |Left alone\b|Not kept\b|.*\bis left alone too\."),
+    "Where it stands": re.compile(r"(?:It s|S)tands |.*\bit stands |.*\bstand inside it\b"),
+    "What it leaves alone": re.compile(
+        r"(?:It d|D)oes nothing |Left alone\b|Leaves .*\balone\b|Not kept\b|.*\bis left alone too\."
+    ),
 }
 # What looks like code in a sentence, and is shown as such.
 CODE = re.compile(
