@@ -227,7 +227,8 @@ class Docstrings(Extension):
         """Change what griffe has loaded."""
         del loader
         writer = Writer({name: f"{pkg.path}.{name}" for name, each in pkg.members.items() if each.is_alias})
-        for each in _objects(pkg):
+        for found in list(_objects(pkg)):
+            each = _key(found) if isinstance(found, Function) else found
             if isinstance(each, Attribute) and each.docstring is None and isinstance(each.parent, Module):
                 comment = _comment_above(each)
                 each.docstring = Docstring(comment, parent=each) if comment else None
@@ -254,6 +255,15 @@ def _comment_above(attribute: Attribute) -> str:
     while lines and lines[-1].startswith("# ") and not lines[-1].startswith("# --"):
         above.insert(0, lines.pop().removeprefix("# "))
     return "\n".join(above)
+
+
+def _key(function: Function) -> Function | Attribute:
+    """Return a key of middleware.by as the constant that its decorator makes of it."""
+    if not any(str(each.value).startswith("_key(") for each in function.decorators):
+        return function
+    key = Attribute(function.name, lineno=function.lineno, docstring=function.docstring)
+    function.parent.set_member(function.name, key)
+    return key
 
 
 def _constructor(named_tuple: Class) -> Function:

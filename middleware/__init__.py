@@ -7,8 +7,6 @@
 Every name is loaded when it is first used.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 
@@ -16,8 +14,6 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
-    from types import FrameType
-
     from middleware import by as by
     from middleware import match as match
     from middleware.hooks.flask import Hooks as Hooks
@@ -117,23 +113,19 @@ __all__ = [*_HOMES, "by", "match"]  # noqa: PLE0604 - they are str
 def __getattr__(name: str) -> object:
     if name in ("by", "match"):
         return import_module(f"middleware.{name}")
-    if name not in _HOMES:
-        raise _unknown(name, sys._getframe(1))  # noqa: SLF001 - there is no other way to its caller
-    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def _unknown(name: str, caller: FrameType) -> Exception:
-    """The error for an unknown name. `from middleware import` replaces an AttributeError, but not an ImportError."""
+    if name in _HOMES:
+        value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
     said = f"module {__name__!r} has no attribute {name!r}"
+    caller = sys._getframe(1)  # noqa: SLF001 - no public function returns it
     if name.startswith("_") or caller.f_code.co_name == "_handle_fromlist":
-        return AttributeError(said)
+        raise AttributeError(said)
     authored = import_module(f"{__name__}.wsgi.authored")
     hint = authored.suggested(name, __all__)
-    if hint and authored.imports_from(caller):
-        return ImportError(f"cannot import name {name!r} from {__name__!r}{hint}", name=__name__, path=__file__)
-    return AttributeError(said + hint, name=name, obj=sys.modules[__name__])
+    if hint and authored.imports_from(caller):  # `from middleware import` would replace an AttributeError
+        raise ImportError(f"cannot import name {name!r} from {__name__!r}{hint}", name=__name__, path=__file__)
+    raise AttributeError(said + hint, name=name, obj=sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

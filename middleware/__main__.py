@@ -1,7 +1,5 @@
 """`python -m middleware`: see `middleware.cli.command`."""
 
-from __future__ import annotations
-
 import sys
 
 from middleware.cli.command import main

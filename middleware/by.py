@@ -1,7 +1,7 @@
-"""by: keys for RateLimit and ConcurrencyLimit, which say whose requests are counted together.
+"""by: keys for RateLimit and ConcurrencyLimit. Requests with the same key are counted together.
 
-A key is a callable of the environ that returns a str, or None for a request that is not counted. Any callable will do;
-these declare what they look at, so that the order rules can tell what has to stand outside.
+A key is a callable of the environ that returns a str, or None for a request that is not counted. Any callable will do.
+These declare the environ keys that they look at, so that the order rules know which layers have to stand outside.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from middleware.wsgi.options import ConfigError
 from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
-_NETWORK: Final = 64  # bits of an IPv6 address that one client has; it chooses the others (RFC 6177, RFC 8981)
+_NETWORK: Final = 64  # bits of an IPv6 address that identify a client, which chooses the others (RFC 6177, RFC 8981)
 
 
 class Secret(str):
-    """A key that came from a request header and may be a credential: it is stored as a hash, and its repr is hidden."""
+    """A key from a request header, which may be a credential: stored as a hash, and hidden in its repr."""
 
     __slots__ = ()
 
@@ -57,13 +57,13 @@ class Key:
 def header(name: str) -> Key:
     """The value of a request header, or None if the request has none. A RateLimit stores it as a hash.
 
-    The client chooses the value: count by it only where something outside has verified it, such as a gateway that
-    checks API keys, and limit by `address` too.
+    The client chooses the value. Count by it only if an outer part, such as a gateway that checks API keys, has
+    verified it, and limit by `address` too.
 
     Options:
-        name: str, a field name in any case. Which header. Required.
+        name: str, a field name in any case. The name of the header. Required.
 
-    Errors: ConfigError for a name that is no token.
+    Errors: ConfigError for a name that is not a token.
     """
     if not is_token(name):
         raise ConfigError(f"by.header: the name of a header is a token (RFC 9110 5.1); got {name!r}")
@@ -77,12 +77,12 @@ def header(name: str) -> Key:
 
 
 def both(*keys: Callable[[Environ], str | None]) -> Key:
-    """All of these keys together: `both(address, path)` counts each path of each client. None if any of them is.
+    """All of these keys together: `both(address, path)` counts each path of each client. None if one of them is None.
 
     Options:
-        keys: callables of environ -> str or None. Two or more, as a rule. Required.
+        keys: callables of environ -> str or None. The keys, usually two or more. Required.
 
-    Errors: ConfigError for no keys, and for what is not callable.
+    Errors: ConfigError if there are no keys, or if one is not callable.
     """
     if not keys or not all(map(callable, keys)):
         raise ConfigError(f"by.both: callables of environ, such as by.address; got {keys!r}")
@@ -94,7 +94,7 @@ def both(*keys: Callable[[Environ], str | None]) -> Key:
             if part is None:
                 return None
             parts.append(part)
-        # With their lengths, so that no part can be made to look like the end of one and the beginning of another.
+        # With their lengths, so that different parts never make the same text.
         joined = "".join(f"{len(part)}:{part}" for part in parts)
         return Secret(joined) if any(isinstance(part, Secret) for part in parts) else joined
 
@@ -102,7 +102,17 @@ def both(*keys: Callable[[Environ], str | None]) -> Key:
     return Key(f"by.both({', '.join(map(repr, keys))})", read, requires)
 
 
-def _address(environ: Environ) -> str:
+def _key(*requires: str) -> Callable[[Callable[[Environ], str | None]], Key]:
+    """A decorator that makes a function a key, which looks at these environ keys."""
+    return lambda read: Key(f"by.{read.__name__}", read, frozenset(requires))
+
+
+@_key("REMOTE_ADDR")
+def address(environ: Environ) -> str:
+    """The address of the client (REMOTE_ADDR): IPv6 by its /64, IPv4-mapped as its IPv4; empty without an address.
+
+    Behind a proxy it is the address of the proxy, for all clients, unless the server or ProxyFix replaces it.
+    """
     given = environ.get("REMOTE_ADDR") or ""
     return _client(given) if ":" in given else given
 
@@ -119,21 +129,14 @@ def _client(text: str) -> str:
     return f"{IPv6Address(int(found) >> _NETWORK << _NETWORK)}/{_NETWORK}"
 
 
-def _user(environ: Environ) -> str | None:
+@_key("REMOTE_USER")
+def user(environ: Environ) -> str | None:
+    """The user (REMOTE_USER) that BasicAuth or the server has verified, or None if there is none."""
     return environ.get("REMOTE_USER") or None
 
 
-def _path(environ: Environ) -> str:
-    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return path
-
-
-address: Final = Key("by.address", _address, frozenset({"REMOTE_ADDR"}))
-"""The address of the client (REMOTE_ADDR): IPv6 by its /64, IPv4-mapped as its IPv4. One bucket for an empty one.
-
-Behind a proxy it is the proxy's, for all clients alike, unless the server or ProxyFix replaces it.
-"""
-user: Final = Key("by.user", _user, frozenset({"REMOTE_USER"}))
-"""The user (REMOTE_USER) that BasicAuth or the server has verified, or None if there is none."""
-path: Final = Key("by.path", _path, frozenset())
-"""The path (SCRIPT_NAME and PATH_INFO) as it came in: each spelling of a path is a key of its own."""
+@_key()
+def path(environ: Environ) -> str:
+    """The path (SCRIPT_NAME and PATH_INFO) as it came in. Each spelling of a path is a key of its own."""
+    found: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return found

@@ -1,6 +1,4 @@
-"""Filters for `logging` that put what is known of a request on every log record."""
-
-from __future__ import annotations
+"""Filters for `logging` that put the id of the request on log records."""
 
 import logging
 
@@ -14,7 +12,7 @@ class RequestIdFilter(logging.Filter):
     loggers below it. Lets every record pass. A record that has an id keeps it.
 
     Options:
-        name: str. As `logging.Filter` has it, and without effect here. Default "".
+        name: str. The argument of `logging.Filter`, without effect here. Default "".
         default: str or None. The id outside of a request. Default None.
     """
 
@@ -23,7 +21,7 @@ class RequestIdFilter(logging.Filter):
         self.default = default
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Put the id there."""
+        """Put the id on a record."""
         if getattr(record, "request_id", None) is None:
             current = request_id()
             record.request_id = self.default if current is None else current

@@ -14,7 +14,7 @@ from configparser import RawConfigParser
 from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from middleware.layers.access_log import AccessLog
 from middleware.layers.answers.basic_auth import BasicAuth
@@ -36,11 +36,9 @@ from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.security.policies import HSTS
 from middleware.layers.timing import Timing
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import ConfigError, Problems
-
-if TYPE_CHECKING:
-    from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 Reader: TypeAlias = Callable[[str], Any]  # raises ValueError with the rule that a string breaks
 
@@ -116,7 +114,7 @@ def _or_none(reader: Reader) -> Reader:
 
 
 def _object(text: str) -> Any:
-    """What a name such as `package.module:function` stands for."""
+    """The object that a name such as `package.module:function` refers to."""
     try:
         return resolve_name(text.strip())
     except (ValueError, ImportError, AttributeError) as error:

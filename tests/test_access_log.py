@@ -404,6 +404,8 @@ REDACTED = [
     ("tokens=s&a=token=s", "tokens=s&a=token=s"),
     ("token==s=", "token=***"),
     ("a+key=s", "a+key=***"),
+    (f"a{';' * 2000}token=s;;", f"a{';' * 2000}token=***"),
+    ("%74%6F%6B%65%6E=s", "%74%6F%6B%65%6E=***"),
 ]
 
 
@@ -415,6 +417,11 @@ def test_values_of_query_parameters_are_left_out_everywhere(lines, query, shown)
         _, line = logged(lines, format=kind, redact=["token", "a key"], fields="Referer", **told)
         assert f"/?{query}" not in line or query == shown
         assert f"/?{shown}" in line
+
+
+def test_the_longest_form_of_a_name_is_found(lines):
+    _, line = logged(lines, redact="\N{HERB}", QUERY_STRING="a;%F0%9F%8C%BF=s")
+    assert "a;%F0%9F%8C%BF=*** " in line
 
 
 def test_a_referer_without_a_query_stays(lines):

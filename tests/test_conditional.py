@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from wsgiref.util import FileWrapper
 
 import pytest
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.test import override_settings
+from django.urls import path
+from flask import Flask
 
 import gateway
 from middleware import CSP, NONCE, Compress, Conditional, ConfigError, Middleware, SecurityHeaders, Stack
@@ -312,6 +320,131 @@ def test_a_range_is_restored_only_after_the_request_that_had_it():
 
     answer = serve(twice, lint=False, HTTP_RANGE="bytes=1-", HTTP_IF_RANGE=OURS)
     assert not {"HTTP_RANGE", "HTTP_IF_RANGE"} & answer.environ.keys()
+
+
+# -- iterators of frameworks ------------------------------------------------------------------------------------------
+
+
+LENGTH = ("Content-Length", str(len(TEXT)))
+
+
+class Iterated:
+    """What a framework returns for a sized body; what it does is noted."""
+
+    def __init__(self, *chunks, noted, during=None):
+        self.chunks, self.noted, self.during = chunks, noted, during
+
+    def __iter__(self):
+        for chunk in self.chunks:
+            yield self.during() if chunk is None else chunk
+        self.noted.append("ended")
+
+    def close(self):
+        self.noted.append("closed")
+
+
+# chunks, further options or fields: whether it gets a tag
+ITERATED = {
+    "all in the first chunk": ((TEXT,), (LENGTH,), True),
+    "followed by an empty one": ((TEXT, b""), (LENGTH,), True),
+    "two chunks": ((b"con", b"tent"), (LENGTH,), False),
+    "no length": ((TEXT,), (), False),
+    "another length": ((TEXT,), (("Content-Length", "6"),), False),
+    "no number": ((TEXT,), (("Content-Length", "x"),), False),
+    "no chunk": ((), (LENGTH,), False),
+    "an empty chunk first": ((b"", TEXT), (LENGTH,), False),
+    "a tag of its own": ((TEXT,), (LENGTH, ("ETag", '"own"')), False),
+    "no-store": ((TEXT,), (LENGTH, ("Cache-Control", "no-store")), False),
+}
+
+
+@pytest.mark.parametrize("respond", ["respond", "raise"])
+@pytest.mark.parametrize("case", ITERATED)
+def test_an_iterator_gets_a_tag_if_its_first_chunk_is_all_that_it_declares(case, respond):
+    """It is iterated to its end and closed all the same, and its chunks are those of the application."""
+    chunks, lines, tagged = ITERATED[case]
+    noted = []
+    app = Stack(Conditional()).wrap(site(*lines, body=Iterated(*chunks, noted=noted)), on_error=respond)
+    answer = serve(app)
+    assert (answer.get("ETag") == OURS, answer.body, noted) == (tagged, b"".join(chunks), ["ended", "closed"])
+    assert answer.get_all("Content-Length") == [value for name, value in lines if name == "Content-Length"]
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", "200 OK"), ("POST", "200 OK"), ("GET", "404 Not Found")])
+def test_an_iterator_that_gets_no_tag_anyway_is_handed_on_as_it_is(method, status):
+    body = Iterated(TEXT, noted=[])
+    answer = serve(Conditional(site(LENGTH, status=status, body=body)), method=method)
+    assert answer.get("ETag") is None
+    assert (answer.result is body) == (method != "HEAD")
+
+
+def test_a_file_is_handed_on_to_the_server_as_it_is():
+    files = []
+
+    def application(environ, start_response):
+        start_response("200 OK", [LENGTH])
+        files.append(environ["wsgi.file_wrapper"](io.BytesIO(TEXT)))
+        return files[0]
+
+    answer = serve(Conditional(application), **{"wsgi.file_wrapper": FileWrapper})
+    assert (answer.result is files[0], answer.get("ETag"), answer.body) == (True, None, TEXT)
+
+
+def test_a_client_that_has_the_content_gets_304_and_the_iterator_is_closed():
+    noted = []
+    answer = asked(site(LENGTH, body=Iterated(TEXT, noted=noted)), HTTP_IF_NONE_MATCH=OURS)
+    assert (answer.status, answer.headers, answer.body) == ("304 Not Modified", [("ETag", OURS)], b"")
+    assert noted == ["closed"]
+
+
+def test_an_error_instead_of_the_first_chunk_is_a_500():
+    noted = []
+    body = Iterated(None, noted=noted, during=lambda: 1 / 0)
+    answer = serve(Stack(Conditional()).wrap(site(LENGTH, body=body), on_error="respond"))
+    assert (answer.status, answer.body, noted) == ("500 Internal Server Error", b"Internal Server Error\n", ["closed"])
+
+
+@pytest.mark.parametrize("again", ["another head", "write"])
+def test_a_head_that_changes_with_the_first_chunk_counts(again):
+    def application(environ, start_response):
+        def body():
+            if again == "write":
+                write(TEXT)
+            else:
+                start_response("200 OK", [("Content-Length", "3")], (ValueError, ValueError(), None))
+            yield b"abc"
+
+        write = start_response("200 OK", [("Content-Length", "3" if again == "write" else "7")])
+        return body()
+
+    answer = serve(Stack(Conditional()).wrap(application, on_error="respond"))
+    assert answer.error is None
+    assert (answer.body, answer.get("ETag") is None) == ((TEXT + b"abc", True) if again == "write" else (b"abc", False))
+
+
+def flask_page():
+    app = Flask("page")
+    app.get("/")(lambda: "page")
+    return app
+
+
+def django_page():
+    if not settings.configured:
+        settings.configure(LOGGING_CONFIG=None)
+    pages = type("Pages", (), {"urlpatterns": (path("", lambda _: HttpResponse("page")),)})
+    with override_settings(MIDDLEWARE=["django.middleware.common.CommonMiddleware"]):  # of every new project
+        app = get_wsgi_application()
+    return override_settings(ROOT_URLCONF=pages, ALLOWED_HOSTS=["*"])(app)
+
+
+@pytest.mark.parametrize("make", [flask_page, django_page])
+@pytest.mark.parametrize("accept", ["", "gzip"])
+def test_pages_of_frameworks_get_tags_and_304(make, accept):
+    app = Stack(Compress(minimum_size=0), Conditional()).wrap(make())
+    tag = serve(app, HTTP_ACCEPT_ENCODING=accept).get("ETag")
+    assert tag
+    answer = serve(app, HTTP_ACCEPT_ENCODING=accept, HTTP_IF_NONE_MATCH=tag)
+    assert (answer.status, answer.get("ETag"), answer.body) == ("304 Not Modified", tag, b"")
 
 
 # -- beside others --------------------------------------------------------------------------------------------------

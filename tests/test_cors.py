@@ -431,6 +431,17 @@ def test_any_other_options_request_reaches_the_application(keys):
     assert said(answer) == ({**ACAO, **VARY} if "HTTP_ORIGIN" in keys else VARY)
 
 
+@pytest.mark.parametrize("size", [1, 3000])
+def test_preflights_do_not_fill_the_memory(size):
+    """Answers are kept for a while, but neither many of them nor those to long headers."""
+    layer = CORS(allow_origins=ORIGIN, allow_methods="*", allow_headers="*")
+    for number in range(1500):
+        name = f"x-{number}-".ljust(size, "a")
+        answer = preflight(layer, headers=name)
+        assert answer.get("Access-Control-Allow-Headers") == name
+    assert layer._answers.cache_info().currsize == (1024 if size == 1 else 0)
+
+
 def test_another_method_with_the_headers_of_a_preflight_reaches_the_application():
     assert said(preflight(CORS(**PUTS), REQUEST_METHOD="GET")) == {**ACAO, **VARY}
 

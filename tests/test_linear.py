@@ -30,6 +30,7 @@ from middleware.http import (
     structured,
 )
 from middleware.http.fields import Fields
+from middleware.layers import access_log
 from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
 from middleware.layers.compress.content_types import content_types as types_listed
@@ -61,7 +62,7 @@ def chosen(text):
 
 
 def preferred(text):
-    media_types._PREFERENCES.clear()  # as above
+    media_types.prefers_json.clear()  # as above
     return media_types.prefers_json(text)
 
 
@@ -76,7 +77,7 @@ def encoding_of_a_page(text):
 
 
 def authority(text):
-    authorities._AUTHORITIES.clear()
+    authorities.authority.clear()
     return authorities.authority(text)
 
 
@@ -92,6 +93,7 @@ PARSERS = {
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
+    "access_log.redacted": lambda text: access_log._redacted(f"/?{text}=", frozenset(["token"])),
     "cors": lambda text: preflight.refusal(GRANT, preflight.preflight("GET", text, "true")),
     "dates.http_date": dates.http_date,
     "csp.directive_name": quietly(csp.directive_name),

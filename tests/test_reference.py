@@ -340,6 +340,12 @@ def test_signatures_show_what_one_types(package):
     assert finding == ["self", "rule", "severity", "layers", "message", "fix"]
 
 
+def test_a_key_of_a_limit_is_a_constant(package):
+    assert package["by.address"].is_attribute
+    assert package["by.address"].docstring.parsed[0].value.startswith("The address of the client")
+    assert package["by.header"].is_function
+
+
 def test_a_constant_is_told_of_by_the_comment_above_it(package):
     assert package["hooks.context.g"].docstring.value.startswith("Values that hooks and the application share")
 

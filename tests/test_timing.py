@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway import environ, serve
 from layers_under_test import plain
-from middleware import ConfigError, External, Headers, Middleware, Stack, Timing, match
+from middleware import ConfigError, External, Headers, Hooks, Middleware, Stack, Timing, match
 from middleware.layers.timing.server_timing import metric, quoted_string
 from shapes import TEXT, Body, Failure, returning
 
@@ -232,6 +232,24 @@ def test_two_that_measure_layers_do_not_measure_each_others_probes():
     inner, outer = answer.get_all("Server-Timing")
     assert inner == "total;dur=103.000, in;dur=0.000, Slow;dur=3.000"
     assert outer == "total;dur=103.000, out;dur=0.000, in;dur=0.000, Slow;dur=3.000"
+
+
+class Timed(Timing):
+    """Another Timing, whose head is shown to it as to any layer."""
+
+
+@pytest.mark.parametrize("kind", [Timing, Timed])
+def test_an_inner_one_that_an_error_has_passed_by_is_not_taken_for_the_outer_one(kind):
+    """Hooks answer the error outside of the inner Timing, which never sees a response."""
+    clock = Clock()
+
+    def failing(environ, start_response):
+        clock.now += 0.1
+        raise LookupError
+
+    stack = Stack(kind(clock=clock, layers=True), Slow(clock), Hooks(), Slow(clock), Timing(clock=clock))
+    answer = serve(stack.wrap(failing, on_error="respond", waive=[finding.rule for finding in stack.check()]))
+    assert metrics(answer) == {"total": 104.0, kind.__name__: 0.0, "Slow": 3.0, "Hooks": 0.0}
 
 
 def test_a_layer_that_answers_has_all_of_its_time():

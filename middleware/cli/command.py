@@ -1,11 +1,10 @@
 """The command line parser. Each subcommand is implemented in the module of its name, `check` in `show`."""
 
-from __future__ import annotations
-
 import platform
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
 
 import middleware
 from middleware.cli.demo import demo
@@ -16,16 +15,13 @@ from middleware.cli.serve import FORWARDED, serve
 from middleware.cli.server import GRACE
 from middleware.cli.show import FORMATS, check, show
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 PROGRAM: Final = "python -m middleware"
 _ADDRESS: Final = "127.0.0.1:8080"
 _STACK: Final = "a stack, or an application in one; STACK may be dotted, and the current directory is importable"
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
-    """Run the command with these arguments, default those of the process; return its exit status.
+    """Run the command with these arguments; return its exit status. The default is the arguments of the process.
 
     0: success. 1: an order rule is broken. 2: a wrong argument, explained in one line on stderr. 130: Ctrl-C before
     anything is served.
@@ -73,7 +69,19 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     checking.set_defaults(run=check)
     checking.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
 
-    _add_explain(commands)
+    told = (
+        "Send one request through an application, without a server, and tell what each layer did to it and why. "
+        "The request is a real one: rate limits count it, logs have it, and the application does what it does."
+    )
+    telling = commands.add_parser("explain", help="tell why a response looks as it does", description=told)
+    telling.set_defaults(run=explaining)
+    telling.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
+    telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
+    telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
+    telling.add_argument("-H", dest="header", metavar="'Name: value'", action="append", default=[], help="a header")
+    telling.add_argument("-d", dest="data", metavar="DATA", help="the request body, a form unless -H says otherwise")
+    telling.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
+    telling.add_argument("path", metavar="PATH", help="a path such as '/a?b=c', or a URL")
 
     told = "Serve a page that shows what a stack did to the very response that brought it."
     showcase = commands.add_parser("demo", help="serve a small application in a stack", description=told)
@@ -85,7 +93,7 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
 def _add_serve(commands: Any) -> None:
     told = (
         "Serve a WSGI application, in a stack or as it is. SIGTERM and SIGINT end it after the requests in flight, "
-        "but for those that take longer than the grace; a second signal ends it at once."
+        "except those that take longer than the grace; a second signal ends it at once."
     )
     serving = commands.add_parser("serve", help="serve an application", description=told)
     serving.set_defaults(run=serve)
@@ -114,27 +122,11 @@ def _add_serve(commands: Any) -> None:
     serving.add_argument("--reload", action="store_true", help="restart when a loaded Python source file changes")
     serving.add_argument("--watched", choices=("first", "again"), help=SUPPRESS)
     proxy = serving.add_argument_group("behind a proxy", "headers of proxies are dropped unless one is trusted")
-    proxy.add_argument("--trusted-proxy", metavar="ADDRESS", help='its address, or "*" for whoever connects')
+    proxy.add_argument("--trusted-proxy", metavar="ADDRESS", help='its address, or "*" for any peer')
     proxy.add_argument(
         "--trusted-proxy-headers", metavar="NAMES", default=FORWARDED, help="what it sets; default: %(default)s"
     )
     proxy.add_argument("--trusted-proxy-count", metavar="N", type=int, default=1, help="how many in a row; default: 1")
-
-
-def _add_explain(commands: Any) -> None:
-    told = (
-        "Send one request through an application, without a server, and tell what each layer did to it and why. "
-        "The request is a real one: rate limits count it, logs have it, and the application does what it does."
-    )
-    telling = commands.add_parser("explain", help="tell why a response looks as it does", description=told)
-    telling.set_defaults(run=explaining)
-    telling.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
-    telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
-    telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
-    telling.add_argument("-H", dest="header", metavar="'Name: value'", action="append", default=[], help="a header")
-    telling.add_argument("-d", dest="data", metavar="DATA", help="the request body, a form unless -H says otherwise")
-    telling.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
-    telling.add_argument("path", metavar="PATH", help="a path such as '/a?b=c', or a URL")
 
 
 def _add_listen(parser: ArgumentParser) -> None:

@@ -1,11 +1,9 @@
 """`serve --debug`: an Inspector around the application, and a page with the traceback in place of a 500."""
 
-from __future__ import annotations
-
+import socket
 import traceback
 from dataclasses import replace
 from html import escape
-from typing import TYPE_CHECKING
 
 from middleware.cli.output import CommandError
 from middleware.cli.server import url
@@ -14,12 +12,8 @@ from middleware.sight.inspector import Inspector, is_loopback
 from middleware.sight.inspector_page import document
 from middleware.stack.builder import Stack
 from middleware.wsgi.errors import EXCEPTION
-
-if TYPE_CHECKING:
-    import socket
-
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
 
 def debugged(app: Application, listener: socket.socket) -> Application:

@@ -1,18 +1,13 @@
 """Draws the chain, as SVG or for Graphviz: a box for each layer, requests on the left and responses on the right."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import pairwise
 from textwrap import wrap
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from middleware.stack.builder import Stack
 from middleware.stack.printed import places
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from middleware.stack.builder import Stack
 
 _COLUMNS: Final = 80  # characters in a line
 _CHARACTER: Final = 7.3  # pixels, of a monospaced font of 12

@@ -1,22 +1,15 @@
-"""`explain`: sends one request through a stack, without a server, and tells what each layer did and why."""
-
-from __future__ import annotations
+"""`explain`: sends one request through a stack, without a server, and prints the course of it."""
 
 import io
 import json
-from typing import TYPE_CHECKING, Final
+from argparse import Namespace
+from typing import Final
 
 from middleware.cli.output import CommandError, raised, say
 from middleware.cli.targets import APPLICATION, STACK, load
-from middleware.sight.explain import environ_of, explain
-from middleware.sight.nested import called
+from middleware.sight.explain import called, environ_of, explain
 from middleware.stack.builder import Stack
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Iterable
-
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.types import Environ
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -38,8 +31,15 @@ def explaining(arguments: Namespace) -> int:
 
 
 def _environ(arguments: Namespace) -> Environ:
-    """The environ of the request."""
-    fields = dict(_fields(arguments.header))
+    """The environ of the request. Several headers of one name become one list (RFC 9110 5.3)."""
+    given: dict[str, list[str]] = {}
+    for line in arguments.header:
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise CommandError(f"-H {line!r}: write 'Name: value'")
+        text = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+        given.setdefault(name.strip().upper().replace("-", "_"), []).append(text)
+    fields = {name: ("; " if name == "COOKIE" else ", ").join(values) for name, values in given.items()}
     data = arguments.data
     try:
         environ = environ_of(arguments.path, fields)
@@ -51,15 +51,3 @@ def _environ(arguments: Namespace) -> Environ:
         environ.setdefault("CONTENT_TYPE", _FORM)
         environ.update({"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)})
     return environ
-
-
-def _fields(given: Iterable[str]) -> Iterable[tuple[str, str]]:
-    """The request headers; several lines of one name count as one list (RFC 9110 5.3)."""
-    found: dict[str, list[str]] = {}
-    for line in given:
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip():
-            raise CommandError(f"-H {line!r}: write 'Name: value'")
-        text = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
-        found.setdefault(name.strip().upper().replace("-", "_"), []).append(text)
-    return ((name, ("; " if name == "COOKIE" else ", ").join(values)) for name, values in found.items())

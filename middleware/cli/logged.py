@@ -1,37 +1,33 @@
-"""What `serve` logs: a line for each request, and every record with its time, level and request id."""
-
-from __future__ import annotations
+"""The log of `serve`: a line for each request, and every record with its time, level and request id."""
 
 import logging
 import warnings
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
-from middleware.sight.nested import called, unwrapped
+from middleware.sight.explain import called, unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
-
-if TYPE_CHECKING:
-    from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ
 
 ACCESS_LOGS: Final = ("combined", "json", "off")
 _RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"
 
 
 class LoggedId(RequestId):
-    """An id for the records of a request, which the response does not show."""
+    """An id for the log records of a request, without a response field."""
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Leave the response as the application made it."""
+        """Do nothing: the response does not have the id."""
 
 
 def logged(app: Application, form: str) -> Application:
-    """Have records go to stderr, and put an access log around `app`. What its stacks have already is not added."""
-    if not logging.getLogger().handlers:  # else the application logs as it likes
+    """Write log records to stderr, and put an access log and request ids around `app` unless its stacks have them."""
+    if not logging.getLogger().handlers:  # otherwise the application has configured logging
         _configure(form)
     layers = [layer for stack in unwrapped(called(app))[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
@@ -45,7 +41,7 @@ def logged(app: Application, form: str) -> Application:
 
 
 def _configure(form: str) -> None:
-    """Write records to stderr. Those of an access log as JSON stand alone, so that programs can read them."""
+    """Write log records to stderr. A JSON access log has no prefix, so that programs can read it."""
     root, access = logging.getLogger(), logging.getLogger("middleware.access")
     handler = logging.StreamHandler()
     handler.addFilter(RequestIdFilter(default="-"))

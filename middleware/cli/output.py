@@ -1,20 +1,16 @@
-"""Prints what a command says, and the one line of an error.
+"""The output of commands, and the one line of an error.
 
 Output fails neither for an encoding that lacks a character nor for a reader that has closed the pipe.
 """
-
-from __future__ import annotations
 
 import io
 import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any, Final
 
 # The styles of lines on a terminal.
 _STYLES: Final = (
@@ -31,7 +27,7 @@ _STYLES: Final = (
 
 
 def prepare() -> None:
-    """Have stdout and stderr escape the characters that their encoding lacks, as stderr does by default."""
+    """Make stdout and stderr escape the characters that their encoding lacks, as stderr does by default."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -63,6 +59,11 @@ def _say_in_colour(text: str, stream: Any) -> bool:
         styled.highlight_regex(pattern, style)
     Console(file=stream).print(styled, soft_wrap=True)
     return True
+
+
+def plural(count: int, noun: str) -> str:
+    """A number with its noun: "1 error", "2 errors"."""
+    return f"{count} {noun}" + "s" * (count != 1)
 
 
 def flush() -> None:
@@ -105,7 +106,7 @@ def raised(error: BaseException) -> str:
 
 
 def source_lines(error: BaseException) -> Iterator[tuple[str, int | None]]:
-    """The lines of the traceback, the one that raised last; with a SyntaxError, the line that did not compile."""
+    """The file and line of each frame of the traceback, and the line of a SyntaxError that did not compile."""
     for frame in traceback.extract_tb(error.__traceback__):
         if not frame.filename.startswith("<frozen "):
             yield frame.filename, frame.lineno

@@ -3,20 +3,16 @@
 The parent process keeps the socket, so that connections made during a restart wait and are not refused.
 """
 
-from __future__ import annotations
-
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from middleware.cli.server import TICK, Stop
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Iterable, Sequence
 
 CHANGED: Final = 3  # the exit status of a child that has to be started again
 # Not `-m middleware`, which may be a file of the user's; see wsgi_middleware_stack.

@@ -1,10 +1,10 @@
-"""`serve`: loads an application, wraps it in a stack and serves it, with a restart for each changed file if wanted."""
-
-from __future__ import annotations
+"""`serve`: loads an application, wraps it in a stack and serves it; `--reload` restarts it when a file changes."""
 
 import os
+import socket
 import warnings
-from typing import TYPE_CHECKING, Any, Final
+from argparse import Namespace
+from typing import Any, Final
 
 from middleware.cli.debugging import check_debug, debugged
 from middleware.cli.logged import logged
@@ -12,16 +12,11 @@ from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
 from middleware.cli.targets import APPLICATION, STACK, load
-from middleware.sight.nested import called, unwrapped
+from middleware.sight.explain import called, unwrapped
+from middleware.stack.builder import Stack
 from middleware.stack.order import OrderError, OrderWarning
 from middleware.stack.rules import described
-
-if TYPE_CHECKING:
-    import socket
-    from argparse import Namespace
-
-    from middleware.stack.builder import Stack
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 FORWARDED: Final = "x-forwarded-for,x-forwarded-proto,x-forwarded-host"
 

@@ -11,19 +11,17 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from math import inf
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from middleware.cli.output import CommandError, flush, say
+from middleware.cli.output import CommandError, flush, plural, say
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.types import Application
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-
     from typing_extensions import Self
-
-    from middleware.wsgi.types import Application
 
 TICK: Final = 1.0  # seconds between two checks of conditions that send no signal
 GRACE: Final = 30  # seconds that requests in flight have after a signal
@@ -164,7 +162,7 @@ def run(
         seconds = grace if stop.asked else patience
         left = loop.drain(stop, seconds)
         if left and stop.asked:
-            say(f"Ended after {seconds:g} s with {_requests(left)} in flight", error=True)
+            say(f"Ended after {seconds:g} s with {plural(left, 'request')} in flight", error=True)
             leave(0)
     return bool(stop.asked)
 
@@ -196,7 +194,7 @@ def _announce_close(server: Any, stop: Stop) -> None:
 
 
 def _is_reading(channel: Any) -> bool:
-    """Whether the head of a further request has been received."""
+    """Whether the head of another request has been received."""
     return channel.request is not None and channel.request.headers_finished
 
 
@@ -218,7 +216,7 @@ class Loop:
         busy = self._close_finished()
         stop.told = True
         if busy:
-            say(f"Ending after {_requests(busy)} in flight; a second signal ends at once", error=True)
+            say(f"Ending after {plural(busy, 'request')} in flight; a second signal ends at once", error=True)
         while busy and time.monotonic() < deadline:
             self.step(max(min(TICK, deadline - time.monotonic()), 0))
             busy = self._close_finished()
@@ -249,7 +247,3 @@ class Loop:
             if channel.will_close or is_idle:
                 channel.handle_close()
         return len(self._server.active_channels)
-
-
-def _requests(count: int) -> str:
-    return f"{count} request" + "s" * (count != 1)

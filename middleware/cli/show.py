@@ -1,27 +1,21 @@
 """`show` and `check`: the chain of a stack, for people and programs, and its findings."""
 
-from __future__ import annotations
-
 import json
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
-from middleware.cli.output import say
+from middleware.cli.output import plural, say
 from middleware.cli.targets import STACK, load
-from middleware.stack.builder import built
+from middleware.stack.builder import Stack, built
 from middleware.stack.order import OrderError, reasons_of
+from middleware.stack.rules import Finding
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.pipeline import source
 from middleware.wsgi.splitting import Splitting
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Callable, Iterator, Sequence
-
-    from middleware.stack.builder import Stack
-    from middleware.stack.rules import Finding
-    from middleware.wsgi.layer import Middleware
 
 
 def show(arguments: Namespace) -> int:
@@ -107,8 +101,4 @@ def report(stack: Stack, found: Sequence[Finding]) -> Iterator[str]:
         better = f"; stack.arranged() is {', '.join(names)}" if names != stack.names else ""
     except OrderError as error:
         better = f"; {error}"
-    yield f"{_counted(errors, 'error')}, {_counted(len(found) - errors, 'warning')}{better}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + "s" * (count != 1)
+    yield f"{plural(errors, 'error')}, {plural(len(found) - errors, 'warning')}{better}"

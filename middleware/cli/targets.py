@@ -6,24 +6,21 @@ import inspect
 import os
 import pkgutil
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from types import ModuleType
+from typing import Any, Final, Generic, TypeVar
 
 import middleware
 from middleware.cli.output import CommandError, raised, say
-from middleware.sight.nested import called, stack_of
+from middleware.sight.explain import called, stack_of
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.refused import wraps_nothing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
-
-    from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application
 
 T = TypeVar("T")
 _NAME: Final = middleware.__name__
@@ -73,7 +70,10 @@ def load(target: str, expected: Expected[T]) -> T:
         label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
     picked = expected.pick(owner)
     if picked is None:
-        raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
+        kind = type(owner).__name__
+        found = f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}" if owner is not None else "None"
+        found = f"a {kind} without an application" if isinstance(owner, Middleware) else found
+        raise CommandError(f"{target!r} is {found}, not {expected.one}; {_offered(parent, expected)}")
     _warn_of(_shadow())
     return picked
 
@@ -151,10 +151,3 @@ def _listed(many: str, names: Sequence[str]) -> str:
     rest = len(names) - _NAMED_AT_MOST
     more = f" and {rest} more" if rest > 0 else ""
     return f"{many}: {', '.join(names[:_NAMED_AT_MOST]) or 'none'}{more}"
-
-
-def _described(value: object) -> str:
-    if isinstance(value, Middleware):
-        return f"a {type(value).__name__} without an application"
-    kind = type(value).__name__
-    return "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"

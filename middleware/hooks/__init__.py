@@ -7,8 +7,6 @@ Request and response are WebOb's, under Flask's names too. `g`, `request` and `a
 request: in hooks, in the application while it is called, and while its body is iterated.
 """
 
-from __future__ import annotations
-
 import warnings
 
 with warnings.catch_warnings():

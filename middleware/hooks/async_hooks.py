@@ -25,7 +25,19 @@ def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def call(*arguments: Any) -> Any:
         outcomes: list[_Outcome] = []
-        coroutine = _observed(function, arguments, outcomes)
+
+        async def observed() -> None:
+            """Record the outcome. An exception that passes through a task would be in a reference cycle with it."""
+            try:
+                result = await function(*arguments)
+                outcomes.append(_Outcome(copy_context(), result))
+            except Exception as error:  # noqa: BLE001 - raised by `call`
+                outcomes.append(_Outcome(copy_context(), error=error))
+            except BaseException:  # asyncio has to see it
+                outcomes.append(_Outcome(copy_context()))
+                raise
+
+        coroutine = observed()
         try:
             _run(coroutine)
         finally:
@@ -50,18 +62,6 @@ class _Outcome(NamedTuple):
     variables: Context
     result: Any = None
     error: Exception | None = None
-
-
-async def _observed(function: Callable[..., Any], arguments: tuple[Any, ...], outcomes: list[_Outcome]) -> None:
-    """Record the outcome. An exception that passes through a task would be in a reference cycle with it."""
-    try:
-        result = await function(*arguments)
-        outcomes.append(_Outcome(copy_context(), result))
-    except Exception as error:  # noqa: BLE001 - raised by `call`
-        outcomes.append(_Outcome(copy_context(), error=error))
-    except BaseException:  # asyncio has to see it
-        outcomes.append(_Outcome(copy_context()))
-        raise
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -6,23 +6,20 @@ iterated or closed. It is unbound in between, because the server may go on in an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.request import Request
+from middleware.hooks.response_object import Response
+from middleware.hooks.scopes import HookPlan, Registry
 from middleware.wsgi.held import Begun, Held
+from middleware.wsgi.types import Application, Environ, StartResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from middleware.hooks.response_object import Response
-    from middleware.hooks.scopes import HookPlan, Registry
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-    F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., Any])
 
 _MISSING: Final = object()
 _UNBOUND: Final = (

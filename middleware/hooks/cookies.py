@@ -4,8 +4,6 @@ Each cookie of a Cookie field ends at a semicolon. One without a value has an em
 cookie is skipped. Within quotes a backslash escapes a character, or a byte of UTF-8 written as three octal digits.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
@@ -28,6 +26,8 @@ _MEMBER: Final = re.compile(
     r'[ \t]*([^ \t=";]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^ \t";]*))?[ \t]*(?:;|\Z)|[^;]*(?:;|\Z)'
 )
 _ESCAPE: Final = re.compile(rb"\\([0-3][0-7]{2}|.)")
+# Within quotes these are escaped: all but a quote and a backslash as octal digits, as http.cookies reads them.
+_SPECIAL: Final = re.compile(r'(["\\])|[^ -~]|[,;]')
 
 
 def set_cookie_value(
@@ -74,11 +74,13 @@ def cookie_pair(key: str, value: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"the value of a cookie is a str, not {value!r}")
     if not _PLAIN.fullmatch(value):
-        value = '"' + "".join(map(_escaped, value.encode())) + '"'
+        octets = value.encode().decode("latin-1")
+        escaped = _SPECIAL.sub(lambda found: "\\" + (found[1] or f"{ord(found[0]):03o}"), octets)
+        value = f'"{escaped}"'
     return f"{key}={value}"
 
 
-def http_date(value: str | datetime | float) -> str:
+def written_date(value: str | datetime | float) -> str:
     """A time in HTTP's format (RFC 9110 5.6.7). A datetime without a zone is UTC; a str is returned unchanged."""
     if isinstance(value, str):
         return value
@@ -86,6 +88,11 @@ def http_date(value: str | datetime | float) -> str:
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
     return formatdate(value, usegmt=True)
+
+
+def seconds(value: timedelta | float) -> int:
+    """A duration in whole seconds."""
+    return int(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 class Cookie(NamedTuple):
@@ -97,9 +104,15 @@ class Cookie(NamedTuple):
 
 
 def read_cookies(field: str) -> Iterator[Cookie]:
-    """The parts of a Cookie field, in order."""
+    """The parts of a Cookie field, in order. Invalid UTF-8 within quotes is replaced."""
     for member in _MEMBER.finditer(field):
-        yield Cookie(member[1], _unquoted(member[2] or ""), member[0].strip(" \t;"))
+        value = member[2] or ""
+        if value.startswith('"'):
+            octets = _ESCAPE.sub(
+                lambda found: bytes((int(found[1], 8),)) if len(found[1]) > 1 else found[1], value[1:-1].encode()
+            )
+            value = octets.decode(errors="replace")
+        yield Cookie(member[1], value, member[0].strip(" \t;"))
 
 
 def _flag(given: object) -> str | None:
@@ -115,17 +128,12 @@ def _domain(value: str) -> str:
 
 
 def _date(value: str | datetime | float) -> str:
-    date = http_date(value)
+    date = written_date(value)
     if _DATE.fullmatch(date) is None:
         raise ValueError(
             f"the expiry date of a cookie is ASCII text without a semicolon (RFC 6265 4.1.1), not {date!r}"
         )
     return date
-
-
-def seconds(value: timedelta | float) -> int:
-    """A duration in whole seconds."""
-    return int(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 def _path(value: str) -> str:
@@ -138,21 +146,3 @@ def _same_site(value: str) -> str:
     if value.title() not in _SAME_SITE:
         raise ValueError(f"samesite: one of {', '.join(_SAME_SITE)}; got {value!r}")
     return value.title()
-
-
-def _escaped(byte: int) -> str:
-    """One byte of a quoted value. Three octal digits where the byte itself is not allowed, as http.cookies reads it."""
-    if byte in b'"\\':
-        return f"\\{byte:c}"
-    return f"\\{byte:03o}" if byte < 0x20 or byte >= 0x7F or byte in b",;" else chr(byte)
-
-
-def _unquoted(value: str) -> str:
-    """A value without its quotes. Invalid UTF-8 is replaced, so that no client can cause an error."""
-    if not value.startswith('"'):
-        return value
-
-    def byte(escape: re.Match[bytes]) -> bytes:
-        return bytes((int(escape[1], 8),)) if len(escape[1]) > 1 else escape[1]
-
-    return _ESCAPE.sub(byte, value[1:-1].encode()).decode(errors="replace")

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
-from middleware.hooks.context import CURRENT, Context, bound
+from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.http_errors import InternalServerError
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Registry, qualified_name
@@ -47,7 +47,7 @@ class Cycle(Context):
     Attributes:
         view: the application's response as an object, while hooks see it.
         failed: bool. Whether the response is that to an unhandled error.
-        closers: of a response whose head was sent before its body was available.
+        closers: the functions to call when the body is closed.
     """
 
     owner: Dispatcher[Any]
@@ -100,13 +100,16 @@ class Dispatcher(ABC, Generic[C]):
     """One application inside the hooks of one registry.
 
     Attributes:
+        layer_name: str. The name of the layer in log records.
+        cycle_class: the class of the state of a request.
+        view_class: the class of the application's response, as hooks see it.
         registry: the hooks.
         tears_down: bool. Whether the context of a request is kept for teardown hooks.
     """
 
-    layer: ClassVar[str]  # for log records
+    layer_name: ClassVar[str]
     cycle_class: type[C]
-    view_class: ClassVar[type[Response]] = Response  # of the application's response, for hooks
+    view_class: ClassVar[type[Response]] = Response
 
     def __init__(self, app: Application, registry: Registry, policy: ReplyPolicy) -> None:
         self.registry = registry
@@ -150,8 +153,8 @@ class Dispatcher(ABC, Generic[C]):
     def _unreadable_reply(self, cycle: C) -> Response | C:
         """The response to send for a head of the application whose body cannot be read."""
 
-    def _failure(self, cycle: C) -> str:  # noqa: ARG002 - the default
-        """What has failed, for the log."""
+    def _failure_text(self, cycle: C) -> str:  # noqa: ARG002 - the default
+        """The beginning of the log message about an unhandled error."""
         return "Exception"
 
     @abstractmethod
@@ -169,7 +172,7 @@ class Dispatcher(ABC, Generic[C]):
             cycle.body = sending.Stream(cycle, body)
 
     def _failed(self, cycle: C, error: Exception) -> Response | C:
-        """The response to an unhandled error, which is logged. The error is raised where it is to be propagated."""
+        """Log an unhandled error and return the response to it. Raise the error instead if errors are propagated."""
         cycle.failed = True
         self._note(cycle, error)
         if cycle.passed or self._policy.propagate:
@@ -177,8 +180,8 @@ class Dispatcher(ABC, Generic[C]):
                 raise error
             finally:
                 del error  # break the traceback reference cycle
-        method, extra = cycle.environ.get("REQUEST_METHOD"), log_extra(cycle.environ, self.layer)
-        what, path = self._failure(cycle), cycle.path[1]
+        method, extra = cycle.environ.get("REQUEST_METHOD"), log_extra(cycle.environ, self.layer_name)
+        what, path = self._failure_text(cycle), cycle.path[1]
         logger.error("%s on %s [%s]", escaped(what), escaped(path), escaped(method), exc_info=error, extra=extra)
         return self._internal_error(cycle, InternalServerError(original_exception=error))
 
@@ -248,7 +251,7 @@ class Dispatcher(ABC, Generic[C]):
 
 
 def _drop(cycle: Cycle) -> None:
-    """Close a body that is not sent. What its close() raises is logged, because another error is raised."""
+    """Close a body that is not sent. An exception of its close() is logged, because another error is raised."""
     try:
         cycle.drop()
     except Exception:
@@ -282,7 +285,7 @@ class _Pending:
 
 
 def _end_request(owner: object, environ: Environ, error: BaseException | None) -> None:
-    """Run the teardown hooks of one dispatcher."""
+    """Run the teardown hooks of one dispatcher, at the end of a request."""
     kept: _Pending = environ[_KEY]
     context = kept.contexts.pop(owner)
     if not kept.contexts:
@@ -299,26 +302,19 @@ def tear_down(context: Context, error: BaseException | None) -> None:
     """Call every teardown hook with the unhandled error. Log every exception they raise, and raise the first."""
     unhandled, context.error = context.error or error, None
     first = error = None
+    token = CURRENT.set(context)
     try:
-        with bound(context):
-            for hook in context.plan.teardown:
-                first = _torn_down(hook, unhandled, first)
+        for hook in context.plan.teardown:
+            try:
+                hook(unhandled)
+            except BaseException as failure:  # noqa: PERF203 - the other hooks run too
+                logger.exception("The teardown_request hook %s failed", qualified_name(hook))
+                first = first or failure
         if first is not None:
             raise first
     finally:
+        CURRENT.reset(token)
         del unhandled, first  # break the traceback reference cycle
-
-
-def _torn_down(
-    hook: Callable[..., object], unhandled: BaseException | None, first: BaseException | None
-) -> BaseException | None:
-    """Call one teardown hook. Returns the first exception so far."""
-    try:
-        hook(unhandled)
-    except BaseException as failure:
-        logger.exception("The teardown_request hook %s failed", qualified_name(hook))
-        return first or failure
-    return first
 
 
 def _early(app: Application, owner: object) -> Application:

@@ -1,4 +1,4 @@
-"""Values of fields, in requests, responses and the parts of forms: media types, parameters, and malformed values."""
+"""Values of fields, as Werkzeug reads them in requests, in responses and in the parts of forms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
-_INVALID: Final = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as surrogateescape decodes them
 CHARSETS: Final = frozenset(("ascii", "us-ascii", "utf-8", "iso-8859-1"))  # those that Werkzeug decodes
 _CHARACTERS: Final = r"\w!#$%&'*+\-.^`|~"
 _NAME: Final = re.compile(rf"([{_CHARACTERS}]+)=", re.ASCII)
@@ -19,7 +18,7 @@ _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def lenient(attribute: Any) -> Any:
-    """The property, except that it is None for a malformed field, as in Flask. Another side has sent the field."""
+    """A property like `attribute`, except that reading a malformed field returns None, as in Flask."""
 
     def get(self: Any) -> Any:
         try:
@@ -30,26 +29,8 @@ def lenient(attribute: Any) -> Any:
     return property(get, attribute.fset, attribute.fdel, attribute.__doc__)
 
 
-def media_type(content_type: str | None) -> str:
-    """The media type of a Content-Type, without parameters; empty if there is none."""
-    return (content_type or "").partition(";")[0].strip()
-
-
-def is_json(kind: str) -> bool:
-    """Whether a media type is application/json or application/*+json."""
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-
-
-def percented(text: str) -> str:
-    """The text with each byte that is not UTF-8 as %XX."""
-    return _INVALID.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
-
-
-# -- parameters --------------------------------------------------------------------------------------------------------
-
-
 def parameters(field: str) -> dict[str, str]:
-    """The parameters of a field value such as Content-Disposition by lower-case name, read as Werkzeug reads them.
+    """The parameters of a field value such as Content-Disposition, by lower-case name.
 
     A part that is not a parameter is skipped; an unterminated quoted string ends the list. Continuations and charsets
     (RFC 2231 3 and 4) are joined and decoded. Browsers write a quote within a quoted string as %22 (HTML Standard,
@@ -78,7 +59,7 @@ def parameters(field: str) -> dict[str, str]:
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """Names with their asterisks, and values with their quotes, in one pass."""
+    """The names with their asterisks and the values with their quotes, in one pass."""
     position = 0
     while position < len(text):
         name = _NAME.match(text, position)

@@ -46,7 +46,7 @@ from middleware.wsgi.types import Application, Environ
 class FlaskDispatcher(Dispatcher[Cycle]):
     """One application inside Flask's hooks."""
 
-    layer: ClassVar[str] = "Hooks"
+    layer_name: ClassVar[str] = "Hooks"
     cycle_class = Cycle
 
     def _reply(self, cycle: Cycle) -> Response | Cycle:
@@ -147,7 +147,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         except Exception:  # noqa: BLE001 - logged
             logger.exception(
                 "An after_request hook failed on the response to an error, which is sent without it",
-                extra=log_extra(cycle.environ, self.layer),
+                extra=log_extra(cycle.environ, self.layer_name),
             )
             return response
 

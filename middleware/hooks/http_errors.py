@@ -168,15 +168,11 @@ def handler_key(key: object) -> tuple[int | None, type]:
         raise TypeError(f"errorhandler takes a code or an exception class, not {key!r}")
     if not issubclass(key, Exception):
         raise ValueError(f"{key.__name__} is no subclass of Exception")  # noqa: TRY004 - as in Flask
-    return _class_key(key)
-
-
-def _class_key(kind: type[Exception]) -> tuple[int | None, type]:
-    code = code_of(kind)
+    code = code_of(key)
     if code is None:
-        return None, HTTPException if _is_among(kind, _BASES) else kind
-    first = all(code_of(base) != code for base in kind.__mro__[1:] if base not in ERRORS.values())
-    return code, object if first or kind in ERRORS.values() else kind
+        return None, HTTPException if _is_among(key, _BASES) else key
+    bases = set(key.__mro__[1:]).difference(ERRORS.values())
+    return code, object if key in ERRORS.values() or code not in map(code_of, bases) else key
 
 
 @lru_cache(maxsize=256)

@@ -4,8 +4,8 @@ The order of one request:
 
     before_request hooks, the application, after_request hooks, the server
 
-- A before_request hook gets the context, `ctx`; an after_request hook gets the context and the response. What a hook
-  returns replaces what it was given; None keeps it. The application finds the context in
+- A before_request hook gets the context, `ctx`; an after_request hook gets the context and the response. A return value
+  replaces the context or the response; None keeps it. The application finds the context in
   environ["middleware.context"].
 - No return value skips anything. To stop, a hook raises, as `abort` does.
 - After an exception, the remaining hooks are skipped, after_request hooks too. An exception that is a response is sent.
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy
 from middleware.hooks.http_errors import InternalServerError, is_response
+from middleware.hooks.request import Request
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import converted, tuple_parts
 from middleware.hooks.response_object import Response
@@ -37,9 +38,6 @@ from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_na
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.options import Problems
 from middleware.wsgi.types import Application, Environ
-
-if TYPE_CHECKING:
-    from middleware.hooks.request import Request
 
 CONTEXT: Final = "middleware.context"
 RESULT: Final = "middleware.result"
@@ -171,7 +169,7 @@ class ContextCycle(Cycle):
 class ContextDispatcher(Dispatcher[ContextCycle]):
     """One application inside Kyoukai's hooks."""
 
-    layer: ClassVar[str] = "ContextHooks"
+    layer_name: ClassVar[str] = "ContextHooks"
     cycle_class = ContextCycle
     view_class: ClassVar[type[ObjectResponse]] = ObjectResponse
 
@@ -245,11 +243,10 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
         finally:
             del error  # break the traceback reference cycle
 
-    def _failure(self, cycle: ContextCycle) -> str:
-        author = cycle.author
-        return f"{'The application' if author is None else f'The hook {qualified_name(author)}'} failed"
+    def _failure_text(self, cycle: ContextCycle) -> str:
+        return "The application failed" if cycle.author is None else f"The hook {qualified_name(cycle.author)} failed"
 
-    def _internal_error(self, cycle: ContextCycle, error: InternalServerError) -> Response:  # noqa: ARG002 - the base has a use for it
+    def _internal_error(self, cycle: ContextCycle, error: InternalServerError) -> Response:  # noqa: ARG002 - the signature of the base
         return converted(error, "")
 
     def _sent(self, cycle: ContextCycle, reply: Response | ContextCycle) -> Iterable[bytes]:

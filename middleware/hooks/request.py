@@ -18,11 +18,12 @@ from urllib.parse import quote, unquote
 from webob.request import BaseRequest
 
 from middleware.hooks.cookies import cookie_pair, read_cookies
-from middleware.hooks.field_values import lenient, percented
+from middleware.hooks.field_values import lenient
 from middleware.hooks.missing_names import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody
 from middleware.hooks.request_forms import Limits, MultiDict
 from middleware.http.fields import is_token
+from middleware.http.paths import percented
 from middleware.wsgi.types import Environ
 
 # Attributes that may be assigned, as in Flask: later reads see the value, and nothing else does.

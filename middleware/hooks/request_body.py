@@ -4,8 +4,6 @@ A body that is shorter than its Content-Length, or whose stream fails, is a Clie
 413. The bytes read until then are put back, so that the application finds the body as the hook did.
 """
 
-from __future__ import annotations
-
 from io import BufferedReader, BytesIO, RawIOBase
 from json import loads
 from typing import Any, Final
@@ -14,8 +12,9 @@ from webob.multidict import MultiDict as WebObMultiDict
 from webob.request import BaseRequest
 
 from middleware.hooks import request_forms as forms
-from middleware.hooks.field_values import is_json, media_type, parameters
+from middleware.hooks.field_values import parameters
 from middleware.hooks.http_errors import ERRORS, abort
+from middleware.http.media_types import is_json, media_type
 from middleware.wsgi.input import PIECE, UNKNOWN, Input, counted, declared_length
 from middleware.wsgi.types import Environ
 

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from os import PathLike
 from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
-from middleware.hooks.field_values import CHARSETS, media_type, parameters, percented
+from middleware.hooks.field_values import CHARSETS, parameters
 from middleware.hooks.http_errors import ERRORS, abort
 from middleware.http.fields import Fields, content_length
-
-if TYPE_CHECKING:
-    from middleware.wsgi.options import Problems
+from middleware.http.media_types import media_type
+from middleware.http.paths import percented
+from middleware.wsgi.options import Problems
 
 T = TypeVar("T")
 _BadRequest: Any = ERRORS[400]
@@ -93,7 +94,11 @@ class MultiDict(Mapping[str, T], Generic[T]):
         values: list[Any] = self._lists.get(name, [])
         if type is None:
             return [*values]
-        return [converted for value in values for converted in _converted(type, value)]
+        converted = []
+        for value in values:
+            with suppress(ValueError, TypeError):
+                converted.append(type(value))
+        return converted
 
     getall = getlist  # WebOb's name
 
@@ -111,14 +116,6 @@ class MultiDict(Mapping[str, T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.items(multi=True)!r})"
-
-
-def _converted(convert: Callable[[T], Any], value: T) -> list[Any]:
-    """The converted value, or nothing."""
-    try:
-        return [convert(value)]
-    except (ValueError, TypeError):
-        return []
 
 
 def urlencoded(data: bytes, errors: str = "surrogateescape") -> list[tuple[str, str]]:
@@ -224,9 +221,16 @@ class FileStorage:
 def multipart(stream: Any, boundary: bytes, limits: Limits) -> list[tuple[str, Any]]:
     """The fields and files of a multipart form, in order.
 
-    Errors: ValueError for a body that is not such a form; 413 above the limits; ImportError without the library.
+    Errors: ValueError for a body that is not such a form; 413 above the limits; ImportError without the library, or if
+    another module has its name.
     """
-    library = _library()
+    try:
+        import multipart as library
+    except (ImportError, Warning) as error:  # python-multipart alone warns of its former name
+        raise ImportError(_CONFLICT.format("fails")) from error
+    if not hasattr(library, "PushMultipartParser"):
+        found = getattr(library, "__file__", None)
+        raise ImportError(_CONFLICT.format(f"finds {found}, which belongs to python-multipart or is too old"))
     try:
         with library.PushMultipartParser(boundary, max_segment_count=largest(limits.max_form_parts)) as parser:
             return [*_parts(parser, stream, limits.max_form_memory_size)]
@@ -270,15 +274,3 @@ class _Part:
             return name, FileStorage(self._content, self._disposition["filename"], name, self._headers)
         charset = parameters(self._headers.get("Content-Type", "")).get("charset", "").lower()
         return name, self._content.read().decode(charset if charset in CHARSETS else "utf-8", "replace")
-
-
-def _library() -> Any:
-    """The module of the `multipart` package. ImportError if another module has its name."""
-    try:
-        import multipart as library
-    except (ImportError, Warning) as error:  # python-multipart alone warns of its former name
-        raise ImportError(_CONFLICT.format("fails")) from error
-    if not hasattr(library, "PushMultipartParser"):
-        found = getattr(library, "__file__", None)
-        raise ImportError(_CONFLICT.format(f"finds {found}, which belongs to python-multipart or is too old"))
-    return library

@@ -1,7 +1,5 @@
 """Responses from values: everything that Flask accepts as the return value of a view."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
@@ -13,7 +11,7 @@ from uuid import UUID
 import webob.exc
 
 from middleware.hooks.context import answer_of
-from middleware.hooks.cookies import http_date
+from middleware.hooks.cookies import written_date
 from middleware.hooks.http_errors import HTTPException
 from middleware.hooks.response_object import Response
 from middleware.wsgi.types import Application
@@ -36,7 +34,15 @@ def converted(value: Any, source: str) -> Response:
     value, status, headers = tuple_parts(value, source) if isinstance(value, tuple) else (value, None, None)
     if isinstance(value, (str, bytes, bytearray, Iterator)):
         return Response(value, status, headers)
-    response = _complete(value, status, source)
+    if isinstance(value, Response):
+        response = value
+    elif isinstance(value, (dict, list)):
+        response = jsonify(value)
+    elif callable(value):
+        response = answered(value)
+    else:
+        beside = " and a status" if status is not None else ""
+        raise TypeError(f"{source} {type(value).__name__}{beside}, which is no response: {_ACCEPTED}")
     if status is not None:
         response.status = status
     if headers:
@@ -53,18 +59,6 @@ def tuple_parts(value: tuple[Any, ...], source: str) -> tuple[Any, Any, Any]:
     body, other = value
     headers = isinstance(other, (dict, list, tuple)) or hasattr(other, "items")
     return (body, None, other) if headers else (body, other, None)
-
-
-def _complete(value: Any, status: object, source: str) -> Response:
-    """The response for a value that has a status and headers by itself."""
-    if isinstance(value, Response):
-        return value
-    if isinstance(value, (dict, list)):
-        return jsonify(value)
-    if callable(value):
-        return answered(value)
-    beside = " and a status" if status is not None else ""
-    raise TypeError(f"{source} {type(value).__name__}{beside}, which is no response: {_ACCEPTED}")
 
 
 def answered(app: Application) -> Response:
@@ -95,7 +89,7 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 def _json_default(value: object) -> object:
     """A JSON value for an object of another type, as in Flask."""
     if isinstance(value, date):
-        return http_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001 - Flask reads a date as UTC
+        return written_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001 - Flask reads a date as UTC
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -12,9 +12,10 @@ from typing import Any, Final
 import webob
 
 from middleware.hooks.cookies import seconds, set_cookie_value
-from middleware.hooks.field_values import is_json, lenient, media_type, parameters
+from middleware.hooks.field_values import lenient, parameters
 from middleware.hooks.response_headers import CacheControl, HeaderSet, ResponseHeaders
 from middleware.http.lists import members
+from middleware.http.media_types import is_json, media_type
 
 _TEXTUAL: Final = ("application/ecmascript", "application/javascript", "application/sql", "application/xml")
 

@@ -19,27 +19,23 @@ application runs, so a prefix also covers paths without a route; blueprints of F
   in the MRO of the exception.
 """
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.http_errors import code_of, handler_key, lineage
+from middleware.hooks.request_forms import Limits
 from middleware.http.fields import is_token
 from middleware.http.paths import is_too_long, normal, readings
 from middleware.wsgi.options import Problems
 from middleware.wsgi.types import Environ, Predicate
 
-if TYPE_CHECKING:
-    from middleware.hooks.request_forms import Limits
-
 Hook: TypeAlias = Callable[..., Any]
-Handlers: TypeAlias = "dict[int | None, dict[type, Hook]]"
+Handlers: TypeAlias = dict[int | None, dict[type, Hook]]
 Where: TypeAlias = "str | re.Pattern[str] | Predicate"
 Level = TypeVar("Level")
 F = TypeVar("F", bound=Callable[..., Any])

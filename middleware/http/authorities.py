@@ -1,10 +1,8 @@
 """Authorities: host[:port] as a request has it, and the patterns that cover a host (RFC 9110 4.2, 7.2).
 
-`authority` is strict and for decisions about what is let through: anything but the one reading is None. `host_name` is
-lenient and for conditions, which have to see a host however it is spelled.
+`authority` is strict and serves decisions about access: text with more than one reading is None. `host_name` is lenient
+and serves conditions, which must recognize a host in every spelling.
 """
-
-from __future__ import annotations
 
 import re
 from ipaddress import AddressValueError, IPv6Address
@@ -33,12 +31,9 @@ class Authority(NamedTuple):
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
 
+@Remembered
 def authority(text: str) -> Authority | None:
     """The authority that `text` is, or None: no user, no path, no space, no list, one spelling of an address."""
-    return _AUTHORITIES[text]
-
-
-def _authority(text: str) -> Authority | None:
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         return None
@@ -52,7 +47,7 @@ def _authority(text: str) -> Authority | None:
 
 
 def ipv6(text: str) -> str:
-    """The address in RFC 5952 form, without a dotted end (URL Standard 3.5); AddressValueError if it is none."""
+    """The address in RFC 5952 form, without a dotted end (URL Standard 3.5). AddressValueError for other text."""
     groups = f"{int(IPv6Address(text)):032x}"
     pieces = ":".join(f"{int(groups[at : at + 4], 16):x}" for at in range(0, 32, 4))
     run = max(_ZEROS.finditer(pieces), key=lambda zeros: len(zeros[0]), default=None)
@@ -62,7 +57,7 @@ def ipv6(text: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """The host of an authority in lower case, whatever else it holds: no port, no empty labels."""
+    """The host of an authority in lower case, without port and empty labels."""
     text = text.strip(" \t").lower()
     if text.startswith("["):
         address = text[1:].partition("]")[0]
@@ -76,6 +71,3 @@ def host_name(text: str) -> str:
 def covered(name: str, pattern: str) -> bool:
     """Whether a pattern is this host, or begins with "*." and covers it, or covers all hosts of another pattern."""
     return pattern == name or (pattern.startswith("*.") and name.endswith(pattern[1:]) and name != pattern[1:])
-
-
-_AUTHORITIES: Final[Remembered[str, Authority | None]] = Remembered(_authority)

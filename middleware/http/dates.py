@@ -1,7 +1,5 @@
 """HTTP dates: the preferred form and the two obsolete ones, as seconds since 1970 (RFC 9110 5.6.7)."""
 
-from __future__ import annotations
-
 import re
 import time
 from calendar import timegm
@@ -14,18 +12,18 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _DAY: Final = f"(?:{'|'.join(_DAYS)})"
 _MONTH: Final = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME: Final = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-# All three are case-sensitive. A day name that does not belong to the date is not looked at.
+# All three are case-sensitive. The day name is not compared with the date.
 _FORMS: Final = (
     # IMF-fixdate, RFC 850, asctime
     re.compile(rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"),
     re.compile(rf"(?:{'|'.join(_LONG_DAYS)}), (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"),
     re.compile(rf"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"),
 )
-_FUTURE: Final = 50  # years: a two-digit year further ahead is the last one that ended so
+_FUTURE: Final = 50  # years: a two-digit year that would be later is in the past
 
 
 def http_date(text: str) -> int | None:
-    """The seconds since 1970 of a date in any of the three forms, or None for what is none.
+    """The seconds since 1970 of a date in any of the three forms, or None for other text.
 
     A two-digit year that would be more than 50 years ahead is in the past. The second may be 60, a leap second.
     """

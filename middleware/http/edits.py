@@ -4,8 +4,6 @@ An edit looks once at the names of a head. Most heads have none that concern it,
 otherwise the head is rebuilt line by line. The order within one edit: remove, replace, default, add, vary.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 

@@ -128,13 +128,15 @@ def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]
     If-Match that came in has another form of it, and not this one: then that, the first of several. Listed counts
     weak or strong (RFC 9110 8.8.3.2); what is sent is strong, like the application's tag. A weak tag has one form.
     """
-    forms = {tag}
-    negotiated = tag
-    if _STRONG.fullmatch(tag):
-        forms.update(f'{tag[:-1]}-{each}"' for each in codings)
-        negotiated = f'{tag[:-1]}-{coding}"' if coding else tag
-    listed = [form for form in (f'"{each.opaque}"' for each in tags_listed(field)) if form in forms]
-    return negotiated if not listed or negotiated in listed else listed[0]
+    if not _STRONG.fullmatch(tag):
+        return tag
+    own = tag[1:-1]
+    negotiated = f"{own}-{coding}" if coding else own
+    listed = [member[2] for member in _MEMBER.finditer(field)]
+    if negotiated not in listed:
+        forms = {own, *(f"{own}-{each}" for each in codings)}
+        negotiated = next((opaque for opaque in listed if opaque in forms), negotiated)
+    return f'"{negotiated}"'
 
 
 def _may_hold(field: str, codings: Collection[str]) -> bool:

@@ -4,8 +4,6 @@ Everything that decides whether a field may be sent, and everything that looks f
 here.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias, overload

@@ -1,25 +1,23 @@
-"""Lists: fields whose value is a list that may stand on several lines (RFC 9110 5.6.1), Vary and Cache-Control."""
-
-from __future__ import annotations
+"""Fields whose value is a list, on one line or several (RFC 9110 5.6.1): members, Vary and Cache-Control."""
 
 import re
 from collections.abc import Iterable
 from typing import Final
 
-# RFC 9110 5.6.4, up to the end of the field where the closing quote is missing: so it matches at every quote, and no
-# part of a field is read again from the next one.
+# RFC 9110 5.6.4, up to the end of the field if the closing quote is missing. So it matches at every quote, and no part
+# of a field is read twice.
 _QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|\\?\Z)', re.DOTALL)
-# RFC 9111 5.2: token [ "=" ( token / quoted-string ) ], in a list; what is quoted names no directive.
+# RFC 9111 5.2: token [ "=" ( token / quoted-string ) ], in a list. Quoted text is not the name of a directive.
 _DIRECTIVE: Final = re.compile(r'([^\s,;="]+)(?:\s*=\s*[^\s,"]*)?')
 
 
 def members(values: Iterable[str]) -> list[str]:
-    """The members of a list that may stand on several lines; empty ones do not count (RFC 9110 5.6.1)."""
+    """The members of a list that may be on several lines, without empty ones (RFC 9110 5.6.1)."""
     return [member for value in values for part in value.split(",") if (member := part.strip(" \t"))]
 
 
 def merge(values: Iterable[str], names: Iterable[str]) -> str:
-    """One Vary value with every member once, in the order they came; `*` stands for all and so stands alone."""
+    """One Vary value with every member once, in order; `*` replaces all others."""
     merged: dict[str, str] = {}
     for member in (*members(values), *names):
         merged.setdefault(member.lower(), member)
@@ -27,9 +25,9 @@ def merge(values: Iterable[str], names: Iterable[str]) -> str:
 
 
 def has_directive(cache_control: str, name: str) -> bool:
-    """Whether a directive, in lower case, stands in a Cache-Control, with or without an argument.
+    """Whether a Cache-Control has a directive, given in lower case, with or without an argument.
 
-    What follows a quote that is never closed counts as if it were not quoted.
+    Text after a quote that is never closed counts as unquoted.
     """
     lowered = cache_control.lower()
     if name not in lowered:

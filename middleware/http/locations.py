@@ -1,9 +1,7 @@
-"""Locations: what a redirect leads to, and the target of a request that it is made of (RFC 9110 10.2.2, RFC 9112 3.2).
+"""Locations of redirects, and the request targets that they are made of (RFC 9110 10.2.2, RFC 9112 3.2).
 
-A Location is read here as browsers read it (URL Standard 4.4): whatever they would take for another host is refused.
+A Location is read as browsers read it (URL Standard 4.4): text that they would take for another host is refused.
 """
-
-from __future__ import annotations
 
 import re
 from typing import Final
@@ -25,12 +23,12 @@ REDIRECTS: Final = (301, 302, 303, 307, 308)
 
 
 def is_target(text: str) -> bool:
-    """Whether this is a path with or without a query, as it stands in a request line: %x21-7E, without a fragment."""
+    """Whether this is a path with or without a query, as in a request line: %x21-7E, without a fragment."""
     return _TARGET.fullmatch(text) is not None
 
 
 def is_query(text: str) -> bool:
-    """Whether this may stand behind the question mark of a URL: %x21-7E, without a fragment."""
+    """Whether this can follow the question mark of a URL: %x21-7E, without a fragment."""
     return _QUERY.fullmatch(text) is not None
 
 
@@ -44,7 +42,7 @@ def origin_form(target: str) -> str:
 
 
 def encoded(path: str) -> str:
-    """A decoded path of environ, percent-encoded but for pchar (RFC 3986 3.3). UnicodeEncodeError beyond latin-1."""
+    """A path of an environ, percent-encoded except pchar (RFC 3986 3.3). UnicodeEncodeError outside latin-1."""
     return quote(path.encode("latin-1"), safe=_PCHAR)
 
 
@@ -57,7 +55,7 @@ def with_query(location: str, query: str) -> str:
 
 
 def leads_to(location: str) -> tuple[str, Authority] | None:
-    """The scheme and authority that a browser goes to by an absolute http or https URL. None: it is none, or unsafe."""
+    """The scheme and authority of an absolute http or https URL, as browsers read it; None for other or unsafe text."""
     found = _URL.fullmatch(location) if _VISIBLE.fullmatch(location) else None
     place = authority(found["authority"]) if found else None
     if found is None or place is None:
@@ -67,7 +65,7 @@ def leads_to(location: str) -> tuple[str, Authority] | None:
 
 
 def location_fault(location: object) -> str | None:
-    """Why a redirect may not lead there, or None: to a path of the host that was asked, or to an http or https URL."""
+    """The rule that a Location breaks, or None for a path of the requested host and for an http or https URL."""
     if not isinstance(location, str):
         return "a URL is a str"
     if _VISIBLE.fullmatch(location) is None:

@@ -1,7 +1,7 @@
-"""Origins as they are serialized (HTML 7.1.1, RFC 6454 6.2): which text is one, how it is spelled, which are meant.
+"""Serialized origins (HTML 7.1.1, RFC 6454 6.2): their syntax, their spelling, and lists of them with wildcards.
 
-An origin is compared byte for byte (Fetch 4.10, CORS check), so there is one right spelling of each, and nothing here
-mends what a client sends. Only `spelling` mends, for the message to the person who configures.
+An origin is compared byte for byte (Fetch 4.10, CORS check), so each has one right spelling, and nothing here corrects
+what a client sends. Only `spelling` does, for error messages about options.
 
 The host of a special scheme (URL Standard 4.2: http, https, ws, wss, ftp, file) is a domain name or an address. The
 host of any other scheme is opaque (URL Standard 3.5): its case counts, and no port of it is a default.
@@ -30,7 +30,7 @@ _ORIGIN: Final = re.compile(
     rf"(?!file:)(?P<scheme>[a-z][a-z0-9+.\-]*)://(?P<host>{_OPAQUE}+|{_ADDRESS})(?::(?P<port>0|[1-9][0-9]{{0,4}}))?"
 )
 _DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|{_ADDRESS}")
-# RFC 3986 3: what somebody may have meant as an origin.
+# RFC 3986 3: a URL in place of an origin.
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://(?P<host>\[[^/?#\]]*\]|[^/?#:@\[\]]+)(?::(?P<port>[0-9]{0,9}))?(?:[/?#].*)?",
     re.DOTALL,
@@ -39,12 +39,12 @@ _URL: Final = re.compile(
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 _SPECIAL: Final = _DEFAULT_PORTS.keys() | {"file"}
 _RULE: Final = "an origin is scheme://host[:port] as browsers send it"
-_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # URL Standard 3.5: what ends in a number is an IPv4 address
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")  # URL Standard 3.5: an IPv4 address ends in a number
 _PORT: Final = "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[0-9]{0,4})"
 _ANY: Final = "://*."
 _WILDCARD: Final = re.compile(r"[^:]*://\*\.[^.:/]")
 
-# The first that matches says why there is no right spelling.
+# The first that matches explains why there is no right spelling.
 _MISTAKES: Final = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), reason)
     for pattern, reason in (
@@ -78,7 +78,7 @@ def is_origin(text: str) -> bool:
 
 
 def spelling(text: str) -> str | None:
-    """How a browser serializes the origin of this URL; None if it has none, or it cannot be told."""
+    """The origin of a URL as browsers serialize it; None if it has none, or is not a URL."""
     found = _URL.fullmatch(text.removeprefix("blob:"))  # URL Standard 4.7: the origin of what made it
     if found is None:
         return None
@@ -89,30 +89,22 @@ def spelling(text: str) -> str | None:
 
 
 def _host(scheme: str, host: str) -> str:
-    """The host as the URL Standard serializes it (3.5), empty if it is none."""
-    if scheme not in _SPECIAL and not host.startswith(
-        "["
-    ):  # opaque: percent-encoded beyond ASCII, its case stays (1.3)
-        return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
+    """The host as the URL Standard serializes it (3.5), empty if it is malformed."""
     try:
-        return f"[{ipv6(host[1:-1])}]" if host.startswith("[") else _name(host)
+        if host.startswith("["):
+            return f"[{ipv6(host[1:-1])}]"
+        if scheme not in _SPECIAL:  # opaque: percent-encoded beyond ASCII, its case stays (1.3)
+            return "".join(chr(byte) if byte < 0x7F else f"%{byte:02X}" for byte in host.encode(errors="replace"))
+        labels = [normalize("NFC", label.lower()) for label in host.split(".")]
+        # RFC 5890 2.3.2.1: A-labels
+        name = ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+        return str(IPv4Address(name)) if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]) else name
     except AddressValueError:
         return ""
 
 
-def _name(host: str) -> str:
-    name = ".".join(map(_label, host.split(".")))
-    return str(IPv4Address(name)) if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]) else name
-
-
-def _label(label: str) -> str:
-    """A label of a host name in lower case, and in punycode if it is not ASCII (RFC 5890 2.3.2.1)."""
-    lowered = normalize("NFC", label.lower())
-    return lowered if lowered.isascii() else f"xn--{lowered.encode('punycode').decode('ascii')}"
-
-
 def origin_fault(text: str) -> str | None:
-    """Why no browser sends this as an Origin, with the right spelling if there is one; None if a browser may."""
+    """The rule that an Origin breaks, with the right spelling if there is one; None if a browser may send it."""
     right = spelling(text)
     if right is not None:
         return None if right == text else f'{_RULE}: write "{right}"'
@@ -120,21 +112,34 @@ def origin_fault(text: str) -> str | None:
 
 
 def wildcard_fault(text: str) -> str | None:
-    """The fault of an origin whose wildcard stands for the labels before a host name."""
+    """The rule that an origin with a wildcard for the labels before a host name breaks, or None."""
     if text.count("*") != 1 or not _WILDCARD.match(text):
         return f'{_RULE}; a wildcard is all of its first label, as in "https://*.app.example"'
     fault = origin_fault(text.replace(_ANY, "://wildcard.", 1))
     return fault and fault.replace("://wildcard.", _ANY)
 
 
-def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
-    """Whether an origin is one of these: byte for byte, or a pattern matches all of it; "null" only by its name.
+def listed_fault(text: str) -> str | None:
+    """The fault of a member of a list of origins: an origin, or a wildcard."""
+    return wildcard_fault(text) if "*" in text else origin_fault(text)
 
-    A pattern is asked about serialized origins only: what hides a line end, a user or a path in it never gets there.
+
+def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
+    """A predicate: whether an origin is one of these, byte for byte, or a pattern matches all of it.
+
+    Patterns are matched with serialized origins only, so that a line end, a user, a path or "null" never matches one. A
+    wildcard stands for one or more labels.
     """
     given = tuple(origins)
-    exact = frozenset(filter(_is_exact, given))
-    patterns = tuple(map(_pattern, filterfalse(_is_exact, given)))
+    exact = frozenset(origin for origin in given if isinstance(origin, str) and "*" not in origin)
+    patterns = []
+    for origin in filterfalse(exact.__contains__, given):
+        if isinstance(origin, str):
+            scheme, _, rest = origin.partition(_ANY)
+            label = _LABEL if scheme in _SPECIAL else rf"(?:(?!\.){_OPAQUE})+"
+            patterns.append(re.compile(rf"{re.escape(scheme)}://(?:{label}\.)+{re.escape(rest)}"))
+        else:
+            patterns.append(origin)
     if not patterns:
         return exact.__contains__
 
@@ -142,16 +147,3 @@ def matcher(origins: Iterable[str | re.Pattern[str]]) -> Callable[[str], bool]:
         return origin in exact or (is_origin(origin) and any(pattern.fullmatch(origin) for pattern in patterns))
 
     return matches
-
-
-def _is_exact(origin: str | re.Pattern[str]) -> bool:
-    return isinstance(origin, str) and "*" not in origin
-
-
-def _pattern(origin: str | re.Pattern[str]) -> re.Pattern[str]:
-    """A pattern for one or more labels where the wildcard stands."""
-    if not isinstance(origin, str):
-        return origin
-    scheme, _, rest = origin.partition(_ANY)
-    label = _LABEL if scheme in _SPECIAL else rf"(?:(?!\.){_OPAQUE})+"
-    return re.compile(rf"{re.escape(scheme)}://(?:{label}\.)+{re.escape(rest)}")

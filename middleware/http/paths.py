@@ -1,8 +1,8 @@
-"""Paths: the ways in which a framework may read one (RFC 3986 sections 3.3 and 5.2.4; PEP 3333, Unicode Issues).
+"""Paths: the ways in which frameworks may read one (RFC 3986 sections 3.3 and 5.2.4; PEP 3333, Unicode Issues).
 
 //admin, /x/../admin or /adm%FFin is /admin to one framework and another path to the next, and an application that is
-mounted at a segment boundary reads by itself what follows. `readings` finds all of them in time linear in the path:
-what is left from each boundary on is a linked list of segments, and all of these lists share their ends.
+mounted at a segment boundary reads the rest by itself. `readings` finds all of them in time linear in the path: the
+rest of the path from each boundary on is a linked list of segments, and all of these lists share their ends.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 Segments: TypeAlias = "tuple[str, ...]"
-Rest: TypeAlias = "tuple[str, Rest] | None"  # a segment, and what follows it
+Rest: TypeAlias = "tuple[str, Rest] | None"  # a segment, and the rest after it
 
 LONGEST: Final = 2048  # characters of a path that is read
 MOST: Final = 128  # segments of a path that is read
 MOST_WRITTEN: Final = 32  # readings of a path that are written out
-_ODD: Final = re.compile(r"//|/\.\.?(?:/|\Z)|[\r\n]\Z")  # what has several readings
+_ODD: Final = re.compile(r"//|/\.\.?(?:/|\Z)|[\r\n]\Z")  # in a path with several readings
 _MERGED: Final = frozenset({""})
 _CLIMBED: Final = frozenset({"."})
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
 
 
 def normal(path: str) -> Segments:
-    """The segments of a path in its normal form: no dot segments, none empty."""
+    """The segments of a path in its normal form, without dot segments and empty segments."""
     return tuple(filter(None, _listed(_rests(path.split("/"), _MERGED | _CLIMBED)[0])))
 
 
 def below(path: Segments, prefix: Segments) -> bool:
-    """Whether the path is the prefix, or goes on from it at a segment boundary."""
+    """Whether the path is the prefix, or continues it at a segment boundary."""
     return path[: len(prefix)] == prefix
 
 
@@ -63,7 +63,7 @@ def _is_rooted(path: str) -> bool:
 
 
 def _decoded(raw: str) -> tuple[str, ...]:
-    """The texts that frameworks make of the bytes of a path; one, if the bytes are UTF-8."""
+    """The texts that frameworks decode the bytes of a path to; a single one if the bytes are UTF-8."""
     try:
         octets = raw.encode("latin-1")
     except UnicodeEncodeError:  # Bottle leaves decoded text in environ
@@ -72,9 +72,13 @@ def _decoded(raw: str) -> tuple[str, ...]:
         return (octets.decode(),)
     except UnicodeDecodeError:
         kept = octets.decode("utf-8", "surrogateescape")
-        percent = _SURROGATES.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", kept)
         # Flask replaces undecodable bytes, Bottle drops them, Django encodes them again, CherryPy reads latin-1
-        return (octets.decode("utf-8", "replace"), octets.decode("utf-8", "ignore"), percent, raw)
+        return (octets.decode("utf-8", "replace"), octets.decode("utf-8", "ignore"), percented(kept), raw)
+
+
+def percented(text: str) -> str:
+    """The text with each byte that is not UTF-8, which surrogateescape has decoded, as %XX."""
+    return _SURROGATES.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
 
 
 def _lines(texts: Iterable[str]) -> Iterable[str]:
@@ -83,12 +87,12 @@ def _lines(texts: Iterable[str]) -> Iterable[str]:
 
 
 class Written(NamedTuple):
-    """Readings as strings, the path as it stands first.
+    """Readings as strings, the unchanged path first.
 
     Attributes:
         paths: the readings.
-        complete: bool. Whether these are all; there may be too many to write.
-        read: bool. Whether the path was short enough to be read; if not, it is possibly below every prefix.
+        complete: bool. Whether these are all readings. There may be too many to list.
+        read: bool. Whether the path was short enough to be read. If not, it is possibly below every prefix.
     """
 
     paths: Iterable[str]
@@ -97,7 +101,7 @@ class Written(NamedTuple):
 
 
 class Readings(ABC):
-    """All ways in which one path may be read."""
+    """All readings of one path."""
 
     __slots__ = ()
 
@@ -115,7 +119,7 @@ class Readings(ABC):
 
 
 class _One(Readings):
-    """An ordinary path, which everybody reads alike."""
+    """An ordinary path, which all frameworks read alike."""
 
     __slots__ = ("_segments", "_text")
 
@@ -151,7 +155,7 @@ class _Unread(Readings):
         return False
 
     def written(self) -> Written:
-        """The path as it stands; where nothing climbs, the few that there are. They are not kept."""
+        """The unchanged path; all readings if no segment is "..", because these are few. They are not cached."""
         texts = _decoded(self._raw)
         if any("/.." in text for text in texts):
             return Written(texts[:1], complete=False, read=False)
@@ -161,19 +165,19 @@ class _Unread(Readings):
 
 
 class _Several(Readings):
-    """A path of which there are several texts, or several readings of one.
+    """A path that decodes to several texts, or has several readings of one text.
 
     Options:
-        texts: str, with a leading slash. What is read.
-        stands: str. The path as it stands, if it has no leading slash.
-        certain: bool. Whether the path as it stands is among the texts: all other readings have that slash.
+        texts: iterable of str, with a leading slash. The texts to read.
+        stands: iterable of str. The unchanged path, if it has no leading slash. Default none.
+        certain: bool. Whether the unchanged path is among the texts; all other readings have that slash. Default True.
     """
 
     __slots__ = ("_certain", "_spellings", "_stands", "_written")
 
     def __init__(self, texts: Iterable[str], stands: Iterable[str] = (), *, certain: bool = True) -> None:
         self._certain, self._stands, self._spellings = certain, stands, tuple(map(_Spelling, _lines(texts)))
-        self._written: tuple[str, ...] = ()  # until it is asked for
+        self._written: tuple[str, ...] = ()  # until first needed
 
     def possibly(self, prefix: Segments) -> bool:
         """Whether one reading of one of the texts is below the prefix."""
@@ -186,7 +190,7 @@ class _Several(Readings):
         return all(spelling.certainly(prefix) for spelling in self._spellings)
 
     def written(self) -> Written:
-        """Those of all texts, up to a bound."""
+        """The readings of all texts, up to a bound."""
         if not self._written:
             written = dict.fromkeys(self._stands)
             for each in chain.from_iterable(spelling.written() for spelling in self._spellings):
@@ -198,7 +202,7 @@ class _Several(Readings):
 
 
 class _Spelling:
-    """One text of a path, with a leading slash, and what is left of it from each of its segment boundaries on.
+    """One text of a path, with a leading slash, and the rest of it from each of its segment boundaries on.
 
     Attributes:
         merged: runs of slashes are read as one.
@@ -218,7 +222,7 @@ class _Spelling:
     def possibly(self, prefix: Segments) -> bool:
         """Whether a beginning, up to a boundary, and one reading of the rest are below the prefix together.
 
-        The prefix has no empty segments, so that what is below it as it stands is so with its slashes merged.
+        The prefix has no empty segments, so a path below it is also below it with its slashes merged.
         """
         rests = zip(self.merged, self.climbed_merged, self.merged_climbed, strict=True)
         return any(
@@ -228,11 +232,11 @@ class _Spelling:
         )
 
     def _beginnings(self, prefix: Segments) -> Iterator[int]:
-        """For each boundary, how many segments of the prefix lie before it; up to the first that lies beside it."""
+        """The number of segments of the prefix before each boundary, up to the first segment that differs from it."""
         found = 0
         yield found
         for segment in self.segments:
-            if segment not in {"", "."}:  # skipped by all that shift segments to SCRIPT_NAME, such as wsgiref
+            if segment not in {"", "."}:  # which wsgiref and others skip when they shift segments to SCRIPT_NAME
                 if segment not in prefix[found : found + 1]:
                     return
                 found += 1
@@ -243,11 +247,11 @@ class _Spelling:
         return below(tuple(self.segments), prefix) and all(
             _begins(rests[boundary], prefix[boundary:])
             for boundary in range(len(prefix))
-            for rests in (self.climbed, self.merged_climbed)  # those merged later are below it if these are
+            for rests in (self.climbed, self.merged_climbed)  # the other readings are below it if these are
         )
 
     def written(self) -> Iterator[str]:
-        """All readings, the path as it stands first."""
+        """All readings, the unchanged path first."""
         yield _path(self.segments)
         for rests in (self.merged, self.climbed, self.climbed_merged, self.merged_climbed):
             yield _path(_listed(rests[0]))
@@ -272,11 +276,11 @@ class _Spelling:
 
 
 def _rests(segments: Sequence[str], skipped: frozenset[str], *, drops: bool = False) -> list[Rest]:
-    """What is left from each boundary on. From the end on, each ".." takes the next segment that it meets away.
+    """The rest from each boundary on. From the end backwards, each ".." removes the next segment.
 
     Options:
-        skipped: those of "" and "." that count as no segments; "." stands for dot segments, which then are resolved.
-        drops: whether empty segments are left out of what has been resolved.
+        skipped: those of "" and "." that do not count as segments. "." stands for dot segments, which are resolved.
+        drops: whether empty segments are removed after that. Default False.
     """
     body, rest = _ended(segments, climbs="." in skipped)
     rests = [rest]
@@ -296,7 +300,7 @@ def _rests(segments: Sequence[str], skipped: frozenset[str], *, drops: bool = Fa
 
 
 def _ended(segments: Sequence[str], *, climbs: bool) -> tuple[Sequence[str], Rest]:
-    """The segments before a final slash, and that as an end. A final dot segment leaves one (RFC 3986 5.2.4)."""
+    """The segments before a final slash, and the rest that it is. A final dot segment leaves one (RFC 3986 5.2.4)."""
     last = segments[-1] if segments else None
     if last == "":
         return segments[:-1], ("", None)

@@ -1,18 +1,14 @@
 """Problem details: an error response as JSON (RFC 9457)."""
 
-from __future__ import annotations
-
 import json
-from http import HTTPStatus
 from typing import Final
+
+from middleware.http.status import status_line
 
 CONTENT_TYPE: Final = "application/problem+json"
 
 
 def problem(status: int, detail: str) -> bytes:
     """The content of a problem of type about:blank, whose title is the reason phrase (RFC 9457 4.2.1)."""
-    try:
-        title = HTTPStatus(status).phrase
-    except ValueError:
-        title = "Unknown"
+    title = status_line(status).partition(" ")[2]
     return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode("ascii")

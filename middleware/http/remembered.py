@@ -1,9 +1,7 @@
-"""A cache of what was parsed from field values: bounded, and closed to long values.
+"""A cache of values parsed from field values, bounded in the number and the length of its keys.
 
-Values come from clients: neither many nor long ones may fill the memory.
+Keys come from clients, so that neither many nor long ones may fill the memory.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Sized
 from typing import Any, Final, TypeVar
@@ -15,12 +13,12 @@ Found = TypeVar("Found")
 
 
 class Remembered(dict[Key, Found]):
-    """A mapping that asks `find` for what is missing and keeps the answer, so that the next look-up is all there is.
+    """A mapping that computes missing values by `find` and keeps them. As a decorator, it makes `find` remember them.
 
-    At LIMIT answers it is cleared: common keys are back at once, and no order of use has to be kept. A key
-    longer than `longest` is asked about each time. What `find` raises is passed on and not kept.
+    It is cleared at LIMIT values: common keys are back at once, and no order of use has to be kept. The value of a key
+    longer than `longest` is computed each time. An exception of `find` is passed on and not kept.
 
-    `Remembered(find).__getitem__` is the remembering function itself, without a call of Python in between.
+    A look-up of a key that is present makes no call of a Python function; a call of the mapping makes one.
     """
 
     __slots__ = ("_find", "_longest")
@@ -30,6 +28,10 @@ class Remembered(dict[Key, Found]):
         self._find = find
         self._longest = longest
 
+    def __call__(self, key: Key) -> Found:
+        """The value of a key."""
+        return self[key]
+
     def __missing__(self, key: Key) -> Found:
         found = self._find(key)
         if len(key) <= self._longest:
@@ -38,7 +40,7 @@ class Remembered(dict[Key, Found]):
 
 
 def keep(table: dict[Any, Any], key: object, value: object) -> None:
-    """Put an entry into a table that is cleared when it has LIMIT of them."""
+    """Add an entry to a table, which is cleared first if it has LIMIT entries."""
     if len(table) >= LIMIT:
         table.clear()
     table[key] = value

@@ -1,7 +1,5 @@
 """Structured fields: items, inner lists and dictionaries as text (RFC 9651 section 4.1)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
@@ -14,7 +12,7 @@ _ESCAPED: Final = re.compile(r'([\\"])')
 
 
 class Token(str):
-    """A word without quotes (RFC 9651 3.3.4); any other str is a String, which has them."""
+    """A token (RFC 9651 3.3.4), sent without quotes. Any other str is a String, sent with quotes."""
 
     __slots__ = ()
 
@@ -24,7 +22,7 @@ Member: TypeAlias = "Bare | tuple[Bare, ...]"
 
 
 def key(name: object) -> str:
-    """The key of a member or a parameter (RFC 9651 4.1.1.3); ValueError if it is none."""
+    """The key of a member or a parameter (RFC 9651 4.1.1.3). ValueError for any other value."""
     if isinstance(name, str) and _KEY.fullmatch(name):
         return name
     raise ValueError(
@@ -33,7 +31,7 @@ def key(name: object) -> str:
 
 
 def bare(value: object) -> str:
-    """A bare item (RFC 9651 4.1.3.1); ValueError if it cannot be sent."""
+    """A bare item (RFC 9651 4.1.3.1). ValueError if it cannot be sent."""
     if isinstance(value, bool):
         return f"?{value:d}"
     if isinstance(value, int):
@@ -63,13 +61,13 @@ def inner_list(items: Iterable[Bare]) -> str:
 
 def dictionary(members: Mapping[str, Member]) -> str:
     """Members in their order (RFC 9651 4.1.2); a tuple is an inner list."""
-    return ", ".join(_member(key(name), value) for name, value in members.items())
-
-
-def _member(name: str, value: Member) -> str:
-    if value is True:
-        return name
-    return f"{name}={inner_list(value) if isinstance(value, tuple) else bare(value)}"
+    found = []
+    for name, value in members.items():
+        member = key(name)
+        if value is not True:
+            member += f"={inner_list(value) if isinstance(value, tuple) else bare(value)}"
+        found.append(member)
+    return ", ".join(found)
 
 
 def _checked(pattern: re.Pattern[str], text: str, rule: str) -> str:

@@ -1,14 +1,14 @@
 """AccessLog: one log record for each request, when it is over."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, TypeAlias, cast
+from functools import partial
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token
@@ -16,17 +16,15 @@ from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
-from middleware.wsgi.measurement import METHODS, Followed, Following, Measurement
+from middleware.wsgi.measurement import Followed, Following, Measurement, counted_method
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.types import Application, Environ, Predicate
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from middleware.wsgi.types import Application, Environ, Predicate
-
-Format: TypeAlias = "str | Callable[[Measurement], str | None]"
+Format: TypeAlias = str | Callable[[Measurement], str | None]
 _NEVER: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_SEMICOLON: Final = re.compile(";")
+_ENCODED: Final = 12  # characters of one that is percent-encoded: at most four bytes of UTF-8
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 # Characters that a line does not show as they are.
 _IN_LINE: Final = re.compile(r"[^ -~]")
@@ -41,7 +39,7 @@ class _Request(Followed):
     __slots__ = ("at", "failed", "fields", "skipped")
 
     at: float  # by time.time
-    failed: str | None  # the class of an error
+    failed: str | None  # the class of an error, or a status from 500 on: OpenTelemetry's error.type
     fields: list[tuple[str, str | None]]
     skipped: bool
 
@@ -65,8 +63,8 @@ class _Line(NamedTuple):
 class AccessLog(Following):
     r"""Logs every request when it is over: who asked for what, what became of it, how long it took.
 
-    Stands outermost, inside of `RequestId` and of what corrects the address of the client: a request that a layer
-    further out answers is not logged. Does nothing to the response. One request is one record, and one line: control
+    Stands outermost, except for `RequestId` and what corrects the address of the client: a request that an outer layer
+    answers is not logged. Does nothing to the response. One request is one record, and one line: control
     characters, quotes, backslashes and non-ASCII bytes become `\xHH` (in JSON: escapes of JSON), and so do blanks where
     a word is expected. Authorization and Cookie are never logged. A record has the attributes `request_id`, `method`,
     `path` and `layer` too. A client that goes away is no error: the request is logged by its status.
@@ -109,13 +107,21 @@ class AccessLog(Following):
         problems.check(callable(format) or format in [*_FORMATS], "format", rule, format)
         named = isinstance(logger, (str, logging.Logger))
         problems.check(named, "logger", "the name of a logger, or a logging.Logger", logger)
-        self._level = _level(problems, level)
+        self._level: int | None = None
+        if level is not None:
+            try:
+                self._level = logging.NullHandler(level).level  # reads names
+            except (TypeError, ValueError):
+                problems.add("level", "an int, the name of a level, or None", level)
         problems.check(skip is None or callable(skip), "skip", "a predicate or None", skip)
         self.redact = _texts(problems, "redact", redact)
         self.fields = _texts(problems, "fields", fields)
-        self._keys = tuple(_keys(problems, self.fields))
+        for name in self.fields:
+            problems.check(is_token(name), "fields", "field names are tokens", name)
+            problems.check(name.lower() not in _NEVER, "fields", "credentials are never logged", name)
         problems.done()
-        self._redacted = frozenset(name.lower() for name in self.redact)
+        self._keys = tuple(zip(self.fields, map(environ_key, self.fields), strict=True))
+        self._redacted = frozenset(map(str.lower, self.redact))
         self._skip = None if skip is None else certain(skip)
         self._logger = logging.getLogger(logger) if isinstance(logger, str) else logger
         if not any(isinstance(handler, logging.NullHandler) for handler in self._logger.handlers):
@@ -143,6 +149,10 @@ class AccessLog(Following):
             return
         try:
             request.over(environ, error)
+            code = request.status_code or 0
+            request.failed = str(code) if code >= 500 else None
+            if error is not None and not request.gone:
+                request.failed = type(error).__qualname__
             if self._redacted:
                 request.redact(self._redacted)
             self._log(request)
@@ -156,16 +166,17 @@ class AccessLog(Following):
             _logger.error("%s: %s", self.name, what, exc_info=error, extra=log_extra(environ, self.name))
 
     def _log(self, request: _Request) -> None:
-        wrong = request.error if not request.gone else None
-        request.failed = type(wrong).__qualname__ if wrong is not None else None
-        level = self._level if self._level is not None else _level_of(request)
+        level = self._level
+        if level is None:
+            warns = (request.status_code or 0) >= 400
+            level = logging.ERROR if request.failed else logging.WARNING if warns else logging.INFO
         if not self._logger.isEnabledFor(level):
             return
         if callable(self.format):
             line = self.format(request)
             if line is None:
                 return
-            message: object = _escaped(_IN_LINE, line)
+            message: object = _IN_LINE.sub(_bytes, line)
         else:
             message = _Line(_FORMATS[self.format], request)
         extra = {
@@ -183,17 +194,6 @@ class AccessLog(Following):
         yield "close", f"logs the request to {self._logger.name} ({kind})"
 
 
-def _level(problems: Problems, given: object) -> int | None:
-    if given is None:
-        return None
-    probe = logging.NullHandler()
-    try:
-        probe.setLevel(cast("int | str", given))  # reads names
-    except (TypeError, ValueError):
-        problems.add("level", "an int, the name of a level, or None", given)
-    return probe.level
-
-
 def _texts(problems: Problems, option: str, given: object) -> tuple[str, ...]:
     try:
         texts = tuple(several(given))
@@ -205,41 +205,21 @@ def _texts(problems: Problems, option: str, given: object) -> tuple[str, ...]:
     return () if wrong else cast("tuple[str, ...]", texts)
 
 
-def _keys(problems: Problems, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Field names with their keys in environ."""
-    for name in names:
-        problems.check(is_token(name), "fields", "field names are tokens", name)
-        problems.check(name.lower() not in _NEVER, "fields", "credentials are never logged", name)
-        yield name, environ_key(name)
-
-
-def _level_of(request: _Request) -> int:
-    code = request.status_code or 0
-    if code >= 500 or request.failed is not None:
-        return logging.ERROR
-    return logging.WARNING if code >= 400 else logging.INFO
-
-
 def _redacted(url: str, names: frozenset[str]) -> str:
-    """The URL with other values for these query parameters, whatever separates parameters."""
+    """The URL with `***` for the values of these query parameters, whether `&` or `;` separates parameters."""
     path, mark, query = url.partition("?")
-    parts = (_without_value(part, names) for part in query.split("&"))
+    parts = query.split("&")
+    longest = _ENCODED * max(map(len, names)) + 1  # of a name with its `=`, so that no part is read again and again
+    for number, part in enumerate(parts):
+        for start in (0, *(found.end() for found in _SEMICOLON.finditer(part))):
+            name, equals, _ = part[start : start + longest].partition("=")
+            if equals and unquote_plus(name).lower() in names:
+                parts[number] = f"{part[:start]}{name}=***"
+                break
     return f"{path}{mark}{'&'.join(parts)}"
 
 
-def _without_value(parameter: str, names: frozenset[str]) -> str:
-    name, equals, _ = parameter.partition("=")
-    if equals and unquote_plus(name).lower() in names:
-        return f"{name}=***"
-    first, semicolon, rest = parameter.partition(";")
-    return f"{first};{_without_value(rest, names)}" if semicolon else parameter
-
-
 # -- formats ---------------------------------------------------------------------------------------------------------
-
-
-def _escaped(unsafe: re.Pattern[str], text: str) -> str:
-    return unsafe.sub(_bytes, text) if unsafe.search(text) else text
 
 
 def _bytes(found: re.Match[str]) -> str:
@@ -250,53 +230,36 @@ def _bytes(found: re.Match[str]) -> str:
 
 
 def _word(text: str | None) -> str:
-    return _escaped(_IN_WORD, text) if text else "-"
+    return _IN_WORD.sub(_bytes, text) if text else "-"
 
 
 def _quoted(text: str | None) -> str:
-    return f'"{_escaped(_IN_QUOTES, text)}"' if text else '"-"'
+    return f'"{_IN_QUOTES.sub(_bytes, text)}"' if text else '"-"'
 
 
-def _common(request: _Request) -> str:
-    return _start(request) + _fields(request)
-
-
-def _combined(request: _Request) -> str:
-    asked = f"{_quoted(request.referer)} {_quoted(request.user_agent)}"
-    return f"{_start(request)} {asked} {request.seconds:.6f}{_fields(request)}"
-
-
-def _start(request: _Request) -> str:
-    """The Common Log Format; RFC 1413 is no longer asked who the user is."""
+def _common(request: _Request, *, combined: bool = False) -> str:
+    """The Common Log Format, whose identity of RFC 1413 is always `-`; `combined` adds three values."""
     now = time.gmtime(request.at)
     day = f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year}"
     at = f"[{day}:{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} +0000]"
     line = f'"{_word(request.method)} {_word(request.target)} {_word(request.protocol)}"'
     size = "-" if request.bytes_sent is None else request.bytes_sent
-    return f"{_word(request.client)} - {_word(request.user)} {at} {line} {request.status_code or '-'} {size}"
-
-
-def _fields(request: _Request) -> str:
-    return "".join(f" {_quoted(value)}" for _, value in request.fields)
+    more = f" {_quoted(request.referer)} {_quoted(request.user_agent)} {request.seconds:.6f}" if combined else ""
+    more += "".join(f" {_quoted(value)}" for _, value in request.fields)
+    return f"{_word(request.client)} - {_word(request.user)} {at} {line} {request.status_code or '-'} {size}{more}"
 
 
 def _json(request: _Request) -> str:
-    """One object; names are those of OpenTelemetry where it has them."""
-    found = {**_asked(request), **_answered(request)}
-    found |= {f"http.request.header.{name.lower()}": value for name, value in request.fields}
-    return json.dumps({name: _shown(value) for name, value in found.items()})
-
-
-def _asked(request: _Request) -> dict[str, object]:
+    """One object, with OpenTelemetry's names where it has one."""
     path, _, query = _AUTHORITY.sub("", request.target, count=1).partition("?")
-    known = request.method in METHODS
+    method = counted_method(request.method)
     protocol, _, version = request.protocol.partition("/")
-    return {
+    found: dict[str, Any] = {
         "timestamp": datetime.fromtimestamp(request.at, timezone.utc).isoformat(timespec="microseconds"),
         "client.address": request.client,
         "user.name": request.user,
-        "http.request.method": request.method if known else "_OTHER",
-        "http.request.method_original": None if known else request.method,
+        "http.request.method": method,
+        "http.request.method_original": None if method == request.method else request.method,
         "url.path": path,
         "url.query": query,
         "network.protocol.name": protocol.lower(),
@@ -304,31 +267,27 @@ def _asked(request: _Request) -> dict[str, object]:
         "user_agent.original": request.user_agent,
         "http.request.header.referer": request.referer,
         "request_id": request.request_id,
-    }
-
-
-def _answered(request: _Request) -> dict[str, object]:
-    code = request.status_code
-    failed = str(code) if code is not None and code >= 500 else None
-    return {
-        "http.response.status_code": code,
+        "http.response.status_code": request.status_code,
         "http.response.body.size": request.bytes_sent,
-        "error.type": request.failed or failed,
+        "error.type": request.failed,
         "duration": request.seconds,
         "time_to_head": request.seconds_to_headers,
         "client_gone": request.gone,
+        **{f"http.request.header.{name.lower()}": value for name, value in request.fields},
     }
+    for name, value in found.items():
+        if isinstance(value, float):
+            found[name] = round(value, 6)
+        elif value == "":
+            found[name] = None
+        elif isinstance(value, str):
+            with suppress(UnicodeEncodeError):  # text of an environ holds UTF-8 (PEP 3333), other text is kept
+                found[name] = value.encode("latin-1").decode("utf-8", "backslashreplace")
+    return json.dumps(found)
 
 
-def _shown(value: object) -> object:
-    """The value in JSON: text of an environ as the UTF-8 that it holds (PEP 3333), null for what is not known."""
-    if isinstance(value, float):
-        return round(value, 6)
-    if not isinstance(value, str) or value.isascii():
-        return None if value == "" else value
-    with suppress(UnicodeEncodeError):  # it is no text of an environ
-        return value.encode("latin-1").decode("utf-8", "backslashreplace")
-    return value
-
-
-_FORMATS: Final = {"common": _common, "combined": _combined, "json": _json}
+_FORMATS: Final[dict[str, Callable[[_Request], str]]] = {
+    "common": _common,
+    "combined": partial(_common, combined=True),
+    "json": _json,
+}

@@ -1,29 +1,24 @@
-"""Conditional: entity tags, and 304 instead of what the client has already (RFC 9110 13)."""
-
-from __future__ import annotations
+"""Conditional: entity tags, and 304 instead of content that the client has already (RFC 9110 13)."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 from middleware.http.dates import http_date
 from middleware.http.edits import Look
 from middleware.http.entity_tags import matches_weakly
-from middleware.http.fields import UNALTERABLE
+from middleware.http.fields import UNALTERABLE, content_length
 from middleware.http.lists import has_directive
 from middleware.wsgi.answer import note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ
 
 NONCE: Final = "middleware.csp_nonce"
 _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
@@ -44,7 +39,7 @@ class Conditions:
     Attributes:
         method: REQUEST_METHOD.
         none_match, modified_since: If-None-Match and If-Modified-Since, or None.
-        hidden: the fields that were hidden from the application; none once they are there again.
+        hidden: the fields that were hidden from the application; none once they are restored.
     """
 
     method: str
@@ -62,13 +57,14 @@ class Conditional(Middleware):
 
     Stands inside Compress, whose suffixes it does not see, and outside layers that rewrite the body.
 
-    A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple: a hash of the content. If-None-Match
+    A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple, or an iterator whose first chunk is
+    all that Content-Length declares, as those of Flask and Django are: a hash of the content. If-None-Match
     is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where
     the client has the content, a 304 goes out without the body and without Content-Type, Content-Length,
     Content-Encoding, Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The
     application runs in any case: only the transfer is saved.
 
-    No tag is made for streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
+    No tag is made for other streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
     Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
     compared there too.
 
@@ -118,7 +114,7 @@ class Conditional(Middleware):
         ):
             environ[self._key] = _ORDINARY.get(method, _OTHER)
             return
-        hidden = dict(environ.get(self._key, _OTHER).hidden)  # this very layer stands around the stack that it is in
+        hidden = dict(environ.get(self._key, _OTHER).hidden)  # the same layer stands around this stack
         if _MADE.search(environ.get("HTTP_IF_RANGE", "")):
             hidden.update((name, environ.pop(name)) for name in _RANGE if name in environ)
         conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
@@ -170,7 +166,9 @@ class Conditional(Middleware):
         if asked.none_match is not None:
             condition, same = "If-None-Match", matches_weakly(fields.get("etag", ""), asked.none_match)
         elif asked.modified_since is not None:
-            condition, same = "If-Modified-Since", _not_later(fields.get("last-modified"), asked.modified_since)
+            last, known = http_date(fields.get("last-modified", "").strip()), http_date(asked.modified_since.strip())
+            # RFC 9110 13.1.3: only what is a date counts
+            condition, same = "If-Modified-Since", last is not None and known is not None and last <= known
         else:
             return
         note(environ, "304: the client has what {} names" if same else "not what {} names", condition)
@@ -182,7 +180,14 @@ class Conditional(Middleware):
 
     def layer(self) -> Layer:
         """Waits for the body, which it does not change."""
-        return super().layer()._replace(waits=True)
+        return super().layer()._replace(waits=True, ahead=self._may_tag if self.etag else None)
+
+    def _may_tag(self, response: Response) -> bool:
+        """Whether a stream would get a tag if its first chunk is all that it declares."""
+        if response.method != "GET" or response.status[:3] != "200":
+            return False
+        length = content_length(response.headers.get("Content-Length", ""))
+        return length is not None and length <= self.maximum_size and "ETag" not in response.headers
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The tags that it makes, and when it answers 304."""
@@ -199,17 +204,7 @@ def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: 
         return "Set-Cookie" if "set-cookie" in fields else "Content-Encoding"
     if NONCE in environ and getattr(environ[NONCE], "read", True):
         return "the page may have the CSP nonce in it"
-    if asked.method == "HEAD" and not (any(body) and _has_length(body, fields)):
-        return "HEAD without the body of GET"
+    if asked.method == "HEAD":
+        whole = fields.get("content-length", "").strip() in ("", str(sum(map(len, body))))
+        return None if whole and any(body) else "HEAD without the body of GET"
     return None
-
-
-def _has_length(body: Iterable[bytes], fields: Mapping[str, str]) -> bool:
-    """Whether the body is all that Content-Length declares."""
-    return fields.get("content-length", "").strip() in ("", str(sum(map(len, body))))
-
-
-def _not_later(modified: str | None, since: str) -> bool:
-    """Whether content that was modified then has not changed since (RFC 9110 13.1.3)."""
-    last, known = http_date((modified or "").strip()), http_date(since.strip())
-    return last is not None and known is not None and last <= known

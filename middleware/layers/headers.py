@@ -1,16 +1,14 @@
 """Headers: sets, defaults, appends and removes response headers (RFC 9110 section 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias
 
 from middleware.http.edits import Edit
 from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, is_async, several
+from middleware.wsgi.options import Problems, is_async, pairs, several
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
@@ -19,6 +17,7 @@ from middleware.wsgi.types import Application, Environ
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
 _FRAMING: Final = "content-length", "transfer-encoding"
+_MAPPING: Final = "a mapping name -> value"
 
 
 class Headers(Middleware):
@@ -85,7 +84,7 @@ class Headers(Middleware):
         adds_cookie = any(name.lower() == "set-cookie" for name, _ in self.append)
         if type(self) is not Headers or not isinstance(edit, Edit) or others or adds_cookie:
             return layer
-        return layer._replace(ordinary=Ordinary(watched=edit.watched, always=True))
+        return layer._replace(ordinary=Ordinary(watched=edit.watched, conditional=True, options=True))
 
     effects: ClassVar[Effects] = Effects()
 
@@ -143,28 +142,17 @@ def _made(
 
 
 def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> Iterable[tuple[str, Value]]:
-    """Return the valid pairs of one option. Faults go to `problems`."""
+    """Return the valid pairs of one option, whose names are `unique` in a mapping. Faults go to `problems`."""
+    if given is None or (unique and not problems.check(isinstance(given, Mapping), option, _MAPPING, given)):
+        return
     seen: set[str] = set()
-    for name, value in _listed(problems, option, given, only_mapping=unique):
+    listed: list[tuple[Any, Any]] = problems.read(option, given, pairs, [])
+    for name, value in listed:
         if not _right(problems, option, name, value):
             continue
         if problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
             seen.add(name.lower())
             yield name, value.strip(" \t") if isinstance(value, str) else value
-
-
-def _listed(problems: Problems, option: str, given: object, *, only_mapping: bool) -> list[tuple[str, Value]]:
-    if given is None:
-        return []
-    if isinstance(given, Mapping):
-        return list(given.items())
-    try:
-        if not only_mapping:
-            return [(name, value) for name, value in cast("Iterable[tuple[str, Value]]", given)]
-    except (TypeError, ValueError):
-        pass  # reported below, like every other value that is no mapping
-    problems.add(option, "a mapping name -> value" + (", or pairs" * (not only_mapping)), given)
-    return []
 
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:

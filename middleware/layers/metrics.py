@@ -6,16 +6,16 @@ import logging
 from contextlib import suppress
 from itertools import pairwise
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
-from middleware.wsgi.measurement import METHODS, Followed, Following
+from middleware.wsgi.measurement import Followed, Following, counted_method
 from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from types import ModuleType
 
     from prometheus_client import CollectorRegistry, Gauge, Histogram
@@ -76,7 +76,13 @@ class Metrics(Following):
         )
         problems.check(route is None or callable(route), "route", "a callable(environ) -> str, or None", route)
         self.registry, self.path, self.route = registry, path, route
-        self.buckets = _rising(problems, buckets)
+        try:
+            self.buckets = tuple(map(float, buckets))
+        except (TypeError, ValueError):
+            self.buckets = ()
+        rising = self.buckets and all(one < other for one, other in pairwise(self.buckets))
+        rule = "numbers of seconds, at least one, each greater than the one before"
+        problems.check(rising, "buckets", rule, buckets)
         problems.done()
         self._series = _series(client, client.REGISTRY if registry is None else registry, self.buckets)
         self._page = self.exposition(registry) if path is not None else None
@@ -102,8 +108,7 @@ class Metrics(Following):
         if self._page is not None and environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") == self.path:
             self._follow(environ, _Request(environ, None))
             return self._page
-        method = environ.get("REQUEST_METHOD", "")
-        active = self._series.active.labels(method if method in METHODS else "_OTHER")
+        active = self._series.active.labels(counted_method(environ.get("REQUEST_METHOD", "")))
         active.inc()
         self._follow(environ, _Request(environ, active))
         return None
@@ -116,8 +121,7 @@ class Metrics(Following):
         request.active.dec()
         request.over(environ, error)
         request.error = None  # break the traceback reference cycle
-        method = request.method if request.method in METHODS else "_OTHER"
-        labels = method, str(request.status_code or ""), self._routed(environ)
+        labels = counted_method(request.method), str(request.status_code or ""), self._routed(environ)
         self._series.duration.labels(*labels).observe(request.seconds)
         if request.bytes_sent is not None:
             self._series.size.labels(*labels).observe(request.bytes_sent)
@@ -170,53 +174,24 @@ def _prometheus() -> ModuleType:
     return prometheus_client
 
 
-def _rising(problems: Problems, given: object) -> tuple[float, ...]:
-    try:
-        buckets = tuple(map(float, cast("Iterable[float]", given)))
-    except (TypeError, ValueError):
-        buckets = ()
-    rising = bool(buckets) and all(one < other for one, other in pairwise(buckets))
-    problems.check(rising, "buckets", "numbers of seconds, at least one, each greater than the one before", given)
-    return buckets
-
-
-def _series(client: ModuleType, registry: CollectorRegistry, buckets: Sequence[float]) -> _Series:
+def _series(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
     """The series of a registry, made once."""
+    active = "http_server_active_requests", "Requests that are not over yet."
+    duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
+    size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."
     with _making:
         series = _made.get(registry)
-        if series is None:
-            series = _made[registry] = _new(client, registry, tuple(buckets))
-    if series.buckets != tuple(buckets):
+        try:
+            series = series or _Series(
+                client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"),
+                client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets),
+                client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES),
+                buckets,
+            )
+        except ValueError as error:
+            raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None
+        _made[registry] = series
+    if series.buckets != buckets:
         rule = f"one registry has one set of buckets, here {series.buckets!r}"
         raise ConfigError(f"Metrics: buckets: {rule}; got {buckets!r}")
     return series
-
-
-def _new(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
-    try:
-        return _Series(
-            client.Gauge(
-                "http_server_active_requests",
-                "Requests that are not over yet.",
-                _LABELS[:1],
-                registry=registry,
-                multiprocess_mode="livesum",
-            ),
-            client.Histogram(
-                "http_server_request_duration_seconds",
-                "Seconds from a request to the end of its response.",
-                _LABELS,
-                registry=registry,
-                buckets=buckets,
-            ),
-            client.Histogram(
-                "http_server_response_body_size_bytes",
-                "Bytes of content that were handed to the server.",
-                _LABELS,
-                registry=registry,
-                buckets=_BYTES,
-            ),
-            buckets,
-        )
-    except ValueError as error:
-        raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None

@@ -1,11 +1,10 @@
 """RequestId: one id for each request, in environ, in the response, and in every log record."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import re
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Final
 
 from middleware.http.fields import name_fault, sendable_value
 from middleware.wsgi.conditions import certain
@@ -13,12 +12,8 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import REQUEST_ID, Identity, enter, innermost, leave
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ, Predicate
 
 _OPEN: Final = "middleware.request_id.open"
 _TAKEN: Final = re.compile(r"[A-Za-z0-9\-_.+/=:@]{1,128}")  # a repeated field is joined by a comma

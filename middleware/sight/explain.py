@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from inspect import getattr_static
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.util import setup_testing_defaults
 
 from middleware.http.fields import UNPREFIXED, environ_key
 from middleware.sight.explanation import Explanation
-from middleware.sight.nested import unwrapped
 from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
 from middleware.stack.rules import RULES
 from middleware.wsgi.errors import EXCEPTION
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from middleware.wsgi.types import Application, Environ
-
-_CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream that has none
+_CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream without one
 
 
 class _Explaining(Recording):
-    """The outermost layer of a stack that is explained."""
+    """The outermost layer of an explained stack."""
 
     def on_request(self, environ: Environ) -> None:
         self.begin(environ)
 
 
 def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapping[str, str]) -> Explanation:
-    """Send a request through `app` inside `stack`; see Stack.explain."""
+    """Implements Stack.explain: sends a request through `app` inside `stack`."""
     environ = environ_of(request, fields)
     sent = environ.copy()
     recording = _Explaining()
@@ -50,7 +48,7 @@ def watched(recording: Recording, stack: Stack, app: Application) -> Application
 def explanation(
     environ: Environ, story: Story, status: str, headers: list[tuple[str, str]], error: BaseException | None
 ) -> Explanation:
-    """The story of a request that came in with `environ`."""
+    """The explanation of a request that came in with `environ`."""
     query = environ.get("QUERY_STRING", "")
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return Explanation(
@@ -66,7 +64,7 @@ def explanation(
 
 
 def fields_of(environ: Environ) -> list[tuple[str, str]]:
-    """The request headers of an environ, with the names that they usually have."""
+    """The request headers of an environ, under their usual names."""
     named = ((key.removeprefix("HTTP_"), value) for key, value in environ.items() if key.startswith("HTTP_"))
     content = ((key, environ[key]) for key in UNPREFIXED if environ.get(key))
     return [(key.replace("_", "-").title(), str(value)) for key, value in (*named, *content)]
@@ -76,10 +74,19 @@ def environ_of(request: Environ | str, fields: Mapping[str, str]) -> Environ:
     """A new environ: a copy of the given one, or that of a GET for a path or URL; with these request headers."""
     if isinstance(request, Mapping):
         environ = dict(request)
-    elif isinstance(request, str):
-        environ = _asking(request)
-    else:
+    elif not isinstance(request, str):
         raise TypeError(f"Stack.explain: a request is an environ, or a path such as '/a?b=c'; got {request!r}")
+    else:
+        if request.startswith("/"):
+            origin, (path, _, query) = {}, request.partition("#")[0].partition("?")
+        else:
+            url = urlsplit(request)
+            if url.scheme not in ("http", "https") or not url.netloc:
+                rule = "a path begins with '/', a URL with http:// or https://"
+                raise ValueError(f"Stack.explain: {rule}; got {request!r}")
+            origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": url.netloc}, url.path or "/", url.query
+        decoded = unquote_to_bytes(path).decode("latin-1")
+        environ = {**origin, "SCRIPT_NAME": "", "PATH_INFO": decoded, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
     for name, value in fields.items():
         if not isinstance(value, str):
             raise TypeError(f"Stack.explain: {name}: the value of a request header is a str; got {value!r}")
@@ -90,21 +97,8 @@ def environ_of(request: Environ | str, fields: Mapping[str, str]) -> Environ:
     return environ
 
 
-def _asking(target: str) -> dict[str, Any]:
-    """The environ of a GET for a path, or for a URL."""
-    if not target.startswith("/"):
-        url = urlsplit(target)
-        if url.scheme not in ("http", "https") or not url.netloc:
-            raise ValueError(f"Stack.explain: a path begins with '/', a URL with http:// or https://; got {target!r}")
-        origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": url.netloc}, url.path or "/", url.query
-    else:
-        origin, (path, _, query) = {}, target.partition("#")[0].partition("?")
-    decoded = unquote_to_bytes(path).decode("latin-1")
-    return {**origin, "SCRIPT_NAME": "", "PATH_INFO": decoded, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
-
-
 def _answer(app: Application, environ: Environ) -> tuple[str, list[tuple[str, str]], Exception | None]:
-    """Act as the server for one request: the head that it gets, and the exception that it gets, if any."""
+    """Act as the server for one request. Returns the head, and the exception that reaches the server, or None."""
     heads: list[tuple[str, list[tuple[str, str]]]] = [("", [])]
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ARG001 - PEP 3333
@@ -123,3 +117,27 @@ def _answer(app: Application, environ: Environ) -> tuple[str, list[tuple[str, st
     except Exception as error:  # noqa: BLE001 - reported
         raised = raised or error
     return *heads[-1], raised
+
+
+# -- the stacks around an application that was wrapped before ----------------------------------------------------------
+
+
+def stack_of(value: object) -> Stack | None:
+    """The value itself if it is a stack, the stack that wraps it, or None."""
+    # Looked up statically, because proxies of frameworks raise outside of a request.
+    found = value if isinstance(value, Stack) else getattr_static(value, "stack", None)
+    return found if isinstance(found, Stack) else None
+
+
+def called(app: Any) -> Any:
+    """The `wsgi_app` of an application such as Flask's, which calls it, if that stands in a stack; otherwise `app`."""
+    inner = getattr_static(app, "wsgi_app", None)
+    return app if stack_of(app) is not None or stack_of(inner) is None else inner
+
+
+def unwrapped(app: Any) -> tuple[list[Stack], Any]:
+    """The stacks around an application, outermost first, and the application inside them."""
+    stacks: list[Stack] = []
+    while (stack := stack_of(app)) is not None and hasattr(app, "app"):
+        stacks, app = [*stacks, stack], app.app
+    return stacks, app

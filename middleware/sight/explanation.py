@@ -1,15 +1,11 @@
-"""Explanation: what became of one request, layer by layer, for people and for programs."""
+"""Explanation: the course of one request, layer by layer, as a report and as data."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.wsgi.escaped import escaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _COLUMNS: Final = 80
 _INDENT: Final = 15
@@ -17,17 +13,17 @@ _INDENT: Final = 15
 
 @dataclass(frozen=True)
 class Step:
-    """What one layer did.
+    """The part of one layer in a request and its response.
 
     Attributes:
         name: str. The name of the layer.
-        answered: bool. Whether it answered instead of what lies inside.
-        environ: tuple of str. The environ keys that it set, changed or deleted on the way in.
+        answered: bool. Whether it answered instead of the layers and the application inside it.
+        environ: tuple of str. The environ keys that it set, changed or deleted before the next layer was called.
         added, removed: tuples of (name, value). Response header lines.
         changed: tuple of (name, old value, new value).
         transform: bool. Whether it changed the body.
-        seconds: float. Its own time, without the layers inside it.
-        note: str. Why it did so, or "" where it says nothing.
+        seconds: float. Its own time, without that of the layers inside it.
+        note: str. Its reasons, or "" if it gives none.
     """
 
     name: str
@@ -41,7 +37,7 @@ class Step:
     note: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The step as JSON has it."""
+        """The step as lists, dicts, text and numbers, for JSON."""
         return {
             "name": self.name,
             "answered": self.answered,
@@ -59,14 +55,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What became of one request: `Stack.explain` returns it. `print(explanation)` shows it at 80 columns.
+    """The course of one request through a stack, from `Stack.explain`. `print(explanation)` shows it in 80 columns.
 
     Attributes:
         method, target: str. The request: its method, and its path with the query.
         fields: tuple of (name, value). The request headers.
         steps: tuple of Step. The layers that the request or its response met, outermost first. A layer whose condition
             does not hold is among them; those inside a layer that answered are not.
-        application: (status, header lines), or None. The head that the application gave.
+        application: (status, header lines), or None. The head that the application sent.
         status: str. The status of the response, or "" if there is none.
         headers: tuple of (name, value). The header lines of the response.
         error: str or None. The exception that the application or a layer raised.
@@ -82,7 +78,7 @@ class Explanation:
     error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the layers, outermost first, and the response, as lists, dicts and text that JSON has."""
+        """The layers, outermost first, and the response, as lists, dicts, text and numbers, for JSON."""
         return {
             "layers": [step.as_dict() for step in self.steps],
             "response": {"status": self.status, "headers": [list(line) for line in self.headers]},
@@ -115,7 +111,7 @@ class Explanation:
 
 
 def _told(step: Step) -> Iterator[str]:
-    """What a step did, in rows."""
+    """The rows of a step."""
     requested = ["answers, instead of the layers inside"] if step.answered else []
     if step.environ:
         requested.append(f"sets {', '.join(step.environ)}")
@@ -131,7 +127,7 @@ def _told(step: Step) -> Iterator[str]:
 
 
 def _row(kind: str, texts: Iterable[str]) -> Iterator[str]:
-    """A label, and each text beside it, folded."""
+    """A label, with each text beside it, folded."""
     label = f"{'':5}{kind:<{_INDENT - 5}}"
     for text in texts:
         for line in wrap(escaped(text), _COLUMNS - _INDENT, subsequent_indent="    ", break_on_hyphens=False):
@@ -147,9 +143,9 @@ def _folded(text: str, indent: int) -> list[str]:
 def differences(
     before: Iterable[tuple[str, str]], after: Iterable[tuple[str, str]]
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str, str], ...], tuple[tuple[str, str], ...]]:
-    """The lines that were added, changed and removed between two heads. The order of lines and case do not count.
+    """The lines that were added, changed and removed between two heads. Order and the case of names do not count.
 
-    A line that is gone and a new one of the same name are a change; several pair up in their order.
+    A removed line and an added line of the same name are a change. Several of them are paired in order.
     """
     gone, new = _without(before, after), _without(after, before)
     changed = []
@@ -163,7 +159,7 @@ def differences(
 
 
 def _without(lines: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The lines that are not among others, each of which counts once."""
+    """The lines that are not among others, each of which is used up by one line."""
     kept, known = [], [(name.lower(), value) for name, value in others]
     for name, value in lines:
         if (name.lower(), value) in known:

@@ -7,30 +7,26 @@ import logging
 import re
 import secrets
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from ipaddress import ip_address
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import parse_qs
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qs, unquote_plus
 
 from middleware.sight.explain import explanation
+from middleware.sight.explanation import Explanation
 from middleware.sight.inspector_page import POLICY, page
-from middleware.sight.redacted import redacted
 from middleware.sight.story import Recording, Story
 from middleware.stack.printed import chain
 from middleware.wsgi.answer import NOTES
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from middleware.sight.explanation import Explanation
-    from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 _PATH: Final = re.compile(r"/[!$&'()*+,.:;=@_~0-9A-Za-z/-]+")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]+")
@@ -41,11 +37,11 @@ logger = logging.getLogger("middleware")
 
 @dataclass(slots=True)
 class _Kept:
-    """What the copies of one Inspector share.
+    """The state that the copies of one Inspector share.
 
     Attributes:
-        exchanges: the last ones, with their numbers.
-        numbers: the number of the next one.
+        exchanges: the last exchanges, with their numbers.
+        numbers: the numbers of the next exchanges.
         told: whether the URL has been logged.
         chain: the stack, as text.
     """
@@ -58,7 +54,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What a request said, before the layers inside see it."""
+    """A request as it came in, and the heads of its response."""
 
     environ: Environ
     admitted: bool
@@ -69,10 +65,10 @@ class Inspector(Recording):
     """Keeps the last exchanges in memory, and shows on a page what each layer did to them and why. For development.
 
     Stands outermost. The page lists the exchanges, shows one of them layer by layer, and shows the chain. It loads
-    nothing and runs no script. Only a request with the token gets it that comes from a loopback address, names a
-    loopback Host and has no Forwarded, X-Forwarded-*, X-Real-IP or Via; for every other request, the path is the
-    application's. The URL with the token is logged once (logger "middleware", level WARNING); it sets a cookie,
-    SameSite=Strict and HttpOnly, that stands for the token afterwards.
+    nothing and runs no script. It is shown only to a request with the token, from a loopback address, to a loopback
+    Host, and without Forwarded, X-Forwarded-*, X-Real-IP or Via; every other request for the path reaches the
+    application. The URL with the token is logged once (logger "middleware", level WARNING). Following it sets a cookie,
+    SameSite=Strict and HttpOnly, that replaces the token afterwards.
 
     Not kept: bodies, and the values of Authorization, Proxy-Authorization, Cookie, Set-Cookie, and of header fields and
     query parameters whose name contains key, token, secret, password or csrf. Layers run one by one, so a request takes
@@ -80,12 +76,12 @@ class Inspector(Recording):
 
     Options:
         path: str. The whole path of the page. Default "/__stack__".
-        keep: int, 1 or more. How many exchanges are kept. Default 100.
-        token: str of letters, digits and ._~-, or None. The secret that shows the page; None generates one. Default
-            None.
+        keep: int, 1 or more. The number of exchanges that are kept. Default 100.
+        token: str of letters, digits and ._~-, or None. The secret that gives access to the page; None generates one.
+            Default None.
 
     Errors: ConfigError.
-    Source: WSGI has no standard for it; the token and the Host are checked as by Jupyter and Werkzeug's debugger.
+    Source: no standard; the token and the Host are checked as by Jupyter and Werkzeug's debugger.
     """
 
     effects: ClassVar[Effects] = Effects(
@@ -111,17 +107,17 @@ class Inspector(Recording):
         problems.done()
         self.path, self.keep = path, keep
         self._secret = secrets.token_urlsafe(24) if token is None else token
-        # Browsers share cookies between the ports of a host: another Inspector has another name.
+        # Browsers share cookies between the ports of a host, so each Inspector has a cookie name of its own.
         self._cookie = f"stack-{sha256(self._secret.encode()).hexdigest()[:12]}"
         self._kept = _Kept(deque(maxlen=keep), count(1), told=False)
 
     @property
     def token(self) -> str:
-        """The secret that shows the page."""
+        """The secret that gives access to the page."""
         return self._secret
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
-        """Put marks between the layers; log where the page is."""
+        """Put marks between the layers, and log the URL of the page."""
         self._kept.chain = chain(layers[1:], [layer.name for layer in layers[1:]])
         self.tell("")
         return super().on_build(layers)
@@ -156,7 +152,7 @@ class Inspector(Recording):
         return None
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
-        """Keep the exchange, now that it is over."""
+        """Keep the exchange."""
         request: _Request | None = environ.get(f"{self.key}.request")
         story: Story | None = environ.get(self.key)
         if request is not None and story is not None:
@@ -168,7 +164,7 @@ class Inspector(Recording):
     # -- access ----------------------------------------------------------------------------------------------------
 
     def admits(self, environ: Environ) -> bool:
-        """Whether the request came from this machine, by no proxy, and had the cookie."""
+        """Whether the request came from this machine, without a proxy, and with the cookie."""
         request: _Request | None = environ.get(f"{self.key}.request")
         return request is not None and request.admitted
 
@@ -194,7 +190,7 @@ class Inspector(Recording):
         return [body]
 
     def private(self, body: bytes) -> list[tuple[str, str]]:
-        """The header lines of a page that only this browser gets."""
+        """The header lines of a page for this browser only."""
         return [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Length", str(len(body))),
@@ -215,7 +211,7 @@ class Inspector(Recording):
 
 
 def is_local(environ: Environ) -> bool:
-    """Whether a request comes from this machine, names it, and shows no trace of a proxy."""
+    """Whether a request comes from this machine, has a loopback Host, and no field of a proxy."""
     if any(key.startswith(_OF_PROXIES) for key in environ):
         return False
     host: Any = _HOST.fullmatch(environ.get("HTTP_HOST", ""))
@@ -226,9 +222,54 @@ def is_local(environ: Environ) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether it is an IP address of this machine alone."""
+    """Whether an address is a loopback IP address."""
     try:
         found = ip_address(address)
     except ValueError:
         return False
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
+# -- secrets, which are not kept ---------------------------------------------------------------------------------------
+
+GONE: Final = "(not kept)"
+_NAMED: Final = re.compile(r"key|token|secret|password|csrf", re.IGNORECASE)
+_SECRET: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie"))
+# A query, or a fragment with parameters, in the URL of a field such as Referer or Location.
+_QUERY: Final = re.compile(r"(?<=[?#])[^\s\"'<>?#]+")
+_PAIRS: Final = re.compile(r"([&;])")
+
+
+def redacted(explanation: Explanation) -> Explanation:
+    """The explanation without the values of secrets."""
+    head = explanation.application
+    steps = []
+    for step in explanation.steps:
+        changed = tuple((name, _value(name, old), _value(name, new)) for name, old, new in step.changed)
+        steps.append(replace(step, added=_lines(step.added), changed=changed, removed=_lines(step.removed)))
+    return replace(
+        explanation,
+        target=_url(explanation.target),
+        fields=_lines(explanation.fields),
+        steps=tuple(steps),
+        application=None if head is None else (head[0], _lines(head[1])),
+        headers=_lines(explanation.headers),
+    )
+
+
+def _lines(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _value(name, value)) for name, value in lines)
+
+
+def _value(name: str, value: str) -> str:
+    return GONE if name.lower() in _SECRET or _NAMED.search(name) else _url(value)
+
+
+def _url(text: str) -> str:
+    """The text, without the values of URL parameters that are named like secrets."""
+    return _QUERY.sub(lambda found: "".join(map(_parameter, _PAIRS.split(found[0]))), text)
+
+
+def _parameter(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    return f"{name}={GONE}" if equals and _NAMED.search(unquote_plus(name)) else pair

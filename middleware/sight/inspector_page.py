@@ -1,18 +1,13 @@
 """The page of Inspector: self-contained HTML, without script. Every value of an exchange is shown as text."""
 
-from __future__ import annotations
-
 from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from middleware.sight.explanation import Explanation, Step
 from middleware.wsgi.escaped import escaped
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from middleware.sight.explanation import Explanation, Step
 
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }

@@ -1,15 +1,17 @@
 """Story: what each layer of a stack did to one request and its response.
 
 A Recording stands outside the layers. When the stack is wrapped, it puts a mark outside every layer and one outside the
-application. A mark sees what passes between its neighbours, so that the difference between two marks is what a layer
-did. Rows are not used: each layer runs, and may say why it does nothing by `environ["middleware.notes"]`.
+application. A mark records the request and the response between its neighbours, so that the difference between two
+marks is the work of one layer. Rows are not used: each layer runs, and may explain in `environ["middleware.notes"]` why
+it does nothing.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from middleware.sight.explanation import Step, differences
 from middleware.stack.builder import built
@@ -19,14 +21,10 @@ from middleware.wsgi.effects import keep_effects
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.layered import MARK
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.splitting import Splitting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.types import Application, Environ, Predicate
 
 _NUMBERS: Final = count()
 _ENGINE: Final = frozenset((MARK, EXCEPTION, NOTES))  # environ keys that no layer sets
@@ -35,13 +33,13 @@ Head = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class Visit:
-    """What is known of one layer in one request. Times are None until the request or the response passes."""
+    """The record of one layer in one request. Times are None until the request or the response passes."""
 
     def __init__(self) -> None:
-        self.came: float | None = None  # the request comes from outside
-        self.further: float | None = None  # it goes on inside
-        self.back: float | None = None  # the response comes from inside
-        self.went: float | None = None  # it leaves
+        self.came: float | None = None  # the request enters from outside
+        self.further: float | None = None  # the request leaves to the inside
+        self.back: float | None = None  # the response enters from inside
+        self.went: float | None = None  # the response leaves to the outside
         self.environ: list[str] = []
         self.entered: Head | None = None
         self.left: Head | None = None
@@ -68,7 +66,7 @@ class Visit:
         )
 
     def _ending(self, *, answered: bool) -> Iterator[str]:
-        """What came otherwise than a request that goes in and a response that goes out."""
+        """Notes on anything other than a request that passes inwards and a response that passes outwards."""
         if self.came is None:
             yield "an error further out: the request did not come here"
         elif self.left is None:
@@ -79,7 +77,7 @@ class Visit:
             yield "answers an exception that was raised inside"
 
     def _seconds(self) -> float:
-        """Its own time, without what lies inside."""
+        """The time of the layer itself, without the layers inside it."""
         if self.further is None and self.back is None:
             spans = [(self.came, self.went)]
         else:
@@ -88,7 +86,7 @@ class Visit:
 
 
 class Story:
-    """One request on its way, and `environ["middleware.notes"]` meanwhile.
+    """The record of one request, which is also its `environ["middleware.notes"]`.
 
     Attributes:
         visits: one for each layer, outermost first.
@@ -101,18 +99,18 @@ class Story:
         self.visits = [Visit() for _ in names]
         self.at: int | None = None
         self.head: Head | None = None
-        self.outer = outer  # the notes of a Recording further out
+        self.outer = outer  # the notes of an outer Recording
         self._before: Environ = {}
 
     def append(self, note: str) -> None:
-        """Note why the layer that is running does what it does."""
+        """Add a reason of the layer that is running."""
         if self.at is not None and self.at < len(self.visits):
             self.note(self.at, note)
         if self.outer is not None:
             self.outer.append(note)
 
     def note(self, number: int, note: str) -> None:
-        """Note something about a layer, once."""
+        """Add a note about a layer, unless it has the same one."""
         notes = self.visits[number].notes
         if note not in notes:
             notes.append(note)
@@ -160,14 +158,14 @@ class Story:
         self._before = {}
 
     def steps(self) -> Iterator[Step]:
-        """The layers that the request or its response has met."""
+        """A step for each layer that the request or its response has met."""
         for name, visit in zip(self.names, self.visits, strict=True):
             if visit.came is not None or visit.left is not None:
                 yield visit.step(name)
 
 
 class Recording(Middleware):
-    """Records what the layers inside do. A subclass says what becomes of the Story under `environ[self.key]`."""
+    """Records the layers inside it in a Story under `environ[self.key]`, which subclasses use."""
 
     _names: tuple[str, ...] = ()
 
@@ -180,7 +178,7 @@ class Recording(Middleware):
         environ[self.key] = environ[NOTES] = Story(self._names, environ.get(NOTES))
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
-        """Put marks between the layers. Layers that others add on build are not reported."""
+        """Put marks between the layers. Layers added by other layers on build are not reported."""
         known = {layer.name for layer in layers[1:]}
         names: list[str] = []
         running: list[Middleware] = []
@@ -194,7 +192,7 @@ class Recording(Middleware):
         return [self._changed(_names=tuple(names)), *running, _Mark(self.key, len(names))]
 
     def _heard(self, layer: Middleware) -> Middleware:
-        """A copy of a layer that tells whether its condition holds."""
+        """A copy of a layer whose condition notes when it does not hold."""
         condition = layer.condition
         copy = layer.named(layer.name) if condition is None else layer.when(_Asked(condition, self.key, layer.name))
         return keep_effects(layer, copy)
@@ -219,14 +217,14 @@ class _Mark(Middleware):
 
 
 class _Watched(Middleware):
-    """Stands for a layer, and tells whether it changes the body."""
+    """Replaces a layer, and records whether it changes the body."""
 
     def __init__(self, watched: Middleware, key: str, number: int) -> None:
         super().__init__()
         self.watched, self.key, self.number = watched, key, number
 
     def layer(self) -> Layer:
-        """The layer without the facts by which a row would run in its place."""
+        """The layer without the declarations by which a row could replace it."""
         layer = self.watched.layer()._replace(ordinary=None, made=None)
         respond = layer.on_response
         if respond is None:
@@ -244,7 +242,7 @@ class _Watched(Middleware):
 
 
 class _Asked:
-    """A condition that notes where it does not hold. What else it has is that of the condition."""
+    """A condition that notes when it does not hold. Other attributes are those of the wrapped condition."""
 
     def __init__(self, condition: Predicate, key: str, name: str) -> None:
         self._condition, self._key, self._name = condition, key, name

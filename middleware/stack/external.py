@@ -1,7 +1,5 @@
 """External: a third-party WSGI middleware as a layer, and the effects of well-known ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from inspect import isfunction

@@ -1,17 +1,12 @@
 """Findings: what is wrong with an order, each with the edit that fixes it. An edit is tried before it is printed."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from middleware.stack.order import Broken, OrderError, Relations, arranged, effects_of
 from middleware.stack.rules import RULES, Finding, Lift, Rule
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from middleware.wsgi.layer import Middleware
+from middleware.wsgi.layer import Middleware
 
 
 class _Attempt(NamedTuple):

@@ -189,7 +189,8 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
 
 def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
     """The most layers that can keep their order: no two of them are demanded the other way round, by whatever steps."""
-    swapped = _swapped(further_in)
+    # The layers that stand outside of one which has to stand outside of them, by whatever steps.
+    swapped = {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
     return sorted(further_in.keys() - _leaving(swapped))
 
 
@@ -236,11 +237,6 @@ def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -
                 other = came_from[end]
                 matched[end], end = other, partners.get(other)
             return
-
-
-def _swapped(further_in: dict[int, set[int]]) -> dict[int, set[int]]:
-    """The layers that stand outside of one which has to stand outside of them, by whatever steps."""
-    return {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
 
 
 def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:

@@ -1,15 +1,9 @@
 """The text of a stack: what `print(stack)` shows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from middleware.stack.order import reasons_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from middleware.wsgi.layer import Middleware
+from middleware.wsgi.layer import Middleware
 
 
 def chain(layers: Sequence[Middleware], names: Sequence[str]) -> str:

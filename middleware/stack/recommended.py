@@ -1,8 +1,7 @@
 """Recommended: the stack that a careful team would write, as an ordinary one to print, check and edit."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypeAlias
 
 from middleware.layers.access_log import AccessLog
 from middleware.layers.answers.cross_origin import CrossOriginProtection
@@ -11,18 +10,14 @@ from middleware.layers.answers.https import HTTPSRedirect
 from middleware.layers.compress import Compress
 from middleware.layers.conditional import Conditional
 from middleware.layers.cors import CORS
+from middleware.layers.cors.cors_options import Origin
 from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.timing import Timing
+from middleware.wsgi.layer import Middleware
+from middleware.wsgi.types import Predicate
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.layers.cors.cors_options import Origin
-    from middleware.wsgi.layer import Middleware
-    from middleware.wsgi.types import Predicate
-
-    Preset: TypeAlias = Literal["basic", "balanced", "strict", "api"]
+Preset: TypeAlias = Literal["basic", "balanced", "strict", "api"]
 
 
 def layers(

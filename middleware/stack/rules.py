@@ -6,22 +6,18 @@ both do, wherever they stand: removing one of them ends it, or the options that 
 environ keys that some layer further out must provide.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from collections.abc import Set as AbstractSet
-
 Severity: TypeAlias = Literal["error", "warning"]
-Test: TypeAlias = "Callable[[Effects, Effects], str]"
-Lift: TypeAlias = "Callable[[Effects], Mapping[str, object]]"
-Keys: TypeAlias = "Callable[[Effects], AbstractSet[str]]"
+Test: TypeAlias = Callable[[Effects, Effects], str]
+Lift: TypeAlias = Callable[[Effects], Mapping[str, object]]
+Keys: TypeAlias = Callable[[Effects], AbstractSet[str]]
 
 
 class Finding(NamedTuple):

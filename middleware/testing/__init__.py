@@ -8,8 +8,6 @@
 Nothing here needs pytest; `middleware.testing.plugin` provides fixtures. Names load on first use.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 
 TYPE_CHECKING = False

@@ -156,7 +156,7 @@ def run(
     within: Callable[[Application], Application] = lambda app: app,
     **options: Any,
 ) -> Case:
-    """Run one request. `within` is a further middleware around the application."""
+    """Run one request. `within` is another middleware, around the application."""
     made, body = shape.make()
     app = Recorded(made)
     answer = serve(middleware(within(app)), method=shape.method, **{"lint": False, **owed.environ, **options})
@@ -185,7 +185,12 @@ def check(law: Callable[[Case], Found]) -> Callable[[Case], Found]:
 
 def judge(case: Case) -> Iterator[Breach]:
     """Every law that the case breaks."""
-    for law in _CHECKS if case.app.calls else (_uncalled,):
+    answer = case.answer
+    if not case.app.calls and not answer.faults:
+        shown = told(answer.error) if answer.error else f"an answer without it, {answer.status!r}"
+        yield Breach("called", case.named, shown, "it is called")
+        return
+    for law in _CHECKS if case.app.calls else (_heads,):
         for name, seen, owed in law(case):
             yield Breach(name, case.named, str(seen), str(owed))
 
@@ -201,24 +206,10 @@ def _heads(case: Case) -> Found:
         yield "head-first", "no head at all", "start_response is called"
 
 
-def _uncalled(case: Case) -> Found:
-    answer = case.answer
-    if answer.faults:
-        yield from _heads(case)
-    else:
-        yield (
-            "called",
-            told(answer.error) if answer.error else f"an answer without it, {answer.status!r}",
-            "it is called",
-        )
-
-
 @check
 def _errors(case: Case) -> Found:
     error = case.answer.error
-    if case.shape.fails == "early":
-        yield from _early(case)
-    elif case.shape.fails and not isinstance(error, Failure):
+    if case.shape.fails in ("late", "close") and not isinstance(error, Failure):
         law = {"late": "late-error", "close": "close-error"}[case.shape.fails]
         law = "exc-info" if case.shape.name == "head-replaced-too-late" else law
         yield law, told(error), "the error of the application"
@@ -226,7 +217,10 @@ def _errors(case: Case) -> Found:
         yield "raises", told(error), "no error"
 
 
-def _early(case: Case) -> Found:
+@check
+def _early_errors(case: Case) -> Found:
+    if case.shape.fails != "early":
+        return
     error = case.answer.error
     if case.owed.answers_errors and (error is not None or case.answer.status[:1] != "5"):
         yield "error", f"{case.answer.status!r}, {told(error)}", "an answer of 5xx"

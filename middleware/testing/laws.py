@@ -1,7 +1,5 @@
 """The laws of a transparent middleware, each with its source. A new law is one row of LAWS."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 

@@ -4,8 +4,6 @@ It has no entry point, so that installing the package does not change the tests 
 when a test requests a fixture.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -78,19 +78,17 @@ def keeps_apart(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
     """Two requests that run step by step in turn each get their own response."""
     for app, says in ((_echo, "starts at once"), (_late_echo, "is a generator")):
         wrapped = middleware(app)
-        for seen, path in zip(_in_turn(wrapped, owed), _PATHS, strict=True):
+        answers = [Answer(environ=environ(path, **owed.environ)) for path in _PATHS]
+        found: list[tuple[Any, Any]]
+        try:
+            _alternate(wrapped, answers)
+            found = [(answer.get("X-Own"), owed.content(answer)) for answer in answers]
+        except Exception as error:  # noqa: BLE001 - caused by the other request
+            found = [(answer.get("X-Own"), told(error)) for answer in answers]
+        for seen, path in zip(found, _PATHS, strict=True):
             wanted = path, owed.whole(f"{path}-{path}".encode())
             if seen != wanted:
                 yield Breach("state", f"two requests in turn: an application that {says}", repr(seen), repr(wanted))
-
-
-def _in_turn(wrapped: Application, owed: Owed) -> list[tuple[Any, Any]]:
-    answers = [Answer(environ=environ(path, **owed.environ)) for path in _PATHS]
-    try:
-        _alternate(wrapped, answers)
-        return [(answer.get("X-Own"), owed.content(answer)) for answer in answers]
-    except Exception as error:  # noqa: BLE001 - any exception comes of the other request
-        return [(answer.get("X-Own"), told(error)) for answer in answers]
 
 
 def _alternate(wrapped: Application, answers: list[Answer]) -> None:

@@ -1,16 +1,10 @@
 """assert_order: an assertion about the order of a stack."""
 
-from __future__ import annotations
-
 import difflib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from middleware.stack.builder import Stack
 from middleware.stack.rules import described, waived
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.stack.builder import Stack
 
 
 def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = ()) -> None:

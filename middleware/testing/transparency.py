@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from middleware.testing.cases import Linted, Owed, is_complaint, judge, run
+from middleware.testing.gateway import Answer
 from middleware.testing.laws import LAWS, Breach
-from middleware.testing.probes import PROBES, cycles_of
+from middleware.testing.probes import PROBES, Wrap, cycles_of
 from middleware.testing.shapes import SHAPES
+from middleware.testing.shapes.definition import Shape
 from middleware.testing.shapes.responses import FURTHER
 from middleware.wsgi.options import Problems
 from middleware.wsgi.refused import wraps_nothing
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from middleware.testing.gateway import Answer
-    from middleware.testing.shapes.definition import Shape
-    from middleware.wsgi.types import Application
-
-    Wrap = Callable[[Application], Application]
+from middleware.wsgi.types import Application
 
 MATRIX: Final = tuple(shape for shape in (*SHAPES, *FURTHER) if shape.lint)
 
@@ -103,30 +98,26 @@ def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
 def _of_shape(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
     """Run one shape plain, with wsgiref.validate on either side, and with a client that disconnects."""
     yield from judge(run(middleware, shape, owed))
-    linted = run(middleware, shape, owed, lint=True)
-    if is_complaint(linted.answer.error):
-        yield Breach("lint-outside", linted.named, str(linted.answer.error), "nothing to complain of")
-    if not shape.fails:
-        yield from _linted_inside(middleware, shape, owed)
-    gone = run(middleware, shape, owed, stop_after=1)
-    where = f"{gone.named}; the client goes away after the first chunk"
-    if gone.body is not None and gone.app.calls and gone.body.closed != 1:
-        yield Breach("close", where, f"close() was called {gone.body.closed} times", "once")
-    if gone.answer.error is not None and not shape.fails and not gone.answer.faults:
-        yield Breach("raises", where, repr(gone.answer.error), "no error")
-
-
-def _linted_inside(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
+    outside = run(middleware, shape, owed, lint=True)
+    if is_complaint(outside.answer.error):
+        yield Breach("lint-outside", outside.named, str(outside.answer.error), "nothing to complain of")
     linted: list[Linted] = []
 
     def within(app: Application) -> Application:
         linted.append(Linted(app))
         return linted[-1]
 
-    case = run(middleware, shape, owed, within=within)
-    linted[-1].end()
-    for complaint in linted[-1].complaints:
-        yield Breach("lint-inside", case.named, complaint, "nothing to complain of")
+    if not shape.fails:
+        inside = run(middleware, shape, owed, within=within)
+        linted[-1].end()
+        for complaint in linted[-1].complaints:
+            yield Breach("lint-inside", inside.named, complaint, "nothing to complain of")
+    gone = run(middleware, shape, owed, stop_after=1)
+    where = f"{gone.named}; the client goes away after the first chunk"
+    if gone.body is not None and gone.app.calls and gone.body.closed != 1:
+        yield Breach("close", where, f"close() was called {gone.body.closed} times", "once")
+    if gone.answer.error is not None and not shape.fails and not gone.answer.faults:
+        yield Breach("raises", where, repr(gone.answer.error), "no error")
 
 
 # -- the report ------------------------------------------------------------------------------------------------------

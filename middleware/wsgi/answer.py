@@ -1,19 +1,14 @@
 """Answer: the response of a layer that answers instead of the application, as text or as a problem (RFC 9457)."""
 
-from __future__ import annotations
+from collections.abc import Iterable
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
+from middleware.http.fields import Line
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import status_line
 from middleware.wsgi.options import is_async
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
+from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
 
 NOTES: Final = "middleware.notes"
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -45,10 +40,15 @@ def redirect(status: int, location: str) -> Application:
     """An application that sends the client to `location`, which is checked by the caller."""
     body = f"See {location}\n".encode("ascii")
     fields = [("Location", location), ("Content-Type", _TEXT), ("Content-Length", str(len(body)))]
+    return fixed(status_line(status), fields, body)
+
+
+def fixed(status: str, fields: list[Line], body: bytes) -> Application:
+    """An application with one response to every request."""
 
     def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status_line(status), fields)
-        return [body]
+        start_response(status, [*fields])  # PEP 3333 lets whoever gets the list change it
+        return [body] if body else []
 
     return respond
 

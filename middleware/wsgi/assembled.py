@@ -9,8 +9,6 @@ The function serves an ordinary request whose response is a list. Every other re
 from the point at which it turns out to be one, and requests that no row is made for go to `general`.
 """
 
-from __future__ import annotations
-
 import linecache
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
@@ -27,7 +25,7 @@ from middleware.wsgi.row import TYPE, VARY, Row, grouped
 from middleware.wsgi.types import Application, Environ
 
 # RFC 9110 13.1 and 14.2; the If of WebDAV (RFC 4918 10.4) and of CalDAV (RFC 6638 8.2)
-_UNUSUAL: Final = (
+_CONDITIONAL: Final = (
     "HTTP_RANGE",
     "HTTP_IF_NONE_MATCH",
     "HTTP_IF_MODIFIED_SINCE",
@@ -128,7 +126,7 @@ def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[in
     source = Source()
     source.names.update(chosen=chosen, general=general, functions={})
     source.add(1, "def run(environ, start_response):")
-    _write_guard(source, _UNUSUAL)
+    _write_guard(source, ())
     source.add(2, f"met = {sum(1 << n for n, layer in enumerate(layers) if layer.condition is None)}\ntry:")
     for n, layer in enumerate(layers):
         if layer.condition is not None:
@@ -152,16 +150,15 @@ def assembled(
     return _FastPath(app, layers, general, respond=respond).source
 
 
-def _write_guard(source: Source, unusual: Iterable[str]) -> None:
+def _write_guard(source: Source, unusual: Iterable[str], *, conditional: bool = False, options: bool = False) -> None:
     """Leave requests to the general path for which rows are not made, see Ordinary."""
     source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
-    keys = "\n".join(f"or {key!r} in environ" for key in unusual)
-    if keys:
-        source.add(2, 'if (\n    method == "HEAD"\n    or method == "OPTIONS"')
-        source.add(3, keys)
-        source.add(2, "):\n    return general(environ, start_response)")
-    else:
-        source.add(2, 'if method == "HEAD":\n    return general(environ, start_response)')
+    tests = [] if options else ['method == "OPTIONS"']
+    if not conditional:
+        tests += ['method == "HEAD"', *(f"{key!r} in environ" for key in _CONDITIONAL)]
+    tests += (f"{key!r} in environ" for key in unusual)
+    if tests:
+        source.add(2, "if (\n    " + "\n    or ".join(tests) + "\n):\n    return general(environ, start_response)")
 
 
 class _FastPath:
@@ -185,6 +182,11 @@ class _FastPath:
         self._layers, self._general, self._respond = layers, general, respond
         self.source.names["app"] = app
         self._write()
+
+    @property
+    def _conditional(self) -> bool:
+        """Whether HEAD and conditional requests are served."""
+        return all(row.conditional for row in self._rows)
 
     def _plan_after(self, met: int) -> Plan:
         """The plan for a request that so many layers have met."""
@@ -210,13 +212,10 @@ class _FastPath:
         add(3, "return failed(exchange, error)")
 
     def _write_method(self) -> None:
-        if self._rows:
+        if self._general is not None:
             self.source.names["general"] = self._general
-            always = all(row.always for row in self._rows)
-            unless = dict.fromkeys(key for row in self._rows for key in row.unless)
-            _write_guard(self.source, () if always else (*_UNUSUAL, *unless))
-        else:
-            self.source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
+        unless = dict.fromkeys(key for row in self._rows for key in row.unless)
+        _write_guard(self.source, unless, conditional=self._conditional, options=all(row.options for row in self._rows))
 
     def _write_start(self) -> None:
         add = self.source.add
@@ -262,7 +261,7 @@ class _FastPath:
         lines = []
         calls = False  # an earlier step runs code that may fail
         for n, step in enumerate(self.steps[:end]):
-            if isinstance(step, Row) or step.made is not None:
+            if step.enters if isinstance(step, Row) else step.made is not None:
                 name, enter = (
                     ("came", "row{n}.enter(environ, came{n}, method)")
                     if isinstance(step, Row)
@@ -368,14 +367,14 @@ class _FastPath:
     def _write_end(self) -> None:
         """Pass on a head that all layers have seen."""
         add = self.source.add
-        add(4, "if status in ORDINARY:" if self._rows else 'if status in ORDINARY and method != "HEAD":')
+        add(4, 'if status in ORDINARY and method != "HEAD":' if self._conditional else "if status in ORDINARY:")
         add(5, "exchange.state = PASSED\nstart_response(status, lines)")
         if self._ends:
             add(5, "watched = Watched()\nwatched.exchange = exchange\nwatched.body = body\nwatched.sent = 0")
             add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
         else:
             add(5, "return body")
-            if not self._rows:
+            if self._conditional:
                 add(4, "if status in ORDINARY:\n    return muted(exchange, body)")
             add(4, "if status in NOT_MODIFIED:")
             add(5, "exchange.state = PASSED\nstart_response(status, lines)\nreturn iter(NOTHING)")

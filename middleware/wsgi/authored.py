@@ -1,17 +1,13 @@
 """Authored: what is checked of a layer when its class is made, and of its options when it is constructed."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from dis import opmap
-from typing import TYPE_CHECKING, Any, Final
+from types import FrameType
+from typing import Any, Final
 
 from middleware.wsgi.effects import Effects
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 # The methods that a layer overrides, with the number of arguments that they are called with.
 HOOKS: Final = {"on_request": 1, "on_response": 2, "on_close": 2, "on_build": 1, "declared": 0, "describe": 0}

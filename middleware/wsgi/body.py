@@ -1,22 +1,18 @@
 """Body: what the server iterates. The application's own iterable wherever that is possible."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
+from middleware.http.fields import content_length
 from middleware.wsgi.errors import answer_error, close, leave, respond
 from middleware.wsgi.exchange import HELD, NEW, PASSED
+from middleware.wsgi.layered import Layered
+from middleware.wsgi.response import Transform
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
+from middleware.wsgi.types import Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from middleware.wsgi.layered import Layered
-    from middleware.wsgi.response import Transform
-    from middleware.wsgi.types import Environ
-
-    Sized: TypeAlias = "list[bytes] | tuple[bytes, ...] | Watched"
+Sized: TypeAlias = "list[bytes] | tuple[bytes, ...] | Watched"
 
 _AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # no code of the application runs for a chunk
 
@@ -199,25 +195,50 @@ def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:
 
 def _passed_on(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     if exchange.state in HELD:
-        exchange.begin()
+        if exchange.plan.ahead and not isinstance(body, (list, tuple)):
+            body = _ahead(exchange, body)
+        if exchange.state in HELD:
+            exchange.begin()
         if exchange.state in HELD:
             return _begun(exchange, body)
     return _chosen(exchange)
 
 
+def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
+    """Take the first chunk of a stream. If that is all that the head declares, layers see it as a list.
+
+    Frameworks wrap sized bodies in iterators, which is why this is common. What the stream does after its last chunk
+    still happens when the server asks for more.
+    """
+    declared = content_length(exchange.get("Content-Length", ""))
+    if not declared or is_file(exchange.environ, body) or not any(wanted(exchange) for wanted in exchange.plan.ahead):
+        return body
+    iterator = iter(body)
+    first = _first(iterator)
+    rest = exchange.body = iter(()) if first is None else chain((first,), iterator)
+    if first and len(first) == content_length(exchange.get("Content-Length", "")):
+        exchange.body, exchange.rest = [first], iterator
+    return rest
+
+
 def _begun(exchange: Layered, iterable: Iterable[bytes]) -> Body:
     """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
     iterator = iter(iterable)
+    first = exchange.begin_with(_first(iterator))
+    return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one is not resumed
+
+
+def _first(iterator: Iterator[bytes]) -> bytes | None:
+    """The first chunk of a stream, or None. Empty ones that are at hand are skipped."""
     first = next(iterator, None)
     while first == b"" and type(iterator) in _AT_HAND:
         first = next(iterator, None)
-    first = exchange.begin_with(first)
-    return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one is not resumed
+    return first
 
 
 def _chosen(exchange: Layered) -> Iterable[bytes]:
     """What the server gets of a response whose head it has, or will get with the first chunk."""
-    body = cast("Iterable[bytes]", exchange.body)
+    body: Any = exchange.body
     if exchange.state is NEW:
         if isinstance(body, (list, tuple)):
             exchange.move("no head")  # raises
@@ -231,6 +252,8 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
 
 
 def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable[bytes]:
+    if exchange.rest is not None:
+        return Body(exchange, chain(body, exchange.rest))
     source = exchange.source
     replaced = body is not source and type(source) is not list and hasattr(source, "close")
     ends = replaced or exchange.error is not None or exchange.plan.closers  # an error is released at the end
@@ -245,7 +268,7 @@ def _untouched(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
         return _closing(exchange, body)
     if isinstance(body, Watched):  # a list that is watched by an inner pipeline: it does not fail when it is iterated
         return watched(exchange, body) if plan.closers else body
-    if plan.closers or (plan.respond and not from_server):
+    if plan.closers or (plan.respond and not from_server) or body is not exchange.source:
         return Body(exchange, body)
     exchange.transforms = exchange.body = exchange.source = None
     return body

@@ -1,16 +1,10 @@
 """Conditions: how a predicate is asked, and the Vary that follows from its request fields (RFC 9110 12.5.5)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import is_async
 from middleware.wsgi.plan import Layer
-
-if TYPE_CHECKING:
-    from middleware.wsgi.effects import Effects
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Environ, Predicate
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Environ, Predicate
 
 
 def certain(predicate: Predicate) -> Predicate:

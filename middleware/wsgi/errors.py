@@ -1,7 +1,5 @@
 """Errors: how an exchange ends: answered after an error, abandoned, or closed. Every layer is told of it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -64,7 +62,7 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     exchange.move("another head")
     came = environ if exchange.kept is None else exchange.kept
     exchange.body = answering(came, exchange.reset)  # type: ignore[arg-type] # it calls no write()
-    exchange.transforms, exchange.declared, exchange.undo = (), None, None
+    exchange.transforms, exchange.declared, exchange.rest, exchange.undo = (), None, None, None
     if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
         exchange.exc_info = (type(error), error, error.__traceback__)
     unmet = [layer.on_response for layer in exchange.plan.unmet if layer.on_response and _holds(layer, environ)]

@@ -1,7 +1,5 @@
 """Escaped: what a client sent, as text that cannot forge a log line or steer a terminal."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 

@@ -10,8 +10,6 @@
 The pipeline and the hooks share this machine. They differ in what they do to a head before the server gets it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 

@@ -5,8 +5,6 @@ themselves, and pass a head on when it has returned. Where that is too late, bec
 replaces a head that the server has (PEP 3333 "Error Handling"), `decide` is asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple

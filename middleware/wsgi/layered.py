@@ -5,14 +5,12 @@ Layers edit it, and may return a transform of the body: a sized body passes thro
 passes through it chunk by chunk.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from middleware.http.fields import content_length
-from middleware.http.status import ORDINARY, status_fault, without_content
+from middleware.http.status import KNOWN, ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
 from middleware.wsgi.plan import OnResponse, Plan
 from middleware.wsgi.response import Response, Transform
@@ -35,12 +33,13 @@ class Layered(Exchange):
         sent: how many bytes of content have gone out, or None if the server reads a file by itself.
         left: the layers that the head has still to be shown to.
         declared: the Content-Length of a stream until its first chunk is there, or None.
+        rest: the rest of a stream whose first chunk stands as the body, because it is all that is declared; or None.
         transforms: what the chunks of a stream pass through; None if the body is out of our hands.
         undo: what the transform does to the head of a stream that turns out to be empty, or None.
         kept: what environ held when the application was called, or None where no layer depends on it.
     """
 
-    __slots__ = ("declared", "error", "kept", "left", "mute", "plan", "sent", "source", "transforms", "undo")
+    __slots__ = ("declared", "error", "kept", "left", "mute", "plan", "rest", "sent", "source", "transforms", "undo")
 
     plan: Plan
     source: object
@@ -49,6 +48,7 @@ class Layered(Exchange):
     sent: int | None
     left: Iterator[OnResponse]
     declared: int | None
+    rest: Iterator[bytes] | None
     transforms: tuple[Transform, ...] | None
     undo: Callable[[Response], None] | None
     kept: Environ | None
@@ -60,7 +60,7 @@ class Layered(Exchange):
         self.mute = False
         self.sent = 0
         self.index = self.body = None
-        self.source = self.error = self.exc_info = self.declared = self.undo = None
+        self.source = self.error = self.exc_info = self.declared = self.rest = self.undo = None
         if not hasattr(self, "kept"):
             self.kept = None
         self.left = iter(self.plan.responders)
@@ -236,7 +236,7 @@ class Layered(Exchange):
 
 def check_status(status: str) -> None:
     """Raise ValueError for a status that no server may send."""
-    if status not in ORDINARY and (fault := status_fault(status)) is not None:
+    if status not in KNOWN and (fault := status_fault(status)) is not None:
         raise ValueError(fault)
 
 

@@ -1,10 +1,8 @@
 """Measurement: what is told of a request when it is over. What the request was is taken when it comes in."""
 
-from __future__ import annotations
-
 import time
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import quote
 
 from middleware.http.fields import content_length
@@ -12,18 +10,20 @@ from middleware.http.status import status_line
 from middleware.wsgi.errors import BYTES_SENT
 from middleware.wsgi.identity import REQUEST_ID
 from middleware.wsgi.layer import Middleware
-
-if TYPE_CHECKING:
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Environ
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Environ
 
 STATUS: Final = "middleware.status"
-# The methods that are counted by name: others are many, and chosen by clients (OpenTelemetry, http.request.method).
-METHODS: Final = frozenset(
+_METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"},
 )
 _NUMBERS: Final = count()
 _IN_A_PATH: Final = "/!$&'()*+,;=:@~"  # RFC 3986 3.3, beside what `quote` never encodes
+
+
+def counted_method(method: str) -> str:
+    """The name by which a method is counted: `_OTHER` if clients made it up (OpenTelemetry, http.request.method)."""
+    return method if method in _METHODS else "_OTHER"
 
 
 class Measurement:
@@ -41,7 +41,7 @@ class Measurement:
         error: the exception that ended it badly, or None; None too if the server sent a file by itself, for nobody
             knows whether it arrived. Of a client that went away it is a GeneratorExit.
         client: str. REMOTE_ADDR; empty if the server does not tell.
-        user: str or None. REMOTE_USER, at the end of the request: a layer further in may have verified it.
+        user: str or None. REMOTE_USER, at the end of the request: an inner layer may have verified it.
         protocol: str, "HTTP/1.1".
         referer, user_agent: str or None. The fields of the request.
         request_id: str or None. The id that `RequestId` gave.
@@ -103,7 +103,7 @@ class Followed(Measurement):
 
     Attributes:
         start: float, when it came in, by time.perf_counter.
-        outer: the same request as the same layer watches it further out, where it stands around itself; or None.
+        outer: the same request as an outer copy of the same layer watches it, or None.
     """
 
     __slots__ = ("_length", "_response", "outer", "start")
@@ -130,7 +130,7 @@ class Followed(Measurement):
         self.end(environ, time.perf_counter() - self.start, error)
         if self.bytes_sent is None and self._length is not None:
             self.bytes_sent = content_length(self._length)
-        code = environ.get(STATUS)  # which a layer further out may have changed
+        code = environ.get(STATUS)  # which an outer layer may have changed
         if code is not None and (self.status is None or not self.status.startswith(str(code))):
             self.status = status_line(code)
 
@@ -152,11 +152,11 @@ class Following(Middleware):
     def on_response(self, environ: Environ, response: Response) -> None:
         """Note the head."""
         request: Followed | None = environ.get(self._key)
-        if request is not None:  # none where a layer further out failed: no request came here
+        if request is not None:  # an error of an outer layer: the request has not come here
             request.head(response)
 
     def _followed(self, environ: Environ) -> Followed | None:
-        """End to follow the request; return what was followed, or None if it never came to the layer."""
+        """Stop following the request; return what was followed, or None if it never came to the layer."""
         request: Followed | None = environ.get(self._key)
         if request is not None:
             environ[self._key] = request.outer

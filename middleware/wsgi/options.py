@@ -1,8 +1,6 @@
 """Options of constructors: the checks that all layers share, and one error that names every wrong option."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeVar, cast
 
@@ -92,6 +90,25 @@ def several(value: object) -> list[object]:
         return list(cast("Iterable[object]", value))
     except TypeError:
         raise ValueError("a str, or an iterable of str") from None
+
+
+def each(value: object) -> tuple[Any, ...]:
+    """The members of an option as `several` returns them; a value that is not iterable is the only one."""
+    try:
+        return tuple(several(value))
+    except ValueError:
+        return (value,)
+
+
+def pairs(value: object) -> list[tuple[Any, Any]]:
+    """The pairs of an option that takes a mapping or pairs.
+
+    Errors: ValueError for anything else.
+    """
+    try:
+        return [(name, it) for name, it in (value.items() if isinstance(value, Mapping) else cast("Any", value))]
+    except (TypeError, ValueError):
+        raise ValueError("a mapping name -> value, or pairs") from None
 
 
 def is_async(given: object) -> bool:

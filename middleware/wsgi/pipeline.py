@@ -5,8 +5,6 @@ one close. A function is assembled for the layers that there are. Where they hav
 serves the requests for which the conditions cannot be asked beforehand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,7 +17,7 @@ from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
 from middleware.wsgi.returned import as_application
 from middleware.wsgi.types import Application, Environ, StartResponse
 
-Meet: TypeAlias = "Callable[[Layered], Application]"
+Meet: TypeAlias = Callable[[Layered], Application]
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Application:
@@ -70,11 +68,18 @@ def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Sour
 
 
 def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source:
-    """The fast path; for requests that no row is made for, another one on which each layer is asked."""
-    if all(layer.ordinary is None for layer in layers):
-        return assembled(app, layers, respond=respond)
-    asked = [layer._replace(ordinary=None) for layer in layers]
-    return assembled(app, layers, assembled(app, asked, respond=respond).function(), respond=respond)
+    """The fast path; behind it, one for HEAD and conditional requests, and one for OPTIONS, with the rows that hold."""
+    ways = [layers]
+    for holds in ("conditional", "options"):
+        asked = [
+            layer._replace(ordinary=None) if layer.ordinary and not getattr(layer.ordinary, holds) else layer
+            for layer in ways[-1]
+        ]
+        ways += [asked] if asked != ways[-1] else []
+    run = assembled(app, ways.pop(), respond=respond)
+    while ways:
+        run = assembled(app, ways.pop(), run.function(), respond=respond)
+    return run
 
 
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:

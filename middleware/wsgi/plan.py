@@ -45,6 +45,7 @@ class Layer(NamedTuple):
     vary: tuple[Layer, ...] = ()  # stand right outside, and name the request fields that it decides by
     ordinary: Ordinary | None = None
     made: Made | None = None
+    ahead: Callable[[Response], bool] | None = None  # whether a stream that declares a length is looked into first
 
 
 @dataclass(slots=True)
@@ -57,6 +58,7 @@ class Plan:
     waits: bool  # a responder needs the body
     respond: bool  # to errors of the application
     rewriters: tuple[OnResponse | None, ...]  # may assign the body
+    ahead: tuple[Callable[[Response], bool], ...]
 
 
 def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) -> Plan:
@@ -68,4 +70,5 @@ def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) ->
         any(layer.waits for layer in met),
         respond,
         tuple(layer.on_response for layer in (*met, *beyond) if layer.waits),
+        tuple(layer.ahead for layer in met if layer.ahead is not None),
     )

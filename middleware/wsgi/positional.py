@@ -1,7 +1,5 @@
 """Positional: layers whose first options may come by position, because they can be no application."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """Refused: what is given for a WSGI application, a middleware or a predicate, and cannot be one. Says what to write."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any, Final
 

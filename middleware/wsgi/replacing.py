@@ -1,7 +1,5 @@
 """Replacing: a response put in the place of the application's, by a layer that learns late that it has to answer."""
 
-from __future__ import annotations
-
 from middleware.http.fields import Line
 from middleware.wsgi.held import close_iterable
 from middleware.wsgi.response import Response, Transform

@@ -1,7 +1,5 @@
 """Response and Transform: what a layer gets to see of a response, and what it may hand back."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Returned: what the methods of a layer return, as the pipeline takes it. Errors name layer, method and value."""
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +34,8 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
 def as_application(answer: Any, on_request: Callable[..., object]) -> Application:
     """What an on_request returned, as a WSGI application."""
     if callable(answer):
-        return cast("Application", answer)
+        application: Application = answer
+        return application
     if isinstance(answer, tuple) and len(answer) in (2, 3) and isinstance(answer[1], (str, bytes)):
         status, body, *headers = answer
         try:
@@ -54,7 +53,8 @@ def as_application(answer: Any, on_request: Callable[..., object]) -> Applicatio
 def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
     """What an on_response returned, as a transform."""
     if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, Response):
-        return cast("Transform", transform)
+        found: Transform = transform
+        return found
     raise TypeError(
         f"{_named(on_response)} returned {transform!r}: it edits the response, and returns None or a transform of the "
         "body, which has feed(chunk) and finish()"

@@ -35,7 +35,7 @@ QUIET, TYPE, VARY, WATCHED = range(4)  # the kinds of field names
 
 
 class Ordinary(NamedTuple):
-    """What a layer decides by, for a request that is no HEAD and, unless `always`, no OPTIONS, partial or conditional.
+    """What a layer decides by, for a request that is neither HEAD, OPTIONS, partial nor conditional.
 
     The layer promises: on a head without any of the fields `watched`, its on_response appends lines, or merges names
     into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. For a
@@ -50,7 +50,8 @@ class Ordinary(NamedTuple):
         typed: whether the Content-Type counts.
         below: int or None. Bodies of at least so many bytes are another matter. None: no body is.
         unless: environ keys whose presence is another matter.
-        always: whether this also holds for OPTIONS, and for requests with a Range or conditions.
+        conditional: whether this also holds for HEAD, and for requests with a Range or conditions.
+        options: whether this also holds for OPTIONS.
     """
 
     watched: frozenset[str] = frozenset()
@@ -60,7 +61,8 @@ class Ordinary(NamedTuple):
     typed: bool = False
     below: int | None = None
     unless: tuple[str, ...] = ()
-    always: bool = False
+    conditional: bool = False
+    options: bool = False
 
 
 class Member(NamedTuple):
@@ -83,19 +85,21 @@ class Row:
         kinds: field name as it is written -> its kind, as far as it is known.
         known: the values that count -> the lines that the layers append; the Vary line is replaced, if there is one.
         size: the number of members.
+        enters: whether a member has to see the request if it turns out that the response needs it.
     """
 
     def __init__(self, members: Sequence[Member], by: tuple[str, ...] | None = None) -> None:
         self.members = tuple(members)
         self.size = len(self.members)
         facts = zip(*(member.ordinary for member in members), strict=True)
-        watched, by_each, keeps, late, typed, below, unless, always = facts
+        watched, by_each, keeps, late, typed, below, unless, conditional, options = facts
         self.by = _keys(by_each) if by is None else by
         self.late, self._keeps, self.unless = _keys(late), _keys(keeps), _keys(unless)
         self.below = min((limit for limit in below if limit is not None), default=None)
-        self.typed, self.always = any(typed), all(always)
+        self.typed, self.conditional, self.options = any(typed), all(conditional), all(options)
         self._watched = frozenset[str]().union(*watched)
         self._entering = [member.on_request for member in reversed(self.members) if member.on_request is not None]
+        self.enters = bool(self._entering)
         self.kinds: dict[str, int] = {}
         self.known: dict[Key, tuple[Line, ...]] = {}
         self._seen: dict[Key, None] = {}
@@ -113,13 +117,12 @@ class Row:
 
     def enter(self, environ: Environ, came: tuple[Any, ...], method: str) -> None:
         """Show the layers the request as it came in, after all, because the response turned out to need them."""
-        if self._entering:
-            request = {"REQUEST_METHOD": method}
-            request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
-            request.update((key, environ[key]) for key in self._keeps if key in environ)
-            for on_request in self._entering:
-                on_request(request)
-            environ.update((key, request[key]) for key in self._keeps if key in request)
+        request = {"REQUEST_METHOD": method}
+        request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
+        request.update((key, environ[key]) for key in self._keeps if key in environ)
+        for on_request in self._entering:
+            on_request(request)
+        environ.update((key, request[key]) for key in self._keeps if key in request)
 
     def show(self, exchange: Layered, came: tuple[Any, ...], *, ordinary: bool) -> None:
         """Show the request and the head to the layers one by one, and record what they append, if that is all.
@@ -134,7 +137,8 @@ class Row:
                 before = exchange.status, exchange.lines.copy(), environ.copy()
             else:
                 keep(self._seen, key, None)
-        self.enter(environ, came, exchange.method)
+        if self.enters:
+            self.enter(environ, came, exchange.method)
         for member in self.members:
             member.on_response(environ, exchange)
         if before is not None and exchange.body is body:

@@ -1,7 +1,5 @@
 """Splitting: a layer that puts something of its own around an application, and so splits a stack into two passes."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import ClassVar
 

@@ -6,8 +6,6 @@ on eventlet and gevent, as do eventlet.websocket and handlers of gevent-websocke
 them calls start_response, which PEP 3333 demands of every other application.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from middleware.wsgi.types import Environ

@@ -1,21 +1,16 @@
 """BasicAuth: requests with a user and password that are verified pass, all others are a 401 (RFC 7617)."""
 
-from __future__ import annotations
-
 import re
 from binascii import a2b_base64, b2a_base64
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Final
 from unicodedata import category
 
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, is_async
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 _QUOTED: Final = re.compile(r"[ -~]*")
 _CHARSETS: Final = {"utf-8": ', charset="UTF-8"', "iso-8859-1": "", "latin-1": ""}  # RFC 7617 2.1: UTF-8 or nothing

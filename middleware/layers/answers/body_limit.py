@@ -1,23 +1,18 @@
 """BodyLimit: request bodies up to a size; larger ones are a 413, by Content-Length or by counting reads."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from middleware.wsgi.answer import answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.input import BodyTooLarge, Outcome, counted, declared_length, drop
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.replacing import replaced
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.body_limit"
 _NUMBERS: Final = count()

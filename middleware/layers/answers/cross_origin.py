@@ -1,28 +1,26 @@
 """CrossOriginProtection: no state is changed by pages of other origins (Fetch Metadata; the algorithm of Go 1.25)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, ClassVar, Final, cast
+from collections.abc import Callable, Iterable
+from typing import ClassVar, Final
 
 from middleware.http.authorities import DEFAULT_PORTS, authority
-from middleware.http.origins import matcher, origin_fault, wildcard_fault
+from middleware.http.origins import listed_fault, matcher
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.conditions import certain, predicate_fault, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, several
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.options import Problems, each
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.types import Application, Environ, Predicate
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _OWN: Final = frozenset(("same-origin", "none"))  # W3C Fetch Metadata 2.3: `none` is the user's own doing
 _TOLD: Final = ("Sec-Fetch-Site", "HTTP_SEC_FETCH_SITE"), ("Origin", "HTTP_ORIGIN"), ("Host", "HTTP_HOST")
 _DETAIL: Final = "The request comes from a page of another origin."
-_KINDS: Final = 'an origin such as "https://app.example", or "https://*.app.example"'
+_UNLISTED: Final = (
+    'an origin such as "https://app.example", or "https://*.app.example": to trust more than can be listed is no '
+    "protection"
+)
 
 
 def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
@@ -32,7 +30,7 @@ def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
     site, origin = environ.get("HTTP_SEC_FETCH_SITE", ""), environ.get("HTTP_ORIGIN", "")
     if site in _OWN or trusts(origin):
         return False
-    # Browsers of before 2023 have no Sec-Fetch-Site, nor has any if the site is not trustworthy, as by http.
+    # Browsers from before 2023 send no Sec-Fetch-Site, and none sends it to an untrustworthy URL, such as http.
     return site != "" or (origin != "" and not is_own(origin, environ.get("HTTP_HOST", "")))
 
 
@@ -85,7 +83,10 @@ class CrossOriginProtection(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("CrossOriginProtection")
-        self.trusted_origins = _origins(problems, trusted_origins)
+        self.trusted_origins = each(trusted_origins)
+        for origin in self.trusted_origins:
+            listed = isinstance(origin, str) and origin not in ("null", "*")
+            problems.add_fault("trusted_origins", listed_fault(origin) if listed else _UNLISTED, origin)
         self.exempt, self.answer = exempt, answer
         problems.add_fault("exempt", predicate_fault(exempt), exempt)
         problems.add_fault("answer", answer_fault(answer), answer)
@@ -116,19 +117,3 @@ class CrossOriginProtection(Middleware):
         return [
             ("request", f"is answered by 403 if it may change something and a page of no own origin{others} makes it")
         ]
-
-
-def _origins(problems: Problems, given: object) -> tuple[str, ...]:
-    try:
-        origins = several(given)
-    except ValueError:
-        origins = [given]
-    for origin in origins:
-        problems.add_fault("trusted_origins", _origin_fault(origin), origin)
-    return tuple(cast("list[str]", origins))
-
-
-def _origin_fault(origin: object) -> str | None:
-    if not isinstance(origin, str) or origin in ("null", "*"):
-        return f"{_KINDS}: to trust more than can be listed is no protection"
-    return wildcard_fault(origin) if "*" in origin else origin_fault(origin)

@@ -1,8 +1,7 @@
 """TrustedHosts: requests for hosts that are served here pass, all others are a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, Final, NamedTuple
 
 from middleware.http.authorities import DEFAULT_PORTS, Authority, authority, covered
 from middleware.http.remembered import Remembered
@@ -10,11 +9,7 @@ from middleware.wsgi.answer import answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, several
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.host"
 _ANY: Final = "*"
@@ -25,7 +20,7 @@ UNLISTED: Final = "The Host of the request is not served here."
 
 
 class Verdict(NamedTuple):
-    """What a Host is found to be: the authority that it names, or, if `fault` says what is wrong, none."""
+    """The authority that a Host names, or the fault for which it is refused."""
 
     authority: str
     fault: str
@@ -36,26 +31,24 @@ def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
     found = authority(host)
     if found is None:
         return Verdict("", MALFORMED)
-    if trusted is None or any(_is(found, pattern) for pattern in trusted):
+    if trusted is None or any(
+        covered(found.host, pattern.host)
+        and (pattern.port in (None, found.port) or (found.port is None and pattern.port in _IMPLIED))
+        for pattern in trusted
+    ):
         return Verdict(str(found), "")
     return Verdict("", UNLISTED)
-
-
-def _is(found: Authority, pattern: Authority) -> bool:
-    """Whether this is the host of a pattern, and the port if the pattern has one."""
-    port = pattern.port is None or found.port == pattern.port or (found.port is None and pattern.port in _IMPLIED)
-    return port and covered(found.host, pattern.host)
 
 
 class TrustedHosts(Middleware):
     """Lets requests for the hosts of a site pass, and answers all others by a 400.
 
-    Applications build links, redirects and cache keys of the Host, which the client chooses: a password reset mail that
-    leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on every
-    response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0 too),
-    repeated, malformed or not listed is refused. Behind a proxy that does not hand on the Host, put ProxyFix(x_host=1)
-    outside: X-Forwarded-Host is never looked at. `environ["middleware.host"]` is the authority that was checked, in
-    lower case and without a final dot.
+    Applications build links, redirects and cache keys from the Host, which the client chooses: a password reset mail
+    that leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on
+    every response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0
+    too), repeated, malformed or not listed is refused. Behind a proxy that does not hand on the Host, put
+    ProxyFix(x_host=1) outside: X-Forwarded-Host is never looked at. `environ["middleware.host"]` is the authority that
+    was checked, in lower case and without a final dot.
 
     Options:
         hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not
@@ -75,13 +68,25 @@ class TrustedHosts(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("TrustedHosts")
-        self.hosts, self.answer = _values(problems, hosts), answer
-        trusted = None if self.hosts == (_ANY,) else tuple(_patterns(problems, self.hosts))
+        listed: list[Any] = problems.read("hosts", hosts, several, [])
+        problems.check(listed or problems.found, "hosts", 'at least one host; "*" is every well-formed one', hosts)
+        alone = _ANY not in listed or len(listed) == 1
+        problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', hosts)
+        self.hosts, self.answer = tuple(listed), answer
+        patterns = []
+        for host in self.hosts:
+            bare = host.removeprefix("*.") if isinstance(host, str) else ""
+            found = authority(bare)
+            if found is not None and (bare == host or not found.host.startswith("[")):
+                patterns.append(found._replace(host=host.removesuffix(bare) + found.host))
+            elif host != _ANY:
+                problems.add("hosts", _RULE, host)
+        trusted = None if self.hosts == (_ANY,) else patterns
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
         # Hosts repeat: each is judged once.
         self._judged: Remembered[str, Verdict] = Remembered(lambda host: judge(host, trusted))
-        self._refusals = {fault: refusal(answer, 400, fault) for fault in (MALFORMED, UNLISTED)}
+        self._refusals = {MALFORMED: refusal(answer, 400, MALFORMED), UNLISTED: refusal(answer, 400, UNLISTED)}
 
     def on_request(self, environ: Environ) -> Application | None:
         """Refuse, or hand on the authority that was checked."""
@@ -95,25 +100,3 @@ class TrustedHosts(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """Which hosts pass."""
         return [("request", f"is answered by 400 unless the Host is {', '.join(self.hosts)}")]
-
-
-def _values(problems: Problems, given: object) -> tuple[str, ...]:
-    try:
-        values = several(given)
-    except ValueError as error:
-        problems.add("hosts", str(error), given)
-        return ()
-    problems.check(values, "hosts", 'at least one host; "*" is every well-formed one', given)
-    alone = _ANY not in values or len(values) == 1
-    problems.check(alone, "hosts", '"*" stands for every host, and so stands alone', given)
-    return tuple(cast("list[str]", values))
-
-
-def _patterns(problems: Problems, hosts: tuple[str, ...]) -> Iterable[Authority]:
-    for host in hosts:
-        bare = host.removeprefix("*.") if isinstance(host, str) else ""
-        found = authority(bare)
-        if found is not None and not (bare != host and found.host.startswith("[")):
-            yield found if bare == host else found._replace(host=f"*.{found.host}")
-        elif host != _ANY:
-            problems.add("hosts", _RULE, host)

@@ -1,10 +1,9 @@
 """HTTPSRedirect: a request by http is sent to the same path and query at https (RFC 9110 15.4, RFC 9112 3.2)."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from middleware.http.authorities import Authority, authority
@@ -14,12 +13,8 @@ from middleware.wsgi.conditions import certain, predicate_fault, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.types import Application, Environ, Predicate
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.types import Application, Environ, Predicate
 
 _HOST: Final = "middleware.host"  # the authority that TrustedHosts has checked
 SERVER_WIDE: Final = "*"  # RFC 9112 3.2.4: OPTIONS * asks about the server, and has no URL
@@ -35,7 +30,7 @@ logger = logging.getLogger("middleware")
 
 
 class Destination(NamedTuple):
-    """Where a request is sent to, or, if `fault` says what is wrong with it, nowhere; neither: it passes."""
+    """The URL that a request is sent to, or the fault for which it is refused; with neither, it passes."""
 
     location: str
     fault: str
@@ -64,18 +59,15 @@ def target_of(environ: Environ) -> str:
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     try:
         if raw:
-            return _with_prefix(origin_form(raw), script_name, path_info)
+            target = origin_form(raw)
+            # A proxy may have taken off the prefix that SCRIPT_NAME still has (X-Forwarded-Prefix).
+            stripped = script_name and unquote_to_bytes(target.partition("?")[0]) == path_info.encode("latin-1")
+            return f"{encoded(script_name)}{target}" if stripped else target
         path = encoded(script_name + path_info)
     except UnicodeEncodeError:
         return ""
     query = environ.get("QUERY_STRING", "")
     return (path or "/") + (f"?{query}" if query else "")
-
-
-def _with_prefix(target: str, script_name: str, path_info: str) -> str:
-    """The target with the prefix that a proxy took off and SCRIPT_NAME still has (X-Forwarded-Prefix)."""
-    stripped = script_name and unquote_to_bytes(target.partition("?")[0]) == path_info.encode("latin-1")
-    return f"{encoded(script_name)}{target}" if stripped else target
 
 
 class HTTPSRedirect(Middleware):
@@ -125,7 +117,9 @@ class HTTPSRedirect(Middleware):
         known = isinstance(self.status, int) and self.status in REDIRECTS
         problems.check(known, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", self.status)
         if self.host is not None:
-            problems.add_fault("host", _host_fault(self.host), self.host)
+            place = authority(self.host) if isinstance(self.host, str) and not self.host.endswith(":") else None
+            rule = "a host name, or an address in brackets, without a port (RFC 3986 3.2.2)"
+            problems.check(place is not None and place.port is None, "host", rule, self.host)
         if self.port is not None:
             problems.integer("port", self.port, 1, 0xFFFF, ", or None")
         problems.add_fault("exempt", predicate_fault(self.exempt), self.exempt)
@@ -149,7 +143,7 @@ class HTTPSRedirect(Middleware):
         return redirect(self.status, location)
 
     def _warn(self, environ: Environ) -> None:
-        """Say once that a proxy speaks https and is not believed."""
+        """Log once that a proxy speaks https and is not trusted."""
         if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() == "https":
             note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
             with suppress(IndexError):  # another thread may have said it
@@ -164,10 +158,3 @@ class HTTPSRedirect(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """Where requests are sent to."""
         return [("request", f"is sent to https by {self.status} if it came by http")]
-
-
-def _host_fault(host: object) -> str | None:
-    place = authority(host) if isinstance(host, str) and not host.endswith(":") else None
-    if place is not None and place.port is None:
-        return None
-    return "a host name, or an address in brackets, without a port (RFC 3986 3.2.2)"

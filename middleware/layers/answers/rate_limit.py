@@ -3,12 +3,10 @@
 The fields RateLimit and RateLimit-Policy are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -16,7 +14,7 @@ from importlib import import_module
 from itertools import count
 from math import ceil
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
 
 from middleware import by
@@ -25,14 +23,10 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.options import ConfigError, Problems
 from middleware.wsgi.positional import Positional
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
-
-_Key: TypeAlias = "Callable[[Environ], str | None]"
+_Key: TypeAlias = Callable[[Environ], str | None]
 _Strategy: TypeAlias = Literal["fixed-window", "moving-window", "sliding-window-counter"]
 _Outcome: TypeAlias = Literal["allow", "deny"]
 
@@ -66,7 +60,7 @@ class Policy(NamedTuple):
 
 
 class Left(NamedTuple):
-    """What a policy leaves of its quota, and in how many seconds it leaves more."""
+    """The rest of the quota of a policy, and the seconds until there is more."""
 
     policy: Policy
     remaining: int
@@ -78,7 +72,7 @@ class Left(NamedTuple):
 
 @dataclass(slots=True)
 class Count:
-    """What became of a request that was counted: what is left of each policy, and the one that refuses it."""
+    """The outcome for a request that was counted: what is left of each policy, and the one that refuses it."""
 
     left: tuple[Left, ...]
     refused: Left | None
@@ -100,7 +94,7 @@ def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, to
 
 
 def stored(key: str) -> str:
-    """The key as the storage gets it: hashed if it may be a credential, is long, or does not fit every storage."""
+    """The key in the storage: hashed if it may be a credential, is long, or does not fit every storage."""
     if len(key) <= _STORED and key.isascii() and key.isprintable() and " " not in key and type(key) is not by.Secret:
         return key
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -135,11 +129,17 @@ def hidden(uri: str) -> str:
 
 
 def secrets(uri: str, options: Mapping[str, Any]) -> list[str]:
-    """What no log may tell of a storage: its password, as it is written and as it is meant."""
+    """The password of a storage, encoded and decoded, which no log may contain."""
     user, colon, password = uri.partition("://")[2].rpartition("@")[0].partition(":")
     written = password if colon else user
     given = [value for option, value in options.items() if "pass" in option and isinstance(value, str)]
     return [secret for secret in (written, unquote(written), *given) if secret]
+
+
+def _without(hide: Iterable[str], text: str) -> str:
+    for secret in hide:
+        text = text.replace(secret, "***")
+    return text
 
 
 class Store:
@@ -183,14 +183,12 @@ class Store:
         self._until = now + PAUSE
         if now - self._logged >= LOGGED:
             self._logged = now
-            text = f"{type(error).__name__}: {error}"
-            for secret in self._hide:
-                text = text.replace(secret, "***")
+            text = _without(self._hide, f"{type(error).__name__}: {error}")
             logger.error("%s has failed, and is left alone for %d s: %s", self._shown, PAUSE, escaped(text))
 
 
 def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
-    """What counts by a strategy in the storage at a URI. ConfigError for one that there cannot be."""
+    """The limiter that counts by a strategy in the storage at a URI. ConfigError for one that there cannot be."""
     wrong: tuple[type[Exception], ...] = (import_module("limits.errors").ConfigurationError, TypeError, ValueError)
     storage = import_module("limits.storage").storage_from_string
     rule = None
@@ -200,15 +198,9 @@ def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
     except NotImplementedError:
         rule = f"a storage that can count by {strategy}"
     except wrong as error:
-        rule = f"a storage of the limits library ({_told(error, uri, options)})"
+        why = _without(secrets(uri, options), str(error).replace(uri, hidden(uri)))
+        rule = f"a storage of the limits library ({why})"
     raise ConfigError(f"RateLimit: storage: {rule}; got {uri!r}")
-
-
-def _told(error: Exception, uri: str, options: Mapping[str, Any]) -> str:
-    text = str(error).replace(uri, hidden(uri))
-    for secret in secrets(uri, options):
-        text = text.replace(secret, "***")
-    return text
 
 
 def timeouts(uri: str) -> dict[str, Any]:
@@ -340,7 +332,12 @@ class RateLimit(Positional):
             secrets(self.storage, kept),
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
-        self._refusal = lru_cache(maxsize=128)(partial(_refused, answer))
+
+        @lru_cache(maxsize=128)
+        def refused(seconds: int) -> Application:
+            return refusal(answer, 429, "Too many requests.", [("Retry-After", str(seconds)), NO_STORE])
+
+        self._refusal = refused
 
     def _check(self, problems: Problems) -> list[Policy]:
         problems.check(callable(self.key), "key", "a callable of environ", self.key)
@@ -390,20 +387,20 @@ class RateLimit(Positional):
         return self._refusal(max(left.seconds, 1))
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Say what is left."""
+        """Add what is left."""
         count: Count | None = environ.get(self._environ_key)
         if count is not None and self.headers:
             response.headers.add("RateLimit-Policy", self._told)
             response.headers.add("RateLimit", ", ".join(map(str, count.left)))
 
     def declared(self) -> Effects:
-        """What the key looks at, and the name, which is unique."""
+        """The request values that the key reads, and the name, which is unique."""
         sets = self.effects.sets if self.headers else frozenset()
         requires: frozenset[str] = getattr(self.key, "requires", frozenset())
         return Effects(answers=True, refuses=True, sets=sets, requires=requires, unique=f"RateLimit {self.policy}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it counts, and where."""
+        """The limits that it counts, and the storage."""
         yield "request", f"answers by a 429 above {self.limits} by {self.key!r}, counted in {hidden(self.storage)}"
         if self.headers:
             yield "response", "adds RateLimit and RateLimit-Policy"
@@ -418,13 +415,17 @@ class RateLimit(Positional):
 _DOWN: Final = answer(503, "Requests cannot be counted at the moment.", [("Retry-After", f"{PAUSE:.0f}"), NO_STORE])
 
 
-def _refused(given: Application | None, seconds: int) -> Application:
-    return refusal(given, 429, "Too many requests.", [("Retry-After", str(seconds)), NO_STORE])
-
-
 def _policies(problems: Problems, limits: object, name: str) -> Iterator[Policy]:
-    """The limits, as they are written."""
-    items = _parsed(limits)
+    """The limits, in the order in which they are written."""
+    try:
+        parse = import_module("limits").parse_many
+    except ImportError:
+        remedy = "pip install 'wsgi-middleware-stack[limits]'"
+        raise ConfigError(f"RateLimit: limits: needs the package limits: {remedy}") from None
+    try:
+        items = [] if _NEVER.search(str(limits)) else list(parse(limits))
+    except ValueError:
+        items = []
     quotas = [(item.amount, item.get_expiry()) for item in items]
     right = quotas and all(0 < quota <= _LARGEST for quota, _ in quotas)
     rule = 'limits such as "100/minute" or "10/second; 1000/hour", of 1 or more'
@@ -433,16 +434,3 @@ def _policies(problems: Problems, limits: object, name: str) -> Iterator[Policy]
     problems.check(len(set(quotas)) == len(quotas), "limits", "different ones", limits)
     for number, (item, (quota, window)) in enumerate(zip(items, quotas, strict=True), 1):
         yield Policy(name if number == 1 else f"{name}-{number}", quota, window, item)
-
-
-def _parsed(limits: object) -> list[Any]:
-    """The limits as the library reads them, or nothing where it cannot."""
-    try:
-        parse = import_module("limits").parse_many
-    except ImportError:
-        remedy = "pip install 'wsgi-middleware-stack[limits]'"
-        raise ConfigError(f"RateLimit: limits: needs the package limits: {remedy}") from None
-    try:
-        return [] if _NEVER.search(str(limits)) else list(parse(limits))
-    except ValueError:
-        return []

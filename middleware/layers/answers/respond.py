@@ -1,27 +1,23 @@
 """Respond and Redirect: one answer to everything that they see, and with a condition to part of it (RFC 9110 15)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, cast, overload
+from typing import Any, ClassVar, Final, TypeAlias, cast, overload
 
-from middleware.http.fields import name_fault, value_fault
+from middleware.http.fields import Line, name_fault, value_fault
 from middleware.http.locations import REDIRECTS, is_query, location_fault, with_query
 from middleware.http.status import status_line
-from middleware.wsgi.answer import NO_STORE, answer, note, redirect
+from middleware.wsgi.answer import NO_STORE, answer, fixed, note, redirect
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.options import Problems, is_async, pairs
 from middleware.wsgi.positional import Positional
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from middleware.http.fields import Line
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-Pairs: TypeAlias = "Mapping[str, str] | Iterable[Line]"
-Target: TypeAlias = "str | Callable[[Environ], str | None]"
+Pairs: TypeAlias = Mapping[str, str] | Iterable[Line]
+Target: TypeAlias = str | Callable[[Environ], str | None]
 _TEXT: Final = "text/plain; charset=utf-8"
 _FRAMING: Final = "content-length", "content-type", "transfer-encoding"
+_FRAMED: Final = "Content-Type is `content_type`, and the length is that of `body`"
 _EMPTY: Final = (204, 205, 304)  # RFC 9110 15.3.5, 15.3.6 and 15.4.5
 _ASKERS: Final = (401, 429)  # depend on who asks
 _CHARSET: Final = re.compile(r';\s*charset="?([^\s;"]+)', re.IGNORECASE)
@@ -31,8 +27,8 @@ _UNSAFE: Final = "The target of the request leads nowhere."
 class Respond(Positional):
     """Answers every request that it sees: maintenance, refused paths, health checks, by `.when(...)`.
 
-    Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
-    of these requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps;
+    Stands inside layers whose headers belong on every response; inner layers and the application see none of these
+    requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps;
     every option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429
     are `Cache-Control: no-store` unless `headers` has another.
 
@@ -76,19 +72,22 @@ class Respond(Positional):
         self, *, status: int, body: str | bytes = "", content_type: str = _TEXT, headers: Pairs = ()
     ) -> None:
         problems = Problems("Respond")
-        right = isinstance(status, int) and not isinstance(status, bool) and 200 <= status <= 599
+        right = isinstance(status, int) and 200 <= status <= 599
         problems.check(right, "status", "an int from 200 to 599 (RFC 9110 15)", status)
         problems.add_fault("content_type", value_fault(content_type), content_type)
         self.status, self.body, self.content_type = status, body, content_type
-        self.headers = tuple(_lines(problems, headers))
+        self.headers = tuple(problems.read("headers", headers, pairs, []))
+        for name, value in self.headers:
+            framing = isinstance(name, str) and name.lower() in _FRAMING
+            problems.add_fault("headers", _FRAMED if framing else name_fault(name) or value_fault(value), (name, value))
         content = _content(problems, body, content_type)
         problems.check(not (content and status in _EMPTY), "body", f"nothing, since a {status} has no content", body)
         problems.done()
         framed = [("Content-Type", content_type), ("Content-Length", str(len(content)))]
-        lines = [] if status in (204, 304) else framed
-        if status in _ASKERS and "cache-control" not in {name.lower() for name, _ in self.headers}:
+        lines = framed * (status not in (204, 304))
+        if status in _ASKERS and "cache-control" not in map(str.lower, dict(self.headers)):
             lines.append(NO_STORE)
-        self._answer = _fixed(status_line(int(status)), [*lines, *self.headers], content)
+        self._answer = fixed(status_line(int(status)), [*lines, *self.headers], content)
 
     def on_request(self, environ: Environ) -> Application:
         """Answer."""
@@ -103,8 +102,8 @@ class Respond(Positional):
 class Redirect(Positional):
     """Redirects every request that it sees: pages and hosts that have moved, by `.when(...)`.
 
-    Stands inside layers whose headers belong on every response; what stands further in, and the application, sees none
-    of these requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be
+    Stands inside layers whose headers belong on every response; inner layers and the application see none of these
+    requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be
     written as a keyword; a callable alone is `to`. Does nothing to other requests.
 
     Options:
@@ -188,21 +187,6 @@ def moved_fault(to: str, path_info: str, query: str, *, made: bool) -> str | Non
     return location_fault(to)
 
 
-def _lines(problems: Problems, given: object) -> Iterable[Line]:
-    try:
-        pairs = given.items() if isinstance(given, Mapping) else cast("Iterable[Line]", given)
-        lines = [(name, value) for name, value in pairs]
-    except (TypeError, ValueError):
-        problems.add("headers", "a mapping name -> value, or pairs", given)
-        return
-    for name, value in lines:
-        fault = name_fault(name) or value_fault(value)
-        if isinstance(name, str) and name.lower() in _FRAMING:
-            fault = "Content-Type is `content_type`, and the length is that of `body`"
-        problems.add_fault("headers", fault, (name, value))
-        yield name, value
-
-
 def _content(problems: Problems, body: object, content_type: object) -> bytes:
     if isinstance(body, bytes):
         return body
@@ -214,11 +198,3 @@ def _content(problems: Problems, body: object, content_type: object) -> bytes:
     except (LookupError, UnicodeEncodeError) as error:
         problems.add("body", f"what the charset of content_type can encode ({error})", body)
         return b""
-
-
-def _fixed(line: str, fields: list[Line], content: bytes) -> Application:
-    def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(line, fields)
-        return [content] if content else []
-
-    return respond

@@ -1,7 +1,5 @@
 """Compress and Gzip: encode responses in a content coding that the client accepts (RFC 9110 8.4, 12.5.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -111,9 +109,7 @@ class Compress(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems(type(self).__name__)
-        self.codings: tuple[str, ...] = (
-            _usable(levels) if codings is CODINGS else problems.read("codings", codings, _read_codings, ())
-        )
+        self.codings: tuple[str, ...] = problems.read("codings", codings, partial(_read_codings, levels), ())
         self.levels = _levels(problems, levels, self.codings)
         self.minimum_size, self.flush, self.etag = minimum_size, flush, etag
         self.content_types = problems.read("content_types", content_types, read_content_types, DEFAULT)
@@ -227,13 +223,11 @@ class Gzip(Compress):
         return argument if argument == "level" else super()._option(argument, coding)
 
 
-def _usable(levels: object) -> tuple[str, ...]:
-    """Return the codings that are installed, and those that `levels` names."""
-    named = levels if isinstance(levels, Mapping) else ()
-    return tuple(coding for coding in CODINGS if coding in named or available(coding))
-
-
-def _read_codings(given: object) -> tuple[str, ...]:
+def _read_codings(levels: object, given: object) -> tuple[str, ...]:
+    """Return the codings; by default those that are installed, and those that `levels` names."""
+    if given is CODINGS:
+        named = levels if isinstance(levels, Mapping) else ()
+        return tuple(coding for coding in CODINGS if coding in named or available(coding))
     codings = several(given)
     once = 0 < len(codings) == len(set(map(repr, codings)))
     if not (once and all(coding in CODINGS for coding in codings)):

@@ -4,8 +4,6 @@ Types are compared without regard to case and parameters. An invalid media type 
 text/event-stream, because its clients wait for every event.
 """
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from typing import Final
@@ -26,15 +24,6 @@ def compressible(content_type: str, listed: frozenset[str]) -> bool:
 
     `text/html` lists that type, `text/*` all types of text, `*/*` every type, and `+json` every type with that suffix.
     """
-    return _MATCHERS[listed][content_type]
-
-
-def matches(listed: frozenset[str]) -> Remembered[str, bool]:
-    """Return `compressible` for one list as a mapping, which takes a single look-up."""
-    return _MATCHERS[listed]
-
-
-def _matches(listed: frozenset[str], content_type: str) -> bool:
     name = content_type.partition(";")[0].strip(" \t").lower()
     found = _MEDIA_TYPE.fullmatch(name)
     if found is None or name == _NEVER:
@@ -44,8 +33,13 @@ def _matches(listed: frozenset[str], content_type: str) -> bool:
 
 # List -> (Content-Type -> whether the list contains it)
 _MATCHERS: Final[Remembered[frozenset[str], Remembered[str, bool]]] = Remembered(
-    lambda listed: Remembered(partial(_matches, listed)), longest=10_000
+    lambda listed: Remembered(partial(compressible, listed=listed)), longest=10_000
 )
+
+
+def matches(listed: frozenset[str]) -> Remembered[str, bool]:
+    """Return `compressible` for one list as a mapping, which takes a single look-up."""
+    return _MATCHERS[listed]
 
 
 def content_types(value: object) -> frozenset[str]:

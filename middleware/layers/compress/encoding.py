@@ -1,10 +1,8 @@
-"""Encoding: which responses are encoded, and what becomes of their fields (RFC 9110 8.4). Belongs to Compress."""
+"""Encoding: the responses that are encoded, and their fields (RFC 9110 8.4). Part of Compress."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from middleware.http.edits import Edit, Look
 from middleware.http.entity_tags import suffixed, weakened
@@ -12,21 +10,15 @@ from middleware.http.fields import DIGESTS, UNALTERABLE, content_length
 from middleware.http.lists import has_directive
 from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
-from middleware.layers.compress.codecs import CODINGS
-from middleware.layers.compress.revalidation import Negotiated, Revalidation, revalidating, suffix_known, weak_known
-from middleware.wsgi.answer import note
+from middleware.layers.compress import revalidation
+from middleware.layers.compress.codecs.codec import Codec
+from middleware.layers.compress.revalidation import SUFFIXES, Negotiated, Revalidation
+from middleware.wsgi.answer import fixed, note
+from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.row import Ordinary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from middleware.layers.compress.codecs.codec import Codec
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ
 
 OPT_OUT: Final = "middleware.compress"
-# Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
-SUFFIXES: Final = CODINGS
 _ACCEPT: Final = "HTTP_ACCEPT_ENCODING"
 _vary: Final = Edit(vary=("Accept-Encoding",))
 _CONDITIONAL: Final = ("304", "412")
@@ -48,25 +40,32 @@ _unmeasure: Final = Edit(remove=_OF_IDENTITY)
 _NOT_LISTED: Final = "not encoded: type {} is not listed in content_types"
 _NO_CODING: Final = "not encoded: the client accepts none of {}"
 _SMALL: Final = "not encoded: {} bytes, minimum_size is {}"
+_REFUSED: Final = b"Not Acceptable: no content coding that Accept-Encoding allows\n"
+# The answer to a client that takes neither identity nor any coding (RFC 9110 12.5.3, 15.5.7)
+not_acceptable: Final = fixed(
+    "406 Not Acceptable",
+    [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(_REFUSED)))],
+    _REFUSED,
+)
 Known: TypeAlias = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """The hooks of a Compress, and what they need to know.
+    """The hooks of a Compress, and its prepared options.
 
     Attributes:
-        key: the environ key under which it keeps what it found out about the request.
-        choices: Accept-Encoding -> what the client gets.
-        matches: Content-Type -> whether it is worth it.
-        codecs: coding -> what encodes it.
+        key: the environ key of the choice that was made for the request.
+        choices: Accept-Encoding -> the choice.
+        matches: Content-Type -> whether content of that type is encoded.
+        codecs: coding -> its codec.
         offered: the names of the codings, for a note.
-        encode: coding -> what encodes a whole body.
+        encode: coding -> the function that encodes a whole body.
         short: Content-Length -> whether that is known to be less than the minimum.
-        minimum: bytes of content from which on it is worth it.
+        minimum: bytes below which content is not encoded.
         flush: whether streams are decodable chunk by chunk; None: those of unknown length.
         suffix: whether a strong tag gets a suffix; otherwise it is made weak.
-        strict: whether a client that takes nothing gets a 406.
+        strict: whether a client that accepts nothing gets a 406.
     """
 
     key: str
@@ -86,10 +85,10 @@ class Encoding:
         return Ordinary(_NOTABLE, by=(_ACCEPT,), keeps=(self.key,), typed=True, below=self.minimum, unless=(OPT_OUT,))
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Negotiate, and change conditions to what the application knows."""
+        """Negotiate, and change conditions to tags that the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
         if (
-            self.key in environ  # this very layer stands around the stack that it is in
+            self.key in environ  # the same layer stands around this stack
             or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_RANGE" in environ
@@ -99,11 +98,15 @@ class Encoding:
             environ[self.key] = self._revalidating(environ, choice)
         else:
             environ[self.key] = choice
-        return _refusal(environ, choice) if self.strict else None
+        if not self.strict or choice.coding or choice.identity:
+            return None
+        note(environ, "Accept-Encoding refuses identity and every coding")
+        return not_acceptable
 
     def _revalidating(self, environ: Environ, choice: Choice) -> Negotiated:
-        before = getattr(environ.get(self.key), "said", None)
-        return revalidating(environ, choice, SUFFIXES if self.suffix else (), before)
+        before = environ.get(self.key)
+        said = before.said.items() if isinstance(before, Revalidation) else ()
+        return revalidation.revalidating(environ, choice, suffix=self.suffix, before=said)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
@@ -140,11 +143,11 @@ class Encoding:
             return self._judge(environ, response, fields, request)
         note(environ, "not encoded: {}", reason)
         if fields.get("content-encoding", "").strip().lower() == "identity":
-            del response.headers["Content-Encoding"]  # it says nothing: identity is for Accept-Encoding alone (12.5.3)
+            del response.headers["Content-Encoding"]  # identity is for Accept-Encoding alone (RFC 9110 12.5.3)
         return None
 
     def _judge(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
-        """Encode what is worth it and not known to be too small."""
+        """Encode content whose type is listed and which is not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
             note(environ, _NOT_LISTED, fields.get("content-type", "none"))
             return None
@@ -167,11 +170,11 @@ class Encoding:
         return None
 
     def _declines(self, fields: Known, request: Negotiated) -> bool:
-        """Whether the client wants the content as it is, or takes it so and it is known to be too small."""
+        """Whether the client accepts identity only, or accepts it and the content is known to be too small."""
         return request.coding is None or (request.identity and self.short[fields.get("content-length", "")])
 
     def _settled(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> bool:
-        """Undo what the request was changed by; say in a 304 or 412 what the client can know; whether that was all."""
+        """Restore the conditional headers and rewrite a 304 or 412; return whether nothing is left to do."""
         if isinstance(request, Revalidation):
             environ.update(request.said)  # outer layers see the request as it came in
         code = response.status[:3]
@@ -180,8 +183,7 @@ class Encoding:
             if tag != fields["etag"]:
                 response.headers["ETag"] = tag
         if code in _OF_A_200:
-            whole = {**fields}
-            whole.pop("content-range", None)
+            whole = {name: value for name, value in fields.items() if name != "content-range"}
             self._say_as_a_200(environ, response, whole, request)
         return code in _LEFT_ALONE
 
@@ -190,13 +192,13 @@ class Encoding:
         if not self._would_match(fields) or _forbidden_by(environ, fields) is not None:
             return
         if response.status.startswith("304") and not self._declines(fields, request):
-            _unmeasure(response.headers)  # RFC 9111 3.2: what the client has, and would update, is encoded
+            _unmeasure(response.headers)  # the stored response that a 304 updates is encoded (RFC 9111 3.2)
         _vary(response.headers)
 
     def _known_tag(self, environ: Environ, code: str, tag: str, request: Negotiated) -> str:
         if self.suffix:
-            return suffix_known(environ, code, tag, request, SUFFIXES)
-        return weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
+            return revalidation.suffix_known(environ, code, tag, request, SUFFIXES)
+        return revalidation.weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _would_match(self, fields: Known) -> bool:
         """Whether the type of a whole response, of which this one has a part or nothing, may be worth it."""
@@ -204,7 +206,7 @@ class Encoding:
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
     def _encode_sized(self, environ: Environ, response: Response, request: Negotiated, body: Any) -> str | None:
-        """Encode a sized body, if that makes it smaller, or the client takes nothing else; the coding, if it did."""
+        """Encode a sized body if that makes it smaller, or identity is refused; return the coding if it was encoded."""
         coding = request.coding
         if coding is None:
             note(environ, _NO_CODING, self.offered)
@@ -224,7 +226,7 @@ class Encoding:
         return coding
 
     def _encode_head(self, environ: Environ, response: Response, fields: Known, request: Negotiated, body: Any) -> None:
-        """Give a HEAD the fields of GET; an empty body says nothing of what that would get."""
+        """Give a HEAD the fields of GET. An empty body does not show whether that would be encoded."""
         coding = request.coding
         if any(body):
             coding = self._encode_sized(environ, response, request, body)
@@ -236,18 +238,24 @@ class Encoding:
         self._retell(environ, response, fields, coding)
 
     def _encode_stream(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform:
-        """Encode a stream. Its length stays for who sends the stream, who drops it or keeps it right."""
+        """Encode a stream. The pipeline removes or replaces its Content-Length."""
         coding = request.coding or ""
         size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
         response.headers["Content-Encoding"] = coding
         self._retell(environ, response, fields, coding)
         encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
         if request.identity:
-            encoder.undo = partial(_unsay, tag)
+
+            def undo(response: Response) -> None:
+                del response.headers["Content-Encoding"]  # there is no content
+                if tag is not None:
+                    response.headers["ETag"] = tag
+
+            encoder.undo = undo
         return encoder
 
     def _retell(self, environ: Environ, response: Response, fields: Known, coding: str | None) -> None:
-        """Take out what was told of content that is encoded now, and give it an entity tag of its own."""
+        """Remove the fields that describe the content before it was encoded, and rewrite the entity tag."""
         if coding is not None and not _TOLD.isdisjoint(fields):
             _untell(response.headers)
             tag = fields.get("etag")
@@ -258,19 +266,11 @@ class Encoding:
         _vary(response.headers)
 
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
-        """The tag of the encoded content; nothing for what is no tag, and so may not be shared (RFC 9110 8.8.3.3)."""
+        """The tag of the encoded content, or "" for an invalid one, which must not be shared (RFC 9110 8.8.3.3)."""
         if response.status.startswith("412"):
-            return tag  # it is not about this content
+            return tag  # of another representation
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
-
-
-def _refusal(environ: Environ, choice: Choice) -> Application | None:
-    """The answer to a client that takes neither identity nor a coding, or None."""
-    if choice.coding or choice.identity:
-        return None
-    note(environ, "Accept-Encoding refuses identity and every coding")
-    return not_acceptable
 
 
 def _forbidden_by(environ: Environ, fields: Known) -> str | None:
@@ -284,18 +284,3 @@ def _forbidden_by(environ: Environ, fields: Known) -> str | None:
     if "cache-control" in fields and has_directive(fields["cache-control"], "no-transform"):
         return "Cache-Control has no-transform"
     return None
-
-
-def not_acceptable(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:  # noqa: ARG001 - as WSGI has it
-    """Answer a client that takes neither identity nor any coding (RFC 9110 12.5.3, 15.5.7)."""
-    text = b"Not Acceptable: no content coding that Accept-Encoding allows\n"
-    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
-    start_response("406 Not Acceptable", fields)
-    return [text]
-
-
-def _unsay(tag: str | None, response: Response) -> None:
-    """Say that the content is not encoded after all, as there is none."""
-    del response.headers["Content-Encoding"]
-    if tag is not None:
-        response.headers["ETag"] = tag

@@ -1,31 +1,35 @@
 """Conditional requests for representations that the application does not know: its content, encoded (RFC 9110 13).
 
-The application has one entity tag for what goes out in several codings. On the way in, tags lose the suffix by which
-each coding has its own; on the way out, a 304 or 412 gets back the tag that the client knows. What the application
-must not see is hidden from it, and there again for the layers outside.
+The application has one entity tag for content that is sent in several codings. The tags of a request lose the suffix
+of their coding; a 304 or 412 gets back the tag that the client knows. Fields that the application must not see are
+hidden from it and restored for outer layers.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from middleware.http import entity_tags
+from middleware.http.negotiation import Choice
+from middleware.http.remembered import Remembered
+from middleware.layers.compress.codecs import CODINGS
 from middleware.wsgi.types import Environ
-
-if TYPE_CHECKING:
-    from middleware.http.negotiation import Choice
 
 # RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
 _LISTS: Final = {
     "304": ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"),
     "412": ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
 }
-_CONDITIONS: Final[dict[str, Callable[[str, Collection[str]], str]]] = {
-    **dict.fromkeys(("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), entity_tags.without_suffixes),
-    "HTTP_IF": entity_tags.conditions_without_suffixes,  # of WebDAV
+# Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
+SUFFIXES: Final = CODINGS
+# The conditions as the application knows them, without the suffixes
+_CONDITIONS: Final[dict[str, Mapping[str, str]]] = {
+    **dict.fromkeys(
+        ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), Remembered(partial(entity_tags.without_suffixes, codings=SUFFIXES))
+    ),
+    "HTTP_IF": Remembered(partial(entity_tags.conditions_without_suffixes, codings=SUFFIXES)),  # of WebDAV
 }
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # The conditions that tie a range to the representation of which the client has a part, and the tags that they name
@@ -42,61 +46,56 @@ _RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: elsewhere a Range means what 
 
 @dataclass(slots=True)
 class Revalidation:
-    """A Choice, and what the request said before it was changed for the application."""
+    """A Choice, and the fields of the request before they were changed for the application."""
 
     coding: str | None
     identity: bool
     said: Mapping[str, Any]
 
 
-Negotiated: TypeAlias = "Choice | Revalidation"
+Negotiated: TypeAlias = Choice | Revalidation
 
 
 def revalidating(
-    environ: Environ, choice: Choice, codings: Collection[str], before: Mapping[str, Any] | None = None
+    environ: Environ, choice: Choice, *, suffix: bool, before: Iterable[tuple[str, Any]] = ()
 ) -> Negotiated:
-    """Change the conditions of a request to what the application knows; `codings` are those whose suffixes go.
+    """Change the conditions of a request to what the application knows. With `suffix`, tags lose their suffixes.
 
-    before: the fields as they came in, if the layer has changed the request before, around this stack.
+    before: the fields as they came in, if the same layer has changed the request around this stack.
     """
     said: dict[str, Any] = {}
-    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, codings)
-    for name, without in _CONDITIONS.items():
-        value = environ.get(name)
-        if value is not None and (known := without(value, codings)) != value:
-            said[name], environ[name] = value, known
+    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())
+    for name, known in _CONDITIONS.items() if suffix else ():
+        value = environ.get(name, "")
+        if (plain := known[value]) != value:
+            said[name], environ[name] = value, plain
     if full:
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
-    if before:
-        said.update(before)
+    said.update(before)
     return Revalidation(choice.coding, choice.identity, said) if said else choice
 
 
 def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str]) -> bool:
-    """Whether a condition ties the range to an encoded representation, or may: that has no ranges (13.1.5, 14.2).
+    """Whether a condition may tie the range to an encoded representation, which has no ranges (13.1.5, 14.2).
 
     A tag with a suffix does, and a weak one where encoded representations have weak tags. While a coding is negotiated,
-    so does what all codings share. A strong tag without a suffix is that of the content as it is.
+    so does a validator that all codings share. A strong tag without a suffix is that of the content without a coding.
     """
-    named = _tying_tags(environ)
+    ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
+    names = environ.keys() & (_TYING if ranged else {"HTTP_IF_RANGE"})
+    named = {name: [*_TYING[name](environ[name])] for name in names}
     tags = [*chain.from_iterable(named.values())]
     weak = any(tag.weak for tag in tags)
     if any(tag.has_suffix(codings) for tag in tags) if codings else weak:
         return True
-    return choice.coding is not None and (weak or any(not named[name] for name in _SHARED & named.keys()))
-
-
-def _tying_tags(environ: Environ) -> dict[str, list[entity_tags.EntityTag]]:
-    """The conditions that tie a range, with the tags that each of them names."""
-    ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
-    names = [name for name in (_TYING if ranged else ("HTTP_IF_RANGE",)) if name in environ]
-    return {name: [*_TYING[name](environ[name])] for name in names}
+    return choice.coding is not None and (weak or not all(map(named.get, _SHARED & names)))
 
 
 def suffix_known(environ: Environ, code: str, tag: str, request: Negotiated, codings: Collection[str]) -> str:
     """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
-    said = request.said if isinstance(request, Revalidation) else {}
-    listed = next((name for name in _LISTS[code] if name in environ), "")
+    if not isinstance(request, Revalidation):
+        return tag
+    said, listed = request.said, next((name for name in _LISTS[code] if name in environ), "")
     return entity_tags.as_listed(tag, said[listed], request.coding, codings) if listed in said else tag
 
 

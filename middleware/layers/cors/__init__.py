@@ -1,42 +1,37 @@
 """CORS: lets pages of other origins read responses, and answers preflights (Fetch 3.3)."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache, partial
 from itertools import count, filterfalse
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final, NamedTuple
 
 from middleware.http.edits import Edit
+from middleware.http.fields import Line
 from middleware.http.origins import LONGEST, is_origin, matcher
 from middleware.http.remembered import Remembered
 from middleware.http.status import status_line
 from middleware.layers.cors import cors_options as options
 from middleware.layers.cors import preflight
-from middleware.wsgi.answer import NOTES, note
+from middleware.layers.cors.cors_options import Origin
+from middleware.wsgi.answer import NOTES, fixed, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
-
-    from middleware.http.fields import Line
-    from middleware.layers.cors.cors_options import Origin
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ, StartResponse
-
-_REQUESTED: Final = "HTTP_ACCESS_CONTROL_REQUEST_"
-_METHOD: Final = f"{_REQUESTED}METHOD"
+_METHOD: Final = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
+_HEADERS: Final = "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"
+_PRIVATE_NETWORK: Final = "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK"
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
-_NOT_LISTED: Final = "the origin is not listed in allow_origins"
-_REMEMBERED: Final = 1024  # origins, each with its decision
+_REMEMBERED: Final = 1024  # origins, each with its decision, and preflights, each with its answer
 _TIMING: Final = "Timing-Allow-Origin"
 _PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 _WATCHED: Final = frozenset(map(str.lower, ("Vary", _TIMING, preflight.ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS)))
@@ -57,8 +52,7 @@ class Decision:
     edit: Edit
 
 
-@dataclass(frozen=True, slots=True)
-class _Answered:
+class _Answered(NamedTuple):
     """Stands for a decision whose preflight is answered, which has all that it gets."""
 
     decision: Decision
@@ -159,10 +153,11 @@ class CORS(Middleware):
         self._every = options.ANY in self.allow_origins
         self._nobody = self._decision("*" if self._every else None)
         self._granted = lru_cache(_REMEMBERED)(self._decision)
+        self._answers = lru_cache(_REMEMBERED)(self._answered)
         self._listed = matcher(filterfalse(callable, self.allow_origins))
         self._known = Remembered(self._judged, longest=LONGEST)
-        asked = tuple(filter(callable, self.allow_origins))
-        self._ask = _asking(self._known, self._granted, asked) if asked and not self._every else None
+        self._asked = () if self._every else tuple(filter(callable, self.allow_origins))
+        self._well_formed = lru_cache(_REMEMBERED)(is_origin)
         self._key = f"middleware.cors.{next(_NUMBERS)}"
 
     def _decision(self, origin: str | None) -> Decision:
@@ -200,21 +195,42 @@ class CORS(Middleware):
             environ[self._key] = decision
             return None
         environ[self._key] = _Answered(decision)
-        return _refused(_NOT_LISTED) if decision.origin is None else self._answer(decision.origin, environ)
+        return _NOT_LISTED if decision.origin is None else self._answer(decision.origin, environ)
 
     def _decide(self, environ: Environ) -> Decision:
+        """The decision on a request. The callables are asked about an origin that is well-formed and not listed."""
         origin = environ.get("HTTP_ORIGIN", "")
-        return self._known[origin] if self._ask is None else self._ask(origin, environ)
+        decision = self._known[origin]
+        if not self._asked or decision.origin or len(origin) > LONGEST or not self._well_formed(origin):
+            return decision
+        for each in self._asked:
+            try:
+                allowed = each(origin, environ) is True
+            except Exception:
+                failed = "CORS: allow_origins failed on %s, which it does not grant: %r"
+                logger.exception(failed, escaped(origin), each, extra=log_extra(environ, "CORS"))
+                continue
+            if allowed:
+                return self._granted(origin)
+        return decision
 
     def _answer(self, origin: str, environ: Environ) -> Application:
         """Answer the preflight of an allowed origin."""
-        headers = environ.get(f"{_REQUESTED}HEADERS", "")
-        asked = preflight.preflight(environ[_METHOD], headers, environ.get(f"{_REQUESTED}PRIVATE_NETWORK", ""))
-        reason = preflight.refusal(self._grant, asked)
+        method, headers, network = environ[_METHOD], environ.get(_HEADERS, ""), environ.get(_PRIVATE_NETWORK, "")
+        is_short = len(method) + len(headers) + len(network) <= LONGEST
+        reason, answer = (self._answers if is_short else self._answered)(origin, method, headers, network)
         if reason is not None:
             note(environ, "preflight refused: {}", reason)
-            return _refused(reason)
-        return _answer(status_line(self.preflight_status), preflight.preflight_lines(self._grant, origin, asked))
+        return answer
+
+    def _answered(self, origin: str, *values: str) -> tuple[str | None, Application]:
+        """The answer to a preflight with these values of its headers, and the reason if it is a refusal."""
+        asked = preflight.preflight(*values)
+        reason = preflight.refusal(self._grant, asked)
+        if reason is not None:
+            return reason, _refused(reason)
+        lines = preflight.preflight_lines(self._grant, origin, asked)
+        return None, _answer(status_line(self.preflight_status), lines)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Say who may read the response."""
@@ -235,13 +251,19 @@ class CORS(Middleware):
     def layer(self) -> Layer:
         """The hooks. Without a callable to ask, the lines of most responses follow from the origin."""
         layer = super().layer()
-        if type(self) is not CORS or self._ask is not None:
+        if type(self) is not CORS or self._asked:
             return layer
-        return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,)))
+        return layer._replace(ordinary=Ordinary(_WATCHED, by=("HTTP_ORIGIN",), keeps=(self._key,), conditional=True))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The origins that may read, and what their pages may send."""
-        whom = ", ".join(map(_shown, self.allow_origins)) or "no origin"
+        named = [
+            f"whom {getattr(origin, '__qualname__', origin)} allows"
+            if callable(origin)
+            else getattr(origin, "pattern", origin)
+            for origin in self.allow_origins
+        ]
+        whom = ", ".join(named) or "no origin"
         headers = _told("; headers ", self.allow_headers)
         yield "request", f"answers preflights; grants {whom}: {', '.join(self.allow_methods)}{headers}"
         credentials = ", with credentials" * self.allow_credentials
@@ -253,42 +275,6 @@ def _told(what: str, values: tuple[str, ...]) -> str:
     return what + ", ".join(values) if values else ""
 
 
-def _shown(origin: Origin) -> str:
-    if isinstance(origin, str):
-        return origin
-    return f"whom {getattr(origin, '__qualname__', origin)} allows" if callable(origin) else origin.pattern
-
-
-def _asking(
-    known: Mapping[str, Decision],
-    granted: Callable[[str], Decision],
-    asked: tuple[Callable[..., object], ...],
-) -> Callable[[str, Environ], Decision]:
-    """Return a function that asks the callables about an origin that is well-formed and not listed."""
-    well_formed = lru_cache(_REMEMBERED)(is_origin)
-
-    def ask(origin: str, environ: Environ) -> Decision:
-        decision = known[origin]
-        if decision.origin or len(origin) > LONGEST or not well_formed(origin):
-            return decision
-        for each in asked:
-            try:
-                allowed = each(origin, environ) is True
-            except Exception:
-                logger.exception(
-                    "CORS: allow_origins failed on %s, which it does not grant: %r",
-                    escaped(origin),
-                    each,
-                    extra=log_extra(environ, "CORS"),
-                )
-                continue
-            if allowed:
-                return granted(origin)
-        return decision
-
-    return ask
-
-
 def _refused(reason: str) -> Application:
     """Answer a refused preflight without CORS headers. The text names the option to change."""
     return _answer("403 Forbidden", [], f"CORS preflight refused: {reason}\n".encode("ascii"))
@@ -296,9 +282,7 @@ def _refused(reason: str) -> Application:
 
 def _answer(status: str, lines: list[Line], body: bytes = b"") -> Application:
     framing = [] if status.startswith("204") else [_TEXT, ("Content-Length", str(len(body)))]  # RFC 9110 8.6
+    return fixed(status, [*framing, *lines, _PREFLIGHT], body)
 
-    def answer(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status, [*framing, *lines, _PREFLIGHT])
-        return [body] if body else []
 
-    return answer
+_NOT_LISTED: Final = _refused("the origin is not listed in allow_origins")

@@ -1,16 +1,14 @@
 """The options of CORS: which origins, methods and header names they take, and the rule that a wrong value breaks."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, cast
 
 from middleware.http.fields import is_token
-from middleware.http.origins import origin_fault, wildcard_fault
+from middleware.http.origins import listed_fault, origin_fault
 from middleware.layers.cors.preflight import UNEXPOSABLE
-from middleware.wsgi.options import Problems, int_fault, is_async, several
+from middleware.wsgi.options import Problems, each, int_fault, is_async
 from middleware.wsgi.types import Environ
 
 OriginPredicate: TypeAlias = Callable[[str, Environ], bool]
@@ -22,13 +20,10 @@ Fault: TypeAlias = Callable[[Any], "str | None"]
 
 def values(problems: Problems, option: str, given: object, fault: Fault) -> tuple[Any, ...]:
     """Return the values of an option, which may be a single value; `fault` returns the rule that a value breaks."""
-    try:
-        found = several(given)
-    except ValueError:
-        found = [given]
+    found = each(given)
     for value in found:
         problems.add_fault(option, fault(value), value)
-    return tuple(found)
+    return found
 
 
 def origins(problems: Problems, option: str, given: object, fault: Fault) -> tuple[Any, ...]:
@@ -45,26 +40,24 @@ def allow_origin_fault(value: object) -> str | None:
         return None if isinstance(value.pattern, str) else "a pattern of str, not of bytes"
     if is_async(value):
         return "a callable that returns a bool: a coroutine is never awaited, and so grants nothing"
-    return None if callable(value) else _text_fault(value, _KINDS, _wildcard_fault)
+    if callable(value):
+        return None
+    if not isinstance(value, str):
+        return _KINDS
+    if value in (ANY, "null"):
+        return None
+    fault = listed_fault(value)
+    return fault and fault + " (a re.Pattern says what a wildcard cannot)" * (ANY in value)
 
 
 def timing_origin_fault(value: object) -> str | None:
     """The rule that a value of timing_origins breaks, or None. Timing-Allow-Origin is the same for every client."""
     kinds = '"*", an origin or "null"'
-    return _text_fault(value, kinds, lambda _: f"{kinds}; a wildcard within it means nothing (Fetch, TAO check)")
-
-
-def _text_fault(value: object, kinds: str, of_wildcard: Fault) -> str | None:
     if not isinstance(value, str):
         return kinds
     if value in (ANY, "null"):
         return None
-    return of_wildcard(value) if ANY in value else origin_fault(value)
-
-
-def _wildcard_fault(value: str) -> str | None:
-    fault = wildcard_fault(value)
-    return fault and f"{fault} (a re.Pattern says what a wildcard cannot)"
+    return f"{kinds}; a wildcard within it means nothing (Fetch, TAO check)" if ANY in value else origin_fault(value)
 
 
 def method_fault(value: object) -> str | None:

@@ -4,8 +4,6 @@
 origin first. Source: Fetch 3.3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 

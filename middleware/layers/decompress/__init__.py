@@ -1,11 +1,10 @@
 """DecompressRequest: request bodies that come with a Content-Encoding, decoded as they are read (RFC 9110 8.4)."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable
 from io import BufferedReader, RawIOBase
 from itertools import count
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from middleware.http.fields import DIGESTS, environ_key
 from middleware.layers.decompress.decoders import READ, REMEDIES, Make, More, decoder_of
@@ -23,15 +22,11 @@ from middleware.wsgi.input import (
     drop,
 )
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, several
+from middleware.wsgi.options import Problems, each, int_fault
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.replacing import replaced
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.decompress_request"
 _NUMBERS: Final = count()
@@ -47,7 +42,7 @@ _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
 class _Decoded(RawIOBase):
-    """What a chain of decoders gives, as a file."""
+    """The output of a chain of decoders, as a file."""
 
     def __init__(self, read: Callable[[], bytes]) -> None:
         self._read = read
@@ -65,7 +60,7 @@ class _Decoded(RawIOBase):
 
 
 class _Received:
-    """What is read of the body as it came in."""
+    """The body as it came in, whose bytes are counted."""
 
     def __init__(self, body: Input) -> None:
         self._body = body
@@ -79,9 +74,9 @@ class _Received:
 
 
 class _Between:
-    """What one decoder hands to the next.
+    """The output of one decoder, which is the input of the next.
 
-    It is compressed, so that it can hardly be many times what came in. A body where it is takes long to decode to next
+    Compressed data can hardly be many times as large as what came in. A body whose data is takes long to decode to next
     to nothing.
     """
 
@@ -100,7 +95,7 @@ class _Between:
 
 
 def chained(body: Input, decoders: Iterable[Make]) -> More:
-    """What reads the body through the decoders, the first of which comes first."""
+    """The function that reads the body through the decoders, in the order given."""
     received = _Received(body)
     read = received.read
     for number, make in enumerate(decoders):
@@ -154,14 +149,16 @@ class DecompressRequest(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("DecompressRequest")
-        names = REMEDIES if codings is None else _named(problems, codings)
+        names = [_ALIASES.get(name, name) for name in map(str, each(REMEDIES if codings is None else codings))]
+        known = f"some of {', '.join(map(repr, REMEDIES))}"
+        if not problems.check(set() < set(names) <= set(REMEDIES), "codings", known, codings):
+            names = []
         found = {name: decoder_of(name) for name in names}
         for name, make in found.items():
             problems.check(make is not None or codings is None, "codings", REMEDIES[name], name)
         self._decoders = {name: make for name, make in found.items() if make is not None}
         self.codings = tuple(self._decoders)
-        whole = type(max_bytes) is int and max_bytes >= 0
-        problems.check(whole, "max_bytes", "an int of 0 or more, in bytes", max_bytes)
+        problems.check(not int_fault(max_bytes, 0), "max_bytes", "an int of 0 or more, in bytes", max_bytes)
         problems.check(isinstance(buffer, bool), "buffer", "a bool", buffer)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
@@ -200,7 +197,7 @@ class DecompressRequest(Middleware):
         return self._decode(environ, counted(environ, length, None), codings)
 
     def _decode(self, environ: Environ, received: Input, codings: list[str]) -> Application | None:
-        """Put the decoded body in the place of what was received; refuse it if it is decoded at once and is wrong."""
+        """Replace the body by the decoded one; refuse it if it is decoded at once and is wrong."""
         read = chained(received, [self._decoders[coding] for coding in reversed(codings)])
         body = Input(BufferedReader(_Decoded(read), PIECE), 0, self.max_bytes)
         for name in _OF_ENCODED:
@@ -224,7 +221,7 @@ class DecompressRequest(Middleware):
         return None
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Put the refusal in the place of whatever the application made of the error that it met."""
+        """Replace the response that the application made of the error by the refusal."""
         outcome: Outcome | None = environ.get(self._key)
         if outcome is None or outcome.failed is None or self.buffer:
             return None
@@ -243,7 +240,7 @@ class DecompressRequest(Middleware):
         return layer if self.buffer else layer._replace(on_close=None)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it decodes."""
+        """The codings that it decodes."""
         when = "before the application is called" if self.buffer else "as it is read"
         yield "request", f"decodes a body in {', '.join(self.codings)} {when}, up to {self.max_bytes} bytes"
 
@@ -252,13 +249,3 @@ def applied(given: str) -> list[str]:
     """The codings of a Content-Encoding, in the order in which they were applied."""
     names = (name.strip() for name in given.lower().split(","))
     return [_ALIASES.get(name, name) for name in names if name not in ("", "identity")]
-
-
-def _named(problems: Problems, given: object) -> Iterable[str]:
-    """The codings of the option, or none where it is wrong."""
-    known = f"some of {', '.join(map(repr, REMEDIES))}"
-    try:
-        names = [_ALIASES.get(name, name) for name in map(str, several(given))]
-    except ValueError:
-        names = []
-    return names if problems.check(names and set(names) <= set(REMEDIES), "codings", known, given) else ()

@@ -4,17 +4,12 @@ Each reads as much as it needs from what stands before it: the server's file, or
 piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for zstd.
 """
 
-from __future__ import annotations
-
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from middleware.wsgi.input import PIECE, BodyError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 More = Callable[[], bytes]
 READ: Final = 16 * 1024  # bytes that a decoder takes at a time; each small member copies what it leaves of them

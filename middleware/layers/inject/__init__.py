@@ -1,13 +1,12 @@
-"""InjectHTML: HTML of its own in the pages of an application, also in those that are streams."""
+"""InjectHTML: HTML added to the pages of an application, also to those that are streams."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from html import escape
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http import entity_tags
 from middleware.http.edits import Edit, Look
@@ -21,14 +20,10 @@ from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.types import Application, Environ
-
-Maker: TypeAlias = "Callable[[Environ], str | None]"
+Maker: TypeAlias = Callable[[Environ], str | None]
 Place: TypeAlias = Literal["</body>", "</head>", "<head>"]
 NONCE: Final = "middleware.csp_nonce"
 _PLACES: Final = ("</body>", "</head>", "<head>")
@@ -53,7 +48,7 @@ class Withheld:
 
     Attributes:
         method: REQUEST_METHOD.
-        said: the fields that were changed or hidden, as they came in; none once they are there again.
+        said: the fields that were changed or hidden, as they came in; none once they are restored.
     """
 
     method: str
@@ -68,7 +63,7 @@ class Injection:
         self._finder: Finder | None = Finder(at[1:-1].encode())
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return what can go out: the chunk itself, once the text has gone out."""
+        """Return the bytes that are ready: the chunk itself, once the text was added."""
         if self._finder is None:
             return chunk
         ready, place = self._finder.feed(chunk)
@@ -78,7 +73,7 @@ class Injection:
         return b"".join((ready[:place], self._text, ready[place:]))
 
     def finish(self) -> bytes:
-        """Return what may have been the beginning of the tag, and is not."""
+        """Return the bytes that looked like the beginning of the tag."""
         if self._finder is None:
             return b""
         if self._notes is not None:
@@ -152,14 +147,14 @@ class InjectHTML(Middleware):
             "HTTP_IF": partial(entity_tags.conditions_without_suffixes, codings=self._suffixes),
         }
         self._hidden = _RANGE if self._constant else (*_RANGE, *_VALIDATING)
-        self._parts = Remembered(partial(_parts, html, nonce)) if isinstance(html, str) else None
+        self._parts = Remembered(partial(encoded, html, nonce=nonce)) if isinstance(html, str) else None
         gone = () if self._constant else ("ETag", "Last-Modified")
         self._untell = Edit(remove=("Accept-Ranges", *DIGESTS, *gone))
 
     # -- the request -------------------------------------------------------------------------------------------------
 
     def on_request(self, environ: Environ) -> None:
-        """Change conditions to what the application knows, and hide what it cannot answer."""
+        """Change conditions to tags that the application knows, and hide those that it cannot answer."""
         before: Withheld | None = environ.get(self._key)
         asked = environ[self._key] = Withheld(environ.get("REQUEST_METHOD", ""))
         said = asked.said
@@ -167,7 +162,7 @@ class InjectHTML(Middleware):
             self._know(environ, said)
         if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
             said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
-        if before is not None:  # this very layer stands around the stack that it is in
+        if before is not None:  # the same layer stands around this stack
             said.update(before.said)
 
     def _know(self, environ: Environ, said: dict[str, Any]) -> None:
@@ -222,7 +217,7 @@ class InjectHTML(Middleware):
         return encoded(made, codec, nonce=self.nonce) if made else ()
 
     def _retell(self, environ: Environ, response: Response, tag: str | None) -> None:
-        """Take out or change what was told of the page as it was."""
+        """Remove or change the fields that describe the page of the application."""
         self._untell(response.headers)
         if self._constant and tag is not None:
             own = entity_tags.entity_tag(tag)
@@ -248,7 +243,7 @@ class InjectHTML(Middleware):
     def _inject(self, response: Response, method: str, injection: Injection) -> Transform | None:
         body = response.body
         if method == "HEAD" and not (isinstance(body, (list, tuple)) and any(body)):
-            del response.headers["Content-Length"]  # an empty body says nothing of what GET would get
+            del response.headers["Content-Length"]  # an empty body does not show the length of the page
             return None
         if not isinstance(body, (list, tuple)):
             return injection
@@ -269,10 +264,6 @@ class InjectHTML(Middleware):
         tags = "makes entity tags weak, with a suffix" if self._constant else "removes ETag and Last-Modified"
         yield "request", "hides Range" + ("" if self._constant else ", If-None-Match and If-Modified-Since")
         yield "response", f"adds HTML {where} {self.at}{' with the CSP nonce' * self.nonce}; {tags}"
-
-
-def _parts(html: str, nonce: bool, codec: str) -> tuple[bytes, ...] | None:  # noqa: FBT001 - given by partial
-    return encoded(html, codec, nonce=nonce)
 
 
 def _no_page(method: str, code: str, fields: Mapping[str, str]) -> str | None:

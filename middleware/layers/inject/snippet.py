@@ -1,7 +1,5 @@
 """The HTML that is added, in the encoding of a page."""
 
-from __future__ import annotations
-
 import codecs
 import re
 from itertools import pairwise
@@ -47,7 +45,7 @@ _ENCODINGS: Final = Remembered(_page_encoding)
 
 
 def encoded(html: str, codec: str, *, nonce: bool) -> tuple[bytes, ...] | None:
-    """The parts between which an attribute with the nonce goes: one part without `nonce`.
+    """The HTML, split behind the name of every script tag, where an attribute with the nonce goes; whole without it.
 
     Characters that the encoding lacks are character references. None where one is in a script, a style or other text
     that has no references.
@@ -57,7 +55,13 @@ def encoded(html: str, codec: str, *, nonce: bool) -> tuple[bytes, ...] | None:
     except UnicodeEncodeError:
         if not _has_references(html, codec):
             return None
-    places = [0, *(_scripts(html) if nonce else ()), len(html)]
+    finder, at, places = Finder(), 0, [0]
+    for found in _SCRIPT.finditer(html if nonce else ""):
+        finder.feed(html[at : found.end()].encode("utf-8", "replace"))
+        at = found.end()
+        if finder.state == "data" and finder.kept.lower() == b"<script":
+            places.append(at)
+    places.append(len(html))
     return tuple(html[start:end].encode(codec, "xmlcharrefreplace") for start, end in pairwise(places))
 
 
@@ -71,14 +75,3 @@ def _has_references(html: str, codec: str) -> bool:
                 return False
             at = place
     return True
-
-
-def _scripts(html: str) -> list[int]:
-    """The places right behind the name of every script tag."""
-    finder, at, places = Finder(), 0, []
-    for found in _SCRIPT.finditer(html):
-        finder.feed(html[at : found.end()].encode("utf-8", "replace"))
-        at = found.end()
-        if finder.state == "data" and finder.kept.lower() == b"<script":
-            places.append(at)
-    return places

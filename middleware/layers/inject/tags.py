@@ -9,15 +9,11 @@ Between two chunks nothing is kept but a state, a few bytes that may begin a del
 one until its end is there.
 """
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import dropwhile
-from typing import TYPE_CHECKING, Final, cast
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final, cast
 
 _DATA: Final = "data"
 _TAG: Final = "tag"

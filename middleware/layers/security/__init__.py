@@ -1,30 +1,25 @@
 """SecurityHeaders: response headers by which browsers protect a site, by preset or by option (OWASP Secure Headers)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Edit
+from middleware.layers.security.csp import Sources
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
+from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
 from middleware.layers.security.presets import Forget, Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.plan import Layer
+from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
+from middleware.wsgi.types import Application, Environ
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from middleware.layers.security.csp import Sources
-    from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
-    from middleware.wsgi.plan import Layer
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Application, Environ
-
-    Step: TypeAlias = Callable[[Environ, Response], None]
-    Policy: TypeAlias = CSP | Mapping[str, Sources] | str
-    Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
+Step: TypeAlias = Callable[[Environ, Response], None]
+Policy: TypeAlias = CSP | Mapping[str, Sources] | str
+Features: TypeAlias = PermissionsPolicy | Mapping[str, Allowlist]
 
 Off: TypeAlias = Literal[False] | None
 Default: TypeAlias = Literal[False, Preset.PRESET] | None
@@ -129,9 +124,22 @@ class SecurityHeaders(Middleware):
         self._edits = tuple(self._make_edits())
 
     def _make_edits(self) -> Iterable[Step]:
-        yield _static(self._lines, self.remove or ())
-        if self.clear_site_data is not None:
-            yield _forgetting(self.clear_site_data)
+        secure = Edit(remove=self.remove or (), default=self._lines)
+        plain = Edit(remove=self.remove or (), default=[line for line in self._lines if line[0] != _HSTS])
+        choose = self.clear_site_data
+
+        def add(environ: Environ, response: Response) -> None:
+            (secure if environ.get("wsgi.url_scheme") == "https" else plain)(response.headers)  # RFC 6797 7.2
+
+        yield add
+        if choose is not None:
+
+            def clear(environ: Environ, response: Response) -> None:
+                kinds = choose(environ, response)
+                if kinds:
+                    response.headers.setdefault(_SITE_DATA, site_data(kinds))
+
+            yield clear
         if self._nonced:
             yield naming(self._nonced.items())
 
@@ -141,7 +149,7 @@ class SecurityHeaders(Middleware):
             offer(environ)
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Add what is not there."""
+        """Add the fields that are missing."""
         if NOTES in environ:
             for why in self._reasons(environ, response):
                 note(environ, why)
@@ -167,7 +175,9 @@ class SecurityHeaders(Middleware):
             layer = layer._replace(on_request=None)
             if self.clear_site_data is None:
                 watched = frozenset(map(str.lower, (*self._names(), *(self.remove or ()))))
-                layer = layer._replace(ordinary=Ordinary(watched, late=("wsgi.url_scheme",), always=True))
+                late = ("wsgi.url_scheme",)
+                ordinary = Ordinary(watched, late=late, conditional=True, options=True)
+                layer = layer._replace(ordinary=ordinary)
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
@@ -202,25 +212,3 @@ class SecurityHeaders(Middleware):
         told = [f"adds {names} where they are not there yet"] if names else []
         told += [f"removes {', '.join(self.remove)}"] if self.remove else []
         yield "response", "; ".join(told) or "leaves it as it is"
-
-
-def _static(lines: list[tuple[str, str]], removed: tuple[str, ...]) -> Step:
-    """Remove some fields and add those that are missing; HSTS over https only (RFC 6797 7.2)."""
-    secure = Edit(remove=removed, default=lines)
-    plain = Edit(remove=removed, default=[line for line in lines if line[0] != _HSTS])
-
-    def edit(environ: Environ, response: Response) -> None:
-        (secure if environ.get("wsgi.url_scheme") == "https" else plain)(response.headers)
-
-    return edit
-
-
-def _forgetting(choose: Forget) -> Step:
-    """Add Clear-Site-Data if the callable returns anything."""
-
-    def edit(environ: Environ, response: Response) -> None:
-        kinds = choose(environ, response)
-        if kinds:
-            response.headers.setdefault(_SITE_DATA, site_data(kinds))
-
-    return edit

@@ -1,18 +1,16 @@
 """Content Security Policy: directive names, source expressions, and a policy as text (CSP3 sections 2.2 to 2.4)."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from itertools import chain
+from itertools import product
 from typing import Final, TypeAlias
 
 from middleware.wsgi.options import several
 
-Sources: TypeAlias = "str | Iterable[str] | bool | None"
-Directives: TypeAlias = "Mapping[str, tuple[str, ...]]"
+Sources: TypeAlias = str | Iterable[str] | bool | None
+Directives: TypeAlias = Mapping[str, tuple[str, ...]]
 
 # A source of CSP: the placeholder of a nonce. The policy that is sent has the nonce between the hyphen and the quote.
 NONCE: Final = "'nonce-'"
@@ -61,29 +59,21 @@ def sources(given: object) -> tuple[str, ...] | None:
 
     Errors: ValueError for a value that is not an iterable of str, and for an expression that browsers would misread.
     """
-    if given is None or isinstance(given, bool):
+    if isinstance(given, bool | None):
         return () if given else None
-    found = tuple(chain.from_iterable(map(_split, several(given))))
-    for fault in filter(None, map(_source_fault, found)):
-        raise ValueError(fault)
-    if len(found) > 1 and any(source.lower() == "'none'" for source in found):
-        raise ValueError("'none' stands alone: browsers ignore it beside other sources (CSP3 2.3.1)")
-    return found
-
-
-def _split(part: object) -> list[str]:
-    if not isinstance(part, str):
-        raise ValueError("the sources of a directive are str: one, or an iterable of them")  # noqa: TRY004 - as others
-    if _VALUE.fullmatch(part) is None:
-        raise ValueError("a directive value is printable ASCII without ; and , (CSP3 2.2.1)")
-    return part.split()
-
-
-def _source_fault(source: str) -> str | None:
-    for mistake, rule in _MISTAKES:
+    found: list[str] = []
+    for part in several(given):
+        if not isinstance(part, str):
+            raise ValueError("the sources of a directive are str: one, or an iterable of them")  # noqa: TRY004 - as others
+        if _VALUE.fullmatch(part) is None:
+            raise ValueError("a directive value is printable ASCII without ; and , (CSP3 2.2.1)")
+        found += part.split()
+    for source, (mistake, rule) in product(found, _MISTAKES):
         if mistake.match(source):
-            return rule.format(source=source, quoted=f"\"'{source.strip(chr(39))}'\"")
-    return None
+            raise ValueError(rule.format(source=source, quoted=f"\"'{source.strip(chr(39))}'\""))
+    if len(found) > 1 and "'none'" in map(str.lower, found):
+        raise ValueError("'none' stands alone: browsers ignore it beside other sources (CSP3 2.3.1)")
+    return tuple(found)
 
 
 def directives_of(text: str) -> list[tuple[str, str]]:

@@ -1,7 +1,5 @@
 """Security headers whose value is a keyword, a list of keywords or a dictionary: the values that browsers know."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -84,10 +82,11 @@ def site_data(value: object) -> str:
     return ", ".join(bare(one_of(SITE_DATA, kind)) for kind in several(value))
 
 
-def endpoints(value: object) -> str:
-    """Return the endpoints of reports, name -> URL, as a dictionary of strings (Reporting API 3.2, RFC 9651 3.2)."""
+def endpoints(value: object) -> dict[str, str]:
+    """Return the endpoints of reports, name -> URL, which can be sent as a dictionary (Reporting API 3.2)."""
     if not isinstance(value, Mapping) or not value:
         raise ValueError("a mapping name -> URL, such as {'default': 'https://reports.example/'}")
     if not all(_ENDPOINT.fullmatch(str(url)) for url in value.values()):
         raise ValueError("an endpoint is a URL, 'https://...' or '/path', in ASCII and without spaces")
-    return dictionary(value)
+    dictionary(value)  # ValueError for a name that is no key (RFC 9651 3.2)
+    return dict(value)

@@ -1,21 +1,16 @@
 """The nonce of one response, and the policies that contain it. Part of SecurityHeaders."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections import UserString
+from collections.abc import Callable, Iterable
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.http.lists import has_directive, members
 from middleware.layers.security.csp import NONCE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from middleware.layers.security.policies import CSP
-    from middleware.wsgi.response import Response
-    from middleware.wsgi.types import Environ
+from middleware.layers.security.policies import CSP
+from middleware.wsgi.response import Response
+from middleware.wsgi.types import Environ
 
 KEY: Final = "middleware.csp_nonce"
 # RFC 9111 5.2.2: the application allows shared caches explicitly, or forbids every cache.
@@ -66,14 +61,18 @@ def offer(environ: Environ) -> None:
 
 
 def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response], None]:
-    """Add policies, each under its field name, with the nonce of the response if the page has it, or may have it."""
+    """Add policies, each under its field name, with the nonce of the response if the page may contain it."""
     texts = [(header, str(policy), policy.without_nonce()) for header, policy in policies]
 
     def edit(environ: Environ, response: Response) -> None:
-        nonce = _spent(environ.get(KEY), response)
+        nonce, used = environ.get(KEY), False
+        if isinstance(nonce, Nonce):  # otherwise an outer layer failed, and the request has not come here
+            nonce.sent = True
+            whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
+            used = nonce.read or not whole  # a stream may still read it
         if response.status[:3] == "304":  # it would replace the policy that is kept with the page, and its nonce
             return
-        source = "" if nonce is None else f"'nonce-{nonce}'"
+        source = f"'nonce-{nonce}'" if used else ""
         for header, text, bare in texts:
             response.headers.setdefault(header, text.replace(NONCE, source) if source else bare)
         if source:
@@ -93,12 +92,3 @@ def _withhold(response: Response) -> None:
     if any(has_directive(given, name) for name in _DECIDED) or (unqualified and has_directive(given, "private")):
         return
     response.headers["Cache-Control"] = f"{given}, private" if given else "private"
-
-
-def _spent(nonce: object, response: Response) -> Nonce | None:
-    """The nonce, unless it was not read and cannot be read any more."""
-    if not isinstance(nonce, Nonce):
-        return None  # an error of an outer layer: the request has not come here
-    nonce.sent = True
-    whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
-    return None if whole and not nonce.read else nonce

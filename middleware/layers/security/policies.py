@@ -1,19 +1,15 @@
 """The policies that SecurityHeaders takes: HSTS, CSP and PermissionsPolicy. Each is checked when it is made."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from middleware.http.origins import origin_fault, wildcard_fault
+from middleware.http.origins import listed_fault
 from middleware.http.structured import Token, dictionary
 from middleware.layers.security import csp
+from middleware.layers.security.csp import Sources
 from middleware.wsgi.options import ConfigError, Problems, several
-
-if TYPE_CHECKING:
-    from middleware.layers.security.csp import Sources
 
 _YEAR: Final = 31_536_000
 
@@ -123,7 +119,7 @@ class CSP(_Policy):
         pairs = csp.directives_of(policy) if isinstance(policy, str) else _pairs("CSP", policy)
         self._keep([*pairs, *directives.items()], csp.directive_name, csp.sources)
 
-    def extended(self, policy: Mapping[str, Sources] | str) -> CSP:
+    def extended(self, policy: Mapping[str, Sources] | str) -> "CSP":
         """Return this policy with the directives of another in place of its own; None or False drops one.
 
         A policy that has default-src is returned whole.
@@ -168,7 +164,7 @@ class CSP(_Policy):
 
 # -- Permissions-Policy ------------------------------------------------------------------------------------------------
 
-Allowlist: TypeAlias = "str | Iterable[str] | None"
+Allowlist: TypeAlias = str | Iterable[str] | None
 _FEATURE: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _KEYWORDS: Final = ("self", "src", "*")
 _EVERYONE: Final = ("*",)
@@ -224,19 +220,15 @@ def feature_name(name: object) -> str:
 def allowlist(given: object) -> tuple[str, ...]:
     """Return the members of an allowlist; raise ValueError for one that is neither "self", "src", "*" nor an origin."""
     members = tuple(map(str, several(given)))
-    for fault in filter(None, map(_member_fault, members)):
-        raise ValueError(fault)
+    for member in members:
+        for mistake, rule in _MISTAKES:
+            if mistake.fullmatch(member):
+                raise ValueError(rule)
+        if member not in _KEYWORDS and (fault := listed_fault(member)):
+            raise ValueError(f"'self', 'src', '*' or an origin such as 'https://a.example': {fault}")
     if "*" in members and members != _EVERYONE:
         raise ValueError("'*' is every origin, and stands alone")
     return members
-
-
-def _member_fault(text: str) -> str | None:
-    for mistake, rule in _MISTAKES:
-        if mistake.fullmatch(text):
-            return rule
-    fault = None if text in _KEYWORDS else wildcard_fault(text) if "*" in text else origin_fault(text)
-    return fault and f"'self', 'src', '*' or an origin such as 'https://a.example': {fault}"
 
 
 def permissions_text(features: Mapping[str, tuple[str, ...]]) -> str:

@@ -1,10 +1,8 @@
-"""The presets of SecurityHeaders, and what each of its options takes.
+"""The presets of SecurityHeaders, and the values that each of its options takes.
 
 To change a preset, change TABLE: one row for each header, with its value by preset, its reason and its risk. To add an
 option, add it to OPTIONS and to the constructor.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
@@ -12,6 +10,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from middleware.http.fields import name_fault
+from middleware.http.structured import dictionary
 from middleware.layers.security import header_values as values
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
@@ -67,24 +66,11 @@ def _if(holds: Callable[[object], bool], rule: str) -> Callable[[object], object
     return read
 
 
-def _endpoints(given: Mapping[str, str]) -> dict[str, str]:
-    values.endpoints(given)
-    return dict(given)
-
-
 def _names(given: Any) -> tuple[str, ...]:
     names = several(given)
     for fault in filter(None, map(name_fault, names)):
         raise ValueError(fault)
     return tuple(map(str, names))
-
-
-def _extending(base: CSP | None, given: Any) -> CSP:
-    """A policy that is given as a mapping or a str without default-src extends that of the preset."""
-    if base is None or isinstance(given, CSP):
-        policy: CSP = _policy(CSP, given)
-        return policy
-    return base.extended(given)
 
 
 OPTIONS: Final = {
@@ -101,7 +87,7 @@ OPTIONS: Final = {
     "coep": Option("Cross-Origin-Embedder-Policy", partial(values.with_report, values.COEP_VALUES)),
     "corp": Option("Cross-Origin-Resource-Policy", partial(values.one_of, values.CORP_VALUES)),
     "nosniff": Option("X-Content-Type-Options", _if(lambda given: given is True, "True or False")),
-    "reporting_endpoints": Option("Reporting-Endpoints", _endpoints),
+    "reporting_endpoints": Option("Reporting-Endpoints", values.endpoints),
     "permitted_cross_domain_policies": Option(
         "X-Permitted-Cross-Domain-Policies", partial(values.one_of, values.DOMAIN_POLICIES)
     ),
@@ -252,11 +238,14 @@ def checked(preset: object, **given: object) -> dict[str, Any]:
     problems = Problems("SecurityHeaders")
     problems.one_of("preset", preset, PRESETS)
     defaults = _DEFAULTS.get(str(preset), {})
+    base = defaults.get("csp")
     kept: dict[str, Any] = {}
     for name, option in OPTIONS.items():
         value = defaults.get(name) if given[name] is Preset.PRESET else given[name]
         left_out = value is None or value is False
-        read = partial(_extending, defaults.get("csp")) if name == "csp" else option.read
+        read = option.read
+        if name == "csp" and base is not None and not isinstance(value, CSP):
+            read = base.extended  # the policy of the preset, unless the other has default-src
         kept[name] = None if left_out else problems.read(name, value, read, None)
     problems.done()
     return kept
@@ -276,5 +265,5 @@ def with_nonce(fields: Mapping[str, Any]) -> dict[str, CSP]:
 def field_value(value: object) -> str:
     """Return the text that is sent for a value that was kept."""
     if isinstance(value, dict):
-        return values.endpoints(value)
+        return dictionary(value)
     return "nosniff" if value is True else str(value)

@@ -1,7 +1,5 @@
 """Timing: measures every request, for Server-Timing and for a callback (W3C Server Timing)."""
 
-from __future__ import annotations
-
 import logging
 import re
 import time
@@ -64,6 +62,7 @@ class Timing(Middleware):
 
     _hooks: Made
     _key: str
+    _kind: type[Recorder]
 
     def __init__(
         self,
@@ -91,7 +90,8 @@ class Timing(Middleware):
         self._names: tuple[str, ...] = (_NO_TOKEN.sub("-", self.name),) if layers else ()
 
     def _bind(self) -> None:
-        self.__dict__.update(_hooks=self._compiled(), _key=f"{KEY}.{id(self)}")  # of this very copy
+        kind = recorders(self.clock)
+        self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}")  # of this very copy
         super()._bind()
 
     def _check(self) -> None:
@@ -125,9 +125,9 @@ class Timing(Middleware):
         else:
             response.headers.append(line)
 
-    def _compiled(self) -> Made:
+    def _compiled(self, make: type[Recorder]) -> Made:
         """What a request and an ordinary response take, with everything that they look at at hand."""
-        prepare, elaborate, make, known = self._open, self._elaborate, recorders(self.clock), self._lines
+        prepare, elaborate, known = self._open, self._elaborate, self._lines
         nanoseconds = _STEADY.get(self.clock, time.perf_counter_ns)
         unit = 10 ** max(6 - self.precision, 0)
         half = unit // 2
@@ -173,7 +173,7 @@ class Timing(Middleware):
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
         """The same where there is more to say than the whole."""
         now = self.clock()
-        recorder = innermost.own((id(self), id(response)))
+        recorder = innermost.own(self._kind, response)
         if recorder is None:
             return
         recorder.seconds, recorder.status = max(now - recorder.start, 0.0), response.status

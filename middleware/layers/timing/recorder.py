@@ -36,7 +36,7 @@ class Recorder:
     # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
     outer: Recorder | None  # of a Timing further out
-    claimed: tuple[int, int] | None  # the ids of the Timing whose it is and of the response that it measures
+    claimed: int | None  # the id of the response that it measures, or None while that is to come
     marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
     status: str | None
     seconds: float | None
@@ -54,7 +54,7 @@ class Recorder:
         """Make room for what an ordinary request does without."""
         metrics = self.metrics
         if not isinstance(metrics, list):
-            self.claimed = None if metrics is None else (0, 0)
+            self.claimed = None if metrics is None else 0
             self.metrics = metrics = []
             self.marks = {}
             self.exposed = True
@@ -79,16 +79,16 @@ class Recorder:
         finally:
             self.add(name, max(self.clock() - start, 0.0), description)
 
-    def own(self, claim: tuple[int, int]) -> Recorder | None:
-        """The recorder of the Timing that looks at a response: further in, others may measure theirs."""
+    def own(self, kind: type[Recorder], response: object) -> Recorder | None:
+        """The recorder of this kind, that of one Timing, for the response. An error may have left inner ones open."""
         recorder: Recorder | None = self
         while recorder is not None:
             said = recorder.metrics is SAID
             recorder.more()
             if said:  # an ordinary one, whose head is replaced
-                recorder.claimed = claim
-            if recorder.claimed in (None, claim):
-                recorder.claimed = claim
+                recorder.claimed = id(response)
+            if type(recorder) is kind and recorder.claimed in (None, id(response)):
+                recorder.claimed = id(response)
                 return recorder
             recorder = recorder.outer
         return None

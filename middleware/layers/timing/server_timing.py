@@ -1,7 +1,5 @@
 """The metrics of Server-Timing: names with parameters (W3C Server Timing, "The Server-Timing Header Field")."""
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Final

@@ -3,8 +3,6 @@
 A new shape is a decorated function in `responses` or `failures`.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 from middleware.testing.shapes.failures import FAILURES

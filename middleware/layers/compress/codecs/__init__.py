@@ -3,8 +3,6 @@
 To add a content coding, write a module with a subclass of Codec and add the class to the list below.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final

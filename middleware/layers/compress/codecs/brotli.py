@@ -1,7 +1,5 @@
 """The br content coding (RFC 7932), with the cheapest window for each body and never more than 22 bits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 

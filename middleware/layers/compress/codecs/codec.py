@@ -3,8 +3,6 @@
 Packages are imported when a codec is made, because most are optional and all take time to load.
 """
 
-from __future__ import annotations
-
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping

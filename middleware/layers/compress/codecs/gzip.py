@@ -1,7 +1,5 @@
 """The gzip content coding (RFC 1951, 1952): one member without name and time, by the fastest library installed."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -45,7 +43,11 @@ class GzipCodec(Codec):
     def __init__(self, level: int | None = None, padding: int = 0, backend: str = "auto") -> None:
         super().__init__(level, padding, backend)
         self._isal = self.backend == "isal"
-        self._member = (_by_zlib if self.backend == "zlib" else _fitted)(self._module, self.level)
+        compress, level = self._module.compress, self.level
+        if self.backend == "zlib":
+            self._member = _by_zlib(self._module, level)
+        else:  # in one call with the smallest window: faster, except with zlib
+            self._member = lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
 
     def whole(self) -> Callable[[bytes], bytes]:
         """Return the function of the library itself if there is no padding."""
@@ -93,12 +95,6 @@ class _Member(Encoder):
         return super().finish() + _TRAILER.pack(self._sum, self._size & _WRAP)
 
 
-def _fitted(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """Return a function that makes a member in one call, with the smallest window: faster, except with zlib."""
-    compress = module.compress
-    return lambda data: compress(data, level, _FITTED[(len(data) + RESERVED).bit_length()])
-
-
 def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
     """Return a function that makes a member by zlib: small bodies get 64 KiB of memory, others 272 in one call.
 
@@ -108,27 +104,20 @@ def _by_zlib(module: Any, level: int) -> Callable[[bytes], bytes]:
     """
     bytes(_FREED)
     # One call, because the Python code after a codec is slower than before it: the codec has evicted the CPU caches.
-    at_once = (
-        partial(module.compress, level=level, wbits=_LARGEST + _GZIP) if _ZLIB_AT_ONCE else _in_parts(module, level)
-    )
+    at_once: Callable[[bytes], bytes] | None = None
+    if _ZLIB_AT_ONCE:
+        at_once = partial(module.compress, level=level, wbits=_LARGEST + _GZIP)
     stream_of = module.compressobj
     bits, memory = _FOR_SMALL
 
     def member(data: bytes) -> bytes:
-        if len(data) > _SMALL_BODY:
+        if len(data) <= _SMALL_BODY:
+            stream = stream_of(level, _METHOD, bits, memory)
+        elif at_once is None:
+            stream = stream_of(level, _METHOD, _LARGEST + _GZIP)
+        else:
             return at_once(data)
-        stream = stream_of(level, _METHOD, bits, memory)
         made: bytes = stream.compress(data) + stream.flush()
         return made
-
-    return member
-
-
-def _in_parts(module: Any, level: int) -> Callable[[bytes], bytes]:
-    """Return a function that makes a member by a stream, for Python 3.10, whose zlib.compress has no wbits."""
-
-    def member(data: bytes) -> bytes:
-        stream = module.compressobj(level, _METHOD, _LARGEST + _GZIP)
-        return bytes(stream.compress(data) + stream.flush())
 
     return member

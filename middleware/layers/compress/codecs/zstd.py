@@ -1,7 +1,5 @@
 """The zstd content coding (RFC 8878, RFC 9659): frames with a window of at most 8 MiB at every level."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
