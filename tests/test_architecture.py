@@ -465,8 +465,8 @@ def private_functions(module: Module) -> Iterator[tuple[str, int]]:
 
 
 # Three yardsticks that the source does not reach yet: what holds today, and must not grow. The aims are beside them.
-SINGLE = 0.58  # of the private module functions; the aim is 0.40
-IMPORTS = 0.106  # of the lines of code; the aim is 0.10
+SINGLE = 0.54  # of the private module functions; the aim is 0.40
+IMPORTS = 0.103  # of the lines of code; the aim is 0.10
 CORE_LINES = 3272  # the aim is 1,900
 
 

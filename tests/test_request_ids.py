@@ -212,6 +212,12 @@ async def coroutine():
     """No id for a request that cannot wait."""
 
 
+class Awaited:
+    """An object whose call returns a coroutine."""
+
+    async def __call__(self): ...
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -220,6 +226,7 @@ async def coroutine():
         ({"accept": "yes"}, "RequestId: accept: a bool or a predicate; got 'yes'"),
         ({"generate": "uuid"}, "RequestId: generate: a callable -> str"),
         ({"generate": coroutine}, "no coroutine function"),
+        ({"generate": Awaited()}, "no coroutine function"),
         ({"response": None}, "RequestId: response: a bool; got None"),
         ({"response": 1, "accept": 1}, "2 options are wrong"),
     ],

@@ -12,6 +12,7 @@ import structured_fields
 from middleware.http.structured import Token, bare, dictionary, inner_list, item
 from middleware.layers.security.header_values import endpoints
 from middleware.layers.security.policies import allowlist, feature_name, permissions_text
+from middleware.layers.security.presets import field_value
 from structured_fields import Word, plain
 
 LARGEST = 999_999_999_999_999
@@ -104,7 +105,7 @@ def test_a_permissions_policy_parses_back(features):
 @given(st.dictionaries(KEYS, st.from_regex(r"(https://a\.example)?/[\x21-\x7e]*", fullmatch=True), min_size=1))
 def test_endpoints_parse_back(given):
     given = {name: url for name, url in given.items() if not url.startswith("//")} or {"a": "/"}
-    parsed = structured_fields.dictionary(endpoints(given))
+    parsed = structured_fields.dictionary(field_value(endpoints(given)))
     assert {name: plain(url) for name, url in parsed.items()} == given
 
 

@@ -1,1 +1,1 @@
-"""What: one policy a file. Layers know `middleware.wsgi` and `middleware.http`, never each other."""
+"""The layers: one policy in each file. They import `middleware.wsgi` and `middleware.http`, never each other."""

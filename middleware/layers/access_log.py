@@ -23,7 +23,7 @@ from middleware.wsgi.types import Application, Environ, Predicate
 Format: TypeAlias = str | Callable[[Measurement], str | None]
 _NEVER: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SEMICOLON: Final = re.compile(";")
+
 _ENCODED: Final = 12  # characters of one that is percent-encoded: at most four bytes of UTF-8
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 # Characters that a line does not show as they are.
@@ -61,7 +61,7 @@ class _Line(NamedTuple):
 
 
 class AccessLog(Following):
-    r"""Logs every request when it is over: who asked for what, what became of it, how long it took.
+    r"""Logs every request when it is over: the client, the request, the status, the size and the duration.
 
     Stands outermost, except for `RequestId` and what corrects the address of the client: a request that an outer layer
     answers is not logged. Does nothing to the response. One request is one record, and one line: control
@@ -128,7 +128,7 @@ class AccessLog(Following):
             self._logger.addHandler(logging.NullHandler())
 
     def on_request(self, environ: Environ) -> None:
-        """Take what the request is."""
+        """Start to measure the request."""
         request = _Request(environ)
         self._follow(environ, request)
         request.skipped = self._skip is not None and self._skips(self._skip, environ)
@@ -189,7 +189,7 @@ class AccessLog(Following):
         self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, message, (), None, "on_close", extra))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What is logged where."""
+        """The logger and the format."""
         kind = self.format if isinstance(self.format, str) else getattr(self.format, "__qualname__", repr(self.format))
         yield "close", f"logs the request to {self._logger.name} ({kind})"
 
@@ -211,11 +211,13 @@ def _redacted(url: str, names: frozenset[str]) -> str:
     parts = query.split("&")
     longest = _ENCODED * max(map(len, names)) + 1  # of a name with its `=`, so that no part is read again and again
     for number, part in enumerate(parts):
-        for start in (0, *(found.end() for found in _SEMICOLON.finditer(part))):
+        start = 0
+        while start <= len(part):
             name, equals, _ = part[start : start + longest].partition("=")
             if equals and unquote_plus(name).lower() in names:
                 parts[number] = f"{part[:start]}{name}=***"
                 break
+            start = (part.find(";", start) + 1) or len(part) + 1
     return f"{path}{mark}{'&'.join(parts)}"
 
 

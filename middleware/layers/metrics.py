@@ -91,7 +91,7 @@ class Metrics(Following):
     def exposition(registry: CollectorRegistry | None = None) -> Application:
         """Return a WSGI application that serves the metrics of a registry; None stands for prometheus_client.REGISTRY.
 
-        Everybody who reaches it reads them: mount it where only Prometheus does, or put a guard around it.
+        Every client that reaches it can read them: mount it where only Prometheus does, or put a guard around it.
         """
         client = _prometheus()
         page: Application = client.make_wsgi_app(client.REGISTRY if registry is None else registry)
@@ -137,13 +137,13 @@ class Metrics(Following):
             return ""
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What is counted, and where it is served."""
+        """The measurements, and the path that serves them."""
         yield "request", "counts it as active" + (f"; serves the metrics at {self.path}" if self.path else "")
         yield "close", "counts its duration and size"
 
 
 class _Request(Followed):
-    """A request to be counted, but for those of the page itself."""
+    """A request to be counted, unless it is for the page itself."""
 
     __slots__ = ("active",)
 

@@ -1,17 +1,16 @@
 """RequestId: one id for each request, in environ, in the response, and in every log record."""
 
-import inspect
 import os
 import re
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 
-from middleware.http.fields import name_fault, sendable_value
+from middleware.http.fields import environ_key, name_fault, sendable_value
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import REQUEST_ID, Identity, enter, innermost, leave
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, is_async
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -28,13 +27,13 @@ class RequestId(Middleware):
     the application. Does nothing to the body.
 
     Options:
-        header: str, a field name. Where an id comes in and goes out. Default "X-Request-Id".
+        header: str, a field name. The field of the request and the response that has the id. Default "X-Request-Id".
         accept: bool, or predicate of the environ. Whether an incoming id is taken; a predicate has to hold certainly.
             Default True.
         generate: callable -> str, or None. Makes the ids; None stands for 128 random bits in hexadecimal. Default None.
         response: bool. Whether the response has the id. Default True.
 
-    Errors: ConfigError. What `generate` raises, or returns that no field can have, is an error of the request.
+    Errors: ConfigError. An exception of `generate`, or a result that no field can have, is an error of the request.
     Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
     """
 
@@ -56,12 +55,12 @@ class RequestId(Middleware):
         problems = Problems("RequestId")
         problems.add_fault("header", name_fault(header), header)
         problems.check(callable(accept) or isinstance(accept, bool), "accept", "a bool or a predicate", accept)
-        made = generate is None or (callable(generate) and not inspect.iscoroutinefunction(generate))
+        made = generate is None or (callable(generate) and not is_async(generate))
         problems.check(made, "generate", "a callable -> str (no coroutine function), or None", generate)
         problems.check(isinstance(response, bool), "response", "a bool", response)
         problems.done()
         self.header, self.accept, self.generate, self.response = header, accept, generate, response
-        self._key = f"HTTP_{header.upper().replace('-', '_')}"
+        self._key = environ_key(header)
 
     def declared(self) -> Effects:
         """It sets the field that it sends."""
@@ -102,7 +101,7 @@ class RequestId(Middleware):
     def on_response(self, environ: Environ, response: Response) -> None:
         """Send the id."""
         identity: Identity | None = environ.get(_OPEN)
-        if self.response and identity is not None:  # none where a layer further out failed: no request came here
+        if self.response and identity is not None:  # None: an outer layer failed, and the request has not come here
             response.headers[self.header] = identity.id
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - the end, however it is
@@ -110,7 +109,7 @@ class RequestId(Middleware):
         environ[_OPEN] = leave(environ.get(_OPEN))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Where ids come from and go to."""
+        """The source of the ids, and the field that is sent."""
         made = "makes an id" if self.generate is None else "has an id made"
         yield "request", f"takes the id in {self.header}, or {made}" if self.accept else made
         if self.response:

@@ -31,7 +31,15 @@ def page(exchanges: Mapping[int, Explanation], shown: Explanation | None, chain:
     """The list of exchanges and the chain, or one exchange."""
     if shown is not None:
         return document(f"{shown.method} {shown.target}", _exchange(shown))
-    return document("Stack", _overview(exchanges, chain, gone=gone))
+    content = ["<p>This exchange is no longer kept.</p>"] if gone else []
+    content.append("<h2>Exchanges, the last one first</h2>\n<table>")
+    for number, told in sorted(exchanges.items(), reverse=True):
+        link = f'<a href="?exchange={number}">{_text(told.method)} {_text(told.target)}</a>'
+        status = _text(told.status) or "no response"
+        error = f"<td>{_text(told.error)}</td>" if told.error else ""
+        content.append(f"<tr><th>{number}</th><td>{link}</td><td>{status}</td>{error}</tr>")
+    content.append(f"</table>\n<h2>The chain</h2>\n<pre>{escape(chain)}</pre>")
+    return document("Stack", content)
 
 
 def document(title: str, content: Iterable[str]) -> str:
@@ -44,17 +52,6 @@ def document(title: str, content: Iterable[str]) -> str:
         "</body></html>",
     ]
     return "\n".join(parts)
-
-
-def _overview(exchanges: Mapping[int, Explanation], chain: str, *, gone: bool) -> Iterator[str]:
-    if gone:
-        yield "<p>This exchange is no longer kept.</p>"
-    yield "<h2>Exchanges, the last one first</h2>\n<table>"
-    for number, told in sorted(exchanges.items(), reverse=True):
-        link = f'<a href="?exchange={number}">{_text(told.method)} {_text(told.target)}</a>'
-        error = f"<td>{_text(told.error)}</td>" if told.error else ""
-        yield f"<tr><th>{number}</th><td>{link}</td><td>{_text(told.status) or 'no response'}</td>{error}</tr>"
-    yield f"</table>\n<h2>The chain</h2>\n<pre>{escape(chain)}</pre>"
 
 
 def _exchange(told: Explanation) -> Iterator[str]:

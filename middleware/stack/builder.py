@@ -265,7 +265,9 @@ class Stack(Wrapper):
         found = [finding for finding in self.check() if finding.rule not in ids]
         errors = [finding for finding in found if finding.severity == "error"]
         if errors:
-            raise OrderError(_refusal(errors), errors)
+            lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
+            plural = "s" * (len(errors) > 1)
+            raise OrderError(f"this order goes wrong in {len(errors)} place{plural}:{lines}", errors)
         for finding in found:
             warnings.warn(described(finding), OrderWarning, stacklevel=3)  # the caller of wrap
 
@@ -276,7 +278,12 @@ class Stack(Wrapper):
         if isinstance(ref, str):
             named = [place for place, name in enumerate(self.names) if name == ref]
             return named or [place for place, layer in enumerate(self) if type(layer).__name__ == ref]
-        return [place for place, layer in enumerate(self) if _is_of(layer, ref)]
+        return [
+            place
+            for place, layer in enumerate(self)
+            if (isinstance(layer, External) and layer.factory == ref)
+            or (isinstance(ref, type) and isinstance(layer, ref))
+        ]
 
     def _place(self, ref: object) -> int:
         if not callable(ref) and not isinstance(ref, str):
@@ -336,21 +343,6 @@ def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _is_of(layer: Middleware, kind: object) -> bool:
-    if isinstance(layer, External) and layer.factory == kind:
-        return True
-    return isinstance(kind, type) and isinstance(layer, kind)
-
-
-def _refusal(errors: Sequence[Finding]) -> str:
-    lines = "".join(f"\n  - {each.message}\n    rule {each.rule}; mend it by {each.fix}" for each in errors)
-    return f"this order goes wrong in {len(errors)} place{'s' * (len(errors) > 1)}:{lines}"
-
-
-def _answers_errors(layers: Iterable[Middleware]) -> bool:
-    return any(getattr(layer, "answers_errors", False) for layer in layers)
-
-
 def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respond) -> Application:
     """Build one pass for each run of layers between two splitting ones.
 
@@ -365,7 +357,8 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respon
             continue
         # errors pass a layer that reports them, before they are answered
         reported = not inside and declared_by(layer).reports
-        responds = False if reported or _answers_errors(layers[: place + 1]) else respond
+        answered = any(getattr(each, "answers_errors", False) for each in layers[: place + 1])
+        responds = False if reported or answered else respond
         if inside or responds:
             app = pipeline(app, inside, respond=responds)
         app, inside = layer.placed(app), []

@@ -181,17 +181,11 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
     for demand in wanted:
         further_in[demand.outer].add(demand.inner)
     _sort(further_in, wanted, names)  # a circle ends here
-    kept = _unmoved(further_in)
-    for outer, inner in pairwise(kept):
+    # Layers that stand outside of one which has to stand outside of them, by whatever steps: one of each pair moves.
+    swapped = {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
+    for outer, inner in pairwise(sorted(further_in.keys() - _leaving(swapped))):
         further_in[outer].add(inner)
     return _sort(further_in, wanted, names)
-
-
-def _unmoved(further_in: dict[int, set[int]]) -> list[int]:
-    """The most layers that can keep their order: no two of them are demanded the other way round, by whatever steps."""
-    # The layers that stand outside of one which has to stand outside of them, by whatever steps.
-    swapped = {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
-    return sorted(further_in.keys() - _leaving(swapped))
 
 
 def _leaving(swapped: dict[int, set[int]]) -> set[int]:

@@ -130,10 +130,6 @@ def _measure_outermost(a: Effects, b: Effects) -> str:
     return "the time" if asked and not b.identifies and not _only_provides(b) else ""
 
 
-def _validate_between(a: Effects, b: Effects) -> str:
-    return "entity tags" if (a.validates and b.rewrites_body) or (a.encodes_body and b.validates) else ""
-
-
 def _count_before_verify(a: Effects, b: Effects) -> str:
     if _counts_by(a) == "REMOTE_ADDR" and _verifies(b):
         return "failed logins are not limited by address"
@@ -203,7 +199,9 @@ RULES: Final = (
         severity="error",
         consequence="{outer} and {inner} would give {what} to bytes that clients do not get: caches keep what is wrong",
         source="RFC 9110 8.8.1, 13",
-        outside=_validate_between,
+        outside=lambda a, b: (
+            "entity tags" if (a.validates and b.rewrites_body) or (a.encodes_body and b.validates) else ""
+        ),
     ),
     Rule(
         id="observe-outside-answer",

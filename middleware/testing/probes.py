@@ -70,13 +70,13 @@ def _echo(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     return CountedBody([own.encode(), b"-", own.encode()])
 
 
-def _late_echo(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
-    yield from _echo(environ, start_response)
-
-
 def keeps_apart(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
     """Two requests that run step by step in turn each get their own response."""
-    for app, says in ((_echo, "starts at once"), (_late_echo, "is a generator")):
+
+    def late_echo(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
+        yield from _echo(environ, start_response)
+
+    for app, says in ((_echo, "starts at once"), (late_echo, "is a generator")):
         wrapped = middleware(app)
         answers = [Answer(environ=environ(path, **owed.environ)) for path in _PATHS]
         found: list[tuple[Any, Any]]

@@ -80,16 +80,13 @@ def _check_method(cls: type, name: str, value: object) -> None:
 def _one_letter_off(name: str) -> str | None:
     """The method that a name differs from by one letter: one that is missing, added, wrong or swapped."""
     for hook in HOOKS:
-        if name != hook and abs(len(name) - len(hook)) <= 1 and _near(name, hook):
+        shorter = min(len(name), len(hook))
+        start = next((n for n in range(shorter) if name[n] != hook[n]), shorter)
+        a, b = name[start:], hook[start:]
+        swapped = a[:2] == b[1::-1] and a[2:] == b[2:]
+        if name != hook and (a[1:] == b or a == b[1:] or a[1:] == b[1:] or swapped):
             return hook
     return None
-
-
-def _near(one: str, other: str) -> bool:
-    start = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    a, b = one[start:], other[start:]
-    swapped = a[:2] == b[1::-1] and a[2:] == b[2:] and len(b) > 1
-    return a[1:] == b or a == b[1:] or a[1:] == b[1:] or swapped
 
 
 def check_options(cls: Any, args: tuple[Any, ...], options: Mapping[str, object]) -> None:

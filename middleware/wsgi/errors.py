@@ -75,26 +75,18 @@ def respond(exchange: Layered, error: BaseException) -> bool:
 
 def _logged(exchange: Layered, error: Exception) -> Application:
     """Log an error; return what answers it."""
-    environ = exchange.environ
-    layer, method = _raised_in(error)
-    path, place = escaped(environ.get("PATH_INFO")), f" in {layer}.{method}" if layer else ""
-    extra = log_extra(environ, layer)
+    layer, place = None, ""
+    for frame, _ in walk_tb(error.__traceback__):
+        method = frame.f_code.co_name
+        within: Any = frame.f_locals.get("self")
+        if method in ("on_request", "on_response") and hasattr(within, "effects"):
+            layer, place = within.name, f" in {within.name}.{method}"
+    path, extra = escaped(exchange.environ.get("PATH_INFO")), log_extra(exchange.environ, layer)
     if isinstance(error, BodyError):
         logger.info("Refused %s %s%s: %s", escaped(exchange.method), path, place, escaped(error), extra=extra)
         return error
     logger.error("Exception on %s %s%s", escaped(exchange.method), path, place, exc_info=error, extra=extra)
     return _INTERNAL_SERVER_ERROR
-
-
-def _raised_in(error: BaseException) -> tuple[str | None, str]:
-    """The name of the layer and the method that an error came from, for the log; None where that is no layer."""
-    place: tuple[str | None, str] = None, ""
-    for frame, _ in walk_tb(error.__traceback__):
-        method = frame.f_code.co_name
-        if method in ("on_request", "on_response"):
-            layer: Any = frame.f_locals.get("self")
-            place = (layer.name, method) if hasattr(layer, "effects") else place
-    return place
 
 
 def asks_to_raise(environ: Environ) -> bool:

@@ -5,9 +5,8 @@ one close. A function is assembled for the layers that there are. Where they hav
 serves the requests for which the conditions cannot be asked beforehand.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import TypeAlias
 
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
@@ -16,8 +15,6 @@ from middleware.wsgi.layered import Layered, opened
 from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
 from middleware.wsgi.returned import as_application
 from middleware.wsgi.types import Application, Environ, StartResponse
-
-Meet: TypeAlias = Callable[[Layered], Application]
 
 
 def pipeline(app: Application, layers: Sequence[Layer], *, respond: Respond = False) -> Application:
@@ -83,31 +80,15 @@ def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source
 
 
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
-    """The path of any request, for layers with conditions."""
+    """The path of any request, for layers with conditions, which decide who takes part."""
     whole = plan_for(layers, (), respond=respond)
-    meet = _choosing(app, layers, respond=respond)
-
-    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        exchange = opened(environ, start_response, whole)
-        environ.pop(EXCEPTION, None)  # of an earlier request, because an environ may be used again
-        try:
-            answering = meet(exchange)
-            exchange.keep()
-            return deliver(exchange, answering(environ, exchange.start))
-        except BaseException as error:  # noqa: BLE001 - raised again, or answered
-            return failed(exchange, error)
-
-    return run
-
-
-def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Meet:
-    """Show a request to the layers, outermost first; return what answers it. Conditions decide who takes part."""
 
     @lru_cache(maxsize=256)
     def plan(chosen: tuple[int, ...], depth: int) -> Plan:
         return plan_for([layers[place] for place in chosen], layers[depth:], respond=respond)
 
     def meet(exchange: Layered) -> Application:
+        """Show a request to the layers, outermost first; return what answers it."""
         chosen: list[int] = []
         place = -1
         try:
@@ -122,4 +103,14 @@ def _choosing(app: Application, layers: Sequence[Layer], *, respond: bool) -> Me
             exchange.plan = plan(tuple(chosen), place + 1)
         return app
 
-    return meet
+    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        exchange = opened(environ, start_response, whole)
+        environ.pop(EXCEPTION, None)  # of an earlier request, because an environ may be used again
+        try:
+            answering = meet(exchange)
+            exchange.keep()
+            return deliver(exchange, answering(environ, exchange.start))
+        except BaseException as error:  # noqa: BLE001 - raised again, or answered
+            return failed(exchange, error)
+
+    return run

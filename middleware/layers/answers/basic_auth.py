@@ -103,10 +103,10 @@ class BasicAuth(Middleware):
         return None
 
     def _shown(self) -> list[str]:
-        """The options, of `verify` the name alone: a partial, say, shows what it holds."""
+        """The options, with only the name of `verify`, because the repr of a partial shows its arguments."""
         shown = getattr(self.verify, "__qualname__", type(self.verify).__qualname__)
         return [f"verify={shown}", *(f"{name}={value!r}" for name, value in self.options.items() if name != "verify")]
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Which realm it guards."""
+        """The realm that it guards."""
         return [("request", f"is answered by 401 without a user and password for {self.realm!r}")]

@@ -56,7 +56,7 @@ class BodyLimit(Middleware):
         self._refusal = refusal(answer, 413, f"The request body is larger than {max_bytes} bytes.")
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Refuse a body that says that it is too large; count any other."""
+        """Refuse a body whose Content-Length is too large; count any other."""
         length = declared_length(environ)
         if length is None:
             note(environ, f"refused: Content-Length is malformed: {environ['CONTENT_LENGTH'][:40]!r}")
@@ -70,7 +70,7 @@ class BodyLimit(Middleware):
         return None
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Put the 413 in the place of whatever the application made of a BodyTooLarge."""
+        """Replace the response that the application made of a BodyTooLarge by the 413."""
         outcome: Outcome | None = environ.get(self._key)
         if outcome is None or outcome.failed is not BodyTooLarge:
             return None
@@ -82,5 +82,5 @@ class BodyLimit(Middleware):
         return super().layer()._replace(waits=True)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it refuses."""
+        """The size from which it refuses bodies."""
         yield "request", f"answers a body of more than {self.max_bytes} bytes by a 413"

@@ -1,31 +1,26 @@
-"""ConcurrencyLimit: so many requests at a time; some more wait for a place, all others are a 503."""
-
-from __future__ import annotations
+"""ConcurrencyLimit: a number of requests at a time; some more wait for a place, all others are a 503."""
 
 import threading
 from collections import deque
+from collections.abc import Callable, Hashable, Iterable
 from itertools import count
 from math import isfinite
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
-
-    from middleware.wsgi.types import Application, Environ
+from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.concurrency_limit"
 _NUMBERS: Final = count()
 
 
 class Places:
-    """The places of one limit, for each key, and those that wait for one in the order in which they came.
+    """The places of one limit, for each key, and the requests that wait for one in order of arrival.
 
-    A key is forgotten when nobody has a place of it. A place that becomes free is handed to the first that waits.
+    A key is forgotten when no request has a place of it. A free place is handed to the first request that waits.
     """
 
     def __init__(self, limit: int) -> None:
@@ -58,7 +53,7 @@ class Places:
             self._free(key)
 
     def lose(self, key: Hashable) -> None:
-        """Give a place back without the lock, which the collector of garbage may find taken in its own thread."""
+        """Give a place back without the lock, which the garbage collector may find taken in its own thread."""
         self.lost.append(key)
 
     def _wait(self, key: Hashable, turn: threading.Lock, seconds: float) -> bool:
@@ -71,7 +66,7 @@ class Places:
         return handed or self._leave(key, turn)
 
     def _leave(self, key: Hashable, turn: threading.Lock) -> bool:
-        """Wait no more; say whether the place came in that very moment."""
+        """Stop waiting; return whether the place came at that very moment."""
         with self._lock:
             queue = self.waiting.get(key, ())
             if turn not in queue:
@@ -98,11 +93,11 @@ class Places:
 
 
 class Stay:
-    """The place of one request, if it has one. Given back once; by the collector of garbage if no one closes it."""
+    """The place of one request, if it has one. Given back once; by the garbage collector if it is never closed."""
 
     __slots__ = ("held", "key", "outer", "places")
 
-    def __init__(self, places: Places, key: Hashable, outer: Stay | None) -> None:
+    def __init__(self, places: Places, key: Hashable, outer: "Stay | None") -> None:
         self.places, self.key, self.outer = places, key, outer
         self.held = False
 
@@ -120,14 +115,14 @@ class Stay:
 class ConcurrencyLimit(Middleware):
     """Lets so many requests run at a time, and answers those above by a 503 that says when to try again.
 
-    Protects what cannot take more: a database, a memory-hungry report, the threads of the server themselves, of which a
-    `limit` below their number keeps some free for everything else. A request has its place from the call of the
-    application until its response is closed, streams included; a connection that the application takes over (WebSocket)
-    gives it back when the application returns. Counts in this process, over all applications that this value and its
-    `named` and `when` copies wrap: four processes let four times as many run.
+    Protects a database, a memory-hungry report, or the threads of the server themselves, of which a `limit` below their
+    number keeps some free for everything else. A request has its place from the call of the application until its
+    response is closed, streams included; a connection that the application takes over (WebSocket) gives it back when
+    the application returns. Counts in this process, over all applications that this value and its `named` and `when`
+    copies wrap: four processes let four times as many run.
 
-    Stands inside layers whose headers belong on every response, and inside of what refuses for less: TrustedHosts,
-    RateLimit, BodyLimit. Does nothing to a response.
+    Stands inside layers whose headers belong on every response, and inside layers that refuse at less cost:
+    TrustedHosts, RateLimit, BodyLimit. Does nothing to a response.
 
     Options:
         limit: int. How many requests run at a time, for each key. Required.
@@ -193,7 +188,7 @@ class ConcurrencyLimit(Middleware):
             stay.end()
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """How many it lets pass."""
+        """The number of requests that run at a time."""
         waiting = f" after {self.wait} seconds" if self.wait else ""
         of = " of one key" if self.key is not None else ""
         yield "request", f"answers by a 503{waiting} while {self.limit} others{of} are running"

@@ -96,7 +96,7 @@ class CrossOriginProtection(Middleware):
         self._refusal = refusal(answer, 403, _DETAIL, [NO_STORE])
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Refuse what comes from elsewhere."""
+        """Refuse a request of another origin."""
         if not is_cross_origin(environ, self._trusts):
             return None
         if self._exempt is not None and self._exempt(environ):
@@ -107,12 +107,12 @@ class CrossOriginProtection(Middleware):
         return self._refusal
 
     def layer(self) -> Layer:
-        """Responses that differ by the request fields of `exempt` say so."""
+        """The hooks. Vary names the request fields of `exempt`."""
         layer = super().layer()
         return layer._replace(vary=(*layer.vary, *varying(self.exempt)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Whose requests pass."""
+        """The requests that are refused."""
         others = f", nor of {', '.join(self.trusted_origins)}," if self.trusted_origins else ""
         return [
             ("request", f"is answered by 403 if it may change something and a page of no own origin{others} makes it")

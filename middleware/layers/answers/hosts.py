@@ -89,7 +89,7 @@ class TrustedHosts(Middleware):
         self._refusals = {MALFORMED: refusal(answer, 400, MALFORMED), UNLISTED: refusal(answer, 400, UNLISTED)}
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Refuse, or hand on the authority that was checked."""
+        """Refuse the request, or provide the authority that was checked."""
         checked, fault = self._judged[environ.get("HTTP_HOST") or ""]
         if fault:
             note(environ, fault)
@@ -98,5 +98,5 @@ class TrustedHosts(Middleware):
         return None
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Which hosts pass."""
+        """The hosts that pass."""
         return [("request", f"is answered by 400 unless the Host is {', '.join(self.hosts)}")]

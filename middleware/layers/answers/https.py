@@ -37,7 +37,7 @@ class Destination(NamedTuple):
 
 
 def decide(target: str, host: str, port: int | None) -> Destination:
-    """Where a request for this target at this host is sent to; `port` is that of https."""
+    """The destination of a request for this target at this host; `port` is that of https."""
     if target == SERVER_WIDE:
         return Destination("", "")
     place = authority(host)
@@ -47,14 +47,14 @@ def decide(target: str, host: str, port: int | None) -> Destination:
         return Destination("", BAD_TARGET)
     place = Authority(place.host, None if port == _HTTPS else port)
     location = f"https://{place}{target}"
-    # It cannot lead elsewhere by how it is made; if it did, it would be an open redirect.
+    # Defence in depth: a URL that leads to another host would be an open redirect.
     if leads_to(location) != ("https", place._replace(port=port or _HTTPS)):
         return Destination("", BAD_TARGET)
     return Destination(location, "")
 
 
 def target_of(environ: Environ) -> str:
-    """The path and query of a request, byte for byte where the server tells the target; "" for no path of a URL."""
+    """The path and query of a request, byte for byte if the server provides the target; "" if it is no URL path."""
     script_name, path_info = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     try:
@@ -126,7 +126,7 @@ class HTTPSRedirect(Middleware):
         problems.done()
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Redirect what came by http."""
+        """Redirect a request by http."""
         if environ["wsgi.url_scheme"].lower() != "http":
             return None
         if self._exempt is not None and self._exempt(environ):
@@ -151,10 +151,10 @@ class HTTPSRedirect(Middleware):
                 logger.warning("%s", _UNTRUSTED)
 
     def layer(self) -> Layer:
-        """Responses that differ by the request fields of `exempt` say so."""
+        """The hooks. Vary names the request fields of `exempt`."""
         layer = super().layer()
         return layer._replace(vary=(*layer.vary, *varying(self.exempt)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Where requests are sent to."""
+        """The requests that are redirected."""
         return [("request", f"is sent to https by {self.status} if it came by http")]

@@ -1,4 +1,4 @@
-"""Respond and Redirect: one answer to everything that they see, and with a condition to part of it (RFC 9110 15)."""
+"""Respond and Redirect: one answer to every request, or with a condition to some requests (RFC 9110 15)."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +19,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _FRAMING: Final = "content-length", "content-type", "transfer-encoding"
 _FRAMED: Final = "Content-Type is `content_type`, and the length is that of `body`"
 _EMPTY: Final = (204, 205, 304)  # RFC 9110 15.3.5, 15.3.6 and 15.4.5
-_ASKERS: Final = (401, 429)  # depend on who asks
+_ASKERS: Final = (401, 429)  # depend on the client
 _CHARSET: Final = re.compile(r';\s*charset="?([^\s;"]+)', re.IGNORECASE)
 _UNSAFE: Final = "The target of the request leads nowhere."
 
@@ -28,9 +28,9 @@ class Respond(Positional):
     """Answers every request that it sees: maintenance, refused paths, health checks, by `.when(...)`.
 
     Stands inside layers whose headers belong on every response; inner layers and the application see none of these
-    requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps;
-    every option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429
-    are `Cache-Control: no-store` unless `headers` has another.
+    requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps; every
+    option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429 are
+    `Cache-Control: no-store` unless `headers` has another.
 
     Options:
         status: int, 200 to 599. The status. Required.
@@ -95,7 +95,7 @@ class Respond(Positional):
         return self._answer
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it answers."""
+        """The status of the answer."""
         return [("request", f"is answered by {status_line(int(self.status))}")]
 
 
@@ -103,8 +103,8 @@ class Redirect(Positional):
     """Redirects every request that it sees: pages and hosts that have moved, by `.when(...)`.
 
     Stands inside layers whose headers belong on every response; inner layers and the application see none of these
-    requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be
-    written as a keyword; a callable alone is `to`. Does nothing to other requests.
+    requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be written as a
+    keyword; a callable alone is `to`. Does nothing to other requests.
 
     Options:
         to: URL, or callable(environ) -> URL or None. Where to: a path of the same host that begins with one slash, or
@@ -173,13 +173,13 @@ class Redirect(Positional):
         return redirect(self.status, with_query(to, query))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """Where to."""
+        """The URL that it redirects to."""
         where = "what a callable returns" if callable(self.to) else self.to
         return [("request", f"is sent to {where} by {int(self.status)}")]
 
 
 def moved_fault(to: str, path_info: str, query: str, *, made: bool) -> str | None:
-    """Why a request may not be sent there; `made` says that its own path may be part of the URL."""
+    """Why a request must not be redirected to `to`, or None; `made`: the URL may contain the path of the request."""
     if not is_query(query):
         return "a query is %x21-7E without a fragment (RFC 9112 3.2)"
     if made and path_info and not path_info.startswith("/"):

@@ -53,7 +53,7 @@ class Decision:
 
 
 class _Answered(NamedTuple):
-    """Stands for a decision whose preflight is answered, which has all that it gets."""
+    """The decision on a preflight that was answered, and whose answer has its headers."""
 
     decision: Decision
 
@@ -207,8 +207,12 @@ class CORS(Middleware):
             try:
                 allowed = each(origin, environ) is True
             except Exception:
-                failed = "CORS: allow_origins failed on %s, which it does not grant: %r"
-                logger.exception(failed, escaped(origin), each, extra=log_extra(environ, "CORS"))
+                logger.exception(
+                    "CORS: allow_origins failed on %s, which it does not grant: %r",
+                    escaped(origin),
+                    each,
+                    extra=log_extra(environ, "CORS"),
+                )
                 continue
             if allowed:
                 return self._granted(origin)
@@ -233,12 +237,12 @@ class CORS(Middleware):
         return None, _answer(status_line(self.preflight_status), lines)
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Say who may read the response."""
+        """Add the headers that let the page read the response."""
         decision: Decision | _Answered | None = environ.get(self._key)
         if NOTES in environ and isinstance(decision, Decision) and preflight.ALLOW_ORIGIN in response.headers:
             note(environ, f"the application set its own {preflight.ALLOW_ORIGIN}")
         if isinstance(decision, _Answered):
-            environ[self._key] = decision.decision  # of an error that takes the place of the answer
+            environ[self._key] = decision.decision  # for an error that replaces the answer
         elif decision is None:  # an error in an outer layer: the request has not come here
             self._decide(environ).edit(response.headers)
         else:

@@ -67,7 +67,7 @@ class _Received:
         self.size = 0
 
     def read(self) -> bytes:
-        """Some of it."""
+        """Return a piece of it, or b"" at the end."""
         data = self._body.read(READ)
         self.size += len(data)
         return data
@@ -86,7 +86,7 @@ class _Between:
         self._size = 0
 
     def read(self) -> bytes:
-        """Some of it."""
+        """Return a piece of it, or b"" at the end."""
         data = self._more()
         self._size += len(data)
         if self._size > _FREE + _RATIO * self._received.size:

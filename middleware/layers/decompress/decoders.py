@@ -1,7 +1,7 @@
-"""Decoders: content codings undone piece by piece, by whatever is installed.
+"""Decoders: content codings decoded piece by piece, by the packages that are installed.
 
-Each reads as much as it needs from what stands before it: the server's file, or another decoder. None holds more than a
-piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for zstd.
+Each reads as much as it needs from its source: the server's file, or another decoder. None holds more than a piece of
+output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for zstd.
 """
 
 import zlib
@@ -21,17 +21,17 @@ class BrokenBody(BodyError):  # noqa: N818 - as BodyTooLarge
 
 
 class Decoder(Protocol):
-    """Gives some of what is decoded, at most about a piece, and nothing at the end."""
+    """A source of decoded bytes."""
 
     def read(self) -> bytes:
-        """Some of it."""
+        """Return decoded bytes, at most about a piece, or b"" at the end."""
 
 
 Make = Callable[[More], Decoder]
 
 
 class _Gzip:
-    """Members of gzip, one after the other (RFC 1952 2.2)."""
+    """Decodes members of gzip, one after the other (RFC 1952 2.2)."""
 
     def __init__(self, more: More) -> None:
         self._more = more
@@ -67,7 +67,7 @@ class _Gzip:
 
 
 class _Brotli:
-    """One stream of br (RFC 7932)."""
+    """Decodes one stream of br (RFC 7932)."""
 
     def __init__(self, more: More) -> None:
         self._more = more
@@ -104,7 +104,7 @@ class _Brotli:
 
 
 class _Zstd:
-    """Frames of zstd, one after the other, by Python itself (RFC 8878 3.1)."""
+    """Decodes frames of zstd, one after the other, by Python itself (RFC 8878 3.1)."""
 
     def __init__(self, more: More) -> None:
         self._more = more
@@ -143,7 +143,7 @@ class _Zstd:
 
 
 class _Zstandard:
-    """Frames of zstd by the package zstandard. It does not tell a body that ends within a frame, `Frames` does."""
+    """Decodes frames of zstd by the package zstandard. `Frames` detects a body that ends within a frame."""
 
     def __init__(self, more: More) -> None:
         module = import_module("zstandard")
@@ -175,7 +175,7 @@ class _Source(NamedTuple):
 
 
 class Frames:
-    """Goes along with frames of zstd, to know whether a body ends between two (RFC 8878 3.1.1)."""
+    """Follows the frames of a zstd body, to detect whether it ends between two (RFC 8878 3.1.1)."""
 
     def __init__(self) -> None:
         self._steps = _frames()
@@ -184,11 +184,11 @@ class Frames:
 
     @property
     def between(self) -> bool:
-        """Whether what was fed are whole frames."""
+        """Whether the data so far is a number of whole frames."""
         return self._step == 0
 
     def feed(self, data: bytes) -> None:
-        """Go along with some more."""
+        """Follow the next piece of the body."""
         place = 0
         while place < len(data):
             self._step = self._step or self._steps.send(b"")
@@ -230,7 +230,7 @@ def _over(size: int) -> Generator[int, bytes, None]:
 
 
 def decoder_of(coding: str) -> Make | None:
-    """What decodes a coding, or None where its package is not installed."""
+    """The decoder of a coding, or None if its package is not installed."""
     if coding == "gzip":
         return _Gzip
     if coding == "br":
@@ -248,7 +248,7 @@ def _module(name: str) -> Any:
         return None
 
 
-# What says how to get a coding; the order is that of Accept-Encoding in a 415.
+# Coding -> how to install it, in the order of Accept-Encoding in a 415.
 REMEDIES: Final = {
     "gzip": "",
     "br": "needs brotli >= 1.2: pip install 'wsgi-middleware-stack[brotli]'",

@@ -1,12 +1,11 @@
-"""Tags in a stream of HTML: as much of the WHATWG tokenizer as it takes to find one, in any chunks.
+"""Tags in a stream of HTML: the part of the WHATWG tokenizer that finds one, in any chunks.
 
 The states are those of the HTML standard, 13.2.5. Text that only looks like a tag is passed over: comments, scripts
 with their escapes, styles, other raw text, attributes, CDATA sections. The few facts of the tree that change how text
 is read are kept as `_nested`: templates, SVG and MathML, and the places in them that hold HTML. Bytes of any encoding
 that is a superset of ASCII are read as they are.
 
-Between two chunks nothing is kept but a state, a few bytes that may begin a delimiter, and a tag that may be the wanted
-one until its end is there.
+Between two chunks only a state, a few bytes that may begin a delimiter, and a tag that may be the wanted one are kept.
 """
 
 import re
@@ -20,8 +19,8 @@ _TAG: Final = "tag"
 
 # -- tags (13.2.5.6 to 13.2.5.8, 13.2.5.32 to 13.2.5.40) -------------------------------------------------------------
 
-# A tag that is complete. After the names and after an unquoted value nothing may follow but what ends them, and a name
-# with a value never goes without it, so that there is one way to read a tag and no backtracking.
+# A tag that is complete. Names and unquoted values are followed by a delimiter, and a name is never matched without its
+# value, so that there is one way to read a tag and no backtracking.
 _WHOLE: Final = re.compile(
     rb"""<(/?[A-Za-z][^\t\n\f\r />]*)(?=[\t\n\f\r />])
     (?:
@@ -68,8 +67,8 @@ def _passing(wanted: bytes) -> re.Pattern[bytes]:
 
 _BEGUN: Final = re.compile(rb"<(/?[A-Za-z][^\t\n\f\r />]*)")
 _LONGEST: Final = len(b"</annotation-xml")
-# A tag that is not, state by state: what is passed over, where which byte leads, and where any other does. Each state
-# is entered behind the byte that led there; None is the end of the tag.
+# An incomplete tag, state by state: the bytes that are skipped, the state that each delimiter leads to, and the state
+# for any other byte. Each state begins behind the byte that led to it; None is the end of the tag.
 _NAME_OF_TAG, _BEFORE_NAME, _NAME, _AFTER_NAME, _BEFORE_VALUE, _QUOTED, _APOSTROPHED, _UNQUOTED = range(8)
 _SLASH, _END, _EQUALS = b"/>="
 _AFTER: Final = {_SLASH: _BEFORE_NAME, _EQUALS: _BEFORE_VALUE, _END: None}
@@ -88,7 +87,7 @@ _IN_TAG: Final[tuple[tuple[re.Pattern[bytes], Mapping[int, int | None], int], ..
 
 
 def _partial(*tokens: bytes) -> re.Pattern[bytes]:
-    """Finds what may be the beginning of one of these at the very end."""
+    """A pattern for a beginning of one of these tokens at the very end of the data."""
 
     def optional(token: bytes) -> bytes:
         return re.escape(token[:1]) + (b"(?:" + optional(token[1:]) + b")?" if token[1:] else b"")
@@ -97,7 +96,7 @@ def _partial(*tokens: bytes) -> re.Pattern[bytes]:
 
 
 class _Text:
-    """A kind of text: what ends it or leads to another kind, and what may begin that at the end of a chunk."""
+    """A kind of text: the tokens that end it or lead to another kind, and their beginnings at the end of a chunk."""
 
     def __init__(self, leads: Mapping[bytes, str]) -> None:
         self.leads = leads
@@ -121,11 +120,11 @@ _TEXTS: Final[Mapping[str, _Text]] = {
     "double": _Text({b"</script": "escaped", b"-->": "script"}),
     **{name.decode(): _Text({b"</" + name: _TAG}) for name in _RAW},
 }
-# What begins with `<` and is no tag: the state that it leads to, and what is too little to know (13.2.5.6, 13.2.5.42)
+# Markup that begins with `<` and is no tag: the state that it leads to, and incomplete forms (13.2.5.6, 13.2.5.42)
 _DECLARATION: Final = re.compile(rb"<(?:(?P<opened>!--)|(?P<cdata>!\[CDATA\[)|(?P<data>/>)|(?P<bogus>[!?/])|)")
 _UNDECIDED: Final = _partial(b"<!-", b"<![CDATA", b"</")
 
-# -- what of the tree changes how text is read (13.2.6.4.22, 13.2.6.5) -----------------------------------------------
+# -- elements whose content is read in another way (13.2.6.4.22, 13.2.6.5) -------------------------------------------
 
 _FOREIGN: Final = frozenset((b"svg", b"math"))
 # Elements of SVG and MathML that hold HTML; annotation-xml does by its encoding, and holds no text of HTML otherwise.
@@ -162,15 +161,15 @@ class Finder:
         self.kept = b""
         self._passing = _passing(wanted).match
         self._stops = False  # the tag is found, or more is needed to read on
-        self._nested: list[bytes] = []  # templates, SVG, MathML, and what of these holds HTML; the innermost last
-        self._held: list[bytes] | None = None  # the wanted end tag, as far as it is there
+        self._nested: list[bytes] = []  # open templates, SVG, MathML, and elements in these that hold HTML
+        self._held: list[bytes] | None = None  # the part of the wanted end tag that has come
         self._place: int | None = None  # of the wanted tag in the chunk: where it begins, or where a start tag ends
         self._name = b""  # of the tag that is being read, if anything depends on it
         self._part = _BEFORE_NAME
         self._slash = False  # the last byte of the tag was one
 
     def feed(self, chunk: bytes) -> tuple[bytes, int | None]:
-        """Read a chunk; return what can go out, and where the wanted tag begins in that (a start tag: ends)."""
+        """Read a chunk; return the bytes that are ready, and the place of the wanted tag (of a start tag: its end)."""
         data = self.kept + chunk
         held, at, self._stops = self._held, 0, False
         self._place = None if held is None else 0
@@ -186,10 +185,10 @@ class Finder:
         return data[:place], None
 
     def finish(self) -> bytes:
-        """Return what has not gone out, when there is no more."""
+        """Return the bytes that were kept, at the end of the stream."""
         return b"".join((*(self._held or ()), self.kept))
 
-    # -- text in which there are tags: each reads from a place on, and returns how far it came -----------------------
+    # -- text with tags: each method reads from a position and returns the position that it reached ------------------
 
     def _markup(self, data: bytes, at: int) -> int:
         """Read up to the wanted tag, or to text of another kind."""
@@ -209,7 +208,7 @@ class Finder:
         return at
 
     def _declaration(self, data: bytes, at: int) -> int:
-        """Read what begins with `<` and is no complete tag."""
+        """Read markup that begins with `<` and is no complete tag."""
         begun = _BEGUN.match(data, at)
         if begun is not None:
             return self._tag_begun(data, at, begun[1])
@@ -219,11 +218,11 @@ class Finder:
         found = cast("re.Match[bytes]", _DECLARATION.match(data, at))
         self.state = found.lastgroup or _DATA
         if self.state == "cdata" and (not self._nested or self._nested[-1] == _TEMPLATE):
-            self.state = "bogus"  # a CDATA section is of SVG and MathML
+            self.state = "bogus"  # only SVG and MathML have CDATA sections
         return found.end()
 
     def _tag_begun(self, data: bytes, at: int, name: bytes) -> int:
-        """Begin to read a tag whose end is not there yet."""
+        """Begin to read a tag whose end has not come yet."""
         end = at + 1 + len(name)
         complete = end < len(data)
         if not complete and end - at <= _LONGEST:
@@ -253,7 +252,7 @@ class Finder:
         return at
 
     def _ends(self, name: bytes, begins: int | None, ends: int, *, closes: bool) -> None:
-        """Note what follows a tag, and whether it is the wanted one. `closes`: it is self-closing, if that counts."""
+        """Set the state after a tag, and note whether it is the wanted one. `closes`: it is self-closing."""
         self.state = _DATA
         if self._nested:
             self._nests(name, closes=closes)
@@ -264,7 +263,7 @@ class Finder:
             self._place = begins if name[:1] == b"/" else ends
 
     def _nests(self, name: bytes, *, closes: bool) -> None:
-        """Note what follows a tag in a template, SVG or MathML."""
+        """Set the state after a tag in a template, SVG or MathML."""
         nested = self._nested
         if name[:1] == b"/" and name not in _BREAKING:
             self._close(name[1:])
@@ -276,14 +275,14 @@ class Finder:
             nested.append(name)
 
     def _begins(self, name: bytes, *, closes: bool) -> None:
-        """Note what follows a tag in HTML."""
+        """Set the state after a tag in HTML."""
         if name == _TEMPLATE or (name in _FOREIGN and not closes):
             self._nested.append(name)
         elif name in _NOTABLE and name not in _FOREIGN:
             self.state = name.decode()
 
     def _close(self, name: bytes) -> None:
-        """Leave an element and what is in it, if it is open and no template lies in between."""
+        """Leave an element and its descendants, if it is open and no template lies in between."""
         nested = self._nested
         for depth in reversed(range(len(nested))):
             if nested[depth] == name:
@@ -295,7 +294,7 @@ class Finder:
     # -- other text --------------------------------------------------------------------------------------------------
 
     def _opened(self, data: bytes, at: int) -> int:
-        """Read what follows `<!--`: a comment may end at once (13.2.5.43 and 13.2.5.44)."""
+        """Read the bytes after `<!--`: a comment may end at once (13.2.5.43 and 13.2.5.44)."""
         rest = data[at : at + 2]
         self._stops = rest == b"-"
         ends = 1 if rest[:1] == b">" else 2 if rest == b"->" else 0
@@ -304,7 +303,7 @@ class Finder:
         return at + ends
 
     def _text(self, data: bytes, at: int) -> int:
-        """Read up to what ends a text that has no tags, or to what may be the beginning of that."""
+        """Read up to the token that ends a text without tags, or to a beginning of it at the end of the data."""
         text = _TEXTS[self.state]
         found = text.ends.search(data, at)
         if found is None:

@@ -126,7 +126,7 @@ class Timing(Middleware):
             response.headers.append(line)
 
     def _compiled(self, make: type[Recorder]) -> Made:
-        """What a request and an ordinary response take, with everything that they look at at hand."""
+        """The functions for a request and an ordinary response, with everything that they read as local variables."""
         prepare, elaborate, known = self._open, self._elaborate, self._lines
         nanoseconds = _STEADY.get(self.clock, time.perf_counter_ns)
         unit = 10 ** max(6 - self.precision, 0)
@@ -152,14 +152,14 @@ class Timing(Middleware):
             except KeyError:
                 return known.kept(ticks, lines)
 
-        def put(environ: Environ, recorder: Recorder) -> None:  # back, where the application has cleared environ
+        def put(environ: Environ, recorder: Recorder) -> None:  # if the application has cleared environ
             environ[KEY] = recorder
 
         return Made(open_, line, put)
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
-        """Prepare for more than the whole, and for an outer Timing."""
-        outers = running([outer])  # none, if it was left by an earlier request: an environ may be used again
+        """Prepare for more metrics than the whole time, and for an outer Timing."""
+        outers = running([outer])  # empty if an earlier request left it: an environ may be used again
         if self._elaborate or outers:
             recorder.more()
             recorder.outer = next(iter(outers), None)
@@ -171,7 +171,7 @@ class Timing(Middleware):
             recorder.start = self.clock()
 
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
-        """The same where there is more to say than the whole."""
+        """Add all metrics: general path of the response."""
         now = self.clock()
         recorder = innermost.own(self._kind, response)
         if recorder is None:
@@ -188,7 +188,7 @@ class Timing(Middleware):
             response.headers[self.response_time_header] = f"{recorder.seconds * 1000.0:.{self.precision}f}"
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
-        """Report the request, now that it is over."""
+        """Report the request, which is over."""
         if self.on_complete is None:
             return
         recorder: Recorder = environ[self._key].recorders.pop()
@@ -212,7 +212,7 @@ class Timing(Middleware):
             yield "close", f"reports the request to {getattr(self.on_complete, '__qualname__', self.on_complete)}"
 
     def layer(self) -> Layer:
-        """Without on_complete nobody watches the body."""
+        """The hooks. Without on_complete, the end of the body is not watched."""
         layer = super().layer()
         if type(self) is Timing:
             layer = layer._replace(made=self._hooks)

@@ -1,21 +1,17 @@
-"""What Timing keeps of one request. No layer of its own: it belongs to Timing."""
-
-from __future__ import annotations
+"""The times and metrics of one request. Part of Timing."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from middleware.layers.timing.server_timing import duration_fault, metric_fault
-
-if TYPE_CHECKING:
-    from middleware.wsgi.measurement import Measurement
+from middleware.wsgi.measurement import Measurement
 
 SAID: Final[tuple[()]] = ()
 
 
 class Recorder:
-    """`environ["middleware.timing"]`: where the application adds metrics of its own, until its headers are out."""
+    """`environ["middleware.timing"]`: takes metrics of the application until its headers are sent."""
 
     __slots__ = (
         "claimed",
@@ -32,16 +28,16 @@ class Recorder:
 
     clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
     ns: int  # when the request came, in nanoseconds
-    start: float  # the same in seconds by the clock of the Timing
-    # None: nothing more to say than the whole; (): that was said. Only where it is a list the rest is there.
+    start: float  # when the request came, in seconds by the clock of the Timing
+    # None: the whole time is the only metric; (): it was sent. The other attributes exist only if this is a list.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
-    outer: Recorder | None  # of a Timing further out
+    outer: "Recorder | None"  # of an outer Timing
     claimed: int | None  # the id of the response that it measures, or None while that is to come
-    marks: dict[tuple[int, str], float]  # when the request, or the response, passed between which layers
+    marks: dict[tuple[int, str], float]  # (number of a probe, "in" or "out") -> time
     status: str | None
     seconds: float | None
     exposed: bool  # whether the header is sent
-    measurement: Measurement  # of the request, where it is reported
+    measurement: Measurement  # of the request, if it is reported
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
         """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
@@ -51,7 +47,7 @@ class Recorder:
         self.more().append((name, seconds, description))
 
     def more(self) -> list[tuple[str, float, str | None]]:
-        """Make room for what an ordinary request does without."""
+        """Create the attributes that an ordinary request does not need; return the list of metrics."""
         metrics = self.metrics
         if not isinstance(metrics, list):
             self.claimed = None if metrics is None else 0
@@ -70,7 +66,7 @@ class Recorder:
 
     @contextmanager
     def measure(self, name: str, description: str | None = None) -> Iterator[None]:
-        """Add the time that the body of the `with` takes, also if it raises. ValueError as `add`."""
+        """Add the duration of the `with` block, also if it raises. ValueError as `add`."""
         if (fault := metric_fault(name, description)) is not None:
             raise ValueError(fault)
         start = self.clock()
@@ -79,13 +75,13 @@ class Recorder:
         finally:
             self.add(name, max(self.clock() - start, 0.0), description)
 
-    def own(self, kind: type[Recorder], response: object) -> Recorder | None:
+    def own(self, kind: "type[Recorder]", response: object) -> "Recorder | None":
         """The recorder of this kind, that of one Timing, for the response. An error may have left inner ones open."""
         recorder: Recorder | None = self
         while recorder is not None:
             said = recorder.metrics is SAID
             recorder.more()
-            if said:  # an ordinary one, whose head is replaced
+            if said:  # the head of an ordinary response is replaced
                 recorder.claimed = id(response)
             if type(recorder) is kind and recorder.claimed in (None, id(response)):
                 recorder.claimed = id(response)
@@ -94,7 +90,7 @@ class Recorder:
         return None
 
     def layers(self, names: Sequence[str], now: float) -> Iterator[tuple[str, float, None]]:
-        """The own time of every layer that the request met: what passed inside it does not count."""
+        """The own time of every layer that the request met, without the layers inside it."""
         marks = {**self.marks, (0, "in"): self.start, (0, "out"): now}
         for index, name in enumerate(names):
             came, went = marks.get((index, "in")), marks.get((index, "out"))
@@ -105,7 +101,7 @@ class Recorder:
 
 
 class Running:
-    """The recorders of one Timing in one request, innermost last: there are several where it stands around itself."""
+    """The recorders of one Timing in one request, innermost last: several if it stands around itself."""
 
     __slots__ = ("recorders",)
 
@@ -114,10 +110,10 @@ class Running:
 
 
 def recorders(clock: Callable[[], float]) -> type[Recorder]:
-    """What makes the recorders of one Timing."""
+    """The class of the recorders of one Timing."""
     return type("Recorder", (Recorder,), {"__slots__": (), "clock": staticmethod(clock)})
 
 
 def running(found: Iterable[Recorder | None]) -> list[Recorder]:
-    """Those whose response is still to come."""
+    """The recorders whose response is still to come."""
     return [recorder for recorder in found if recorder is not None and recorder.running]
