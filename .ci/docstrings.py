@@ -1,48 +1,74 @@
-"""What the source says of a public name: its signature and its docstring, in parts. Nothing is imported.
+"""A griffe extension: the docstrings of this project as Markdown, for the site and for the tests.
 
 A docstring is a sentence, paragraphs, and sections that begin with their name and a colon: Options, Attributes, Errors,
-Source. A member of the first two is "name: type. What it means. Default what."
+Source. A member of the first two is "name: type. What it means. Default what." An attribute that has no docstring may
+have a comment above it instead.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
-from inspect import cleandoc
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).parents[1]
-SECTION = re.compile(r"^(Options|Attributes|Errors|Source):(?: |$)(.*)")
+from griffe import (
+    Attribute,
+    Class,
+    Docstring,
+    DocstringSectionText,
+    ExprName,
+    Extension,
+    Function,
+    Module,
+    Parameter,
+    ParameterKind,
+    Parameters,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from griffe import GriffeLoader, Object
+
+SECTION = re.compile(r"(Options|Attributes|Errors|Source):(?=\s|$) ?(.*)", re.DOTALL)
 MEMBER = re.compile(r"^    ([a-z_]+(?:, [a-z_]+)*): (.*)")
 # A sentence ends with a point and a blank; points in quotes and in words do not end it.
 _INNER = r'(?:[^."]|"[^"]*"|\.(?!\s|$))*'
 SENTENCE = re.compile(rf"({_INNER}\.)(?:\s|$)")
 DEFAULT = re.compile(rf"(?:^|(?<=\.\s))Default:? ({_INNER})\.(?:\s|$)")
-
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+# Sentences of a layer that have a place of their own on its page.
+PLACES = {
+    "Where it stands": re.compile(r"(?:It s|S)tands |.*\bit stands |.*\bstand inside it\b"),
+    "What it leaves alone": re.compile(
+        r"(?:It d|D)oes nothing |Left alone\b|Leaves .*\balone\b|Not kept\b|.*\bis left alone too\."
+    ),
+}
+# What looks like code in a sentence, and is shown as such.
+CODE = re.compile(
+    r"""`[^`]*` | W/"[^"]*" | \w+="[^" ]+" | environ\["[a-z_.]+"\] | (?<!\w)'[^']*"[^']*'(?!\w) | (?<!\w)"[^" ]+" """
+    r"""| '[^' ]+'(?=[ ,.;:)]) | \b[\w./]*\*(?=[\s,.;]|$)""",
+    re.VERBOSE,
+)
+# A default that is a value, not a description of one.
+VALUE = re.compile(r"""(?!none$)[\w.,/()\[\]-]+|"[^"]*"|\(.*\)""")
+# A name that cannot be a word of the language or of the protocol.
+TELLING = re.compile(r"[A-Z]+[a-z]+[A-Z]\w+|[A-Z]{2,}[a-z]+\w*|\w+_\w+")
 
 
 @dataclass
 class Member:
-    """An option or an attribute; several may be told of together."""
+    """An option or an attribute, or several that one text describes."""
 
     names: list[str]
     kind: str
     meaning: str
     default: str
-
-    @property
-    def told(self) -> str:
-        """All of it but the names."""
-        return " ".join(filter(None, (f"{self.kind}." if self.kind else "", self.meaning)))
+    required: bool
 
 
 @dataclass
 class Doc:
-    """A docstring."""
+    """A docstring in its parts."""
 
     paragraphs: list[str] = field(default_factory=list)
     options: list[Member] = field(default_factory=list)
@@ -52,78 +78,36 @@ class Doc:
     source: str = ""
 
 
-@dataclass
-class Parameter:
-    """A parameter of a signature, as it is written."""
-
-    name: str
-    default: str | None
-    before: str = ""  # "*, " before the first that is by keyword only
-    after: str = ""  # ", /" after the last that is by position only
-
-    def __str__(self) -> str:
-        return f"{self.before}{self.name}{'' if self.default is None else f'={self.default}'}{self.after}"
+# -- reading -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Entry:
-    """A public name."""
-
-    name: str
-    kind: str  # class, function, property, constant
-    parameters: list[Parameter] | None
-    doc: Doc
-    members: list[Entry] = field(default_factory=list)
-
-    @property
-    def signature(self) -> str:
-        """How it is called."""
-        if self.parameters is None:
-            return self.name
-        return f"{self.name}({', '.join(map(str, self.parameters))})"
-
-
-# -- docstrings --------------------------------------------------------------------------------------------------------
-
-
-def doc(text: str | None) -> Doc:
-    """A docstring in parts."""
+def read(text: str) -> Doc:
+    """Return the parts of a docstring."""
     found = Doc()
-    part: list[str] = []
-    for line in [*cleandoc(text or "").splitlines(), ""]:
-        section = SECTION.match(line)
-        if section or not line:
-            _take(found, part)
-            part = []
-        if line:
-            part.append(line)
+    for part in re.split(r"\n\n+|\n(?=(?:Options|Attributes|Errors|Source):\s)", text):
+        section = SECTION.match(part)
+        if section is None:
+            found.paragraphs.append(part if part.startswith("    ") else _joined(part))
+        elif section[1] in ("Errors", "Source"):
+            setattr(found, section[1].lower(), _joined(section[2]))
+        else:
+            setattr(found, section[1].lower(), list(_members(f"    {section[2]}", found.notes)))
     return found
 
 
-def _take(found: Doc, lines: list[str]) -> None:
-    section = SECTION.match(lines[0]) if lines else None
-    if section is None:
-        if lines:
-            found.paragraphs.append("\n".join(lines) if lines[0].startswith("    ") else _joined(lines))
-    elif section[1] in ("Errors", "Source"):
-        setattr(found, section[1].lower(), _joined([section[2], *lines[1:]]))
-    else:
-        setattr(found, section[1].lower(), list(_members([f"    {section[2]}", *lines[1:]], found.notes)))
-
-
-def _members(lines: list[str], notes: list[str]) -> list[Member]:
-    """The members of a section; what is none is a note."""
+def _members(text: str, notes: list[str]) -> Iterator[Member]:
+    """Yield the members of a section. Lines that belong to none of them are notes."""
     texts: list[tuple[str, list[str]]] = []
-    for line in lines:
+    for line in text.splitlines():
         member = MEMBER.match(line)
         if member is not None:
             texts.append((member[1], [member[2]]))
-        elif line.startswith("        ") and texts:
+        elif texts and (line.startswith("        ") or not texts[-1][0]):
             texts[-1][1].append(line)
         elif line.strip():
-            texts.append(("", [line])) if not texts or texts[-1][0] else texts[-1][1].append(line)
-    notes += [_joined(text) for names, text in texts if not names]
-    return [_member(names, _joined(text)) for names, text in texts if names]
+            texts.append(("", [line]))
+    notes += [_joined("\n".join(lines)) for names, lines in texts if not names]
+    yield from (_member(names, _joined("\n".join(lines))) for names, lines in texts if names)
 
 
 def _member(names: str, text: str) -> Member:
@@ -131,140 +115,176 @@ def _member(names: str, text: str) -> Member:
     if default is not None:
         text = f"{text[: default.start()]}{text[default.end() :]}".strip()
     first = SENTENCE.match(text)
-    kind = first[1].removesuffix(".") if first else text
-    meaning = text[first.end() :].strip() if first else ""
-    return Member(names.split(", "), kind, meaning, default[1] if default else "")
+    kind, meaning = (first[1].removesuffix("."), text[first.end() :]) if first else (text, "")
+    stated = meaning.strip().removesuffix("Required.").strip()
+    return Member(names.split(", "), kind, stated, default[1] if default else "", stated != meaning.strip())
 
 
-def _joined(lines: list[str]) -> str:
-    return " ".join(line.strip() for line in lines).strip()
+def _joined(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines()).strip()
 
 
-# -- source ------------------------------------------------------------------------------------------------------------
+# -- writing -----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache
-def _module(name: str) -> tuple[ast.Module, str]:
-    path = ROOT.joinpath(*name.split("."))
-    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8")
-    return ast.parse(text), text
+class Writer:
+    """Writes docstrings as Markdown, with links to the names that have a page.
+
+    Attributes:
+        links: mapping name -> path, the public names.
+    """
+
+    def __init__(self, links: dict[str, str]) -> None:
+        self.links = links
+
+    def markdown(self, doc: Doc, name: str) -> str:
+        """Return the docstring of `name`, whose options have anchors."""
+        links = {each: path for each, path in self.links.items() if each != name}
+        writer = Writer(links)
+        kept, placed = apart(doc.paragraphs)
+        blocks = [
+            *map(writer.paragraph, kept),
+            *writer.facts(placed),
+            *writer.options(doc.options, doc.notes),
+            *writer.attributes(doc.attributes),
+            *writer.facts({"Errors": doc.errors, "Source": doc.source}),
+        ]
+        return "\n\n".join(blocks)
+
+    def facts(self, texts: dict[str, str]) -> Iterator[str]:
+        """Yield a definition list of sentences by what they are about."""
+        yield from (f"**{title}**\n:   {self.told(text)}" for title, text in texts.items() if text)
+
+    def paragraph(self, text: str) -> str:
+        """Return a paragraph, or a block of code."""
+        if not text.startswith("    "):
+            return self.told(text)
+        return f"```python\n{re.sub('^    ', '', text, flags=re.MULTILINE)}\n```"
+
+    def options(self, members: list[Member], notes: list[str]) -> Iterator[str]:
+        """Yield a definition list: name, type and default, and the meaning below them."""
+        yield from ["**Options**"] * bool(members)
+        yield from (self.told(note[0].upper() + note[1:]) for note in notes)
+        for each in members:
+            default = " · required" if each.required else f" · default {self.default(each.default)}"
+            term = f"{_anchored(each)} {self.told(each.kind)}{default * (each.required or bool(each.default))}"
+            yield f"{term}\n:   {self.told(each.meaning)}"
+
+    def attributes(self, members: list[Member]) -> Iterator[str]:
+        """Yield a definition list: name, and below it type and meaning, which often are one sentence."""
+        yield from ["**Attributes**"] * bool(members)
+        yield from (f"{_anchored(each)}\n:   {self.told(f'{each.kind}. {each.meaning}'.strip())}" for each in members)
+
+    def default(self, text: str) -> str:
+        """Return a default, as code if it is a value."""
+        return f"`{text}`" if VALUE.fullmatch(text) else self.told(text)
+
+    def told(self, text: str) -> str:
+        """Return a sentence in which nothing is taken for markup."""
+        parts, end = [], 0
+        for found in CODE.finditer(text):
+            parts.append(self._plain(text[end : found.start()]))
+            code = found[0] if found[0].startswith("`") else f"`{found[0]}`"
+            path = self.links.get(code.strip("`"))
+            parts.append(f"[{code}][{path}]" if path else code)
+            end = found.end()
+        return "".join([*parts, self._plain(text[end:])])
+
+    def _plain(self, text: str) -> str:
+        text = re.sub(r"([*\[\]])", r"\\\1", text).replace("&", "&amp;").replace("<", "&lt;")
+        text = re.sub(r"(?<!\w)_|_(?!\w)", r"\_", text)
+        return re.sub(r"(?<![\w.-])\w+(?![\w(=-])", self._link, text)
+
+    def _link(self, word: re.Match[str]) -> str:
+        path = self.links.get(word[0]) if TELLING.fullmatch(word[0]) else None
+        return f"[{word[0]}][{path}]" if path else word[0]
 
 
-def about(module: str) -> Doc:
-    """What a module says of itself."""
-    return doc(ast.get_docstring(_module(module)[0]))
+def _anchored(member: Member) -> str:
+    return ", ".join(f"`{name}`{{ #{name} }}" for name in member.names)
 
 
-def entry(name: str, module: str = "middleware") -> Entry:
-    """A name that a module has, wherever it is defined. LookupError if it has not."""
-    home, node = _find(name, module)
-    text = _module(home)[1]
-    if isinstance(node, ast.ClassDef):
-        return _class(name, home, node)
-    if isinstance(node, Function):
-        return _function(node, text)
-    return Entry(name, "constant", None, doc(_comment(node, text)))
+def apart(paragraphs: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the paragraphs without the sentences that have a place of their own, and these by their place."""
+    kept: list[str] = []
+    placed: dict[str, list[str]] = {}
+    for text in paragraphs[1:]:
+        rest = []
+        for sentence in re.split(r"(?<=\.)\s+(?=[A-Z`\"])", text) if not text.startswith("    ") else [text]:
+            place = next((place for place, pattern in PLACES.items() if pattern.match(sentence)), None)
+            (rest if place is None else placed.setdefault(place, [])).append(sentence)
+        kept += [" ".join(rest)] * bool(rest)
+    return [*paragraphs[:1], *kept], {place: " ".join(placed[place]) for place in PLACES if place in placed}
 
 
-def _find(name: str, module: str) -> tuple[str, ast.stmt]:
-    for node in ast.walk(_module(module)[0]):
-        if isinstance(node, ast.ClassDef | Function) and node.name == name and node.col_offset == 0:
-            return module, node
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
-            return module, node
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and name in [alias.asname or alias.name for alias in node.names]
-        ):
-            return _find(name, node.module)
-    raise LookupError(f"{module} has no {name}")
+# -- what griffe shows -------------------------------------------------------------------------------------------------
 
 
-def _comment(node: ast.stmt, text: str) -> str:
-    """The comment above a constant."""
+class Docstrings(Extension):
+    """Gives every object its docstring as Markdown, and signatures the defaults that a reader understands."""
+
+    def on_package(self, *, pkg: Module, loader: GriffeLoader, **_: Any) -> None:
+        """Change what griffe has loaded."""
+        del loader
+        writer = Writer({name: f"{pkg.path}.{name}" for name, each in pkg.members.items() if each.is_alias})
+        for found in list(_objects(pkg)):
+            each = _key(found) if isinstance(found, Function) else found
+            if isinstance(each, Attribute) and each.docstring is None and isinstance(each.parent, Module):
+                comment = _comment_above(each)
+                each.docstring = Docstring(comment, parent=each) if comment else None
+            if isinstance(each, Class) and [str(base) for base in each.bases] == ["NamedTuple"]:
+                each["__init__"] = _constructor(each)
+            if isinstance(each, Function):
+                _readable(each)
+            if each.docstring is not None:
+                text = writer.markdown(read(each.docstring.value), each.name)
+                each.docstring.parsed = [DocstringSectionText(text)]
+
+
+def _objects(parent: Object) -> Iterator[Object]:
+    """Yield everything that a module or class defines."""
+    for each in parent.members.values():
+        if not each.is_alias:
+            yield each
+            yield from _objects(each)
+
+
+def _comment_above(attribute: Attribute) -> str:
+    lines = attribute.parent.source.splitlines()[: (attribute.lineno or 1) - 1]
     above: list[str] = []
-    for line in reversed(text.splitlines()[: node.lineno - 1]):
-        if not line.startswith("# "):
-            break
-        above.insert(0, line.removeprefix("# "))
+    while lines and lines[-1].startswith("# ") and not lines[-1].startswith("# --"):
+        above.insert(0, lines.pop().removeprefix("# "))
     return "\n".join(above)
 
 
-def _class(name: str, home: str, node: ast.ClassDef) -> Entry:
-    chain = list(_lineage(home, node))
-    made = Entry(name, "class", _constructor(chain), doc(ast.get_docstring(node)))
-    for where, each in chain:
-        for part in each.body:
-            if isinstance(part, Function) and not part.name.startswith("_") and not _overload(part):
-                told = _function(part, _module(where)[1], method=True)
-                if told.doc.paragraphs and told.name not in [other.name for other in made.members]:
-                    made.members.append(told)
-    return made
+def _key(function: Function) -> Function | Attribute:
+    """Return a key of middleware.by as the constant that its decorator makes of it."""
+    if not any(str(each.value).startswith("_key(") for each in function.decorators):
+        return function
+    key = Attribute(function.name, lineno=function.lineno, docstring=function.docstring)
+    function.parent.set_member(function.name, key)
+    return key
 
 
-def _lineage(home: str, node: ast.ClassDef) -> list[tuple[str, ast.ClassDef]]:
-    """The class and those of its bases that are the package's own, nearest first, up to what all layers share."""
-    found = [(home, node)]
-    for base in node.bases:
-        name = base.value if isinstance(base, ast.Subscript) else base
-        if isinstance(name, ast.Name) and name.id not in ("Middleware", "Splitting", "Hooked"):
-            try:
-                where, above = _find(name.id, home)
-            except (LookupError, FileNotFoundError):
-                continue
-            if isinstance(above, ast.ClassDef) and where.startswith("middleware"):
-                found += _lineage(where, above)
-    return found
+def _constructor(named_tuple: Class) -> Function:
+    """Return the constructor that a named tuple gets from its fields."""
+    fields = [each for each in named_tuple.attributes.values() if each.annotation is not None]
+    kind = ParameterKind.positional_or_keyword
+    parameters = [Parameter(each.name, kind=kind, default=each.value) for each in fields]
+    return Function("__init__", parameters=Parameters(Parameter("self", kind=kind), *parameters))
 
 
-def _constructor(chain: list[tuple[str, ast.ClassDef]]) -> list[Parameter] | None:
-    for home, node in chain:
-        text = _module(home)[1]
-        for part in node.body:
-            if isinstance(part, Function) and part.name == "__init__":
-                return _parameters(part.args, text)[1:]
-        fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
-        plain = any("NamedTuple" in ast.unparse(base) for base in node.bases)
-        if fields and (plain or any("dataclass" in ast.unparse(each) for each in node.decorator_list)):
-            return [Parameter(ast.unparse(part.target), _written(part.value, text)) for part in fields]
-    return None
-
-
-def _overload(node: Function) -> bool:
-    return any(ast.unparse(each).split(".")[-1] in ("overload", "setter") for each in node.decorator_list)
-
-
-def _function(node: Function, text: str, *, method: bool = False) -> Entry:
-    decorators = [ast.unparse(each) for each in node.decorator_list]
-    if "property" in decorators:
-        return Entry(node.name, "property", None, doc(ast.get_docstring(node)))
-    if any(each.startswith("_key(") for each in decorators):  # a key of middleware.by, which users pass and never call
-        return Entry(node.name, "constant", None, doc(ast.get_docstring(node)))
-    parameters = _parameters(node.args, text)
-    bound = method and "staticmethod" not in decorators
-    return Entry(node.name, "function", parameters[bound:], doc(ast.get_docstring(node)))
-
-
-def _parameters(given: ast.arguments, text: str) -> list[Parameter]:
-    """The parameters, as the source writes them; / and * belong to the parameter before or after."""
-    positional = [*given.posonlyargs, *given.args]
-    defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
-    found = [Parameter(each.arg, _written(value, text)) for each, value in zip(positional, defaults, strict=True)]
-    if given.posonlyargs:
-        found[len(given.posonlyargs) - 1].after = ", /"
-    if given.vararg:
-        found.append(Parameter(f"*{given.vararg.arg}", None))
-    keywords = [Parameter(a.arg, _written(v, text)) for a, v in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
-    if keywords and not given.vararg:
-        keywords[0].before = "*, "
-    found += keywords
-    return [*found, Parameter(f"**{given.kwarg.arg}", None)] if given.kwarg else found
-
-
-def _written(value: ast.expr | None, text: str) -> str | None:
-    """A default as the source has it; a constant whose name nobody knows is left to the docstring."""
-    unknown = isinstance(value, ast.Name) and value.id.isupper() and value.id != "DEFAULT"
-    if unknown or (isinstance(value, ast.Call) and ast.unparse(value.func) == "field"):
-        return "..."
-    return None if value is None else ast.get_source_segment(text, value)
+def _readable(function: Function) -> None:
+    """Show the overload that a user types, and defaults as the docstring has them where the source has but a name."""
+    if function.overloads and "args" in function.parameters:
+        function.parameters = function.overloads[0].parameters
+    described = function.parent.docstring if function.name == "__init__" else function.docstring
+    options = read(described.value).options if described else []
+    stated = {name: option.default for option in options for name in option.names if VALUE.fullmatch(option.default)}
+    for parameter in function.parameters:
+        default = parameter.default
+        unknown = isinstance(default, ExprName) and default.name.isupper() and default.name != "DEFAULT"
+        if unknown or default == "...":
+            parameter.default = stated.get(parameter.name, "...")
+        elif isinstance(default, str) and re.fullmatch(r"'[^'\"\\]*'", default):
+            parameter.default = f'"{default[1:-1]}"'

@@ -52,8 +52,7 @@ NOT_TYPED = {
 }
 # Blocks that are neither a file nor to be run, by language: where they may stand, and why.
 SHOWN = {
-    "py": ("reference/", "tests/test_reference.py compares the signatures with the source"),
-    "text": ("reference/", "tests/test_reference.py compares them with what is printed"),
+    "text": ("reference/", "tests/test_reference.py compares them with what the command says of itself"),
 }
 
 

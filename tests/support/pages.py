@@ -13,6 +13,8 @@ BLOCK = re.compile(r'^```([a-z]+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILIN
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
+# A line of a reference page that stands for a signature and a docstring, and what is set for it.
+DIRECTIVE = re.compile(r"^::: ([\w.]+)\n((?: {4}.*\n)*)", re.MULTILINE)
 IMAGE = re.compile(r'<(?:img|source)\b[^>]* (?:src|srcset)="([^"]+)"')
 
 
@@ -54,11 +56,16 @@ def links(page: str) -> list[str]:
     return LINK.findall(prose) + IMAGE.findall(prose)
 
 
+def directives(page: str) -> dict[str, str]:
+    """The names whose docstrings a page shows, each with its settings."""
+    return dict(DIRECTIVE.findall(FENCED.sub("", page)))
+
+
 def anchors(page: str) -> set[str]:
-    """The anchors that a forge gives to the headings of a page."""
+    """The anchors that a forge gives to the headings of a page, and the site to the names on it."""
     found: list[str] = []
     for heading in HEADING.findall(FENCED.sub("", page)):
         name = re.sub(r"[^\w\- ]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()).replace(" ", "-")
         again = sum(other == name or re.fullmatch(rf"{re.escape(name)}-\d+", other) is not None for other in found)
         found.append(f"{name}-{again}" if again else name)
-    return set(found)
+    return {*found, *directives(page)}

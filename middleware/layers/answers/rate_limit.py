@@ -236,8 +236,8 @@ class RateLimit(Positional):
     five seconds, and then one request tries again. The logger "middleware" gets one line a minute, without credentials.
 
     Stands inside layers whose headers belong on every response, and outside whatever costs more than a count. By
-    address it stands outside BasicAuth, by user inside it. Behind a proxy put ProxyFix outside, or all clients share
-    the address of the proxy.
+    address it stands outside BasicAuth, by user inside it. Does nothing to requests whose key is None. Behind a proxy
+    put ProxyFix outside, or all clients share the address of the proxy.
 
     Options:
         limits: str. "100/minute", "5 per 30 seconds", or several: "10/second; 1000/hour", counted shortest first up to
