@@ -78,9 +78,10 @@ def _logged(exchange: Layered, error: Exception) -> Application:
     layer, place = None, ""
     for frame, _ in walk_tb(error.__traceback__):
         method = frame.f_code.co_name
-        within: Any = frame.f_locals.get("self")
-        if method in ("on_request", "on_response") and hasattr(within, "effects"):
-            layer, place = within.name, f" in {within.name}.{method}"
+        if method in ("on_request", "on_response"):  # no other, because a frame keeps what f_locals was asked for
+            within: Any = frame.f_locals.get("self")
+            if hasattr(within, "effects"):
+                layer, place = within.name, f" in {within.name}.{method}"
     path, extra = escaped(exchange.environ.get("PATH_INFO")), log_extra(exchange.environ, layer)
     if isinstance(error, BodyError):
         logger.info("Refused %s %s%s: %s", escaped(exchange.method), path, place, escaped(error), extra=extra)
