@@ -103,7 +103,6 @@ OWN: Final = (
     "middleware.conditional.",
     "middleware.cors.",
     "middleware.decompress_request",
-    "middleware.demo.ledger",
     "middleware.inject.",
     "middleware.marked",
     "middleware.metrics.",

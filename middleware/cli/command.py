@@ -75,7 +75,10 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
 
     _add_explain(commands)
 
-    told = "Serve a page that shows what a stack did to the very response that brought it."
+    told = (
+        "Serve a page that shows what a stack did to the very response that brought it, and to recorded exchanges. The "
+        "Inspector, at the URL that is printed, shows the requests of the visitor."
+    )
     showcase = commands.add_parser("demo", help="serve a small application in a stack", description=told)
     showcase.set_defaults(run=demo)
     _add_listen(showcase)

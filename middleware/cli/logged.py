@@ -29,14 +29,14 @@ class LoggedId(RequestId):
         """Leave the response as the application made it."""
 
 
-def logged(app: Application, form: str) -> Application:
+def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Application:
     """Have records go to stderr, and put an access log around `app`. What its stacks have already is not added."""
     if not logging.getLogger().handlers:  # else the application logs as it likes
         _configure(form)
     layers = [layer for stack in unwrapped(called(app))[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
     if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
-        wanted.append(AccessLog(format=form))
+        wanted.append(AccessLog(format=form, redact=redact))
     if not wanted:
         return app
     with warnings.catch_warnings():

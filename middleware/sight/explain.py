@@ -15,9 +15,12 @@ from middleware.sight.nested import unwrapped
 from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
 from middleware.stack.rules import RULES
+from middleware.wsgi.answer import NOTES
 from middleware.wsgi.errors import EXCEPTION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from middleware.wsgi.types import Application, Environ
 
 _CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream that has none
@@ -48,7 +51,7 @@ def watched(recording: Recording, stack: Stack, app: Application) -> Application
 
 
 def explanation(
-    environ: Environ, story: Story, status: str, headers: list[tuple[str, str]], error: BaseException | None
+    environ: Environ, story: Story, status: str, headers: Iterable[tuple[str, str]], error: BaseException | None
 ) -> Explanation:
     """The story of a request that came in with `environ`."""
     query = environ.get("QUERY_STRING", "")
@@ -63,6 +66,14 @@ def explanation(
         tuple(headers),
         None if error is None else f"{type(error).__name__}: {error}".removesuffix(": "),
     )
+
+
+def so_far(environ: Environ) -> Explanation:
+    """The explanation of the request that is on its way with `environ`; without steps if no Recording sees it."""
+    noted = environ.get(NOTES)
+    story = noted if isinstance(noted, Story) else Story((), None)
+    left = next((visit.left for visit in story.visits), None)
+    return explanation(environ, story, *(left or ("", ())), environ.get(EXCEPTION))
 
 
 def fields_of(environ: Environ) -> list[tuple[str, str]]:
