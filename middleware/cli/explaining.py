@@ -7,9 +7,8 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from middleware.cli.output import CommandError, raised, say
-from middleware.cli.targets import APPLICATION, STACK, load
+from middleware.cli.targets import STACK, load, load_application
 from middleware.sight.explain import environ_of, explain
-from middleware.sight.nested import called
 from middleware.stack.builder import Stack
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def explaining(arguments: Namespace) -> int:
 
     Errors: CommandError for a wrong target, header or path, and for a stack that cannot wrap the application.
     """
-    app = called(load(arguments.app, APPLICATION))
+    app = load_application(arguments.app)
     stack = Stack() if arguments.stack is None else load(arguments.stack, STACK)
     environ = _environ(arguments)
     try:

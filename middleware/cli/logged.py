@@ -1,4 +1,4 @@
-"""What `serve` logs: a line for each request, and every record with its time, level and request id."""
+"""What `serve` logs: a line for each request, and every record with its time, level, process and request id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
-from middleware.sight.nested import called, unwrapped
+from middleware.sight.nested import unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.types import Application, Environ
 
 ACCESS_LOGS: Final = ("combined", "json", "off")
-_RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"
+_RECORD: Final = "%(asctime)s %(levelname)s %(process)d [%(request_id)s] %(message)s"
 
 
 class LoggedId(RequestId):
@@ -33,7 +33,7 @@ def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Applica
     """Have records go to stderr, and put an access log around `app`. What its stacks have already is not added."""
     if not logging.getLogger().handlers:  # else the application logs as it likes
         _configure(form)
-    layers = [layer for stack in unwrapped(called(app))[0] for layer in stack]
+    layers = [layer for stack in unwrapped(app)[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
     if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
         wanted.append(AccessLog(format=form, redact=redact))

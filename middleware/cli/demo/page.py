@@ -85,7 +85,9 @@ def begin(stack: Stack, environ: Environ) -> Callable[[Explanation, Samples], st
         parts = {
             "version": middleware.__version__,
             "nonce": "" if nonce is None else f' nonce="{escape(str(nonce))}"',
-            "code": _coloured(code(stack)),
+            "code": _TOKENS.sub(
+                lambda found: f'<span class="{found.lastgroup}">{found[0]}</span>', escape(code(stack))
+            ),
             "count": str(len(stack)),
             "headers": "\n".join(map(_row, headers)),
             "gone": "\n".join(map(_row, gone)),
@@ -110,10 +112,6 @@ def code(stack: Stack) -> str:
     [statement] = _STATEMENT.findall(Path(__file__).with_name("__init__.py").read_text(encoding="utf-8"))
     names = ", ".join(sorted({"Stack", *(type(layer).__name__ for layer in stack)}))
     return f"from middleware import {names}\n\n{statement}application = stack.wrap(app)  # any WSGI application"
-
-
-def _coloured(text: str) -> str:
-    return _TOKENS.sub(lambda found: f'<span class="{found.lastgroup}">{found[0]}</span>', escape(text))
 
 
 def _row(line: Line) -> str:
