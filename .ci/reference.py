@@ -38,7 +38,15 @@ PAGES: dict[str, tuple[str, str, list[str]]] = {
     "security-headers": (
         "SecurityHeaders",
         "The fields by which browsers protect a site, and the policies that go into them.",
-        ["SecurityHeaders", "CSP", "NONCE", "HSTS", "PermissionsPolicy", "middleware.layers.security.nonce:Nonce"],
+        [
+            "SecurityHeaders",
+            "CSP",
+            "NONCE",
+            "HSTS",
+            "PermissionsPolicy",
+            "csp_nonce",
+            "middleware.layers.security.nonce:Nonce",
+        ],
     ),
     "cors": ("CORS", "Preflights, and who may read responses.", ["CORS"]),
     "compress": (
