@@ -20,6 +20,8 @@ from django.urls import path, reverse
 from django.views.decorators.http import etag
 from policy import stack
 
+from middleware import csp_nonce
+
 PAGE = """<!doctype html>
 <title>Page</title>
 <p id="said">Inline scripts do not run.</p>
@@ -40,7 +42,7 @@ def index(_request: HttpRequest) -> HttpResponse:
 
 def page(request: HttpRequest) -> HttpResponse:
     """Send a page whose inline script may run: it has the nonce of the policy."""
-    context = Context({"csp_nonce": request.META["middleware.csp_nonce"]})
+    context = Context(csp_nonce(request))
     return HttpResponse(Engine().from_string(PAGE).render(context))
 
 

@@ -16,6 +16,8 @@ from flask import Flask, Response, redirect, render_template_string, request, ur
 from policy import stack
 from werkzeug.wrappers import Response as BaseResponse
 
+from middleware import csp_nonce
+
 PAGE = """<!doctype html>
 <title>Page</title>
 <p id="said">Inline scripts do not run.</p>
@@ -34,7 +36,7 @@ def index() -> str:
 @app.get("/page")
 def page() -> str:
     """Send a page whose inline script may run: it has the nonce of the policy."""
-    return render_template_string(PAGE, csp_nonce=request.environ["middleware.csp_nonce"])
+    return render_template_string(PAGE, **csp_nonce(request))
 
 
 @app.get("/error")

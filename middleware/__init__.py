@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from middleware.layers.request_id import RequestId as RequestId
     from middleware.layers.security import SecurityHeaders as SecurityHeaders
     from middleware.layers.security.csp import NONCE as NONCE
+    from middleware.layers.security.nonce import csp_nonce as csp_nonce
     from middleware.layers.security.policies import CSP as CSP
     from middleware.layers.security.policies import HSTS as HSTS
     from middleware.layers.security.policies import PermissionsPolicy as PermissionsPolicy
@@ -103,6 +104,7 @@ _HOMES = {
     "Stack": "stack.builder",
     "Timing": "layers.timing",
     "Transform": "wsgi.response",
+    "csp_nonce": "layers.security.nonce",
     "request_id": "wsgi.identity",
     "TrustedHosts": "layers.answers.hosts",
     "json_response": "wsgi.returned",

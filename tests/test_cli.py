@@ -74,8 +74,59 @@ number = 5
 nothing = None
 loose = Headers()
 """
+SITES = """
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from middleware import Compress, CORS, Headers, Stack, Timing
+
+def site(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"ok"]
+
+class Flasky:
+    def __init__(self):
+        self.wsgi_app = Stack(Headers(set={"X-Flask": "1"})).wrap(site)
+
+    def __call__(self, environ, start_response):
+        return self.wsgi_app(environ, start_response)
+
+def create_app(debug=False):
+    return Flasky()
+
+def create_stack():
+    return Stack(Timing())
+
+def create_with(settings):
+    return site
+
+def create_none():
+    return None
+
+def create_badly():
+    raise LookupError("no such\\nsetting")
+
+class Factories:
+    create = staticmethod(create_app)
+
+class Asynchronous:
+    async def __call__(self, scope, receive, send): ...
+
+factories = Factories()
+asgi = Asynchronous()
+inner = Stack(Timing()).wrap(site)
+outer = Stack(Headers(set={"X-Out": "1"})).wrap(inner)
+api = Stack(Compress(), Timing()).wrap(site, waive=["measure-outermost"])
+mounted = DispatcherMiddleware(ProxyFix(Flasky()), {"/api": api, "/old": DispatcherMiddleware(site, {"/x": inner})})
+layered = Headers(inner, set={"X-Layer": "1"})
+alone = Headers(site)
+looped = Flasky()
+looped.app = looped.wsgi_app = lambda environ, start_response: site(environ, start_response)
+looped.wsgi_app.app = looped
+"""
 MODULES = {
     "shop.py": SHOP,
+    "sites.py": SITES,
     "many.py": "".join(f"\ndef app{number}(environ, start_response): ..." for number in range(15)),
     "typo.py": "def f(:\n",
     "lacking.py": "import there_is_no_such_package\n",
@@ -261,6 +312,24 @@ def parsed(text):
         ("raising:stack", "raising.py, line 2)"),
         ("silent:stack", "importing 'silent' failed: ValueError ("),
         ("leaving:stack", "importing 'leaving' failed: SystemExit: 4 ("),
+        ("shop:stakc", "part; did you mean stack?"),
+        ("shpo:stack", "typo; did you mean shop?"),
+        ("package.prat:stack", "modules in 'package': part; did you mean part?"),
+        ("shop.py:stack", "did you mean shop:stack?"),
+        (
+            "sites:create_app",
+            "'sites:create_app' is a function that may be a factory: write sites:create_app() for",
+        ),
+        (
+            "sites:create_with",
+            "'sites:create_with' is a function, not a stack; stacks there: inner, outer, api,",
+        ),
+        ("sites:create_with()", "calling sites:create_with() failed: TypeError: create_with() missing 1 required"),
+        ("sites:create_badly()", "calling sites:create_badly() failed: LookupError: no such setting ("),
+        ("sites:create_none()", "'sites:create_none()' is None, not a stack"),
+        ("sites:creat_app()", "'sites' has no 'creat_app'; stacks there: "),
+        ("sites:alone", "'sites:alone' is a Headers, not a stack"),
+        ("sites:looped", "'sites:looped' is a Flasky, not a stack"),
     ],
 )
 @pytest.mark.parametrize("name", ["show", "check"])
@@ -301,7 +370,29 @@ def test_a_wrong_target_is_one_line_that_says_what_was_looked_for_and_what_is_th
         (["shop:app", "--trusted-proxy-count", "2"], "go with --trusted-proxy ADDRESS"),
         (["shop:app", "--trusted-proxy-headers", "forwarded"], "go with --trusted-proxy ADDRESS"),
         (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-headers", "via"], "waitress does not take this: "),
-        (["shop:app", "--stac", "shop:stack"], "unrecognized arguments: --stac shop:stack"),
+        (["shop:app", "--stac", "shop:stack"], "unrecognized arguments: --stac shop:stack; did you mean --stack?"),
+        (["shop:app", "--port", "80"], "unrecognized arguments: --port 80; write --listen 127.0.0.1:80; python -m"),
+        (["--port=80", "shop:app"], "unrecognized arguments: --port=80; write --listen 127.0.0.1:80; "),
+        (["--port", "80", "shop:app"], "; write --listen 127.0.0.1:80; "),
+        (["shop:app", "-p", "80"], "; write --listen 127.0.0.1:80; "),
+        (["shop:app", "--host", "0.0.0.0"], "; write --listen 0.0.0.0:8080; "),  # noqa: S104 - never bound
+        (["shop:app", "--bind", "[::1]:80"], "; write --listen [::1]:80; "),
+        (["shop:app", "-b"], "unrecognized arguments: -b; write --listen ADDRESS; "),
+        (
+            ["shop:app", "--workers", "4"],
+            "; it serves in one process, with --threads N; for several, give",
+        ),
+        (["shop:app", "--factory"], "; write MODULE:create_app(), with parentheses; "),
+        (["shop:app", "--nothing-like-it"], "unrecognized arguments: --nothing-like-it; python -m middleware --help"),
+        (["shop:app", "more"], "unrecognized arguments: more; python -m middleware --help"),
+        (["shop:app", "--access-log", "jsno"], "; did you mean json?; "),
+        (
+            ["sites:create_app"],
+            "'sites:create_app' is a function that may be a factory: write sites:create_app() for",
+        ),
+        (["sites:create_with"], "'sites:create_with': a WSGI application is a callable (environ, start_response), and"),
+        (["sites:asgi"], "is an ASGI application: give a2wsgi.ASGIMiddleware(app), of the package a2wsgi"),
+        (["sites:create_stack()"], "'sites:create_stack()' is a Stack, not a WSGI application"),
         ([], "the following arguments are required: MODULE:APP; python -m middleware serve --help shows what there is"),
     ],
 )
@@ -330,6 +421,17 @@ def test_an_address_in_use_is_one_line_and_status_2(command, listener):
     assert done == (2, "", said)
 
 
+@pytest.mark.parametrize(("word", "meant"), [("serv", "serve"), ("chekc", "check"), ("explian", "explain")])
+def test_a_command_that_is_nearly_one_is_named(command, word, meant):
+    assert f"; did you mean {meant}?; python -m middleware --help shows what there is" in command(word).err
+
+
+def test_a_hint_names_only_options_that_the_command_has(command):
+    assert "unrecognized arguments: --host x; python -m" in command("check", "shop:stack", "--host", "x").err
+    assert "did you mean --format?" in command("show", "shop:stack", "--fromat", "json").err
+    assert "write --listen 0.0.0.0:8080" in command("demo", "--host", "0.0.0.0").err  # noqa: S104 - never bound
+
+
 @pytest.mark.parametrize("arguments", [[], ["polish"], ["show", "shop:stack", "--format", "png"]])
 def test_an_unknown_word_is_one_line_and_status_2(command, arguments):
     done = command(*arguments)
@@ -356,6 +458,57 @@ def test_show_prints_the_chain_of_a_stack_or_of_what_is_wrapped_by_one(command, 
     done = command("show", target)
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines() == str(sys.modules["shop"].stack).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("target", "chains"),
+    [
+        ("sites:create_app()", [("", "Headers(set={'X-Flask': '1'})")]),
+        ("sites:factories.create()", [("", "Headers(set={'X-Flask': '1'})")]),
+        ("sites:create_stack()", [("", "Timing()")]),
+        ("sites:outer", [("", "Headers(set={'X-Out': '1'})"), ("", "Timing()")]),
+        ("sites:layered", [("", "Timing()")]),
+        (
+            "sites:mounted",
+            [("", "Headers(set={'X-Flask': '1'})"), ("/api", "Compress()"), ("/old/x", "Timing()")],
+        ),
+    ],
+)
+def test_show_prints_each_stack_in_an_application_or_in_what_a_factory_returns(command, target, chains):
+    done = command("show", target)
+    assert (done.status, done.err) == (0, "")
+    shown = re.findall(r"(?:Mounted on (.*):\n)?Stack of .*\n +1  (.*)\n", done.out)
+    assert shown == chains
+
+
+def test_show_of_several_stacks_has_each_in_every_format_that_can(command):
+    shown = json.loads(command("show", "sites:mounted", "--format", "json").out)
+    assert [[layer["name"] for layer in stack["layers"]] for stack in shown] == [
+        ["Headers"],
+        ["Compress", "Timing"],
+        ["Timing"],
+    ]
+    assert command("show", "sites:mounted", "--format", "dot").out.count("digraph stack {") == 3
+    refused = command("show", "sites:mounted", "--format", "svg")
+    assert (refused.status, refused.out, refused.err.count("\n")) == (2, "", 1)
+    assert "'sites:mounted' has 3 stacks, and an SVG is of one: --format dot has all" in refused.err
+
+
+def test_check_reports_each_stack_and_ends_with_1_if_one_has_an_error(command):
+    done = command("check", "sites:mounted")
+    assert done.status == 0
+    assert [line for line in done.out.splitlines() if not line.startswith("  ")] == [
+        "Nothing to fix: Headers, outermost first, breaks no rule",
+        "Mounted on /api:",
+        "warning: the time that Compress takes would be missing from what Timing tells clients",
+        "0 errors, 1 warning; stack.arranged() is Timing, Compress",
+        "Mounted on /old/x:",
+        "Nothing to fix: Timing, outermost first, breaks no rule",
+    ]
+    here = sys.modules["sites"]
+    here.mounted.mounts["/broken"] = sys.modules["middleware"].Stack(here.Compress(), here.CORS(), here.Timing())
+    here.mounted.mounts["/last"] = here.inner
+    assert command("check", "sites:mounted").status == 1
 
 
 def test_show_json_says_of_each_layer_what_it_is_does_and_why_it_stands_there(command):
@@ -489,6 +642,15 @@ def test_serve_prints_every_stack_there_is(command_on, arguments, chains):
     done, _ = command_on("serve", *arguments, act=get)
     expected = [str(getattr(sys.modules["shop"], name)) for name in chains] or ["No stack: the application as it is"]
     assert done.out.rpartition("Serving on")[0] == "".join(f"{chain}\n" for chain in expected)
+
+
+def test_serve_calls_a_factory_and_prints_the_stacks_that_are_mounted(command_on):
+    done, (status, headers, text) = command_on("serve", "sites:create_app()", act=get)
+    assert (status, headers["X-Flask"], text) == (200, "1", "ok")
+    assert "Headers(set={'X-Flask': '1'})" in done.out
+    done, (_, headers, _) = command_on("serve", "sites:mounted", act=lambda port: get(port, "/api"))
+    assert "\nMounted on /api:\nStack of 2 layers" in done.out
+    assert headers["Server-Timing"]
 
 
 def test_a_warning_of_the_order_is_a_line_on_stderr(command_on):

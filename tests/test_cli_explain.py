@@ -175,6 +175,11 @@ def test_serve_debug_prints_the_url_and_keeps_the_fields_of_proxies(command, ser
     assert re.search(r"http://127\.0\.0\.1:\d+/__stack__\?key=", record.getMessage())
 
 
+def test_serve_debug_inspects_the_layers_of_the_stack_of_a_flask_application(command, served):
+    command("serve", "explained:flask", "--debug", "--listen", "127.0.0.1:0")
+    assert served["app"].stack.names == ("Debugger", "LoggedId", "AccessLog", "CORS", "Headers")
+
+
 def test_without_debug_nothing_is_inspected(command, served):
     command("serve", "explained:wrapped", "--listen", "127.0.0.1:0")
     assert served["app"].stack.names == ("LoggedId", "AccessLog")

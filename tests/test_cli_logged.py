@@ -1,9 +1,10 @@
-"""`serve` logs: a line for each request, and records with time, level and request id, on stderr."""
+"""`serve` logs: a line for each request, and records with time, level, process and request id, on stderr."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 
 from flask import Flask
@@ -31,10 +32,11 @@ def lines_of(wrapped, capsys):
     return answer, capsys.readouterr().err.splitlines()
 
 
-def test_each_record_has_its_time_its_level_and_the_request_id(capsys, monkeypatch):
+def test_each_record_has_its_time_its_level_the_process_and_the_request_id(capsys, monkeypatch):
     unconfigured(monkeypatch)
     answer, lines = lines_of(logged(app, "combined"), capsys)
-    shown = [re.fullmatch(r"[\d-]+ [\d:,]+ (\w+) \[(\w+)\] (.*)", line).groups() for line in lines]
+    form = rf"[\d-]+ [\d:,]+ (\w+) {os.getpid()} \[(\w+)\] (.*)"
+    shown = [re.fullmatch(form, line).groups() for line in lines]
     known = answer.environ["middleware.request_id"]
     assert answer.headers == [("Content-Type", "text/plain"), ("Content-Length", "2")]
     assert [each[:2] for each in shown] == [("WARNING", known), ("INFO", known)]

@@ -144,7 +144,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions):
 def test_the_sdist_holds_what_it_takes_to_build_the_package(distributions):
     with tarfile.open(distributions.sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = package_files() | {"LICENSE", "README.md", "pyproject.toml", "setup.cfg", "wsgi_middleware_stack.py"}
+    wanted = package_files() | {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "setup.cfg"}
+    wanted |= {"wsgi_middleware_stack.py"}
     assert not wanted - held
 
 
@@ -157,7 +158,9 @@ def test_the_metadata_names_three_dependencies_and_the_oldest_python(distributio
     assert {line.replace("<", ">").partition(">")[0].strip() for line in always} == {"multipart", "waitress", "webob"}
     assert metadata["Requires-Python"] == ">=3.10"
     assert metadata.get_all("License-File") == ["LICENSE"]
-    assert metadata.get_payload().strip(), "there is no long description"
+    text = "".join((ROOT / name).read_text(encoding="utf-8") + "\n" for name in ("README.md", "CHANGELOG.md"))
+    assert "".join(metadata.get_payload().split()) == "".join(text.split())
+    assert metadata.get_all("Project-URL", []) == []  # there is no public address
 
 
 @pytest.mark.distribution

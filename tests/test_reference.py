@@ -58,7 +58,6 @@ OWN = (
     "middleware.conditional.",
     "middleware.cors.",
     "middleware.decompress_request",
-    "middleware.demo.ledger",
     "middleware.inject.",
     "middleware.marked",
     "middleware.metrics.",

@@ -28,6 +28,7 @@ from middleware import (
     SecurityHeaders,
     Stack,
     Timing,
+    csp_nonce,
     match,
 )
 from middleware.layers.security.presets import PRESETS, TABLE
@@ -692,6 +693,90 @@ def test_django_prints_the_nonce():
     answer = serve(SecurityHeaders(app, preset="strict"))
     [nonce] = set(in_policy(answer))
     assert answer.body.decode() == f'<script nonce="{nonce}"></script>'
+
+
+PRINTED = '<script nonce="{{ csp_nonce }}"></script>'
+
+
+def flask_site():
+    import flask
+
+    app = flask.Flask("site")
+    app.context_processor(lambda: csp_nonce(flask.request))
+    app.get("/")(lambda: flask.render_template_string(PRINTED))
+    app.get("/plain", endpoint="plain")(lambda: flask.render_template_string("plain"))
+    return app
+
+
+def django_site():
+    """Its request is what a view gets; the processor is found by the name that settings have."""
+    from django.conf import settings
+    from django.core.handlers.wsgi import WSGIRequest
+    from django.template import Engine, RequestContext
+
+    if not settings.configured:
+        settings.configure(LOGGING_CONFIG=None)
+    engine = Engine(context_processors=["middleware.csp_nonce"])
+
+    def app(environ, start_response):
+        template = engine.from_string("plain" if environ["PATH_INFO"] == "/plain" else PRINTED)
+        page = template.render(RequestContext(WSGIRequest(environ)))
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [page.encode()]
+
+    return app
+
+
+def webob_site():
+    import jinja2
+    from webob import Request, Response
+
+    def app(environ, start_response):
+        template = jinja2.Template("plain" if environ["PATH_INFO"] == "/plain" else PRINTED)
+        return Response(template.render(**csp_nonce(Request(environ))))(environ, start_response)
+
+    return app
+
+
+def bottle_site():
+    import bottle
+
+    app = bottle.Bottle()
+    app.get("/")(lambda: bottle.template(PRINTED, **csp_nonce(bottle.request)))
+    app.get("/plain")(lambda: bottle.template("plain\n", **csp_nonce(bottle.request)))
+    return app
+
+
+def bare_site():
+    import jinja2
+
+    def app(environ, start_response):
+        template = jinja2.Template("plain" if environ["PATH_INFO"] == "/plain" else PRINTED)
+        start_response("200 OK", [("Content-Type", "text/html")])
+        return [template.render(csp_nonce(environ)).encode()]
+
+    return app
+
+
+@pytest.mark.parametrize("site", [flask_site, django_site, webob_site, bottle_site, bare_site])
+def test_a_template_prints_the_nonce_that_the_policy_has_and_nothing_without_a_stack(site):
+    app = site()
+    answer = serve(SecurityHeaders(app, preset="strict"))
+    printed = [answer.body, serve(app).body, serve(SecurityHeaders(app, preset="basic")).body]
+    [nonce] = set(in_policy(answer))
+    assert [each.decode().strip() for each in printed] == [
+        f'<script nonce="{text}"></script>' for text in (nonce, "", "")
+    ]
+    assert in_policy(serve(SecurityHeaders(app, preset="strict"), "/plain")) == []
+
+
+def test_a_template_that_is_rendered_outside_of_a_request_has_an_empty_nonce():
+    import flask
+
+    app = flask_site()
+    with app.app_context():
+        assert flask.render_template_string(PRINTED) == '<script nonce=""></script>'
+    assert csp_nonce({}) == csp_nonce(None) == {"csp_nonce": ""}
 
 
 # -- what it tells of itself -------------------------------------------------------------------------------------------

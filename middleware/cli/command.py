@@ -1,6 +1,7 @@
 """The command line parser. Each subcommand is implemented in the module of its name, `check` in `show`."""
 
 import platform
+import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -10,14 +11,32 @@ import middleware
 from middleware.cli.demo import demo
 from middleware.cli.explaining import explaining
 from middleware.cli.logged import ACCESS_LOGS
-from middleware.cli.output import CommandError, flush, prepare, say
+from middleware.cli.output import CommandError, flush, nearest, prepare, say
 from middleware.cli.serve import FORWARDED, serve
 from middleware.cli.server import GRACE
 from middleware.cli.show import FORMATS, check, show
 
 PROGRAM: Final = "python -m middleware"
 _ADDRESS: Final = "127.0.0.1:8080"
-_STACK: Final = "a stack, or an application in one; STACK may be dotted, and the current directory is importable"
+_STACK: Final = (
+    "a stack, or an application with stacks in it, or a factory as in app:create_app(); STACK may be dotted, and the "
+    "current directory is importable"
+)
+_APP: Final = "a WSGI application, such as app:application, or a factory as in app:create_app()"
+_PROCESSES: Final = "it serves in one process, with --threads N; for several, give the application to gunicorn or uWSGI"
+# What the options of other servers are here. {} is the value given.
+_OTHERS: Final = {
+    "--port": "write --listen 127.0.0.1:{}",
+    "-p": "write --listen 127.0.0.1:{}",
+    "--host": "write --listen {}:8080",
+    "--bind": "write --listen {}",
+    "-b": "write --listen {}",
+    "--workers": _PROCESSES,
+    "-w": _PROCESSES,
+    "--processes": _PROCESSES,
+    "--factory": "write MODULE:create_app(), with parentheses",
+}
+_CHOICE: Final = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
 
 
 def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
@@ -29,7 +48,7 @@ def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     prepare()
     given = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = parser(program).parse_args(given, Namespace(given=given, program=program))
+        arguments = _parsed(given, program)
         status: int = arguments.run(arguments)
     except CommandError as error:
         say(f"{program}: {error}", error=True)
@@ -41,14 +60,33 @@ def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     return status
 
 
+def _parsed(given: Sequence[str], program: str) -> Namespace:
+    """The arguments. Raises CommandError for unknown ones, with what to write instead where that is known."""
+    arguments, unknown = parser(program).parse_known_args(given, Namespace(given=given, program=program))
+    if not unknown:
+        return arguments
+    option = next((each for each in unknown if each.startswith("-")), "")
+    name, _, value = option.partition("=")
+    known = re.findall(r"--[a-z-]+", arguments.usage())
+    if name in _OTHERS and "--listen" in known:
+        value = value or next(iter(given[given.index(option) + 1 :]), "ADDRESS")
+        hint = f"; {_OTHERS[name].format(value)}"
+    else:
+        hint = nearest(name, known)
+    raise CommandError(f"unrecognized arguments: {' '.join(unknown)}{hint}; {program} --help shows what there is")
+
+
 class _Parser(ArgumentParser):
     """Accepts options by their full names only. Raises CommandError for a wrong one."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+        self.set_defaults(usage=self.format_usage)  # a subcommand replaces that of the command
 
     def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{message}; {self.prog} --help shows what there is")
+        wrong = _CHOICE.search(message)
+        near = nearest(wrong[1], re.findall(r"[\w-]+", wrong[2])) if wrong else ""
+        raise CommandError(f"{message}{near}; {self.prog} --help shows what there is")
 
 
 def parser(program: str = PROGRAM) -> ArgumentParser:
@@ -75,7 +113,7 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     )
     telling = commands.add_parser("explain", help="tell why a response looks as it does", description=told)
     telling.set_defaults(run=explaining)
-    telling.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
+    telling.add_argument("app", metavar="MODULE:APP", help=_APP)
     telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
     telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
     telling.add_argument("-H", dest="header", metavar="'Name: value'", action="append", default=[], help="a header")
@@ -83,7 +121,10 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     telling.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     telling.add_argument("path", metavar="PATH", help="a path such as '/a?b=c', or a URL")
 
-    told = "Serve a page that shows what a stack did to the very response that brought it."
+    told = (
+        "Serve a page that shows what a stack did to the very response that brought it, and to recorded exchanges. The "
+        "Inspector, at the URL that is printed, shows the requests of the visitor."
+    )
     showcase = commands.add_parser("demo", help="serve a small application in a stack", description=told)
     showcase.set_defaults(run=demo)
     _add_listen(showcase)
@@ -97,7 +138,7 @@ def _add_serve(commands: Any) -> None:
     )
     serving = commands.add_parser("serve", help="serve an application", description=told)
     serving.set_defaults(run=serve)
-    serving.add_argument("app", metavar="MODULE:APP", help="a WSGI application, such as app:application")
+    serving.add_argument("app", metavar="MODULE:APP", help=_APP)
     serving.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: serve it as it is")
     _add_listen(serving)
     serving.add_argument("--threads", metavar="N", type=int, default=4, help="worker threads; default: %(default)s")

@@ -6,8 +6,8 @@ from argparse import Namespace
 from typing import Final
 
 from middleware.cli.output import CommandError, raised, say
-from middleware.cli.targets import APPLICATION, STACK, load
-from middleware.sight.explain import called, environ_of, explain
+from middleware.cli.targets import STACK, load, load_application
+from middleware.sight.explain import environ_of, explain
 from middleware.stack.builder import Stack
 from middleware.wsgi.types import Environ
 
@@ -19,7 +19,7 @@ def explaining(arguments: Namespace) -> int:
 
     Errors: CommandError for a wrong target, header or path, and for a stack that cannot wrap the application.
     """
-    app = called(load(arguments.app, APPLICATION))
+    app = load_application(arguments.app)
     stack = Stack() if arguments.stack is None else load(arguments.stack, STACK)
     environ = _environ(arguments)
     try:

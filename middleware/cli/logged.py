@@ -1,4 +1,4 @@
-"""The log of `serve`: a line for each request, and every record with its time, level and request id."""
+"""The log of `serve`: a line for each request, and every record with its time, level, process and request id."""
 
 import logging
 import warnings
@@ -7,7 +7,7 @@ from typing import Final
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
-from middleware.sight.explain import called, unwrapped
+from middleware.sight.nested import unwrapped
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
 from middleware.wsgi.layer import Middleware
@@ -15,7 +15,7 @@ from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ
 
 ACCESS_LOGS: Final = ("combined", "json", "off")
-_RECORD: Final = "%(asctime)s %(levelname)s [%(request_id)s] %(message)s"
+_RECORD: Final = "%(asctime)s %(levelname)s %(process)d [%(request_id)s] %(message)s"
 
 
 class LoggedId(RequestId):
@@ -25,14 +25,14 @@ class LoggedId(RequestId):
         """Do nothing: the response does not have the id."""
 
 
-def logged(app: Application, form: str) -> Application:
+def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Application:
     """Write log records to stderr, and put an access log and request ids around `app` unless its stacks have them."""
     if not logging.getLogger().handlers:  # otherwise the application has configured logging
         _configure(form)
-    layers = [layer for stack in unwrapped(called(app))[0] for layer in stack]
+    layers = [layer for stack in unwrapped(app)[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
     if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
-        wanted.append(AccessLog(format=form))
+        wanted.append(AccessLog(format=form, redact=redact))
     if not wanted:
         return app
     with warnings.catch_warnings():

@@ -8,8 +8,9 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any, Final
 
 # The styles of lines on a terminal.
@@ -93,6 +94,12 @@ class CommandError(Exception):
     def __init__(self, message: str, status: int = 2) -> None:
         super().__init__(message)
         self.status = status
+
+
+def nearest(given: str, names: Iterable[str]) -> str:
+    """A question that ends a message, about the nearest of the names; or "" if none is near."""
+    near = get_close_matches(given, list(names), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def raised(error: BaseException) -> str:

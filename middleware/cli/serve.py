@@ -4,6 +4,7 @@ import os
 import socket
 import warnings
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any, Final
 
 from middleware.cli.debugging import check_debug, debugged
@@ -11,8 +12,8 @@ from middleware.cli.logged import logged
 from middleware.cli.output import CommandError, raised, say, source_lines
 from middleware.cli.reloading import CHANGED, PATIENCE, Watch, supervise
 from middleware.cli.server import listen, run
-from middleware.cli.targets import APPLICATION, STACK, load
-from middleware.sight.explain import called, unwrapped
+from middleware.cli.targets import STACK, load, load_application
+from middleware.sight.nested import stacks_in
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderError, OrderWarning
 from middleware.stack.rules import described
@@ -81,10 +82,10 @@ def _serve_watched(arguments: Namespace, listener: socket.socket, adjustments: d
 
 def _prepared(arguments: Namespace, listener: socket.socket) -> Application:
     """Load and wrap the application, and print its chain."""
-    app = load(arguments.app, APPLICATION)
+    app = load_application(arguments.app)
     stack = load(arguments.stack, STACK) if arguments.stack is not None else None
     wrapped = app if stack is None else wrap(stack, app)
-    say(told(stack, *unwrapped(called(app))[0]))
+    say(told([*([] if stack is None else [("", stack)]), *stacks_in(app)]))
     wrapped = logged(wrapped, arguments.access_log)
     return debugged(wrapped, listener) if arguments.debug else wrapped
 
@@ -108,6 +109,7 @@ def wrap(stack: Stack, app: Application) -> Application:
         raise CommandError(f"wrapping the application failed: {raised(error)}") from error
 
 
-def told(*stacks: Stack | None) -> str:
-    """The chains of the given stacks, outermost first."""
-    return "\n".join(str(stack) for stack in stacks if stack is not None) or "No stack: the application as it is"
+def told(stacks: Sequence[tuple[str, Stack]]) -> str:
+    """The chains of stacks, outermost first, with the paths that they are mounted on."""
+    chains = [f"Mounted on {at}:\n{stack}" if at else str(stack) for at, stack in stacks]
+    return "\n".join(chains) or "No stack: the application as it is"

@@ -8,8 +8,9 @@ from typing import Final
 from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
-from middleware.cli.output import plural, say
-from middleware.cli.targets import STACK, load
+from middleware.cli.output import CommandError, plural, say
+from middleware.cli.serve import told
+from middleware.cli.targets import STACKS, load
 from middleware.stack.builder import Stack, built
 from middleware.stack.order import OrderError, reasons_of
 from middleware.stack.rules import Finding
@@ -19,8 +20,18 @@ from middleware.wsgi.splitting import Splitting
 
 
 def show(arguments: Namespace) -> int:
-    """Print the chain of `arguments.stack` in `arguments.format`; return 0."""
-    say(FORMATS[arguments.format](load(arguments.stack, STACK)))
+    """Print the chain of each stack in `arguments.stack`, in `arguments.format`; return 0."""
+    stacks = load(arguments.stack, STACKS)
+    form = FORMATS[arguments.format]
+    texts = [form(stack) for _, stack in stacks]
+    if form is str:
+        say(told(stacks))
+    elif form is svg and len(texts) > 1:
+        raise CommandError(f"{arguments.stack!r} has {len(texts)} stacks, and an SVG is of one: --format dot has all")
+    elif form is as_json and len(texts) > 1:
+        say(f"[{', '.join(texts)}]")
+    else:
+        say("\n".join(texts))
     return 0
 
 
@@ -78,11 +89,13 @@ FORMATS: Final[dict[str, Callable[[Stack], str]]] = {
 
 
 def check(arguments: Namespace) -> int:
-    """Print the findings of `arguments.stack`; return 1 if there is an error among them, 0 otherwise."""
-    stack = load(arguments.stack, STACK)
-    found = stack.check()
-    say("\n".join(report(stack, found)))
-    return int(any(finding.severity == "error" for finding in found))
+    """Print the findings of each stack in `arguments.stack`; return 1 if there is an error among them, 0 otherwise."""
+    failed = False
+    for at, stack in load(arguments.stack, STACKS):
+        found = stack.check()
+        say("\n".join([*([f"Mounted on {at}:"] if at else []), *report(stack, found)]))
+        failed = failed or any(finding.severity == "error" for finding in found)
+    return int(failed)
 
 
 def report(stack: Stack, found: Sequence[Finding]) -> Iterator[str]:

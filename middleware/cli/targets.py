@@ -16,10 +16,11 @@ from types import ModuleType
 from typing import Any, Final, Generic, TypeVar
 
 import middleware
-from middleware.cli.output import CommandError, raised, say
-from middleware.sight.explain import called, stack_of
+from middleware.cli.output import CommandError, nearest, raised, say
+from middleware.sight.nested import called, stack_of, stacks_in
+from middleware.stack.builder import Stack
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.refused import wraps_nothing
+from middleware.wsgi.refused import check_application, is_factory, takes, wraps_nothing
 from middleware.wsgi.types import Application
 
 T = TypeVar("T")
@@ -47,35 +48,66 @@ def _application(value: object) -> Application | None:
     return value if callable(value) and not wraps_nothing(value) else None
 
 
+def _stacks(value: object) -> list[tuple[str, Stack]] | None:
+    return list(stacks_in(value)) or None
+
+
+STACKS: Final = Expected("MODULE:STACK", "a stack", "stacks", _stacks)
 STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", lambda value: stack_of(called(value)))
 APPLICATION: Final = Expected("MODULE:APP", "a WSGI application", "applications", _application)
 
 
 def load(target: str, expected: Expected[T]) -> T:
-    """Return the object that `MODULE:NAME` names; NAME may be a dotted path. The current directory is importable.
+    """Return the object that `MODULE:NAME` names, or what the factory `MODULE:NAME()` returns.
 
-    Errors: CommandError if there is no such module or name, if the object is of another kind, or if the import raises.
-    The message names the target and lists the alternatives.
+    NAME may be a dotted path. The current directory is importable.
+
+    Errors: CommandError if there is no such module or name, if the object is of another kind, or if the import or the
+    factory raises. The message names the target and lists the alternatives.
     """
     name, _, path = target.partition(":")
     module = _module(name, target, expected)
     if not path:
         raise CommandError(f"{target!r} names nothing in a module: write {expected.form}; {_offered(module, expected)}")
-    owner, label, parent = module, name, module
-    for part in path.split("."):
+    owner: Any = module
+    label, parent = name, owner
+    for part in path.removesuffix("()").split("."):
         try:
             owner, parent = getattr(owner, part), owner
         except AttributeError:
-            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, expected)}") from None
+            near = nearest(part, _names(owner, expected))
+            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, expected)}{near}") from None
         label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
+    if path.endswith("()"):
+        owner = _made(owner, label)
+    elif inspect.isroutine(owner) and is_factory(owner) and takes(owner, 0):
+        raise CommandError(f"{target!r} is a function that may be a factory: write {target}() for what it returns")
     picked = expected.pick(owner)
     if picked is None:
-        kind = type(owner).__name__
-        found = f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}" if owner is not None else "None"
-        found = f"a {kind} without an application" if isinstance(owner, Middleware) else found
-        raise CommandError(f"{target!r} is {found}, not {expected.one}; {_offered(parent, expected)}")
+        raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
     _warn_of(_shadow())
     return picked
+
+
+def load_application(target: str) -> Application:
+    """Return the WSGI application that `MODULE:NAME` names.
+
+    Errors: CommandError as from `load`, and for a callable that is no WSGI application.
+    """
+    app = load(target, APPLICATION)
+    try:
+        check_application(repr(target), app)
+    except TypeError as error:
+        raise CommandError(str(error)) from error
+    return app
+
+
+def _made(factory: Any, label: str) -> object:
+    """What a factory returns."""
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:
+        raise CommandError(f"calling {label}() failed: {raised(error)}") from error
 
 
 def _module(name: str, target: str, expected: Expected[Any]) -> ModuleType:
@@ -91,7 +123,11 @@ def _module(name: str, target: str, expected: Expected[Any]) -> ModuleType:
     except (Exception, SystemExit) as error:
         missing = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
         if missing and f"{name}.".startswith(f"{missing}."):
-            raise CommandError(f"there is no module {missing!r}; {_modules(missing)}") from error
+            file, _, rest = target.partition(".py:")
+            near = (
+                f"; did you mean {file}:{rest}?" if rest else nearest(missing.rpartition(".")[2], _importable(missing))
+            )
+            raise CommandError(f"there is no module {missing!r}; {_modules(missing)}{near}") from error
         other = _shadow() if _NAME in str(error) else None
         remedy = f'python -c "import {name}" shows where it came from' if other is None else _hidden(other)
         raise CommandError(f"importing {name!r} failed: {raised(error)}; {remedy}") from error
@@ -126,12 +162,20 @@ def _warn_of(other: Path | None) -> None:
 def _modules(missing: str) -> str:
     """The importable modules of the package of `missing`, or of the current directory."""
     package = missing.rpartition(".")[0]
+    return _listed(f"modules in {package!r}" if package else "modules here", _importable(missing))
+
+
+def _importable(missing: str) -> list[str]:
+    package = missing.rpartition(".")[0]
     paths = getattr(sys.modules.get(package), "__path__", []) if package else [os.getcwd()]  # noqa: PTH109 - as above
-    names = sorted(found.name for found in pkgutil.iter_modules(paths))
-    return _listed(f"modules in {package!r}" if package else "modules here", names)
+    return sorted(found.name for found in pkgutil.iter_modules(paths))
 
 
 def _offered(owner: object, expected: Expected[Any]) -> str:
+    return _listed(f"{expected.many} there", _names(owner, expected))
+
+
+def _names(owner: object, expected: Expected[Any]) -> list[str]:
     """The public members of that expected, without classes and imported functions."""
     own = getattr(owner, "__module__", getattr(owner, "__name__", None))
 
@@ -143,11 +187,17 @@ def _offered(owner: object, expected: Expected[Any]) -> str:
         return expected.pick(value) is not None
 
     members = getattr(owner, "__dict__", {}).items()
-    names = [name for name, value in members if not name.startswith("_") and is_offer(value)]
-    return _listed(f"{expected.many} there", names)
+    return [name for name, value in members if not name.startswith("_") and is_offer(value)]
 
 
 def _listed(many: str, names: Sequence[str]) -> str:
     rest = len(names) - _NAMED_AT_MOST
     more = f" and {rest} more" if rest > 0 else ""
     return f"{many}: {', '.join(names[:_NAMED_AT_MOST]) or 'none'}{more}"
+
+
+def _described(value: object) -> str:
+    if isinstance(value, Middleware) and wraps_nothing(value):
+        return f"a {type(value).__name__} without an application"
+    kind = type(value).__name__
+    return "None" if value is None else f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"

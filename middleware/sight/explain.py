@@ -1,10 +1,7 @@
 """explain: sends one request through a stack, without a server, and tells what each layer did and why."""
 
-from __future__ import annotations
-
 import io
-from collections.abc import Mapping
-from inspect import getattr_static
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -12,9 +9,11 @@ from wsgiref.util import setup_testing_defaults
 
 from middleware.http.fields import UNPREFIXED, environ_key
 from middleware.sight.explanation import Explanation
+from middleware.sight.nested import unwrapped
 from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
 from middleware.stack.rules import RULES
+from middleware.wsgi.answer import NOTES
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.types import Application, Environ
 
@@ -46,7 +45,7 @@ def watched(recording: Recording, stack: Stack, app: Application) -> Application
 
 
 def explanation(
-    environ: Environ, story: Story, status: str, headers: list[tuple[str, str]], error: BaseException | None
+    environ: Environ, story: Story, status: str, headers: Iterable[tuple[str, str]], error: BaseException | None
 ) -> Explanation:
     """The explanation of a request that came in with `environ`."""
     query = environ.get("QUERY_STRING", "")
@@ -61,6 +60,14 @@ def explanation(
         tuple(headers),
         None if error is None else f"{type(error).__name__}: {error}".removesuffix(": "),
     )
+
+
+def so_far(environ: Environ) -> Explanation:
+    """The explanation of the request that is on its way with `environ`; without steps if no Recording sees it."""
+    noted = environ.get(NOTES)
+    story = noted if isinstance(noted, Story) else Story((), None)
+    left = next((visit.left for visit in story.visits), None)
+    return explanation(environ, story, *(left or ("", ())), environ.get(EXCEPTION))
 
 
 def fields_of(environ: Environ) -> list[tuple[str, str]]:
@@ -120,24 +127,3 @@ def _answer(app: Application, environ: Environ) -> tuple[str, list[tuple[str, st
 
 
 # -- the stacks around an application that was wrapped before ----------------------------------------------------------
-
-
-def stack_of(value: object) -> Stack | None:
-    """The value itself if it is a stack, the stack that wraps it, or None."""
-    # Looked up statically, because proxies of frameworks raise outside of a request.
-    found = value if isinstance(value, Stack) else getattr_static(value, "stack", None)
-    return found if isinstance(found, Stack) else None
-
-
-def called(app: Any) -> Any:
-    """The `wsgi_app` of an application such as Flask's, which calls it, if that stands in a stack; otherwise `app`."""
-    inner = getattr_static(app, "wsgi_app", None)
-    return app if stack_of(app) is not None or stack_of(inner) is None else inner
-
-
-def unwrapped(app: Any) -> tuple[list[Stack], Any]:
-    """The stacks around an application, outermost first, and the application inside them."""
-    stacks: list[Stack] = []
-    while (stack := stack_of(app)) is not None and hasattr(app, "app"):
-        stacks, app = [*stacks, stack], app.app
-    return stacks, app

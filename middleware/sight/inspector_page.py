@@ -59,7 +59,7 @@ def _exchange(told: Explanation) -> Iterator[str]:
     yield _table(told.fields)
     for number, step in enumerate(told.steps, 1):
         yield f"<h2>{number} {_text(step.name)}</h2>"
-        yield _table(_rows(step))
+        yield _table(rows(step))
     yield "<h2>The application</h2>"
     if told.application is not None:
         status, lines = told.application
@@ -72,7 +72,8 @@ def _exchange(told: Explanation) -> Iterator[str]:
     yield _table([("status", told.status or "none"), *told.headers])
 
 
-def _rows(step: Step) -> Iterator[tuple[str, str]]:
+def rows(step: Step) -> Iterator[tuple[str, str]]:
+    """What a layer did, as pairs of a word and a text."""
     if step.answered:
         yield "request", "answered, instead of the layers inside"
     if step.environ:
