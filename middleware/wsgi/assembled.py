@@ -10,7 +10,7 @@ from the point at which it turns out to be one, and requests that no row is made
 """
 
 import linecache
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ _CONDITIONAL: Final = (
 )
 _FUNCTIONS: Final = 64  # fast paths of one pipeline, for as many sets of layers that requests meet
 _TEXTS: Final = 256
+_NO_OTHERS: Final[Mapping[str, Application]] = {}
 _compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # with the name of the file that it has in tracebacks
 _SHARED: Final[dict[str, Any]] = {
     "GIVEN": GIVEN,
@@ -124,7 +125,7 @@ def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[in
     `chosen` returns that for a set of layers: bit n stands for the nth. It is asked once for each set.
     """
     source = Source()
-    source.names.update(chosen=chosen, general=general, functions={})
+    source.names.update(chosen=chosen, general=general, options=general, functions={})
     source.add(1, "def run(environ, start_response):")
     _write_guard(source, ())
     source.add(2, f"met = {sum(1 << n for n, layer in enumerate(layers) if layer.condition is None)}\ntry:")
@@ -141,19 +142,22 @@ def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[in
 
 
 def assembled(
-    app: Application, layers: Sequence[Layer], general: Application | None = None, *, respond: bool
+    app: Application, layers: Sequence[Layer], others: Mapping[str, Application] = _NO_OTHERS, *, respond: bool
 ) -> Source:
     """The fast path through `layers`, outermost first, none of which has a condition.
 
-    `general` serves the requests that no row is made for. It is needed where a layer is ordinary.
+    `others` serve the requests that no row is made for: "options" those of that method, "general" the rest. They are
+    needed where a layer is ordinary.
     """
-    return _FastPath(app, layers, general, respond=respond).source
+    return _FastPath(app, layers, others, respond=respond).source
 
 
 def _write_guard(source: Source, unusual: Iterable[str], *, conditional: bool = False, options: bool = False) -> None:
-    """Leave requests to the general path for which rows are not made, see Ordinary."""
+    """Leave requests to other functions for which rows are not made, see Ordinary."""
     source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
-    tests = [] if options else ['method == "OPTIONS"']
+    if not options:
+        source.add(2, 'if method == "OPTIONS":\n    return options(environ, start_response)')
+    tests = []
     if not conditional:
         tests += ['method == "HEAD"', *(f"{key!r} in environ" for key in _CONDITIONAL)]
     tests += (f"{key!r} in environ" for key in unusual)
@@ -170,7 +174,7 @@ class _FastPath:
     """
 
     def __init__(
-        self, app: Application, layers: Sequence[Layer], general: Application | None, *, respond: bool
+        self, app: Application, layers: Sequence[Layer], others: Mapping[str, Application], *, respond: bool
     ) -> None:
         self.source = Source()
         self.steps = grouped(layers)
@@ -179,8 +183,8 @@ class _FastPath:
         asked = [step for step in self.steps if not isinstance(step, Row)]
         self._asks = any(step.on_response is not None for step in asked)
         self._keeps = any(step.on_request is not None and (step.made is None or self._ends) for step in asked)
-        self._layers, self._general, self._respond = layers, general, respond
-        self.source.names["app"] = app
+        self._layers, self._respond = layers, respond
+        self.source.names.update(app=app, **others)
         self._write()
 
     @property
@@ -212,8 +216,6 @@ class _FastPath:
         add(3, "return failed(exchange, error)")
 
     def _write_method(self) -> None:
-        if self._general is not None:
-            self.source.names["general"] = self._general
         unless = dict.fromkeys(key for row in self._rows for key in row.unless)
         _write_guard(self.source, unless, conditional=self._conditional, options=all(row.options for row in self._rows))
 

@@ -194,7 +194,7 @@ class Layered(Exchange):
             self.mute = without_content(self.method, status)
         if self.mute:
             self._content_length()
-        super().pass_on()
+        Exchange.pass_on(self)
 
     def _content_length(self) -> None:
         """Give a HEAD the length of a sized body that is not sent; 1xx and 204 have none (RFC 9110 8.6)."""

@@ -73,10 +73,13 @@ def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source
             for layer in ways[-1]
         ]
         ways += [asked] if asked != ways[-1] else []
-    run = assembled(app, ways.pop(), respond=respond)
+    made = assembled(app, ways.pop(), respond=respond)
+    others: dict[str, Application] = {}
     while ways:
-        run = assembled(app, ways.pop(), run.function(), respond=respond)
-    return run
+        others["general"] = made.function()
+        others.setdefault("options", others["general"])
+        made = assembled(app, ways.pop(), others, respond=respond)
+    return made
 
 
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
