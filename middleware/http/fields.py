@@ -103,6 +103,9 @@ def sendable_name(name: str) -> str:
 
 def sendable_value(name: str, value: str) -> str:
     """The value without surrounding whitespace, once it is known that it may be sent (RFC 9110 5.5)."""
+    known = _values.get(value) if type(value) is str else None
+    if known is not None:
+        return known
     if isinstance(value, str) and value.isascii() and value.isprintable():
         stripped = value.strip(" ")
         _keep(_values, value, stripped)
@@ -210,8 +213,7 @@ class Fields:
     def __setitem__(self, name: str, value: str) -> None:
         """Replace every line of the name by one."""
         folded = _checked.get(name) or sendable_name(name)
-        known = _values.get(value) if type(value) is str else None
-        value = sendable_value(name, value) if known is None else known
+        value = sendable_value(name, value)
         index = self.index
         if index is None:
             index = self.names()
