@@ -137,7 +137,7 @@ def test_show_and_check_find_the_stack_of_an_application(command, name):
 def test_show_source_prints_the_functions_that_serve(command):
     status, out, _ = command("show", "explained:stack", "--format", "source")
     assert status == 0
-    assert out.startswith("# CORS, Headers\ndef make(app, general, plan, ")
+    assert out.startswith("# CORS, Headers\ndef make(app, general, options, plan, ")
     compile(out, "source", "exec")
 
 

@@ -381,10 +381,11 @@ def test_a_recipe_times_by_hooks_and_by_layers(served, by):
 @everyone
 @pytest.mark.parametrize("kind", ["hooks", "layers"])
 def test_a_recipe_cleans_up_by_hooks_and_by_layers_also_after_an_error(served, by, kind):
+    """The client may have the response before its clean-up has ended; a connection that leaks is never given back."""
     port = served("recipes", by).port
     for page, status in (("/", 200), ("/error", 500), ("/", 200)):
         assert ask(port, f"/{kind}/clean{page}").status == status
-    assert ask(port, f"/{kind}/clean/").body == b"connections taken: 1\n"
+    assert any(ask(port, f"/{kind}/clean/").body == b"connections taken: 1\n" for _ in range(100))
 
 
 @everyone
