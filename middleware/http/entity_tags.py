@@ -10,8 +10,8 @@ as it is, so Compress removes it there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 # RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"
@@ -83,6 +83,16 @@ def conditions_without_suffixes(field: str, codings: Collection[str]) -> str:
         return part[0] if part[2] is None else f"{part[1]}{_without(part[2], codings)}{part[3]}"
 
     return _CONDITION.sub(without, field)
+
+
+def rewritten(environ: dict[str, Any], changes: Mapping[str, Callable[[str], str]]) -> dict[str, str]:
+    """Change the conditions of a request, each by the function for its environ key; return the values that changed."""
+    said: dict[str, str] = {}
+    for key, change in changes.items():
+        value = environ.get(key)
+        if value is not None and (changed := change(value)) != value:
+            said[key], environ[key] = value, changed
+    return said
 
 
 def with_each(field: str, change: Callable[[EntityTag], EntityTag]) -> str:

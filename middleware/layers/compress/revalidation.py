@@ -25,7 +25,7 @@ _LISTS: Final = {
 # Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
 SUFFIXES: Final = CODINGS
 # The conditions as the application knows them, without the suffixes
-_CONDITIONS: Final[dict[str, Mapping[str, str]]] = {
+_CONDITIONS: Final[dict[str, Callable[[str], str]]] = {
     **dict.fromkeys(
         ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), Remembered(partial(entity_tags.without_suffixes, codings=SUFFIXES))
     ),
@@ -63,12 +63,8 @@ def revalidating(
 
     before: the fields as they came in, if the same layer has changed the request around this stack.
     """
-    said: dict[str, Any] = {}
     full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())
-    for name, known in _CONDITIONS.items() if suffix else ():
-        value = environ.get(name, "")
-        if (plain := known[value]) != value:
-            said[name], environ[name] = value, plain
+    said: dict[str, Any] = entity_tags.rewritten(environ, _CONDITIONS) if suffix else {}
     if full:
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
     said.update(before)

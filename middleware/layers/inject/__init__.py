@@ -159,19 +159,11 @@ class InjectHTML(Middleware):
         asked = environ[self._key] = Withheld(environ.get("REQUEST_METHOD", ""))
         said = asked.said
         if self._constant:
-            self._know(environ, said)
+            said.update(entity_tags.rewritten(environ, self._known))
         if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
             said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
         if before is not None:  # the same layer stands around this stack
             said.update(before.said)
-
-    def _know(self, environ: Environ, said: dict[str, Any]) -> None:
-        """Take the suffix off the tags of conditions."""
-        for name, known in self._known.items():
-            value = environ.get(name)
-            if value is not None and (changed := known(value)) != value:
-                said[name] = value
-                environ[name] = changed
 
     def _own(self, tag: EntityTag) -> EntityTag:
         """The tag of the application that became this one."""
