@@ -134,7 +134,7 @@ class Encoding:
         if self._settled(environ, response, fields, request):
             note(environ, "not encoded: a {} has no whole content", response.status[:3])
             return None
-        return self._notable(environ, response, _look(response.headers), request)
+        return self._notable(environ, response, fields, request)
 
     def _notable(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """Handle a response with fields that may forbid the encoding, or describe more than type and length."""
@@ -181,7 +181,7 @@ class Encoding:
         if code in _CONDITIONAL and "etag" in fields:
             tag = self._known_tag(environ, code, fields["etag"], request)
             if tag != fields["etag"]:
-                response.headers["ETag"] = tag
+                response.headers["ETag"] = fields["etag"] = tag
         if code in _OF_A_200:
             fields.pop("content-range", None)  # what forbids to encode a part does not say so of the whole
             self._say_as_a_200(environ, response, fields, request)
