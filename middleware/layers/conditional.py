@@ -187,7 +187,7 @@ class Conditional(Middleware):
         if response.method != "GET" or response.status[:3] != "200":
             return False
         length = content_length(response.headers.get("Content-Length", ""))
-        return length is not None and length <= self.maximum_size and "ETag" not in response.headers
+        return length is not None and 0 < length <= self.maximum_size and "ETag" not in response.headers
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The tags that it makes, and when it answers 304."""

@@ -210,8 +210,7 @@ def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     Frameworks wrap sized bodies in iterators, which is why this is common. What the stream does after its last chunk
     still happens when the server asks for more.
     """
-    declared = content_length(exchange.get("Content-Length", ""))
-    if not declared or is_file(exchange.environ, body) or not any(wanted(exchange) for wanted in exchange.plan.ahead):
+    if is_file(exchange.environ, body) or not any(wanted(exchange) for wanted in exchange.plan.ahead):
         return body
     iterator = iter(body)
     first = _first(iterator)
