@@ -4,7 +4,7 @@ import platform
 import re
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
 import middleware
@@ -97,22 +97,19 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND", title="commands")
     _add_serve(commands)
 
-    showing = commands.add_parser("show", help="show the chain of a stack", description="Show the chain of a stack.")
-    showing.set_defaults(run=show)
+    showing = _added(commands, "show", show, "show the chain of a stack", "Show the chain of a stack.")
     showing.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
     showing.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
 
     told = "Check the order of a stack. Exit status 1 if something would go wrong for clients."
-    checking = commands.add_parser("check", help="check the order of a stack", description=told)
-    checking.set_defaults(run=check)
+    checking = _added(commands, "check", check, "check the order of a stack", told)
     checking.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
 
     told = (
         "Send one request through an application, without a server, and tell what each layer did to it and why. "
         "The request is a real one: rate limits count it, logs have it, and the application does what it does."
     )
-    telling = commands.add_parser("explain", help="tell why a response looks as it does", description=told)
-    telling.set_defaults(run=explaining)
+    telling = _added(commands, "explain", explaining, "tell why a response looks as it does", told)
     telling.add_argument("app", metavar="MODULE:APP", help=_APP)
     telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
     telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
@@ -125,10 +122,15 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
         "Serve a page that shows what a stack did to the very response that brought it, and to recorded exchanges. The "
         "Inspector, at the URL that is printed, shows the requests of the visitor."
     )
-    showcase = commands.add_parser("demo", help="serve a small application in a stack", description=told)
-    showcase.set_defaults(run=demo)
-    _add_listen(showcase)
+    _add_listen(_added(commands, "demo", demo, "serve a small application in a stack", told))
     return whole
+
+
+def _added(commands: Any, name: str, run: Callable[[Namespace], int], summary: str, description: str) -> ArgumentParser:
+    """Add a subcommand that `run` runs; return its parser."""
+    made: ArgumentParser = commands.add_parser(name, help=summary, description=description)
+    made.set_defaults(run=run)
+    return made
 
 
 def _add_serve(commands: Any) -> None:
@@ -136,8 +138,7 @@ def _add_serve(commands: Any) -> None:
         "Serve a WSGI application, in a stack or as it is. SIGTERM and SIGINT end it after the requests in flight, "
         "except those that take longer than the grace; a second signal ends it at once."
     )
-    serving = commands.add_parser("serve", help="serve an application", description=told)
-    serving.set_defaults(run=serve)
+    serving = _added(commands, "serve", serve, "serve an application", told)
     serving.add_argument("app", metavar="MODULE:APP", help=_APP)
     serving.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: serve it as it is")
     _add_listen(serving)
