@@ -37,7 +37,7 @@ from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
-from middleware.wsgi.answer import note
+from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
@@ -70,7 +70,8 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         for hook in cycle.plan.before:
             value = hook()
             if value is not None:
-                note(cycle.environ, "the before_request hook {} answered", qualified_name(hook))
+                if NOTES in cycle.environ:
+                    note(cycle.environ, f"the before_request hook {qualified_name(hook)} answered")
                 cycle.author = hook
                 return value
         self._call(cycle)
@@ -156,7 +157,8 @@ class FlaskDispatcher(Dispatcher[Cycle]):
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:
-    note(cycle.environ, "the errorhandler {} answered {}", qualified_name(handler), type(error).__name__)
+    if NOTES in cycle.environ:
+        note(cycle.environ, f"the errorhandler {qualified_name(handler)} answered {type(error).__name__}")
     cycle.author = handler
     return handler(error)
 

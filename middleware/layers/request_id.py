@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from middleware.http.edits import Edit
 from middleware.http.fields import environ_key, name_fault, sendable_value
+from middleware.wsgi.answer import note
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import REQUEST_ID, Identity, enter, innermost, leave
@@ -81,15 +82,13 @@ class RequestId(Middleware):
         environ[_OPEN] = enter(request_id, outer)
 
     def _takes(self, given: str, environ: Environ) -> bool:
-        notes = environ.get("middleware.notes")
         if _TAKEN.fullmatch(given) is None:
             why = f"the id in {self.header} is not taken: it is not 1 to 128 of A-Z a-z 0-9 - _ . + / = : @, once"
         elif not (certain(self.accept)(environ) if callable(self.accept) else self.accept):
             why = f"the id in {self.header} is not taken: accept does not hold"
         else:
             return True
-        if notes is not None:
-            notes.append(why)
+        note(environ, why)
         return False
 
     def _made(self) -> str:

@@ -186,11 +186,10 @@ class CORS(Middleware):
     def on_request(self, environ: Environ) -> Application | None:
         """Answer a preflight: OPTIONS with Origin and Access-Control-Request-Method (Fetch 4.8)."""
         decision = self._decide(environ)
-        if decision.origin is None:
-            if "HTTP_ORIGIN" in environ:
-                note(environ, "origin {} is not listed in allow_origins", escaped(environ["HTTP_ORIGIN"]))
-            else:
-                note(environ, "the request has no Origin")
+        if decision.origin is None and NOTES in environ:
+            origin = environ.get("HTTP_ORIGIN")
+            unlisted = f"origin {escaped(origin)} is not listed in allow_origins"
+            note(environ, "the request has no Origin" if origin is None else unlisted)
         if _METHOD not in environ or "HTTP_ORIGIN" not in environ or environ.get("REQUEST_METHOD") != "OPTIONS":
             environ[self._key] = decision
             return None

@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 from middleware.http.fields import Line, is_token, name_fault, value_fault
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.layers.timing.server_timing import MetricLines, metric
+from middleware.wsgi.answer import note
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
@@ -181,9 +182,9 @@ class Timing(Middleware):
             metrics = [(self.metric, recorder.seconds, self.description), *recorder.more()]
             metrics += recorder.layers(self._names, now)
             response.headers.add(self.header, ", ".join(metric(*each, self.precision) for each in metrics))
-        elif (notes := environ.get("middleware.notes")) is not None:
+        else:
             why = "its condition does not hold" if callable(self.expose) else "it is False"
-            notes.append(f"no {self.header}, by expose: {why}")
+            note(environ, "no {}, by expose: {}", self.header, why)
         if self.response_time_header is not None:
             response.headers[self.response_time_header] = f"{recorder.seconds * 1000.0:.{self.precision}f}"
 
