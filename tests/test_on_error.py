@@ -204,3 +204,14 @@ def test_accept_is_taken_as_it_came_in_where_a_layer_keeps_environ():
     assert (
         serve(Stack(Own()).wrap(app), HTTP_ACCEPT="application/json").get("Content-Type") == "application/problem+json"
     )
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize("value", [None, ["application/json"], 5])
+def test_an_accept_that_the_application_has_spoilt_is_no_second_error(layers, value):
+    def spoiling(environ, start_response):
+        environ["HTTP_ACCEPT"] = value
+        raise Failure
+
+    answer = serve(Stack(*LAYERS[layers]()).wrap(spoiling), lint=False)
+    assert (answer.status, answer.body) == ("500 Internal Server Error", b"Internal Server Error\n")

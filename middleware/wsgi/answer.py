@@ -27,7 +27,7 @@ def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Applicatio
     text, json = f"{detail}\n".encode("utf-8", "backslashreplace"), problem(status, detail)
 
     def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        as_json = prefers_json(environ.get("HTTP_ACCEPT", ""))
+        as_json = prefers_json(str(environ.get("HTTP_ACCEPT", "")))  # of an environ that an application may have spoilt
         body, content_type = (json, CONTENT_TYPE) if as_json else (text, _TEXT)
         fields = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Vary", "Accept"), *extra]
         start_response(line, fields)
