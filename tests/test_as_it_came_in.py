@@ -107,6 +107,34 @@ def test_what_an_application_does_to_environ_changes_no_decision(tamper, body, t
     assert [(each.method, each.path, each.status) for each in told] == [("GET", "/api/x", "200 OK")] * times
 
 
+ALONE = {
+    "Server-Timing": Timing(),
+    "Access-Control-Allow-Origin": CORS(allow_origins=[ORIGIN, "https://b.example"]),
+    "Content-Encoding": Gzip(minimum_size=100),
+    "X-State": State(),
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERING)
+@pytest.mark.parametrize("layers", [*([field] for field in ALONE), [*ALONE]], ids=" ".join)
+@pytest.mark.parametrize("times", [1, 4], ids=["first", "remembered"])
+def test_a_stream_that_changes_environ_before_its_late_head_changes_no_decision(tamper, layers, times):
+    def app(environ, start_response):
+        def stream():
+            tamper(environ)
+            start_response("200 OK", [("Content-Type", "text/html")])
+            yield TEXT
+
+        return stream()
+
+    wrapped = Stack(*(ALONE[field] for field in layers)).wrap(app)
+    for _ in range(times):
+        answer = serve(wrapped, lint=False, **REQUEST)
+    assert answer.error is None
+    assert all(answer.get(field) for field in layers)
+    assert answer.get("X-State") in {None, "kept GET"}
+
+
 @pytest.mark.parametrize(
     "layers",
     [[Timing()], [Headers(set={"X-A": "1"})], [Gzip()], [State()], [Request()]],

@@ -177,15 +177,19 @@ class _FastPath:
         self, app: Application, layers: Sequence[Layer], others: Mapping[str, Application], *, respond: bool
     ) -> None:
         self.source = Source()
-        self.steps = grouped(layers)
-        self._rows = [step for step in self.steps if isinstance(step, Row)]
+        found = grouped(layers)
+        self.steps, self._met = [step for step, _ in found], [met for _, met in found]
         self._ends = any(layer.on_close is not None for layer in layers)
-        asked = [step for step in self.steps if not isinstance(step, Row)]
-        self._asks = any(step.on_response is not None for step in asked)
-        self._keeps = any(step.on_request is not None and (step.made is None or self._ends) for step in asked)
+        asked = [(n, step) for n, step in enumerate(self.steps) if not isinstance(step, Row)]
+        self._made = [n for n, step in asked if step.made is not None]
+        self._keeps = any(step.on_request is not None and step.made is None for _, step in asked)
         self._layers, self._respond = layers, respond
         self.source.names.update(app=app, **others)
         self._write()
+
+    @property
+    def _rows(self) -> list[Row]:
+        return [step for step in self.steps if isinstance(step, Row)]
 
     @property
     def _conditional(self) -> bool:
@@ -209,7 +213,9 @@ class _FastPath:
             add(4, f"if {MARK!r} not in environ:\n    exchange.restore()")
         self._write_response()
         self._write_end()
-        add(3, self._entering(len(self.steps)))
+        entering = self._entering(len(self.steps))
+        if entering:  # a stream may clear environ later on
+            add(3, "exchange.restore()\n" * self._keeps + entering + "\nexchange.keep()")
         add(3, "return deliver(exchange, body)")
         add(2, "except BaseException as error:")
         add(3, self._entering(len(self.steps), reached=False))
@@ -224,29 +230,29 @@ class _FastPath:
         self.source.names["plan"] = self._plan_after(len(self._layers))
         add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
-        if self._asks:
-            add(2, "exchange.index = exchange.body = None")
         if self._ends:
             add(2, f"environ.pop({EXCEPTION!r}, None)")
         for n, step in enumerate(self.steps):
             if isinstance(step, Row):
-                add(2, f"came{n} = None")
+                if self._may_miss(n, step):
+                    add(2, f"met{n} = False")
             elif step.made is not None:
                 add(2, f"made{n} = None")
 
     def _write_request(self) -> None:
         """Show the request to the layers, outermost first; of rows, take what they decide by."""
-        add, names, met = self.source.add, self.source.names, 0
+        add, names = self.source.add, self.source.names
         for n, step in enumerate(self.steps):
-            met += step.size if isinstance(step, Row) else 1
             if isinstance(step, Row):
-                values = "".join(f"environ.get({key!r}), " for key in step.by)
-                add(3, f"came{n} = ({values})")
+                for name, key in zip(_came(f"{n}", step), step.by, strict=True):
+                    add(3, f"{name} = environ.get({key!r})")
+                if self._may_miss(n, step):
+                    add(3, f"met{n} = True")
             elif step.made is not None:
                 names[f"open{n}"], names[f"line{n}"], names[f"put{n}"] = step.made
                 add(3, f"made{n} = open{n}(environ)")
             elif step.on_request is not None:
-                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plan_after(met)
+                names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plan_after(self._met[n])
                 add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
                 add(4, self._entering(n))
                 add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
@@ -261,19 +267,18 @@ class _FastPath:
         `reached`: the request has reached all of them.
         """
         lines = []
-        calls = False  # an earlier step runs code that may fail
         for n, step in enumerate(self.steps[:end]):
-            if step.enters if isinstance(step, Row) else step.made is not None:
-                name, enter = (
-                    ("came", "row{n}.enter(environ, came{n}, method)")
-                    if isinstance(step, Row)
-                    else ("made", "put{n}(environ, made{n})")
-                )
-                may_be_missing = not reached and (calls or not isinstance(step, Row))
-                lines += [f"if {name}{n} is not None:"] * may_be_missing
-                lines.append("    " * may_be_missing + enter.format(n=n))
-            calls = calls or not isinstance(step, Row)
+            if isinstance(step, Row):
+                test = f"if met{n}:\n    " if self._may_miss(n, step) and not reached else ""
+                lines += [f"{test}row{n}.enter(environ, {_came_together(f'{n}', step)}, method)"] * step.enters
+            elif step.made is not None:
+                test = "" if reached else f"if made{n} is not None:\n    "
+                lines.append(f"{test}put{n}(environ, made{n})")
         return "\n".join(lines)
+
+    def _may_miss(self, n: int, row: Row) -> bool:
+        """Whether a request may end before it reaches a row that has to see it: an earlier step runs code."""
+        return row.enters and any(not isinstance(step, Row) for step in self.steps[:n])
 
     def _write_response(self) -> None:
         """Show the head to the layers, innermost first; for rows, look up what they append."""
@@ -299,7 +304,7 @@ class _FastPath:
         """Show the head to a layer, which may edit it in any way. `shown`: so was the one before."""
         add = self.source.add
         if not shown:
-            add(depth, "exchange.body = body")
+            add(depth, "exchange.body = body\nexchange.index = None")
         add(depth, f"transform = response{n}(environ, exchange)")
         if rewrites:
             add(depth, "body = exchange.body")
@@ -318,7 +323,7 @@ class _FastPath:
         add(4, f"line = line{n}(made{n})\nif line is None:\n    put{n}(environ, made{n})")
         self._write_asking(5, n, place, shown=False, rewrites=True)
         self._write_reading(5)
-        add(4, "else:\n    lines.append(line)\n    exchange.index = None")
+        add(4, "else:\n    lines.append(line)")
 
     def _write_row(self, depth: int, name: str, row: Row) -> None:
         """Look up what the layers of a row append; where that is not known, or not all, ask them one by one."""
@@ -333,37 +338,37 @@ class _FastPath:
         if row.varies:
             add(depth + 1, "if vary is not None:\n    lines.remove(vary)")
         add(depth + 1, "lines += added")
-        if self._asks:
-            add(depth + 1, "exchange.index = None")
         add(depth, "else:" if row.below is None else "elif small:")
-        self._write_showing(depth + 1, f"row{name}", name, ordinary=True)
+        self._write_showing(depth + 1, name, row, ordinary=True)
         if row.below is not None:
             large, others = row.apart()
             self.source.names[f"large{name}"] = large
             add(depth, "else:")
-            self._write_showing(depth + 1, f"large{name}", name, ordinary=False)
+            self._write_showing(depth + 1, name, row, ordinary=False)
             if others is not None:
                 self._write_row(depth + 1, f"{name}x", others)
 
     def _write_look(self, depth: int, name: str, row: Row) -> None:
         add = self.source.add
         add(depth, "try:\n    for line in lines:")
-        add(depth + 2, f"kind = kinds{name}[line[0]]\nif kind:")
+        kind = f"kinds{name}[line[0]]"
+        add(depth + 2, f"kind = {kind}\nif kind:" if row.typed or row.varies else f"if {kind}:")
         if row.typed:
             add(depth + 3, f"if kind == {TYPE} and content_type is None:\n    content_type = line[1]\n    continue")
         if row.varies:
             add(depth + 3, f"if kind == {VARY} and vary is None:\n    vary = line\n    continue")
         add(depth + 3, "break")
         values = ["status", *["None if vary is None else vary[1]"] * row.varies, *["content_type"] * row.typed]
-        values += [f"*came{name.rstrip('x')}"] * bool(row.by) + [f"environ.get({key!r})" for key in row.late]
+        values += [*_came(name, row), *(f"environ.get({key!r})" for key in row.late)]
         key = values[0] if len(values) == 1 else f"({', '.join(values)})"
         add(depth + 1, f"else:\n    added = known{name}.get({key})")
         add(depth, "except KeyError:\n    pass  # a name that is seen for the first time")
 
-    def _write_showing(self, depth: int, row: str, name: str, *, ordinary: bool) -> None:
-        came = f"came{name.rstrip('x')}"
-        add = self.source.add
-        add(depth, f"exchange.body = body\n{row}.show(exchange, {came}, ordinary={ordinary})")
+    def _write_showing(self, depth: int, name: str, row: Row, *, ordinary: bool) -> None:
+        """Show the request and the head to the layers of a row one by one."""
+        which = f"{'row' if ordinary else 'large'}{name}"
+        came = _came_together(name, row)
+        self.source.add(depth, f"exchange.body = body\n{which}.show(exchange, {came}, ordinary={ordinary})")
         self._write_reading(depth)
 
     def _write_end(self) -> None:
@@ -372,6 +377,8 @@ class _FastPath:
         add(4, 'if status in ORDINARY and method != "HEAD":' if self._conditional else "if status in ORDINARY:")
         add(5, "exchange.state = PASSED\nstart_response(status, lines)")
         if self._ends:
+            for n in self._made:
+                add(5, f"put{n}(environ, made{n})")
             add(5, "watched = Watched()\nwatched.exchange = exchange\nwatched.body = body\nwatched.sent = 0")
             add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
         else:
@@ -381,3 +388,12 @@ class _FastPath:
             add(4, "if status in NOT_MODIFIED:")
             add(5, "exchange.state = PASSED\nstart_response(status, lines)\nreturn iter(NOTHING)")
         add(4, "return finished(exchange, body)")
+
+
+def _came(name: str, row: Row) -> list[str]:
+    """The variables of the request values by which a row decides."""
+    return [f"came{name.rstrip('x')}_{place}" for place in range(len(row.by))]
+
+
+def _came_together(name: str, row: Row) -> str:
+    return f"({''.join(f'{each}, ' for each in _came(name, row))})"

@@ -98,29 +98,24 @@ def asks_to_raise(environ: Environ) -> bool:
 
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
     """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
-    if exchange.kept is not None:
-        exchange.restore()
+    exchange.restore()
     environ = exchange.environ
     failure = None if source is None else _attempt(close_iterable, source)
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state is not NEW:
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
-    kept: BaseException | None = environ.get(EXCEPTION)
-    told = _first(error, kept, failure)
+    told: BaseException | None = environ.get(EXCEPTION, failure) if error is None else error
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
         except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
-            failure = _first(failure, raised)
+            failure = raised if failure is None else failure
     exchange.exc_info = None
     if failure is not None or EXCEPTION in environ:
-        _let_go(environ, failure)
-        forget(environ, exchange.server)
-    if failure is not None:
         try:
-            raise failure
+            _forget_and_raise(exchange, failure)
         finally:
-            failure = told = kept = error = None  # break the traceback reference cycle
+            failure = told = error = None  # break the traceback reference cycle
 
 
 def leave(exchange: Layered) -> None:
@@ -131,13 +126,6 @@ def leave(exchange: Layered) -> None:
         logger.exception("on_close failed after the end of a connection that was taken over")
     finally:
         exchange.plan = replace(exchange.plan, closers=())
-
-
-def _first(*errors: BaseException | None) -> BaseException | None:
-    for error in errors:
-        if error is not None:
-            return error
-    return None
 
 
 def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
@@ -171,6 +159,16 @@ def _told_later(server: object) -> bool:
             return True
         server = outer.server
     return False
+
+
+def _forget_and_raise(exchange: Layered, failure: BaseException | None) -> None:
+    _let_go(exchange.environ, failure)
+    forget(exchange.environ, exchange.server)
+    if failure is not None:
+        try:
+            raise failure
+        finally:
+            failure = None  # break the traceback reference cycle
 
 
 def _let_go(environ: Environ, raised: BaseException | None) -> None:

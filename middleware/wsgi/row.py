@@ -201,12 +201,16 @@ class Row:
         return keys == after.keys() - self._keeps and all(after[key] is before[key] for key in keys)
 
 
-def grouped(layers: Iterable[Layer]) -> list[Layer | Row]:
-    """The layers, outermost first, with a row in the place of adjacent ones that have an Ordinary."""
-    steps: list[Layer | Row] = []
-    for ordinary, group in groupby(layers, lambda layer: layer.ordinary is not None):
+def grouped(layers: Iterable[Layer]) -> list[tuple[Layer | Row, int]]:
+    """The layers that look at requests or heads, outermost first, each with the number of layers up to it.
+
+    A row stands in the place of adjacent ones that have an Ordinary.
+    """
+    steps: list[tuple[Layer | Row, int]] = []
+    looking = [(layer, met) for met, layer in enumerate(layers, 1) if layer.on_request or layer.on_response]
+    for ordinary, group in groupby(looking, lambda each: each[0].ordinary is not None):
         found = [*group]
-        steps += [Row([*map(Member.of, reversed(found))])] if ordinary else found
+        steps += [(Row([Member.of(layer) for layer, _ in reversed(found)]), found[-1][1])] if ordinary else found
     return steps
 
 
