@@ -7,7 +7,7 @@ import gzip
 import pytest
 
 from gateway import serve
-from middleware import CORS, NONCE, Gzip, Headers, Middleware, SecurityHeaders, Stack, Timing, match
+from middleware import CORS, NONCE, Effects, Gzip, Headers, Middleware, SecurityHeaders, Stack, Timing, match
 
 ORIGIN = "https://app.example"
 REQUEST = {
@@ -115,24 +115,55 @@ ALONE = {
 }
 
 
+class Same(Middleware):
+    """Passes every body on through a transform."""
+
+    effects = Effects(rewrites_body=True)
+
+    def on_response(self, environ, response):
+        return self
+
+    def feed(self, chunk):
+        return chunk
+
+    def finish(self):
+        return b""
+
+
+def late(environ, start_response, tamper):
+    tamper(environ)
+    start_response("200 OK", [("Content-Type", "text/html")])
+    yield TEXT
+
+
+def written(environ, start_response, tamper):
+    tamper(environ)
+    start_response("200 OK", [("Content-Type", "text/html")])(TEXT)
+    return []
+
+
+def sized(environ, start_response, tamper):
+    tamper(environ)
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [TEXT]
+
+
 @pytest.mark.parametrize("tamper", TAMPERING)
+@pytest.mark.parametrize("answers", [late, written, sized])
 @pytest.mark.parametrize("layers", [*([field] for field in ALONE), [*ALONE]], ids=" ".join)
+@pytest.mark.parametrize("inner", [[], [Same()]], ids=["", "rewritten"])
 @pytest.mark.parametrize("times", [1, 4], ids=["first", "remembered"])
-def test_a_stream_that_changes_environ_before_its_late_head_changes_no_decision(tamper, layers, times):
+def test_each_layer_alone_decides_by_the_request_that_came(tamper, answers, layers, inner, times):
     def app(environ, start_response):
-        def stream():
-            tamper(environ)
-            start_response("200 OK", [("Content-Type", "text/html")])
-            yield TEXT
+        return answers(environ, start_response, tamper)
 
-        return stream()
-
-    wrapped = Stack(*(ALONE[field] for field in layers)).wrap(app)
+    wrapped = Stack(*(ALONE[field] for field in layers), *inner).wrap(app)
     for _ in range(times):
         answer = serve(wrapped, lint=False, **REQUEST)
     assert answer.error is None
     assert all(answer.get(field) for field in layers)
     assert answer.get("X-State") in {None, "kept GET"}
+    assert answer.get("Access-Control-Allow-Origin") in {None, ORIGIN}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from the point at which it turns out to be one, and requests that no row is made
 
 import linecache
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, mu
 from middleware.wsgi.errors import EXCEPTION, RAISING
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
-from middleware.wsgi.plan import Layer, Plan, plan_for
+from middleware.wsgi.plan import Enter, Layer, Plan, plan_for
 from middleware.wsgi.returned import as_application, as_transform, undeclared
 from middleware.wsgi.row import TYPE, VARY, Row, grouped
 from middleware.wsgi.types import Application, Environ
@@ -183,7 +184,7 @@ class _FastPath:
         asked = [(n, step) for n, step in enumerate(self.steps) if not isinstance(step, Row)]
         self._made = [n for n, step in asked if step.made is not None]
         self._keeps = any(step.on_request is not None and step.made is None for _, step in asked)
-        self._layers, self._respond = layers, respond
+        self._layers, self._respond, self._noted = layers, respond, 0
         self.source.names.update(app=app, **others)
         self._write()
 
@@ -198,7 +199,9 @@ class _FastPath:
 
     def _plan_after(self, met: int) -> Plan:
         """The plan for a request that so many layers have met."""
-        return plan_for(self._layers[:met], self._layers[met:], respond=self._respond)
+        steps = [step for step, end in zip(self.steps, self._met, strict=True) if end <= met]
+        entering = tuple(enter for step in steps if (enter := _entering(step)) is not None)
+        return replace(plan_for(self._layers[:met], self._layers[met:], respond=self._respond), entering=entering)
 
     def _write(self) -> None:
         add = self.source.add
@@ -213,13 +216,8 @@ class _FastPath:
             add(4, f"if {MARK!r} not in environ:\n    exchange.restore()")
         self._write_response()
         self._write_end()
-        entering = self._entering(len(self.steps))
-        if entering:  # a stream may clear environ later on
-            add(3, "exchange.restore()\n" * self._keeps + entering + "\nexchange.keep()")
         add(3, "return deliver(exchange, body)")
-        add(2, "except BaseException as error:")
-        add(3, self._entering(len(self.steps), reached=False))
-        add(3, "return failed(exchange, error)")
+        add(2, "except BaseException as error:\n    return failed(exchange, error)")
 
     def _write_method(self) -> None:
         unless = dict.fromkeys(key for row in self._rows for key in row.unless)
@@ -232,12 +230,6 @@ class _FastPath:
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
         if self._ends:
             add(2, f"environ.pop({EXCEPTION!r}, None)")
-        for n, step in enumerate(self.steps):
-            if isinstance(step, Row):
-                if self._may_miss(n, step):
-                    add(2, f"met{n} = False")
-            elif step.made is not None:
-                add(2, f"made{n} = None")
 
     def _write_request(self) -> None:
         """Show the request to the layers, outermost first; of rows, take what they decide by."""
@@ -246,39 +238,32 @@ class _FastPath:
             if isinstance(step, Row):
                 for name, key in zip(_came(f"{n}", step), step.by, strict=True):
                     add(3, f"{name} = environ.get({key!r})")
-                if self._may_miss(n, step):
-                    add(3, f"met{n} = True")
             elif step.made is not None:
+                self._write_came(n)
                 names[f"open{n}"], names[f"line{n}"], names[f"put{n}"] = step.made
                 add(3, f"made{n} = open{n}(environ)")
             elif step.on_request is not None:
+                self._write_came(n)
                 names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plan_after(self._met[n])
                 add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
-                add(4, self._entering(n))
-                add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
+                add(4, f"exchange.enter()\nanswering = as_application(answer, request{n})")
+                add(4, "return deliver(exchange, answering(environ, exchange.start))")
+        self._write_came(len(self.steps))
         if self._keeps:
             add(3, "exchange.plan = plan\nexchange.keep()")
         elif self._ends:
             add(3, "exchange.kept = None")
 
-    def _entering(self, end: int, *, reached: bool = True) -> str:
-        """Have the steps before `end` that have not looked at the request leave in environ what they need of it.
-
-        `reached`: the request has reached all of them.
-        """
-        lines = []
-        for n, step in enumerate(self.steps[:end]):
-            if isinstance(step, Row):
-                test = f"if met{n}:\n    " if self._may_miss(n, step) and not reached else ""
-                lines += [f"{test}row{n}.enter(environ, {_came_together(f'{n}', step)}, method)"] * step.enters
-            elif step.made is not None:
-                test = "" if reached else f"if made{n} is not None:\n    "
-                lines.append(f"{test}put{n}(environ, made{n})")
-        return "\n".join(lines)
-
-    def _may_miss(self, n: int, row: Row) -> bool:
-        """Whether a request may end before it reaches a row that has to see it: an earlier step runs code."""
-        return row.enters and any(not isinstance(step, Row) for step in self.steps[:n])
+    def _write_came(self, end: int) -> None:
+        """Note what the steps before `end` have still to leave in environ, because code runs that may need it."""
+        values = [
+            _together(_came(f"{n}", step)) if isinstance(step, Row) else f"made{n}"
+            for n, step in enumerate(self.steps[:end])
+            if _entering(step)
+        ]
+        if len(values) > self._noted:
+            self._noted = len(values)
+            self.source.add(3, f"exchange.came = {_together(values)}")
 
     def _write_response(self) -> None:
         """Show the head to the layers, innermost first; for rows, look up what they append."""
@@ -311,7 +296,8 @@ class _FastPath:
         else:
             add(depth, f"if exchange.body is not body:\n    raise undeclared(response{n})")
         add(depth, "if transform is not None:")
-        add(depth + 1, f"return resumed(exchange, body, {place}, as_transform(transform, response{n}))")
+        outer = sum(_entering(step) is not None for step in self.steps[:n])
+        add(depth + 1, f"return resumed(exchange, body, {place}, {outer}, as_transform(transform, response{n}))")
 
     def _write_reading(self, depth: int, *, shown: bool = True) -> None:
         """Go on with what layers have made of the head, if it was shown to them."""
@@ -367,7 +353,7 @@ class _FastPath:
     def _write_showing(self, depth: int, name: str, row: Row, *, ordinary: bool) -> None:
         """Show the request and the head to the layers of a row one by one."""
         which = f"{'row' if ordinary else 'large'}{name}"
-        came = _came_together(name, row)
+        came = _together(_came(name, row))
         self.source.add(depth, f"exchange.body = body\n{which}.show(exchange, {came}, ordinary={ordinary})")
         self._write_reading(depth)
 
@@ -395,5 +381,15 @@ def _came(name: str, row: Row) -> list[str]:
     return [f"came{name.rstrip('x')}_{place}" for place in range(len(row.by))]
 
 
-def _came_together(name: str, row: Row) -> str:
-    return f"({''.join(f'{each}, ' for each in _came(name, row))})"
+def _together(values: Iterable[str]) -> str:
+    return f"({''.join(f'{value}, ' for value in values)})"
+
+
+def _entering(step: Layer | Row) -> "Enter | None":
+    """What leaves in environ what a step needs of a request that came without its looking at it."""
+    if isinstance(step, Row):
+        return step.enter if step.enters else None
+    if step.made is None:
+        return None
+    put = step.made.put
+    return lambda exchange, made: put(exchange.environ, made)

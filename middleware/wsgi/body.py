@@ -143,8 +143,7 @@ def watched(exchange: Layered, body: Sized) -> Watched:
 
 def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     """Pass the head on, if there is one. Returns what the server iterates, now that the application has returned."""
-    exchange.prepare()
-    exchange.restore()
+    exchange.enter()
     exchange.body = exchange.source = body
     if exchange.state is NEW and leaves_nothing(exchange.environ, body):
         leave(exchange)
@@ -156,10 +155,15 @@ def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     return _passed_on(exchange, body)
 
 
-def resumed(exchange: Layered, body: list[bytes], place: int, transform: Transform) -> Iterable[bytes]:
-    """Go on with a head that has been shown to the layers before `place`, the last of which returned a transform."""
+def resumed(exchange: Layered, body: list[bytes], place: int, outer: int, transform: Transform) -> Iterable[bytes]:
+    """Go on with a head that has been shown to the layers before `place`, the last of which returned a transform.
+
+    `outer`: how many of those that have not looked at the request stand outside.
+    """
     shown = exchange.body
     exchange.prepare()
+    exchange.came = exchange.came[:outer]
+    exchange.enter()
     exchange.source, exchange.body = body, shown
     exchange.left = iter(exchange.plan.responders[place:])
     exchange.attach(transform)
@@ -186,6 +190,7 @@ def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
 
 def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:
     """Answer an error, or raise it."""
+    exchange.enter()
     try:
         answer_error(exchange, error)
     finally:

@@ -7,7 +7,7 @@ passes through it chunk by chunk.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from middleware.http.fields import content_length
 from middleware.http.status import KNOWN, ORDINARY, status_fault, without_content
@@ -37,9 +37,23 @@ class Layered(Exchange):
         transforms: what the chunks of a stream pass through; None if the body is out of our hands.
         undo: what the transform does to the head of a stream that turns out to be empty, or None.
         kept: what environ held when the application was called, or None where no layer depends on it.
+        came: what the layers need that have not looked at the request, outermost first.
     """
 
-    __slots__ = ("declared", "error", "kept", "left", "mute", "plan", "rest", "sent", "source", "transforms", "undo")
+    __slots__ = (
+        "came",
+        "declared",
+        "error",
+        "kept",
+        "left",
+        "mute",
+        "plan",
+        "rest",
+        "sent",
+        "source",
+        "transforms",
+        "undo",
+    )
 
     plan: Plan
     source: object
@@ -52,6 +66,7 @@ class Layered(Exchange):
     transforms: tuple[Transform, ...] | None
     undo: Callable[[Response], None] | None
     kept: Environ | None
+    came: tuple[Any, ...]
 
     def prepare(self) -> None:
         """Set what the fast path of a pipeline does without."""
@@ -63,6 +78,8 @@ class Layered(Exchange):
         self.source = self.error = self.exc_info = self.declared = self.rest = self.undo = None
         if not hasattr(self, "kept"):
             self.kept = None
+        if not hasattr(self, "came"):
+            self.came = ()
         self.left = iter(self.plan.responders)
         self.transforms = ()
 
@@ -77,11 +94,21 @@ class Layered(Exchange):
         if kept is not None and MARK not in environ:
             environ.update({key: kept[key] for key in kept if key not in environ and key.startswith("middleware.")})
 
+    def enter(self) -> None:
+        """Leave in environ what layers need of the request as it came in, if they have not looked at it."""
+        self.prepare()
+        self.restore()
+        came, self.came = self.came, ()
+        for enter, value in zip(self.plan.entering, came, strict=False):
+            enter(self, value)
+        if came:
+            self.keep()  # a stream may clear environ later on
+
     # -- called by the application -------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Show the head to the layers, though the body is out of reach, and pass it on."""
-        self.prepare()
+        self.enter()
         self.body = _STREAM
         if self.state in HELD:
             self.begin()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from middleware.http.fields import Line
+    from middleware.wsgi.layered import Layered
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.returned import Answer
     from middleware.wsgi.row import Ordinary
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Respond: TypeAlias = "bool | Literal['auto']"  # to errors; "auto": unless the request came with a key of RAISING
 OnRequest: TypeAlias = "Callable[[Environ], Answer | None]"
 OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"
+Enter: TypeAlias = "Callable[[Layered, Any], object]"
 OnClose: TypeAlias = "Callable[[Environ, BaseException | None], None]"
 
 
@@ -59,6 +61,7 @@ class Plan:
     respond: bool  # to errors of the application
     rewriters: tuple[OnResponse | None, ...]  # may assign the body
     ahead: tuple[Callable[[Response], bool], ...]
+    entering: tuple[Enter, ...] = ()  # of the layers that have not looked at the request, outermost first
 
 
 def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) -> Plan:

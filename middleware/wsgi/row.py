@@ -115,9 +115,9 @@ class Row:
         others = self.members[last:]
         return Row(self.members[:last], self.by), Row(others, self.by) if others else None
 
-    def enter(self, environ: Environ, came: tuple[Any, ...], method: str) -> None:
+    def enter(self, exchange: Layered, came: tuple[Any, ...]) -> None:
         """Show the layers the request as it came in, after all, because the response turned out to need them."""
-        request = {"REQUEST_METHOD": method}
+        environ, request = exchange.environ, {"REQUEST_METHOD": exchange.method}
         request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
         request.update((key, environ[key]) for key in self._keeps if key in environ)
         for on_request in self._entering:
@@ -138,7 +138,7 @@ class Row:
             else:
                 keep(self._seen, key, None)
         if self.enters:
-            self.enter(environ, came, exchange.method)
+            self.enter(exchange, came)
         for member in self.members:
             member.on_response(environ, exchange)
         if before is not None and exchange.body is body:
