@@ -148,6 +148,8 @@ def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     if exchange.state is NEW and leaves_nothing(exchange.environ, body):
         leave(exchange)
         return body
+    if exchange.plan.entering and (exchange.state is NEW or exchange.plan.closers):
+        exchange.keep()  # a stream may clear environ later on
     if body is None or isinstance(body, (bytes, str)):
         raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
     if exchange.plan.waits and isinstance(body, Watched):

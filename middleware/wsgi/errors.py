@@ -110,7 +110,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
             on_close(environ, told)
         except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
             failure = raised if failure is None else failure
-    exchange.exc_info = None
+    exchange.exc_info = exchange.kept = None
     if failure is not None or EXCEPTION in environ:
         try:
             _forget_and_raise(exchange, failure)

@@ -101,8 +101,6 @@ class Layered(Exchange):
         came, self.came = self.came, ()
         for enter, value in zip(self.plan.entering, came, strict=False):
             enter(self, value)
-        if came:
-            self.keep()  # a stream may clear environ later on
 
     # -- called by the application -------------------------------------------------------------------------------
 

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from itertools import count
 from typing import ClassVar, Final
 
-from middleware.wsgi.answer import answer, answer_fault, note, refusal
+from middleware.wsgi.answer import answer, answer_fault, note, refusal, replaced
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.input import BodyTooLarge, Outcome, counted, declared_length, drop
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Layer
-from middleware.wsgi.replacing import replaced
 from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.types import Application, Environ
 

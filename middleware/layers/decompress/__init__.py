@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 
 from middleware.http.fields import DIGESTS, environ_key
 from middleware.layers.decompress.decoders import READ, REMEDIES, Make, More, decoder_of
-from middleware.wsgi.answer import answer_fault, note, refusal
+from middleware.wsgi.answer import answer_fault, note, refusal, replaced
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.input import (
     PIECE,
@@ -24,7 +24,6 @@ from middleware.wsgi.input import (
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, each, int_fault
 from middleware.wsgi.plan import Layer
-from middleware.wsgi.replacing import replaced
 from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.types import Application, Environ
 
