@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
-from functools import partial
-from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
+from functools import lru_cache, partial
+from typing import Any, ClassVar, Final, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token
@@ -34,30 +34,24 @@ _logger = logging.getLogger("middleware")
 
 
 class _Request(Followed):
-    """A request to be logged."""
+    """A request to be logged, as a message that is formatted when a handler asks for its text."""
 
-    __slots__ = ("at", "failed", "fields", "skipped")
+    __slots__ = ("at", "failed", "fields", "line", "skipped")
 
     at: float  # by time.time
+    line: Callable[["_Request"], str]
     failed: str | None  # the class of an error, or a status from 500 on: OpenTelemetry's error.type
     fields: list[tuple[str, str | None]]
     skipped: bool
+
+    def __str__(self) -> str:
+        return self.line(self)
 
     def redact(self, names: frozenset[str]) -> None:
         """Leave out the values of query parameters."""
         self._raw = _redacted(self.target, names)
         self.referer = self.referer and _redacted(self.referer, names)
         self.fields = [(name, self.referer if name.lower() == "referer" else value) for name, value in self.fields]
-
-
-class _Line(NamedTuple):
-    """A message that is formatted when a handler asks for its text."""
-
-    format: Callable[[_Request], str]
-    request: _Request
-
-    def __str__(self) -> str:
-        return self.format(self.request)
 
 
 class AccessLog(Following):
@@ -155,7 +149,7 @@ class AccessLog(Following):
                 request.failed = type(error).__qualname__
             if self._redacted:
                 request.redact(self._redacted)
-            self._log(request)
+            self._log(request, code)
         except Exception as failure:  # noqa: BLE001 - logged
             self._failed("the request was not logged", environ, failure)
         finally:
@@ -165,11 +159,10 @@ class AccessLog(Following):
         with suppress(Exception):  # the same handler may fail again
             _logger.error("%s: %s", self.name, what, exc_info=error, extra=log_extra(environ, self.name))
 
-    def _log(self, request: _Request) -> None:
+    def _log(self, request: _Request, code: int) -> None:
         level = self._level
         if level is None:
-            warns = (request.status_code or 0) >= 400
-            level = logging.ERROR if request.failed else logging.WARNING if warns else logging.INFO
+            level = logging.ERROR if request.failed else logging.WARNING if code >= 400 else logging.INFO
         if not self._logger.isEnabledFor(level):
             return
         if callable(self.format):
@@ -178,15 +171,11 @@ class AccessLog(Following):
                 return
             message: object = _IN_LINE.sub(_bytes, line)
         else:
-            message = _Line(_FORMATS[self.format], request)
-        extra = {
-            "request_id": request.request_id,
-            "method": escaped(request.method),
-            "path": escaped(request.path),
-            "layer": self.name,
-        }
-        name = self._logger.name
-        self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, message, (), None, "on_close", extra))
+            request.line, message = _FORMATS[self.format], request
+        record = self._logger.makeRecord(self._logger.name, level, __file__, 0, message, (), None, "on_close")
+        record.request_id, record.layer = request.request_id, self.name
+        record.method, record.path = escaped(request.method), escaped(request.path)
+        self._logger.handle(record)
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The logger and the format."""
@@ -232,23 +221,37 @@ def _bytes(found: re.Match[str]) -> str:
 
 
 def _word(text: str | None) -> str:
-    return _IN_WORD.sub(_bytes, text) if text else "-"
+    if not text:
+        return "-"
+    return text if _is_plain(text) and " " not in text else _IN_WORD.sub(_bytes, text)
 
 
 def _quoted(text: str | None) -> str:
-    return f'"{_IN_QUOTES.sub(_bytes, text)}"' if text else '"-"'
+    if not text:
+        return '"-"'
+    return f'"{text if _is_plain(text) else _IN_QUOTES.sub(_bytes, text)}"'
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+
+
+@lru_cache(maxsize=1)
+def _day_and_time(second: int) -> str:
+    now = time.gmtime(second)
+    day = f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year}"
+    return f"{day}:{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} +0000"
 
 
 def _common(request: _Request, *, combined: bool = False) -> str:
     """The Common Log Format, whose identity of RFC 1413 is always `-`; `combined` adds three values."""
-    now = time.gmtime(request.at)
-    day = f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year}"
-    at = f"[{day}:{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} +0000]"
-    line = f'"{_word(request.method)} {_word(request.target)} {_word(request.protocol)}"'
+    line = f"{_word(request.method)} {_word(request.target)} {_word(request.protocol)}"
     size = "-" if request.bytes_sent is None else request.bytes_sent
     more = f" {_quoted(request.referer)} {_quoted(request.user_agent)} {request.seconds:.6f}" if combined else ""
-    more += "".join(f" {_quoted(value)}" for _, value in request.fields)
-    return f"{_word(request.client)} - {_word(request.user)} {at} {line} {request.status_code or '-'} {size}{more}"
+    for _, value in request.fields:
+        more += f" {_quoted(value)}"
+    who, at = f"{_word(request.client)} - {_word(request.user)}", _day_and_time(int(request.at))
+    return f'{who} [{at}] "{line}" {request.status_code or "-"} {size}{more}'
 
 
 def _json(request: _Request) -> str:
@@ -282,7 +285,7 @@ def _json(request: _Request) -> str:
             found[name] = round(value, 6)
         elif value == "":
             found[name] = None
-        elif isinstance(value, str):
+        elif isinstance(value, str) and not value.isascii():
             with suppress(UnicodeEncodeError):  # text of an environ holds UTF-8 (PEP 3333), other text is kept
                 found[name] = value.encode("latin-1").decode("utf-8", "backslashreplace")
     return json.dumps(found)

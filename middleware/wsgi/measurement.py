@@ -106,30 +106,29 @@ class Followed(Measurement):
         outer: the same request as an outer copy of the same layer watches it, or None.
     """
 
-    __slots__ = ("_length", "_response", "outer", "start")
+    __slots__ = ("_response", "outer", "start")
 
     def __init__(self, environ: Environ) -> None:
         super().__init__(environ)
         self.outer: Followed | None = None
         self.start = time.perf_counter()
-        self._length: str | None = None
-        self._response = 0
+        self._response: Response | None = None
 
     def head(self, response: Response) -> None:
         """Note the head of its response; of several that replace each other, the last."""
-        if self._response not in (0, id(response)) and self.outer is not None:
+        if self._response is not None and self._response is not response and self.outer is not None:
             self.outer.head(response)  # the innermost has its own
             return
-        self._response = id(response)
+        self._response = response
         self.seconds_to_headers = time.perf_counter() - self.start
         self.status = response.status
-        self._length = response.headers.get("Content-Length")
 
     def over(self, environ: Environ, error: BaseException | None) -> None:
         """Note what became of the request; of a file that the server sent by itself its Content-Length."""
         self.end(environ, time.perf_counter() - self.start, error)
-        if self.bytes_sent is None and self._length is not None:
-            self.bytes_sent = content_length(self._length)
+        response, self._response = self._response, None  # break the reference cycle: it leads to environ
+        if self.bytes_sent is None and response is not None:
+            self.bytes_sent = content_length(response.headers.get("Content-Length", ""))
         code = environ.get(STATUS)  # which an outer layer may have changed
         if code is not None and (self.status is None or not self.status.startswith(str(code))):
             self.status = status_line(code)
