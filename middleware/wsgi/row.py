@@ -117,7 +117,12 @@ class Row:
 
     def enter(self, exchange: Layered, came: tuple[Any, ...]) -> None:
         """Show the layers the request as it came in, after all, because the response turned out to need them."""
-        environ, request = exchange.environ, {"REQUEST_METHOD": exchange.method}
+        environ = exchange.environ
+        if environ.get("REQUEST_METHOD", "") == exchange.method and tuple(map(environ.get, self.by)) == came:
+            for on_request in self._entering:
+                on_request(environ)
+            return
+        request = {"REQUEST_METHOD": exchange.method}
         request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
         request.update((key, environ[key]) for key in self._keeps if key in environ)
         for on_request in self._entering:
