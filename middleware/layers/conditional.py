@@ -139,7 +139,8 @@ class Conditional(Middleware):
             untagged = _untagged(environ, response.body, fields, asked)
             if untagged is None:
                 note(environ, "gave it an entity tag")
-                fields["etag"] = response.headers["ETag"] = self._tag(cast("Sequence[bytes]", response.body))
+                fields["etag"] = tag = self._tag(cast("Sequence[bytes]", response.body))
+                response.headers.append(("ETag", tag))
             else:
                 note(environ, "{}: no entity tag", untagged)
         if asked is not _ORDINARY[asked.method]:
