@@ -34,24 +34,32 @@ _logger = logging.getLogger("middleware")
 
 
 class _Request(Followed):
-    """A request to be logged, as a message that is formatted when a handler asks for its text."""
+    """A request to be logged."""
 
-    __slots__ = ("at", "failed", "fields", "line", "skipped")
+    __slots__ = ("at", "failed", "fields", "skipped")
 
     at: float  # by time.time
-    line: Callable[["_Request"], str]
     failed: str | None  # the class of an error, or a status from 500 on: OpenTelemetry's error.type
     fields: list[tuple[str, str | None]]
     skipped: bool
-
-    def __str__(self) -> str:
-        return self.line(self)
 
     def redact(self, names: frozenset[str]) -> None:
         """Leave out the values of query parameters."""
         self._raw = _redacted(self.target, names)
         self.referer = self.referer and _redacted(self.referer, names)
         self.fields = [(name, self.referer if name.lower() == "referer" else value) for name, value in self.fields]
+
+
+class _Line:
+    """A message that is formatted when a handler asks for its text."""
+
+    __slots__ = ("_format", "_request")
+
+    def __init__(self, format_: Callable[[_Request], str], request: _Request) -> None:
+        self._format, self._request = format_, request
+
+    def __str__(self) -> str:
+        return self._format(self._request)
 
 
 class AccessLog(Following):
@@ -171,7 +179,7 @@ class AccessLog(Following):
                 return
             message: object = _IN_LINE.sub(_bytes, line)
         else:
-            request.line, message = _FORMATS[self.format], request
+            message = _Line(_FORMATS[self.format], request)
         record = self._logger.makeRecord(self._logger.name, level, __file__, 0, message, (), None, "on_close")
         record.request_id, record.layer = request.request_id, self.name
         record.method, record.path = escaped(request.method), escaped(request.path)

@@ -76,10 +76,7 @@ class Layered(Exchange):
         self.sent = 0
         self.index = self.body = None
         self.source = self.error = self.exc_info = self.declared = self.rest = self.undo = None
-        if not hasattr(self, "kept"):
-            self.kept = None
-        if not hasattr(self, "came"):
-            self.came = ()
+        self.kept, self.came = getattr(self, "kept", None), getattr(self, "came", ())
         self.left = iter(self.plan.responders)
         self.transforms = ()
 

@@ -117,17 +117,15 @@ class Row:
 
     def enter(self, exchange: Layered, came: tuple[Any, ...]) -> None:
         """Show the layers the request as it came in, after all, because the response turned out to need them."""
-        environ = exchange.environ
-        if environ.get("REQUEST_METHOD", "") == exchange.method and tuple(map(environ.get, self.by)) == came:
-            for on_request in self._entering:
-                on_request(environ)
-            return
-        request = {"REQUEST_METHOD": exchange.method}
-        request.update((key, value) for key, value in zip(self.by, came, strict=True) if value is not None)
-        request.update((key, environ[key]) for key in self._keeps if key in environ)
+        environ = request = exchange.environ
+        if environ.get("REQUEST_METHOD", "") != exchange.method or tuple(map(environ.get, self.by)) != came:
+            values = {key: environ.get(key) for key in self._keeps}
+            values.update(zip(self.by, came, strict=True), REQUEST_METHOD=exchange.method)
+            request = {key: value for key, value in values.items() if value is not None}
         for on_request in self._entering:
             on_request(request)
-        environ.update((key, request[key]) for key in self._keeps if key in request)
+        if request is not environ:
+            environ.update((key, request[key]) for key in self._keeps if key in request)
 
     def show(self, exchange: Layered, came: tuple[Any, ...], *, ordinary: bool) -> None:
         """Show the request and the head to the layers one by one, and record what they append, if that is all.
