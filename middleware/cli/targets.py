@@ -18,7 +18,6 @@ from typing import Any, Final, Generic, TypeVar
 import middleware
 from middleware.cli.output import CommandError, nearest, raised, say
 from middleware.sight.nested import called, stack_of, stacks_in
-from middleware.stack.builder import Stack
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.refused import check_application, is_factory, takes, wraps_nothing
 from middleware.wsgi.types import Application
@@ -48,11 +47,7 @@ def _application(value: object) -> Application | None:
     return value if callable(value) and not wraps_nothing(value) else None
 
 
-def _stacks(value: object) -> list[tuple[str, Stack]] | None:
-    return list(stacks_in(value)) or None
-
-
-STACKS: Final = Expected("MODULE:STACK", "a stack", "stacks", _stacks)
+STACKS: Final = Expected("MODULE:STACK", "a stack", "stacks", lambda value: [*stacks_in(value)] or None)
 STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", lambda value: stack_of(called(value)))
 APPLICATION: Final = Expected("MODULE:APP", "a WSGI application", "applications", _application)
 

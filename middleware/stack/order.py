@@ -251,7 +251,10 @@ def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequ
     try:
         sorter.prepare()
     except CycleError as error:
-        raise OrderError(_circle(error.args[1], wanted, names)) from None
+        # graphlib names each before the one that depends on it
+        rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
+        steps = [f"{names[one]} outside {names[other]} ({rules[one, other]})" for one, other in pairwise(error.args[1])]
+        raise OrderError(f"no order satisfies this circle of demands: {', '.join(steps)}") from None
     order: list[int] = []
     ready: set[int] = set()
     while sorter.is_active():
@@ -261,10 +264,3 @@ def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequ
         order.append(first)
         sorter.done(first)
     return order
-
-
-def _circle(circle: Sequence[int], wanted: Iterable[Demand], names: Sequence[str]) -> str:
-    """The circle in words. graphlib names each before the one that depends on it."""
-    rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
-    steps = [f"{names[outer]} outside {names[inner]} ({rules[outer, inner]})" for outer, inner in pairwise(circle)]
-    return f"no order satisfies this circle of demands: {', '.join(steps)}"

@@ -207,7 +207,9 @@ def _passed_on(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
         if exchange.state in HELD:
             exchange.begin()
         if exchange.state in HELD:
-            return _begun(exchange, body)
+            iterator = iter(body)  # the first chunk is taken: some servers want a head when the call returns
+            first = exchange.begin_with(_first(iterator))
+            return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one may block
     return _chosen(exchange)
 
 
@@ -225,13 +227,6 @@ def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     if first and len(first) == content_length(exchange.get("Content-Length", "")):
         exchange.body, exchange.rest = [first], iterator
     return rest
-
-
-def _begun(exchange: Layered, iterable: Iterable[bytes]) -> Body:
-    """Take the first chunk of a stream, which its head waits for: some servers want a head when the call returns."""
-    iterator = iter(iterable)
-    first = exchange.begin_with(_first(iterator))
-    return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one is not resumed
 
 
 def _first(iterator: Iterator[bytes]) -> bytes | None:

@@ -96,7 +96,11 @@ def begin(stack: Stack, environ: Environ) -> Callable[[Explanation, Samples], st
             "times": "\n".join(_times(told)),
             "whole": _microseconds(samples.seconds),
             "exchanges": "\n".join(_exchange(each, root) for each in samples.exchanges),
-            "live": "\n".join(_live(root)),
+            "live": "\n".join(
+                f'<tr><th scope="row"><a href="{path}">{path}</a></th>'
+                f"<td><code>{escape(typed.format(url=root + path))}</code></td><td>{what}</td></tr>"
+                for path, what, typed in _LIVE
+            ),
         }
         text = Path(__file__).with_name("demo.html").read_text(encoding="utf-8")
         return re.sub(r"\$(\w+)", lambda found: parts[found[1]], text)
@@ -208,12 +212,6 @@ def command(sample: Sample, root: str) -> str:
     options = {"GET": "-o /dev/null -D -", "HEAD": "-I"}.get(told.method, f"-i -X {told.method}")
     fields = "".join(f" -H {shlex.quote(f'{name}: {value}')}" for name, value in sample.fields.items())
     return f"curl -s {options}{fields} {root}{told.target}"
-
-
-def _live(root: str) -> Iterator[str]:
-    for path, what, typed in _LIVE:
-        shown = f"<code>{escape(typed.format(url=root + path))}</code>"
-        yield f'<tr><th scope="row"><a href="{path}">{path}</a></th><td>{shown}</td><td>{what}</td></tr>'
 
 
 def _th(name: str) -> str:

@@ -125,7 +125,7 @@ class Compress(Middleware):
             codecs=codecs,
             offered=", ".join(codecs),
             encode={coding: each.whole() for coding, each in codecs.items()},
-            short=Remembered(partial(_is_short, minimum_size)),
+            short=Remembered(lambda said: (length := content_length(said)) is not None and length < minimum_size),
             minimum=minimum_size,
             flush=_FLUSH[flush],
             suffix=etag == "suffix" and not breach_padding,
@@ -243,9 +243,3 @@ def _levels(problems: Problems, given: object, codings: tuple[str, ...]) -> dict
     offered = all(coding in codings for coding in found)
     problems.check(offered or not codings, "levels", f"for codings that are offered: {', '.join(codings)}", given)
     return found
-
-
-def _is_short(minimum: int, said: str) -> bool:
-    """Whether a Content-Length is valid and below the minimum (RFC 9110 8.6)."""
-    length = content_length(said)
-    return length is not None and length < minimum
