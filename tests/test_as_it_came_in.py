@@ -7,7 +7,19 @@ import gzip
 import pytest
 
 from gateway import serve
-from middleware import CORS, NONCE, Effects, Gzip, Headers, Middleware, SecurityHeaders, Stack, Timing, match
+from middleware import (
+    CORS,
+    NONCE,
+    ConcurrencyLimit,
+    Effects,
+    Gzip,
+    Headers,
+    Middleware,
+    SecurityHeaders,
+    Stack,
+    Timing,
+    match,
+)
 
 ORIGIN = "https://app.example"
 REQUEST = {
@@ -164,6 +176,48 @@ def test_each_layer_alone_decides_by_the_request_that_came(tamper, answers, laye
     assert all(answer.get(field) for field in layers)
     assert answer.get("X-State") in {None, "kept GET"}
     assert answer.get("Access-Control-Allow-Origin") in {None, ORIGIN}
+
+
+def cleared_at_once(environ, start_response):
+    environ.clear()
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [TEXT]
+
+
+def cleared_after_write(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])(TEXT)
+    environ.clear()
+    return []
+
+
+def cleared_in_the_stream(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    yield TEXT
+    environ.clear()
+
+
+def cleared_before_an_error(environ, start_response):
+    environ.clear()
+    raise LookupError
+
+
+@pytest.mark.parametrize("app", [cleared_at_once, cleared_after_write, cleared_in_the_stream, cleared_before_an_error])
+@pytest.mark.parametrize(
+    "inner", [[], [CORS(allow_origins=[ORIGIN, "https://b.example"])], [State()]], ids=["", "row", "own"]
+)
+@pytest.mark.parametrize("times", [1, 4], ids=["first", "remembered"])
+def test_a_layer_is_told_of_the_end_in_an_environ_with_its_state(app, inner, times):
+    told, limit = [], ConcurrencyLimit(limit=1)
+    timed = Stack(Timing(on_complete=told.append), *inner).wrap(app)
+    limited = Stack(*inner, limit).wrap(app)
+    CLOSED.clear()
+    for _ in range(times):
+        serve(timed, lint=False, **REQUEST)
+        answer = serve(limited, lint=False, **REQUEST)
+    status = "500" if app is cleared_before_an_error else "200"
+    assert [(each.path, each.status[:3]) for each in told] == [("/api/x", status)] * times
+    assert answer.status[:3] == status  # and not 503: each place was given back
+    assert {kept for kept, _, _ in CLOSED} <= {"kept"}
 
 
 @pytest.mark.parametrize(

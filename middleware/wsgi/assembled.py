@@ -183,7 +183,7 @@ class _FastPath:
         self._ends = any(layer.on_close is not None for layer in layers)
         asked = [(n, step) for n, step in enumerate(self.steps) if not isinstance(step, Row)]
         self._made = [n for n, step in asked if step.made is not None]
-        self._keeps = any(step.on_request is not None and step.made is None for _, step in asked)
+        self._keeps = any(step.on_request and (step.made is None or step.on_close) for _, step in asked)
         self._layers, self._respond, self._noted = layers, respond, 0
         self.source.names.update(app=app, **others)
         self._write()
@@ -246,8 +246,7 @@ class _FastPath:
                 self._write_came(n)
                 names[f"request{n}"], names[f"plan{n}"] = step.on_request, self._plan_after(self._met[n])
                 add(3, f"exchange.plan = plan{n}\nanswer = request{n}(environ)\nif answer is not None:")
-                add(4, f"exchange.enter()\nanswering = as_application(answer, request{n})")
-                add(4, "return deliver(exchange, answering(environ, exchange.start))")
+                add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
         self._write_came(len(self.steps))
         if self._keeps:
             add(3, "exchange.plan = plan\nexchange.keep()")

@@ -94,10 +94,12 @@ class Layered(Exchange):
     def enter(self) -> None:
         """Leave in environ what layers need of the request as it came in, if they have not looked at it."""
         self.prepare()
-        self.restore()
-        came, self.came = self.came, ()
-        for enter, value in zip(self.plan.entering, came, strict=False):
-            enter(self, value)
+        if self.kept is not None:
+            self.restore()
+        if self.came:
+            came, self.came = self.came, ()
+            for enter, value in zip(self.plan.entering, came, strict=False):
+                enter(self, value)
 
     # -- called by the application -------------------------------------------------------------------------------
 
