@@ -14,12 +14,12 @@ from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, 
 
 NOTES: Final = "middleware.notes"
 _TEXT: Final = "text/plain; charset=utf-8"
-# For an answer that depends on who asks: no cache may give it to anyone else (RFC 9111 5.2.2.5).
+# For an answer that depends on the client, so that no cache gives it to another one (RFC 9111 5.2.2.5).
 NO_STORE: Final = ("Cache-Control", "no-store")
 
 
 def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Application:
-    """An application that says in one line what was wrong.
+    """Return an application that answers with one line about what was wrong.
 
     A client whose Accept prefers JSON gets problem+json, every other plain text; Vary names Accept. The lines of
     `headers` are checked by the caller. HEAD gets the same response: the pipeline leaves the content out.
@@ -39,7 +39,7 @@ def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Applicatio
 
 
 def redirect(status: int, location: str) -> Application:
-    """An application that sends the client to `location`, which is checked by the caller."""
+    """Return an application that redirects to `location`, which the caller has checked."""
     body = f"See {location}\n".encode("ascii")
     fields = [("Location", location), ("Content-Type", _TEXT), ("Content-Length", str(len(body)))]
     return fixed(status_line(status), fields, body)
@@ -49,14 +49,14 @@ def fixed(status: str, fields: list[Line], body: bytes) -> Application:
     """An application with one response to every request."""
 
     def respond(_: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(status, [*fields])  # PEP 3333 lets whoever gets the list change it
+        start_response(status, [*fields])  # PEP 3333 lets its recipient change the list
         return [body] if body else []
 
     return respond
 
 
 def answer_fault(given: object) -> str | None:
-    """Why this is no `answer=`, or None if it is one, or is left out."""
+    """Return why this is no valid `answer=`, or None if it is valid or left out."""
     if given is None or (callable(given) and not is_async(given)):
         return None
     return "a WSGI application (environ, start_response), or None"
@@ -72,14 +72,14 @@ def refusal(given: Application | None, status: int, detail: str, headers: Iterab
 
 
 def note(environ: Environ, why: str, *values: object) -> None:
-    """Say why, if anyone listens. The values go into `why` as into a format string."""
+    """Note a reason, if something collects notes. `values` are formatted into `why`."""
     notes = environ.get(NOTES)
     if notes is not None:
         notes.append(why.format(*values) if values else why)
 
 
 def _completed(app: Application, status: str, headers: tuple[Line, ...]) -> Application:
-    """The application, whose response gets those of the fields that it lacks."""
+    """Return the application, with those of the header lines that its response lacks."""
 
     def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         def start(line: str, fields: list[Line], exc_info: ExcInfo | None = None) -> Write:
@@ -94,9 +94,9 @@ def _completed(app: Application, status: str, headers: tuple[Line, ...]) -> Appl
 
 
 def replaced(environ: Environ, response: Response, app: Application) -> Transform:
-    """Make `response` the one of `app`; return what makes its body that, whatever the body is.
+    """Replace `response` by that of `app`; return the Transform that replaces the body.
 
-    Nothing of the first response stays: the layers further in take no part, as if the request had never reached them.
+    Nothing of the first response stays, as if the request had never reached the inner layers.
     """
     written: list[bytes] = []
     heads: list[tuple[str, list[Line]]] = []
@@ -122,7 +122,7 @@ def replaced(environ: Environ, response: Response, app: Application) -> Transfor
 
 
 class Instead:
-    """A Transform that sends its own content, at once, and drops what comes."""
+    """A Transform that sends its own content at once, and drops the chunks of the application."""
 
     __slots__ = ("_content",)
 

@@ -1,8 +1,8 @@
 """Assembled: the fast path of a pipeline, as one function written for the layers that it has.
 
-Which layers there are, and what they decide by, is known when a pipeline is made. So its function is put together from
-the lines below, as `dataclasses` does with __init__. Of the layers only names of environ keys and numbers get in, by
-repr. A text is compiled once for all pipelines that share it; `linecache` shows it in tracebacks, and
+The layers, and the values that they decide by, are known when a pipeline is made. So its function is put together from
+the lines below, as `dataclasses` does with __init__. Only environ keys and numbers of the layers get in, by repr. A
+text is compiled once for all pipelines that share it; `linecache` shows it in tracebacks, and
 `python -m middleware show --format source` prints it.
 
 The function serves an ordinary request whose response is a list. Every other response goes on as a `Layered` exchange
@@ -82,7 +82,7 @@ class Source:
         return "\n".join((f"def make({', '.join(self.names)}):", *self.lines, "    return run", ""))
 
     def guard(self, raising: Callable[[Environ], Application | None]) -> None:
-        """Leave requests that came with a key of RAISING to what `raising` returns for them, if it returns anything."""
+        """Hand requests with a key of RAISING to the application that `raising` returns for them, if any."""
         self.names["raising"] = raising
         lines, self.lines = self.lines[1:], self.lines[:1]
         self.add(2, "if (\n    " + "\n    or ".join(f"{key!r} in environ" for key in RAISING) + "\n):")
@@ -121,7 +121,7 @@ def plain(general: Application) -> Source:
 
 
 def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[int], Application]) -> Source:
-    """A function that asks the conditions, and calls the fast path through the layers whose conditions hold.
+    """Return a function that evaluates the conditions, then calls the fast path of the layers whose conditions hold.
 
     `chosen` returns that for a set of layers: bit n stands for the nth. It is asked once for each set.
     """
@@ -147,14 +147,14 @@ def assembled(
 ) -> Source:
     """The fast path through `layers`, outermost first, none of which has a condition.
 
-    `others` serve the requests that no row is made for: "options" those of that method, "general" the rest. They are
-    needed where a layer is ordinary.
+    `others` serve the requests that rows do not: "options" those of that method, "general" the rest. They are required
+    if a layer is ordinary.
     """
     return _FastPath(app, layers, others, respond=respond).source
 
 
 def _write_guard(source: Source, unusual: Iterable[str], *, conditional: bool = False, options: bool = False) -> None:
-    """Leave requests to other functions for which rows are not made, see Ordinary."""
+    """Hand requests that rows do not serve to the other functions, see Ordinary."""
     source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
     if not options:
         source.add(2, 'if method == "OPTIONS":\n    return options(environ, start_response)')
@@ -254,7 +254,7 @@ class _FastPath:
             add(3, "exchange.kept = None")
 
     def _write_came(self, end: int) -> None:
-        """Note what the steps before `end` have still to leave in environ, because code runs that may need it."""
+        """Save the values of the steps before `end` that are not in environ, for code that may need them."""
         values = [
             _together(_came(f"{n}", step)) if isinstance(step, Row) else f"made{n}"
             for n, step in enumerate(self.steps[:end])
@@ -385,7 +385,7 @@ def _together(values: Iterable[str]) -> str:
 
 
 def _entering(step: Layer | Row) -> "Enter | None":
-    """What leaves in environ what a step needs of a request that came without its looking at it."""
+    """Return the function that stores in environ the state of a step that has not looked at the request, or None."""
     if isinstance(step, Row):
         return step.enter if step.enters else None
     if step.made is None:

@@ -1,4 +1,4 @@
-"""Authored: what is checked of a layer when its class is made, and of its options when it is constructed."""
+"""Authored: the checks of a layer when its class is created, and of its options when it is constructed."""
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +54,7 @@ PEERS: Final = {
 
 
 def check_class(cls: type) -> None:
-    """Raise TypeError for a layer whose class cannot mean what it says."""
+    """Raise TypeError for a class whose methods or effects cannot work as they are written."""
     effects = getattr(cls, "effects", None)
     if not isinstance(effects, (Effects, property)):
         raise TypeError(f"{cls.__name__}.effects: an Effects(...); got {effects!r}")
@@ -78,7 +78,7 @@ def _check_method(cls: type, name: str, value: object) -> None:
 
 
 def _one_letter_off(name: str) -> str | None:
-    """The method that a name differs from by one letter: one that is missing, added, wrong or swapped."""
+    """Return the method whose name is one typo away: a letter is missing, added, wrong or swapped."""
     for hook in HOOKS:
         shorter = min(len(name), len(hook))
         start = next((n for n in range(shorter) if name[n] != hook[n]), shorter)
@@ -112,7 +112,7 @@ def _check_positions(
     args: tuple[Any, ...],
     options: Mapping[str, object],
 ) -> None:
-    """Raise TypeError for what is given by position, but the application."""
+    """Raise TypeError for positional arguments other than the application."""
     if "app" in options:
         raise TypeError(f"{kind}: the application is given by position: {kind}(app, ...)")
     given = [value for value in args if value is not None]
@@ -151,7 +151,7 @@ def _unknown(cls: type, name: str, names: Sequence[str]) -> str:
 
 
 def suggested(name: str, names: Iterable[str]) -> str:
-    """The public name that a wrong one was probably meant for, as a question; empty if none is near."""
+    """Return a "did you mean" for a wrong public name; empty if no name is close."""
     lower = {each.lower(): each for each in names}
     asked = name.lower()
     bare = asked.removesuffix("middleware") or asked

@@ -1,4 +1,4 @@
-"""Body: what the server iterates. The application's own iterable wherever that is possible."""
+"""Body: the iterable that the server gets. The application's own object wherever that is possible."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -56,7 +56,7 @@ class Body:
         if chunk is None:
             return self._finish()
         if exchange.mute:
-            self.iterator = iter(())  # content that is not sent is not asked for
+            self.iterator = iter(())  # do not iterate content that is not sent
             return b""
         return exchange.feed(chunk)
 
@@ -142,7 +142,7 @@ def watched(exchange: Layered, body: Sized) -> Watched:
 
 
 def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
-    """Pass the head on, if there is one. Returns what the server iterates, now that the application has returned."""
+    """Pass the head on, if there is one, now that the application has returned. Returns the body for the server."""
     exchange.enter()
     exchange.body = exchange.source = body
     if exchange.state is NEW and leaves_nothing(exchange.environ, body):
@@ -158,9 +158,9 @@ def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def resumed(exchange: Layered, body: list[bytes], place: int, outer: int, transform: Transform) -> Iterable[bytes]:
-    """Go on with a head that has been shown to the layers before `place`, the last of which returned a transform.
+    """Continue with a head that layers up to `place` have seen, the last of which returned a transform.
 
-    `outer`: how many of those that have not looked at the request stand outside.
+    `outer`: the number of values in `came` that belong to layers further out.
     """
     shown = exchange.body
     exchange.prepare()
@@ -238,7 +238,7 @@ def _first(iterator: Iterator[bytes]) -> bytes | None:
 
 
 def _chosen(exchange: Layered) -> Iterable[bytes]:
-    """What the server gets of a response whose head it has, or will get with the first chunk."""
+    """Return the body of a response whose head the server has, or gets with the first chunk."""
     body: Any = exchange.body
     if exchange.state is NEW:
         if isinstance(body, (list, tuple)):

@@ -8,25 +8,25 @@ from middleware.wsgi.types import Environ, Predicate
 
 
 def certain(predicate: Predicate) -> Predicate:
-    """The question whether the predicate holds certainly; the answer of a plain callable is never in doubt."""
+    """Return the predicate for "holds for every reading of the path". A plain callable is always certain."""
     certainly: Predicate = getattr(predicate, "certainly", predicate)
     return certainly
 
 
 def predicate_fault(given: object) -> str | None:
-    """Why this is no predicate of an option that may be None, or None if it is one. A coroutine is always true."""
+    """Return why this is no valid optional predicate, or None. A coroutine would always be true."""
     return (
         None if given is None or (callable(given) and not is_async(given)) else "a predicate environ -> bool, or None"
     )
 
 
 def asked(condition: Predicate | None, effects: Effects) -> Predicate | None:
-    """The question whether a layer takes part: a layer that grants something does so only where that is certain."""
+    """Return the predicate that decides whether a layer takes part. A layer that grants something needs certainty."""
     return certain(condition) if effects.grants and condition is not None else condition
 
 
 def varying(condition: object) -> tuple[Layer, ...]:
-    """What names the request fields of a predicate in Vary, to stand right outside the layer with that condition.
+    """Return the layer, if any, that adds the request fields of a predicate to Vary. It stands right outside.
 
     Responses are named as varying whether the condition held or not, except where the URL and the method alone decide.
     A callable that is no predicate of `match` may have `request_fields`; without, its fields are unknown.

@@ -28,7 +28,7 @@ logger = logging.getLogger("middleware")
 
 
 def answer_error(exchange: Layered, error: BaseException) -> None:
-    """Answer an error by a response; where that is not wanted or too late, everything is over, and it is raised."""
+    """Answer an error by a response; if that is not wanted or too late, end the exchange and raise the error."""
     try:
         if ends_takeover(exchange.environ, error):
             exchange.prepare()
@@ -119,7 +119,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
 
 
 def leave(exchange: Layered) -> None:
-    """Tell every layer, once, that the application has taken the connection over and is through with it."""
+    """Call every on_close, once, after an application that took the connection over has finished with it."""
     try:
         close(exchange, None, None, None)  # no one counts, and the server closes what it gets
     except Exception:
@@ -129,7 +129,7 @@ def leave(exchange: Layered) -> None:
 
 
 def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
-    """Call it; return what it raises, so that others can be told before it is raised."""
+    """Call a function; return the exception it raises, so that layers are told before it is raised again."""
     try:
         function(*arguments)
     except BaseException as error:  # noqa: BLE001 - close() raises it
@@ -172,14 +172,14 @@ def _forget_and_raise(exchange: Layered, failure: BaseException | None) -> None:
 
 
 def _let_go(environ: Environ, raised: BaseException | None) -> None:
-    """Take an exception out of environ that the server gets, or gets with another: with its traceback."""
+    """Remove the exception from environ if the server gets it, or one that it caused, with its traceback."""
     kept = environ.get(EXCEPTION)
     if kept is not None and any(error is kept for error in _behind(raised)):
         del environ[EXCEPTION]
 
 
 def _behind(error: object) -> list[BaseException]:
-    """An exception, and all that it was caused by, came after, or is a group of."""
+    """Return an exception with its causes, contexts and the members of its groups."""
     found: dict[int, BaseException] = {}
     ahead = [error]
     while ahead:
@@ -200,7 +200,7 @@ def _holds(layer: Layer, environ: Environ) -> bool:
 
 
 def _drop_source(exchange: Layered) -> None:
-    """Close an iterable of the application that nobody will see."""
+    """Close an iterable of the application that is not sent."""
     source, exchange.source = exchange.source, None
     try:
         close_iterable(source)

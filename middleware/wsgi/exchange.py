@@ -68,7 +68,7 @@ class Exchange(Response):
     exc_info: ExcInfo | None
     _write: Write
 
-    __init__ = object.__init__  # the attributes are set where the exchange is made, which saves a call for each request
+    __init__ = object.__init__  # the attributes are set by its creator, which saves a call on every request
 
     @property
     def final(self) -> bool:
@@ -79,13 +79,13 @@ class Exchange(Response):
         """Set the attributes that an ordinary response does without."""
 
     def settle(self) -> None:
-        """Decide about a head that cannot wait for the body, and pass it on."""
+        """Settle a head that cannot wait for the body, and pass it on."""
 
     def replaced(self) -> None:
         """Note that the application has given another head before the server had one."""
 
     def move(self, event: Event) -> None:
-        """Go on to the next state, or raise what PEP 3333 says of an event that is out of order."""
+        """Enter the next state, or raise the violation of PEP 3333 for an event that is out of order."""
         try:
             self.state = _NEXT[self.state, event]
         except KeyError:

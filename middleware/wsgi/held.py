@@ -15,7 +15,7 @@ from middleware.wsgi.types import Application, Environ, StartResponse
 
 
 class Settled(NamedTuple):
-    """What the server gets. A body of None stands for that of the application."""
+    """A response for the server. A body of None stands for that of the application."""
 
     status: str
     lines: list[tuple[str, str]]
@@ -114,7 +114,7 @@ class Held(Exchange):
         return Begun(chain(first, iterator), body)
 
     def drop(self) -> None:
-        """Close what the application returned, when nobody will get it."""
+        """Close the application's body when it is not sent."""
         body, self.body = self.body, None
         self.exc_info = None  # break the traceback reference cycle
         close_iterable(body)
@@ -138,7 +138,7 @@ class Begun:
 
 
 def close_iterable(iterable: object) -> None:
-    """Close an iterable, if it is to be closed (PEP 3333 "close()")."""
+    """Close an iterable, if it has close() (PEP 3333 "close()")."""
     closing = getattr(iterable, "close", None)
     if closing is not None:
         closing()

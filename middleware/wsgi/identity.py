@@ -1,4 +1,4 @@
-"""Identity: the id of the request that runs in this context, and what log records tell of a request."""
+"""Identity: the id of the request that runs in this context, and the attributes of its log records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REQUEST_ID: Final = "middleware.request_id"
 
 
 class Identity:
-    """The id of one request, until that is closed.
+    """The id of one request, until its response is closed.
 
     It is marked as closed in place of resetting the context variable, because a server may close a response in another
     context than it called the application in.
@@ -46,7 +46,7 @@ def request_id() -> str | None:
 
 
 def enter(request_id: str, outer: Identity | None) -> Identity:
-    """Make an id that of this context; `outer` is what an outer layer gave the same request, and is open."""
+    """Make an id the current one. `outer` is the open identity of the same request from an outer layer, or None."""
     identity = Identity(request_id, outer)
     _CURRENT.set(identity)
     return identity
@@ -71,7 +71,7 @@ def innermost(identity: Identity | None) -> Identity | None:
 
 
 def log_extra(environ: Environ, layer: str | None = None) -> dict[str, Any]:
-    """Return what a log record of the stack carries as `extra`: request_id, method, path and layer.
+    """Return the `extra` of a log record of the stack: request_id, method, path and layer.
 
     What the client sent is escaped. `layer` is the name of the layer that logs, None for the stack itself.
     """

@@ -1,6 +1,6 @@
 """Input: the body of a request, counted as it is read, with an end that is known (PEP 3333 "Input and Error Streams").
 
-One mechanism for all that limit, decode or keep a body. No read asks the server for more than Content-Length leaves,
+All layers that limit, decode or keep a body share it. No read asks the server for more than Content-Length leaves,
 since some servers wait for what never comes; a body without a length ends only where the server says that it ends it.
 """
 
@@ -30,7 +30,7 @@ _UNCOUNTED: Final = frozenset(
 
 
 class BodyError(OSError):
-    """A request body that can be read no further, for a reason that the response tells the client.
+    """The request body cannot be read any further, for a reason that the response gives to the client.
 
     It is a response, as the HTTP exceptions of Werkzeug and WebOb are: a WSGI application with a `code`.
 
@@ -164,7 +164,7 @@ class Input:
 
 
 def counted(environ: Environ, length: int, limit: int | None) -> Input:
-    """The body of a request as the application is to find it.
+    """Return the body of a request, for the application to read.
 
     A body of unknown length is empty, unless the server ends it (wsgi.input_terminated).
     """
@@ -179,7 +179,7 @@ def counted(environ: Environ, length: int, limit: int | None) -> Input:
 
 
 def drop(environ: Environ, length: int) -> None:
-    """Read a body that nobody wants, so that a client that sends before it reads gets to see the answer.
+    """Read and drop an unwanted body, so that a client that sends before it reads sees the answer.
 
     A server that closes a connection with unread bytes in it has TCP reset it (RFC 9112 9.6). More than 64 KiB are left
     to the server: to read part of them prevents nothing, and a client that lies would have a thread wait for them. One
@@ -188,6 +188,6 @@ def drop(environ: Environ, length: int) -> None:
     if length > PIECE or environ.get("HTTP_EXPECT", "").lower() == "100-continue":
         return
     body, left = counted(environ, length, None), PIECE
-    with suppress(OSError, ValueError):  # a lost connection is no matter any more
+    with suppress(OSError, ValueError):  # a lost connection no longer matters
         while left > 0 and (data := body.read(left)):
             left -= len(data)

@@ -31,13 +31,13 @@ class Layered(Exchange):
         error: what ended the response, or None.
         mute: whether no content goes out.
         sent: how many bytes of content have gone out, or None if the server reads a file by itself.
-        left: the layers that the head has still to be shown to.
+        left: the layers that have not seen the head yet.
         declared: the Content-Length of a stream until its first chunk is there, or None.
         rest: the rest of a stream whose first chunk stands as the body, because it is all that is declared; or None.
-        transforms: what the chunks of a stream pass through; None if the body is out of our hands.
-        undo: what the transform does to the head of a stream that turns out to be empty, or None.
-        kept: what environ held when the application was called, or None where no layer depends on it.
-        came: what the layers need that have not looked at the request, outermost first.
+        transforms: the transforms of a stream, innermost first; None if the body is handed on as it is.
+        undo: restores the head of a transformed stream that turns out to be empty, or None.
+        kept: a copy of environ from before the application was called, or None if no layer depends on it.
+        came: the values of layers that have not looked at the request, outermost first, see `Plan.entering`.
     """
 
     __slots__ = (
@@ -69,7 +69,7 @@ class Layered(Exchange):
     came: tuple[Any, ...]
 
     def prepare(self) -> None:
-        """Set what the fast path of a pipeline does without."""
+        """Set the attributes that the fast path of a pipeline does not use."""
         if hasattr(self, "mute"):
             return
         self.mute = False
@@ -81,18 +81,18 @@ class Layered(Exchange):
         self.transforms = ()
 
     def keep(self) -> None:
-        """Remember what the layers keep in environ, which the application may clear."""
+        """Save the layers' keys of environ, because the application may clear it."""
         self.environ[MARK] = "yes"
         self.kept = self.environ.copy()
 
     def restore(self) -> None:
-        """Put back what the layers keep in environ, if the application has cleared it."""
+        """Restore the layers' keys of environ, if the application has cleared it."""
         environ, kept = self.environ, self.kept
         if kept is not None and MARK not in environ:
             environ.update({key: kept[key] for key in kept if key not in environ and key.startswith("middleware.")})
 
     def enter(self) -> None:
-        """Leave in environ what layers need of the request as it came in, if they have not looked at it."""
+        """Store in environ the state of layers that have not looked at the request, by the request as it came in."""
         self.prepare()
         if self.kept is not None:
             self.restore()
@@ -163,7 +163,7 @@ class Layered(Exchange):
         if chunk is None and self.undo is not None:
             self.transforms = ()
             self.undo(self)
-            self["Content-Length"] = str(self.declared or 0)  # a declared length goes out, so that a lack is seen
+            self["Content-Length"] = str(self.declared or 0)  # a declared length stays: truncation is visible
         elif chunk and len(chunk) == self.declared:
             for transform in self.transforms or ():
                 chunk = transform.feed(chunk) + transform.finish()
@@ -265,7 +265,7 @@ def check_status(status: str) -> None:
 
 
 def opened(environ: Environ, server: StartResponse, plan: Plan) -> Layered:
-    """An exchange for which everything is still to come."""
+    """Return an exchange whose application has not been called."""
     exchange: Layered = Layered()
     exchange.environ, exchange.server, exchange.plan = environ, server, plan
     exchange.method = environ.get("REQUEST_METHOD", "")

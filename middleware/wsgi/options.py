@@ -68,14 +68,14 @@ class Problems:
 
 
 def int_fault(value: object, least: int, most: int | None = None) -> str | None:
-    """The rule that `value` breaks if it is no int from `least` to `most`, else None. A bool is no int."""
+    """Return the rule that `value` breaks if it is no int from `least` to `most`, else None. A bool is no int."""
     if type(value) is int and least <= value and (most is None or value <= most):
         return None
     return f"an int from {least}" if most is None else f"an int from {least} to {most}"
 
 
 def choice_fault(value: object, choices: tuple[str, ...]) -> str | None:
-    """The rule that `value` breaks if it is not among the choices, whose case counts, else None."""
+    """Return the rule that `value` breaks if it is not among the choices, else None. Case counts."""
     return None if value in choices else f"one of {', '.join(map(repr, choices))}"
 
 

@@ -1,8 +1,8 @@
 """Pipeline: any number of layers around one application, run in one pass.
 
 on_request inward, the application, on_response outward, every chunk of the body through the transforms in one iterator,
-one close. A function is assembled for the layers that there are. Where they have conditions, the general path below
-serves the requests for which the conditions cannot be asked beforehand.
+one close. A function is assembled for the given layers. If they have conditions, the general path below serves the
+requests whose conditions cannot be evaluated beforehand.
 """
 
 from collections.abc import Iterable, Sequence
@@ -52,7 +52,7 @@ def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Sour
     if not conditional:
         return _fast(app, layers, respond=respond)
     general = _general(app, layers, respond=respond)
-    # Conditions may be asked before layers that change nothing of the request have seen it.
+    # Conditions may be evaluated early if the layers before them change nothing of the request.
     before = layers[: conditional[-1]]
     if not all(each.on_request is None or each.ordinary is not None or each.made is not None for each in before):
         return plain(general)
@@ -83,7 +83,7 @@ def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source
 
 
 def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> Application:
-    """The path of any request, for layers with conditions, which decide who takes part."""
+    """Return the general path, which evaluates conditions layer by layer."""
     whole = plan_for(layers, (), respond=respond)
 
     @lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""Refused: what is given for a WSGI application, a middleware or a predicate, and cannot be one. Says what to write."""
+"""Refused: errors for values that cannot be a WSGI application, a middleware or a predicate, with what to write."""
 
 import inspect
 from typing import Any, Final
@@ -18,7 +18,7 @@ def wraps_nothing(value: object) -> bool:
 
 
 def check_application(owner: str, app: object) -> None:
-    """Raise TypeError for what cannot be called as a WSGI application (PEP 3333)."""
+    """Raise TypeError for an object that cannot be called as a WSGI application (PEP 3333)."""
     rule = "a WSGI application is a callable (environ, start_response)"
     if not callable(app):
         raise TypeError(f"{owner}: {rule}; got {app!r}")
@@ -71,7 +71,7 @@ def _signature(function: Any) -> inspect.Signature:
 
 
 def check_predicate(owner: str, predicate: object) -> None:
-    """Raise TypeError for what cannot be asked with an environ."""
+    """Raise TypeError for an object that cannot be called with an environ."""
     rule = f"{owner}: a predicate is a callable environ -> bool"
     if isinstance(predicate, str) and predicate.startswith("/"):
         raise TypeError(f"{rule}; got {predicate!r}: write match.path({predicate!r})")
@@ -87,7 +87,7 @@ def check_predicate(owner: str, predicate: object) -> None:
 
 
 def named(value: object) -> str:
-    """What a value is probably called where it was given."""
+    """Return the name that the value probably has in the caller's code."""
     return str(getattr(value, "__name__", "app"))
 
 

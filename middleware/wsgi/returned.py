@@ -1,4 +1,4 @@
-"""Returned: what the methods of a layer return, as the pipeline takes it. Errors name layer, method and value."""
+"""Returned: the values that methods of a layer return, checked. Errors name the layer, the method and the value."""
 
 import inspect
 import json
@@ -46,7 +46,7 @@ def as_application(answer: Any, on_request: Callable[..., object]) -> Applicatio
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"{_named(on_request)}: {error}") from None
     if inspect.iscoroutine(answer):
-        answer.close()  # it is not awaited, and would warn of that
+        answer.close()  # otherwise Python warns that it was never awaited
     raise TypeError(f"{_named(on_request)} returned {answer!r}: it returns {_ANSWERS}")
 
 

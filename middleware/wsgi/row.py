@@ -110,13 +110,13 @@ class Row:
         return "vary" in self._watched
 
     def apart(self) -> tuple[Row, Row | None]:
-        """The members up to the last one to which a larger body matters, and the others, which may be none."""
+        """Split the row behind the last member to which a larger body matters; the second part may be None."""
         last = max(place for place, member in enumerate(self.members, 1) if member.ordinary.below is not None)
         others = self.members[last:]
         return Row(self.members[:last], self.by), Row(others, self.by) if others else None
 
     def enter(self, exchange: Layered, came: tuple[Any, ...]) -> None:
-        """Show the layers the request as it came in, after all, because the response turned out to need them."""
+        """Call on_request of the members with the request as it came in, because the response needs them after all."""
         environ = request = exchange.environ
         if environ.get("REQUEST_METHOD", "") != exchange.method or tuple(map(environ.get, self.by)) != came:
             values = {key: environ.get(key) for key in self._keeps}
@@ -199,7 +199,7 @@ class Row:
         return added if appended and not cookies else None
 
     def _same(self, before: Environ, after: Environ) -> bool:
-        """Whether environ is what it was, apart from what the layers of the row keep there."""
+        """Whether environ is unchanged, except for the keys that the layers of the row keep there."""
         keys = before.keys() - self._keeps
         return keys == after.keys() - self._keeps and all(after[key] is before[key] for key in keys)
 

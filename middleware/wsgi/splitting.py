@@ -1,4 +1,4 @@
-"""Splitting: a layer that puts something of its own around an application, and so splits a stack into two passes."""
+"""Splitting: a layer that wraps the application by itself, and so splits a stack into two passes."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -14,7 +14,7 @@ class Splitting(Middleware):
     """The base of layers that are no part of a pass: one pass runs outside of them, another inside.
 
     Attributes:
-        answers_errors: ClassVar[bool]. Exceptions of what stands inside are its to answer: the passes there raise them.
+        answers_errors: ClassVar[bool]. The layer answers exceptions from inside, so that inner passes raise them.
     """
 
     answers_errors: ClassVar[bool] = False
@@ -30,7 +30,7 @@ class Splitting(Middleware):
 
     @property
     def asked(self) -> Predicate | None:
-        """What decides whether the layer takes part in a request; None, if it always does."""
+        """The predicate that decides whether the layer takes part in a request; None if it always does."""
         return None if self.condition is None else asked(self.condition, declared_by(self))
 
     def _bind(self) -> None:

@@ -41,7 +41,7 @@ def leaves_nothing(environ: Environ, body: object) -> bool:
 
 
 class TakenOver(BaseException):
-    """Leads out of code that handles every Exception.
+    """Raised to leave code that handles every Exception.
 
     Attributes:
         body: what the application returned, or None if it raised StopIteration.
