@@ -181,9 +181,8 @@ class _FastPath:
         found = grouped(layers)
         self.steps, self._met = [step for step, _ in found], [met for _, met in found]
         self._ends = any(layer.on_close is not None for layer in layers)
-        asked = [(n, step) for n, step in enumerate(self.steps) if not isinstance(step, Row)]
-        self._made = [n for n, step in asked if step.made is not None]
-        self._keeps = any(step.on_request and (step.made is None or step.on_close) for _, step in asked)
+        asked = [step for step in self.steps if not isinstance(step, Row) and step.on_request is not None]
+        self._keeps = any(step.made is None or step.on_close is not None for step in asked)
         self._layers, self._respond, self._noted = layers, respond, 0
         self.source.names.update(app=app, **others)
         self._write()
@@ -362,8 +361,9 @@ class _FastPath:
         add(4, 'if status in ORDINARY and method != "HEAD":' if self._conditional else "if status in ORDINARY:")
         add(5, "exchange.state = PASSED\nstart_response(status, lines)")
         if self._ends:
-            for n in self._made:
-                add(5, f"put{n}(environ, made{n})")
+            for n, step in enumerate(self.steps):
+                if not isinstance(step, Row) and step.made is not None:
+                    add(5, f"put{n}(environ, made{n})")
             add(5, "watched = Watched()\nwatched.exchange = exchange\nwatched.body = body\nwatched.sent = 0")
             add(5, "watched.source = watched.error = None\nwatched.over = False\nreturn watched")
         else:
