@@ -255,7 +255,7 @@ class _FastPath:
     def _write_came(self, end: int) -> None:
         """Save the values of the steps before `end` that are not in environ, for code that may need them."""
         values = [
-            _together(_came(f"{n}", step)) if isinstance(step, Row) else f"made{n}"
+            _together([*_came(f"{n}", step), "method"]) if isinstance(step, Row) else f"made{n}"
             for n, step in enumerate(self.steps[:end])
             if _entering(step)
         ]
@@ -388,7 +388,4 @@ def _entering(step: Layer | Row) -> "Enter | None":
     """Return the function that stores in environ the state of a step that has not looked at the request, or None."""
     if isinstance(step, Row):
         return step.enter if step.enters else None
-    if step.made is None:
-        return None
-    put = step.made.put
-    return lambda exchange, made: put(exchange.environ, made)
+    return None if step.made is None else step.made.put

@@ -68,7 +68,7 @@ class Body:
                 exchange.sent = None  # no one counts
                 return chunk
             exchange.move("end" if chunk is None else "content without head")  # raises
-        exchange.restore()
+        exchange.enter()
         exchange.begin()
         return exchange.begin_with(chunk)
 
@@ -143,13 +143,14 @@ def watched(exchange: Layered, body: Sized) -> Watched:
 
 def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     """Pass the head on, if there is one, now that the application has returned. Returns the body for the server."""
-    exchange.enter()
+    if exchange.state is NEW:  # the head comes with the first chunk
+        exchange.prepare()
+    else:
+        exchange.enter()
     exchange.body = exchange.source = body
     if exchange.state is NEW and leaves_nothing(exchange.environ, body):
         leave(exchange)
         return body
-    if exchange.plan.entering and (exchange.state is NEW or exchange.plan.closers):
-        exchange.keep()  # a stream may clear environ later on
     if body is None or isinstance(body, (bytes, str)):
         raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
     if exchange.plan.waits and isinstance(body, Watched):
@@ -192,7 +193,6 @@ def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
 
 def failed(exchange: Layered, error: BaseException) -> Iterable[bytes]:
     """Answer an error, or raise it."""
-    exchange.enter()
     try:
         answer_error(exchange, error)
     finally:

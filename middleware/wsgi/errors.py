@@ -48,7 +48,7 @@ def respond(exchange: Layered, error: BaseException) -> bool:
 
     A BodyError is the client's fault: it is the answer, it is logged in one line, and no layer is told of it.
     """
-    exchange.prepare()
+    exchange.enter()
     exchange.error = error
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False

@@ -99,7 +99,9 @@ class Layered(Exchange):
         if self.came:
             came, self.came = self.came, ()
             for enter, value in zip(self.plan.entering, came, strict=False):
-                enter(self, value)
+                enter(self.environ, value)
+            if self.plan.closers:
+                self.keep()  # a stream may clear environ later on
 
     # -- called by the application -------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from middleware.http.fields import Line
-    from middleware.wsgi.layered import Layered
     from middleware.wsgi.response import Response, Transform
     from middleware.wsgi.returned import Answer
     from middleware.wsgi.row import Ordinary
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 Respond: TypeAlias = "bool | Literal['auto']"  # to errors; "auto": unless the request came with a key of RAISING
 OnRequest: TypeAlias = "Callable[[Environ], Answer | None]"
 OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"
-Enter: TypeAlias = "Callable[[Layered, Any], object]"
+Enter: TypeAlias = "Callable[[Environ, Any], object]"
 OnClose: TypeAlias = "Callable[[Environ, BaseException | None], None]"
 
 

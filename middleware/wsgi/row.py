@@ -94,6 +94,7 @@ class Row:
         facts = zip(*(member.ordinary for member in members), strict=True)
         watched, by_each, keeps, late, typed, below, unless, conditional, options = facts
         self.by = _keys(by_each) if by is None else by
+        self._request = (*self.by, "REQUEST_METHOD")
         self.late, self._keeps, self.unless = _keys(late), _keys(keeps), _keys(unless)
         self.below = min((limit for limit in below if limit is not None), default=None)
         self.typed, self.conditional, self.options = any(typed), all(conditional), all(options)
@@ -115,12 +116,15 @@ class Row:
         others = self.members[last:]
         return Row(self.members[:last], self.by), Row(others, self.by) if others else None
 
-    def enter(self, exchange: Layered, came: tuple[Any, ...]) -> None:
-        """Call on_request of the members with the request as it came in, because the response needs them after all."""
-        environ = request = exchange.environ
-        if environ.get("REQUEST_METHOD", "") != exchange.method or tuple(map(environ.get, self.by)) != came:
+    def enter(self, environ: Environ, came: tuple[Any, ...]) -> None:
+        """Call on_request of the members with the request that came, because the response needs them after all.
+
+        `came`: the values of `by`, and the method. If the application has changed them, the members see a copy.
+        """
+        request = environ
+        if tuple(map(environ.get, self._request)) != came:
             values = {key: environ.get(key) for key in self._keeps}
-            values.update(zip(self.by, came, strict=True), REQUEST_METHOD=exchange.method)
+            values.update(zip(self._request, came, strict=True))
             request = {key: value for key, value in values.items() if value is not None}
         for on_request in self._entering:
             on_request(request)
@@ -141,7 +145,7 @@ class Row:
             else:
                 keep(self._seen, key, None)
         if self.enters:
-            self.enter(exchange, came)
+            self.enter(environ, (*came, exchange.method))
         for member in self.members:
             member.on_response(environ, exchange)
         if before is not None and exchange.body is body:
