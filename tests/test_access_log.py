@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from wsgiref.util import FileWrapper
 
 import pytest
 from hypothesis import given
@@ -289,6 +290,19 @@ def test_a_file_that_the_server_sends_counts_by_its_length(lines, tmp_path):
     assert " 200 70" in logged(lines, app, format="common")[1]
     lines.records.clear()
     assert logged(lines, unsized, format="common")[1].endswith(" 200 -")
+
+
+def test_the_length_of_a_file_is_read_before_the_server_has_the_list_of_lines(lines, tmp_path):
+    """PEP 3333 lets a server change the list that it is given."""
+    (tmp_path / "file").write_bytes(b"x" * 70)
+
+    def app(environ, start_response):
+        start_response("200 OK", [*TEXT, ("Content-Length", "70")])
+        return environ["wsgi.file_wrapper"]((tmp_path / "file").open("rb"))
+
+    asked = environ(**{"wsgi.file_wrapper": FileWrapper})
+    Stack(AccessLog(format="common")).wrap(app)(asked, lambda status, headers: headers.clear()).close()
+    assert lines.texts[0].endswith(" 200 70")
 
 
 def test_what_a_coding_makes_of_a_body_is_counted_to_its_end(lines):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timezone
 from functools import lru_cache, partial
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token
@@ -50,16 +50,14 @@ class _Request(Followed):
         self.fields = [(name, self.referer if name.lower() == "referer" else value) for name, value in self.fields]
 
 
-class _Line:
+class _Line(NamedTuple):
     """A message that is formatted when a handler asks for its text."""
 
-    __slots__ = ("_format", "_request")
-
-    def __init__(self, format_: Callable[[_Request], str], request: _Request) -> None:
-        self._format, self._request = format_, request
+    format: Callable[[_Request], str]
+    request: _Request
 
     def __str__(self) -> str:
-        return self._format(self._request)
+        return self.format(self.request)
 
 
 class AccessLog(Following):
@@ -180,10 +178,14 @@ class AccessLog(Following):
             message: object = _IN_LINE.sub(_bytes, line)
         else:
             message = _Line(_FORMATS[self.format], request)
-        record = self._logger.makeRecord(self._logger.name, level, __file__, 0, message, (), None, "on_close")
-        record.request_id, record.layer = request.request_id, self.name
-        record.method, record.path = escaped(request.method), escaped(request.path)
-        self._logger.handle(record)
+        extra = {
+            "request_id": request.request_id,
+            "method": escaped(request.method),
+            "path": escaped(request.path),
+            "layer": self.name,
+        }
+        name = self._logger.name
+        self._logger.handle(self._logger.makeRecord(name, level, __file__, 0, message, (), None, "on_close", extra))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The logger and the format."""
@@ -229,22 +231,14 @@ def _bytes(found: re.Match[str]) -> str:
 
 
 def _word(text: str | None) -> str:
-    if not text:
-        return "-"
-    return text if _is_plain(text) and " " not in text else _IN_WORD.sub(_bytes, text)
+    return _IN_WORD.sub(_bytes, text) if text else "-"
 
 
 def _quoted(text: str | None) -> str:
-    if not text:
-        return '"-"'
-    return f'"{text if _is_plain(text) else _IN_QUOTES.sub(_bytes, text)}"'
+    return f'"{_IN_QUOTES.sub(_bytes, text)}"' if text else '"-"'
 
 
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
-
-
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # many requests end in one second
 def _day_and_time(second: int) -> str:
     now = time.gmtime(second)
     day = f"{now.tm_mday:02}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year}"

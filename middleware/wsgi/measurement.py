@@ -106,13 +106,14 @@ class Followed(Measurement):
         outer: the same request as an outer copy of the same layer watches it, or None.
     """
 
-    __slots__ = ("_response", "outer", "start")
+    __slots__ = ("_length", "_response", "outer", "start")
 
     def __init__(self, environ: Environ) -> None:
         super().__init__(environ)
         self.outer: Followed | None = None
         self.start = time.perf_counter()
         self._response: Response | None = None
+        self._length: str | None = None
 
     def head(self, response: Response) -> None:
         """Note the head of its response; of several that replace each other, the last."""
@@ -122,13 +123,15 @@ class Followed(Measurement):
         self._response = response
         self.seconds_to_headers = time.perf_counter() - self.start
         self.status = response.status
+        if not isinstance(response.body, (list, tuple)):  # it may be a file that the server sends by itself
+            self._length = response.headers.get("Content-Length")
 
     def over(self, environ: Environ, error: BaseException | None) -> None:
         """Note what became of the request; of a file that the server sent by itself its Content-Length."""
         self.end(environ, time.perf_counter() - self.start, error)
-        response, self._response = self._response, None  # break the reference cycle: it leads to environ
-        if self.bytes_sent is None and response is not None:
-            self.bytes_sent = content_length(response.headers.get("Content-Length", ""))
+        self._response = None  # break the reference cycle: it leads to environ
+        if self.bytes_sent is None and self._length is not None:
+            self.bytes_sent = content_length(self._length)
         code = environ.get(STATUS)  # which an outer layer may have changed
         if code is not None and (self.status is None or not self.status.startswith(str(code))):
             self.status = status_line(code)
