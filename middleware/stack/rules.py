@@ -92,6 +92,11 @@ def _answers(effects: Effects) -> bool:
     return effects.answers and not effects.own_page
 
 
+def _refuses(effects: Effects) -> bool:
+    """Whether it refuses requests by their head: by a count, a length or a name."""
+    return effects.refuses or effects.limits_input or "ratelimit" in effects.sets
+
+
 def _counts_by(effects: Effects) -> str:
     """The environ key that it counts requests by: the user where it takes both; empty if it is no rate limit."""
     if effects.refuses or "ratelimit" in effects.sets:
@@ -117,6 +122,7 @@ def _set_inside_read(a: Effects, b: Effects) -> str:
 def _measure_outermost(a: Effects, b: Effects) -> str:
     """No demand on what `a` requires of `b`, and none where `b` takes no time worth telling."""
     asked = a.measures and not b.measures and not b.provides & a.requires
+    # A layer that only prepares the environ takes no time either.
     if not asked or b.identifies or (b.provides and replace(b, provides=frozenset(), unique=False) == Effects()):
         return ""
     return "the time"
@@ -235,9 +241,7 @@ RULES: Final = (
         severity="warning",
         consequence="requests that {inner} refuses would take a place, memory or time in {outer} first",
         source="OWASP Denial of Service Cheat Sheet",
-        outside=lambda a, b: (
-            "the cost" if (a.refuses or a.limits_input or "ratelimit" in a.sets) and (b.costs or b.reads_input) else ""
-        ),
+        outside=lambda a, b: "the cost" if _refuses(a) and (b.costs or b.reads_input) else "",
     ),
     Rule(
         id="count-before-verify",
