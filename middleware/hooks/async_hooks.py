@@ -1,7 +1,7 @@
 """`async def` functions as hooks: each runs to completion in an event loop of its own.
 
-A task works on a copy of the context variables. Those that it has set are copied back when it ends, with a result or an
-exception, so that later hooks and the application see them, as asgiref does for Flask.
+A task works on a copy of the context variables. Variables that the task has set are copied back when it ends, with a
+result or an exception, so that later hooks and the application see them, as asgiref does for Flask.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
         outcomes: list[_Outcome] = []
 
         async def observed() -> None:
-            """Record the outcome. An exception that passes through a task would be in a reference cycle with it."""
+            """Record the outcome. An exception that passed through the task would form a reference cycle with it."""
             try:
                 result = await function(*arguments)
                 outcomes.append(_Outcome(copy_context(), result))

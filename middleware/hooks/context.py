@@ -32,9 +32,9 @@ class Context(Held):
     """One request to one hooked application.
 
     Attributes:
-        path: (SCRIPT_NAME, PATH_INFO) as they came. Applications that mount others change them.
+        path: (SCRIPT_NAME, PATH_INFO) as received. Applications that mount others change them.
         registry: the hooks of the application.
-        plan: those that take part in this request.
+        plan: the hooks that take part in this request.
         view_args: dict. The parameters that scopes found in the path.
         after_this: the functions of `after_this_request`.
         handed_over: bool. Whether the application has been called.

@@ -100,7 +100,7 @@ class Cookie(NamedTuple):
 
     name: str | None
     value: str
-    text: str  # as it came
+    text: str  # as received
 
 
 def read_cookies(field: str) -> Iterator[Cookie]:

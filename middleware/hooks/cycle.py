@@ -35,7 +35,7 @@ _KEY: Final = "middleware.hooks"
 
 
 class ReplyPolicy(NamedTuple):
-    """The options of a layer that decide about a response."""
+    """The options of a layer that govern its responses."""
 
     propagate: bool
     statuses: bool = False
@@ -71,7 +71,7 @@ class Cycle(Context):
         return self.owner.settled(self)
 
     def discard(self, reply: Response) -> None:
-        """Close a response that is not sent, but not the application's body, which is closed with the one that is."""
+        """Close a response that is not sent, except the application's body, which is closed with the sent response."""
         if reply.response is self.body:
             reply.__dict__["_app_iter"] = ()
         try:
@@ -82,7 +82,7 @@ class Cycle(Context):
     def forget_error(self, reply: Response | Cycle) -> None:
         """Break the reference cycle of the error in the environ when the body is closed.
 
-        The end of the application's own list is never seen, because the server gets the same object. There the
+        If the application returned a list, the server gets that same object and its end cannot be observed, so the
         reference cycle is broken at once.
         """
         forgets = partial(forget, self.environ, self.server)
@@ -134,7 +134,7 @@ class Dispatcher(ABC, Generic[C]):
             _drop(cycle)
             left, stopped = taken.body, taken.stopped
         except BaseException:
-            environ.pop(EXCEPTION, None)  # it is raised, or replaced by the one that is
+            environ.pop(EXCEPTION, None)  # the exception is raised, or replaced by the one that is raised
             _drop(cycle)
             raise
         finally:
@@ -202,7 +202,7 @@ class Dispatcher(ABC, Generic[C]):
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
-        """The reply if its head may be sent, or else the response to the error that hooks made in it."""
+        """The reply if its head may be sent, or else the response to the error that hooks introduced into the head."""
         if not isinstance(reply, Response):
             return reply
         error = _fault(cycle, reply, conditional=conditional)
@@ -369,14 +369,14 @@ class HookLayer(Splitting):
         return [("runs", text or "no hooks yet")]
 
     def _check_wrapped(self, inner: object) -> None:
-        """Do nothing: hooks run once however often they are around an application."""
+        """Do nothing: hooks run once, however many times they wrap an application."""
 
     def _compared(self) -> tuple[object, ...]:
         return *super()._compared(), id(self._registry)
 
 
 class HookedApplication:
-    """The wrapped application. It is assembled at the first request, because hooks are registered until then."""
+    """The wrapped application, assembled at the first request, because hooks may be registered until then."""
 
     def __init__(
         self, app: Application, dispatcher: Dispatcher[Any], condition: Predicate | None, *, late: bool
@@ -388,7 +388,7 @@ class HookedApplication:
         self._run: Application | None = None
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Run one request (PEP 3333); without hooks if the condition fails, or the request is inside them already."""
+        """Run one request (PEP 3333); without hooks if the condition fails, or the request is already inside them."""
         run = self._run or self._assemble()
         around = CURRENT.get()
         within = around is not None and around.environ is environ and around.registry is self._dispatcher.registry

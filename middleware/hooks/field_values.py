@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
-CHARSETS: Final = frozenset(("ascii", "us-ascii", "utf-8", "iso-8859-1"))  # those that Werkzeug decodes
+CHARSETS: Final = frozenset(("ascii", "us-ascii", "utf-8", "iso-8859-1"))  # the charsets that Werkzeug decodes
 _CHARACTERS: Final = r"\w!#$%&'*+\-.^`|~"
 _NAME: Final = re.compile(rf"([{_CHARACTERS}]+)=", re.ASCII)
 # A token; a quoted string; or the start of an unterminated one.

@@ -116,7 +116,7 @@ ERRORS[500] = InternalServerError
 
 
 def abort(code: int | Application, description: str | None = None, response: Any = None) -> NoReturn:
-    """Raise the HTTPException of a status; given a response instead, end the request with that.
+    """Raise the HTTPException of a status, or end the request with the given response.
 
     Options:
         code: int, 400 to 599, or a response. The status of the error, or the response that is sent. Required.
@@ -154,7 +154,7 @@ def code_of(error: BaseException | type) -> int | None:
 def handler_key(key: object) -> tuple[int | None, type]:
     """The code and the class under which a handler for `key` is registered.
 
-    A code and every class for exactly that code, of whatever library, share a key. So do the base classes of all
+    A code and every class for exactly that code, from any library, share a key. So do the base classes of all
     libraries.
 
     Errors: ValueError for a code that is not an error's, and for a class that is not an Exception; TypeError for

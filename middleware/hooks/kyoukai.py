@@ -17,9 +17,10 @@ The order of one request:
 
 Differences that follow from an application with unknown routes: a 404 or 405 of the application is an ordinary
 response, which hooks see; those of a scope see it under the whole path of the scope. An error that the application
-answers by itself is one too, unless it reports the exception by environ["middleware.exception"] or exc_info: then its
-response is sent, and no hook sees it. A response that is already being sent by write() can be given other fields, but
-no object. A hook that returns something other than a context or a response fails at once, with a message that names it.
+answers by itself is an ordinary response too, unless the application reports the exception by
+environ["middleware.exception"] or exc_info: then its response is sent, and no hook sees it. A response that is already
+being sent by write() can be given other fields, but no object. A hook that returns something other than a context or a
+response fails at once, with a message that names the hook.
 """
 
 from __future__ import annotations
@@ -297,7 +298,7 @@ class ContextHooks(ContextDecorators, HookLayer):
     "post", for all requests, in a `scope` or for a `route`, before the first request. Both kinds run from the outermost
     scope to the route, in the order added. A function that returns None keeps the context or the response; any other
     value replaces it. Only `abort` stops a request early. Any failure is a 500, which no after_request hook sees.
-    Copies share the registered functions. Without functions, it answers errors only.
+    Copies share the registered functions. Without registered functions, ContextHooks only answers errors.
 
     Stands where Hooks does: inside layers whose headers must be on every response, and outside everything whose
     responses the hooks must see. Does nothing to a body that no hook touches.

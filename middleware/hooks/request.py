@@ -1,10 +1,11 @@
 """The request of hooks: WebOb's, under Flask's names too, and with Flask's meaning where the two differ.
 
-The request is read as it came, even after the application changed PATH_INFO to mount another. A hook that reads the
-body keeps it for the application: in memory up to 10 KiB, in a temporary file above. Once the application has read the
-body, only a body that was kept before is available. Values assigned to `data`, `form`, `path` and the like are seen by
-later hooks and change nothing else, as in Flask. A name that neither Flask nor WebOb has is an AttributeError, on
-assignment too, and so is a name with two incompatible meanings; the message says what to use instead.
+The request is read as received, even after the application has changed PATH_INFO to mount another application. A hook
+that reads the body keeps it for the application: in memory up to 10 KiB, in a temporary file above. Once the
+application has read the body, only a body that was kept before is available. Values assigned to `data`, `form`, `path`
+and the like are seen by later hooks and change nothing else, as in Flask. A name that neither Flask nor WebOb has is an
+AttributeError, on assignment too, and so is a name with two incompatible meanings; the message says what to use
+instead.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class Request(RequestBody):
         *,
         handed_over: bool,
     ) -> Request:
-        """A request whose SCRIPT_NAME and PATH_INFO came as `path`, whatever the application has made of them."""
+        """A request whose SCRIPT_NAME and PATH_INFO came as `path`, even if the application has changed them."""
         self = cls(environ)
         self.__dict__.update(_path=path, view_args=view_args or {}, _handed_over=handed_over, **limits._asdict())
         return self
@@ -210,7 +211,7 @@ class Request(RequestBody):
 
     @property
     def query_string(self) -> bytes:
-        """The query, as it came."""
+        """The query, as received."""
         query: str = self.environ.get("QUERY_STRING", "")
         return query.encode("latin-1")
 

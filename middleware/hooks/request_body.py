@@ -33,7 +33,7 @@ class RequestBody(_WebOb):
 
     _kept: Any = None
     _form: tuple[list[tuple[str, Any]], forms.MultiDict[str], forms.MultiDict[forms.FileStorage]] | None = None
-    _no_boundary: bool = False  # of a multipart form, which then cannot be read as one
+    _no_boundary: bool = False  # a multipart form without a boundary, which cannot be read as a form
     _handed_over: bool = False  # the application has been called, and may have read the body
     max_content_length: int | None = forms.Limits().max_content_length
     max_form_memory_size: int | None = forms.Limits().max_form_memory_size
@@ -135,7 +135,7 @@ class RequestBody(_WebOb):
 
     @property
     def body(self) -> bytes:
-        """The body, of a form too. Can be assigned; the application then gets the new one."""
+        """The body, including that of a form. Can be assigned; the application then gets the new one."""
         data: bytes = self.get_data()
         return data
 
@@ -245,8 +245,8 @@ class _Joined(RawIOBase):
 def _keep(environ: Environ, most: int | None) -> Any:
     """Read the body into a file, put it in the place of wsgi.input, and return it at its start.
 
-    A body of unknown length is read only where the server ends it (wsgi.input_terminated). Otherwise the body is empty,
-    and environ does not change. So it is if Content-Length is malformed (RFC 9110 8.6).
+    A body of unknown length is read only where the server ends it (wsgi.input_terminated). Otherwise, or if
+    Content-Length is malformed (RFC 9110 8.6), the body is empty and environ does not change.
 
     Errors: ClientDisconnected; 413 for a body of more than `most` bytes.
     """

@@ -152,7 +152,7 @@ class FileStorage:
     Attributes:
         stream: the content as a file, at its start; in memory up to 500 KiB.
         filename: str. As the client sent it: not safe as a path.
-        name: of the form field.
+        name: the name of the form field.
         headers: fields of the part, by name.
     """
 

@@ -194,7 +194,7 @@ class Response(ResponseFields, _WebOb):
         return ", ".join(line[1] for line in lines if any(line is given for given in self._given))
 
     def _is_encoded(self, data: bytes, coding: str) -> bool:
-        """Whether the data equals the present body, or is gzip as that is (RFC 1952)."""
+        """Whether the data equals the present body, or both are gzip (RFC 1952)."""
         if isinstance(self._app_iter, (list, tuple)) and data == b"".join(self._app_iter):
             return True
         if coding.strip().lower() != "gzip":

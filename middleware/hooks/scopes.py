@@ -13,7 +13,7 @@ application runs, so a prefix also covers paths without a route; blueprints of F
 
 - before: outermost scope first, in the order of registration.
 - after: innermost scope first, the last registered first. With `after_order="registration"`, the first registered in a
-  scope comes first. Those of ContextHooks have the order of the before hooks.
+  scope comes first. The after hooks of ContextHooks run in the order of the before hooks.
 - teardown: innermost scope first, the last registered first.
 - errorhandlers: a handler for the code comes before one for the class; then the innermost scope; then the nearest class
   in the MRO of the exception.
@@ -60,7 +60,7 @@ class Match(NamedTuple):
 
 
 class Place(Protocol):
-    """The condition of a scope. Of the prefixes, and of the routes, that match, those of the highest `rank` count."""
+    """The condition of a scope. Of matching prefixes, and of matching routes, those of the highest `rank` count."""
 
     rank: int = 0
 
@@ -92,7 +92,7 @@ class Asked(Place):
         self.predicate = predicate
 
     def open_to(self, environ: Environ) -> bool:
-        """Whether the predicate holds; one of `middleware.match` may hold possibly."""
+        """Whether the predicate holds; for one of `middleware.match`, holding possibly is enough."""
         return self.predicate(environ)
 
     def match(self, path: str) -> Match | None:
@@ -122,7 +122,7 @@ class Pattern(Place):
 
     def _rests(self, path: str, reached: int) -> Iterator[str]:
         yield _rooted(path[reached:])
-        if is_too_long(path):  # the scopes within then count as matched
+        if is_too_long(path):  # inner scopes then count as matched
             return
         for slash in (index for index, character in enumerate(path) if character == "/"):
             for end in (slash, slash + 1):
