@@ -1,7 +1,7 @@
 """Edits of a response head: removal, replacement, defaults, additions and Vary, compiled when a layer is made.
 
-An edit looks once at the names of a head. Most heads have none that concern it, and its lines are appended as they are;
-otherwise the head is rebuilt line by line. The order within one edit: remove, replace, default, add, vary.
+An edit looks once at the names of a head. Most heads have no name that concerns the edit, so its lines are appended as
+they are; otherwise the head is rebuilt line by line. The order within one edit: remove, replace, default, add, vary.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,14 +30,15 @@ class Edit:
     Options:
         remove: names whose lines are dropped.
         replace: lines that take the place of every line of their name.
-        default: lines that yield to a line of their name that is there after the removal.
-        add: lines that are appended whatever is there.
-        vary: names of request fields that the response was selected by, merged into one Vary line (RFC 9110 12.5.5).
-        unless: a name. Where a line of it is present, only `default` and `vary` apply.
+        default: lines that are added unless a line of their name is left after the removal.
+        add: lines that are always appended.
+        vary: names of the request fields by which the response was selected, merged into one Vary line (RFC 9110
+            12.5.5).
+        unless: a name. If the head has a line of that name, only `default` and `vary` apply.
 
     Attributes:
-        lines: what a head gets that has no line of a watched name.
-        watched: the names, in lower case, at which more happens than appending.
+        lines: the lines that a head without a watched name gets.
+        watched: the names, in lower case, whose presence requires more than appending.
     """
 
     __slots__ = (

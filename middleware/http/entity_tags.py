@@ -1,10 +1,10 @@
-"""Entity tags, and the suffix by which an encoded representation has its own (RFC 9110 8.8.3, 8.8.3.3).
+"""Entity tags, and the suffixes that distinguish encoded representations (RFC 9110 8.8.3, 8.8.3.3).
 
-A suffix stands within the quotes: `"x"` is `"x-gzip"` in gzip. On the way in it is taken off, so that the application
-finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2), and in WebDAV's If (RFC 4918 10.4); on the
-way out it is put on again. Weak tags are left alone on the way out: they may be shared by all codings. The functions
-return what is no entity tag as it is; an encoded response must not have it, because it would share it with the content
-as it is, so Compress removes it there.
+A suffix stands within the quotes: `"x"` is `"x-gzip"` in gzip. Suffixes are removed from requests, so that the
+application finds its own tags in If-None-Match and If-Match (RFC 9110 13.1.1, 13.1.2), and in WebDAV's If (RFC 4918
+10.4), and added to responses. Weak tags of responses are left alone, because all codings may share them. The functions
+return text that is not an entity tag unchanged. Compress removes such an ETag from encoded responses, which must not
+share it with the unencoded content.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-# RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are characters like others.
+# RFC 9110 8.8.3: entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE. Commas and backslashes are ordinary characters.
 _OPAQUE: Final = r"[!#-~\x80-\xff]*"
 _STRONG: Final = re.compile(f'"{_OPAQUE}"')
-# The members of a list (RFC 9110 5.6.1): an entity tag up to the comma, or what is none. As the second takes all up to
-# the comma, each match begins where a member does.
+# The members of a list (RFC 9110 5.6.1): an entity tag up to the comma, or any other text. The latter takes everything
+# up to the comma, so that each match begins where a member does.
 _MEMBER: Final = re.compile(rf'(W/)?"({_OPAQUE})"(?=[ \t]*(?:,|\Z))|[^ \t,][^,]*')
 
 # The parts of an If that matter (RFC 4918 10.4.2): a resource or a state token, up to its end, and an entity tag.
@@ -45,20 +45,20 @@ class EntityTag(NamedTuple):
 
 
 def suffixed(tag: str, coding: str) -> str:
-    """The tag of the representation in this coding: `"x"` is `"x-gzip"`; what is no strong tag stays as it is."""
+    """The tag of the representation in this coding: `"x"` is `"x-gzip"`. Other text than a strong tag is unchanged."""
     return f'{tag[:-1]}-{coding}"' if _STRONG.fullmatch(tag) else tag
 
 
 def weakened(tag: str) -> str:
-    """The tag for all codings alike: `"x"` is `W/"x"`; what is no strong tag stays as it is."""
+    """The tag for all codings alike: `"x"` is `W/"x"`. Other text than a strong tag is unchanged."""
     return f"W/{tag}" if _STRONG.fullmatch(tag) else tag
 
 
 def without_suffixes(field: str, codings: Collection[str]) -> str:
-    """An If-None-Match or If-Match with the suffix of a coding taken off each tag, as the application knows them.
+    """An If-None-Match or If-Match with the suffix of a coding removed from each tag.
 
-    One suffix is taken off a tag, strong or weak (caches weaken tags). All else stays byte for byte: `*`, whitespace,
-    members that are no entity tags, and tags that are there twice now.
+    One suffix is removed from each tag, strong or weak, because caches weaken tags. All other text is unchanged, byte
+    for byte: `*`, whitespace, members that are not entity tags, and tags that have become duplicates.
     """
     if not _may_hold(field, codings):
         return field
@@ -71,10 +71,10 @@ def without_suffixes(field: str, codings: Collection[str]) -> str:
 
 
 def conditions_without_suffixes(field: str, codings: Collection[str]) -> str:
-    """The If of WebDAV with the suffix of a coding taken off each tag: `(["x-gzip"])` is `(["x"])`.
+    """The If of WebDAV with the suffix of a coding removed from each tag: `(["x-gzip"])` is `(["x"])`.
 
-    One suffix is taken off a tag, strong or weak, whatever resource its list is about. All else stays byte for byte:
-    resources, state tokens, Not, whitespace, and what is no condition.
+    One suffix is removed from each tag, strong or weak, for every resource. All other text is unchanged, byte for byte:
+    resources, state tokens, Not, whitespace, and text that is not a condition.
     """
     if not _may_hold(field, codings):
         return field
@@ -96,7 +96,7 @@ def rewritten(environ: dict[str, Any], changes: Mapping[str, Callable[[str], str
 
 
 def with_each(field: str, change: Callable[[EntityTag], EntityTag]) -> str:
-    """An If-None-Match or If-Match with each of its tags changed; all else stays byte for byte."""
+    """An If-None-Match or If-Match with each of its tags changed and all other text kept, byte for byte."""
 
     def changed(member: re.Match[str]) -> str:
         return member[0] if member[2] is None else str(change(EntityTag(member[1] is not None, member[2])))
@@ -105,17 +105,17 @@ def with_each(field: str, change: Callable[[EntityTag], EntityTag]) -> str:
 
 
 def tags_listed(field: str) -> Iterator[EntityTag]:
-    """The entity tags of an If-None-Match, If-Match or If-Range, and nothing for what is none: `*`, or a date."""
+    """The entity tags of an If-None-Match, If-Match or If-Range. Other text, such as `*` or a date, is skipped."""
     return (EntityTag(member[1] is not None, member[2]) for member in _MEMBER.finditer(field) if member[2] is not None)
 
 
 def tags_of_conditions(field: str) -> Iterator[EntityTag]:
-    """The entity tags of an If of WebDAV, whatever resource their lists are about."""
+    """The entity tags of an If of WebDAV, for every resource."""
     return (EntityTag("W" in part[1], part[2]) for part in _CONDITION.finditer(field) if part[2] is not None)
 
 
 def entity_tag(field: str) -> EntityTag | None:
-    """The entity tag of an ETag, or None for what is none."""
+    """The entity tag of an ETag, or None for any other text."""
     found = _MEMBER.fullmatch(field.strip(" \t"))
     return None if found is None or found[2] is None else EntityTag(found[1] is not None, found[2])
 
@@ -123,7 +123,7 @@ def entity_tag(field: str) -> EntityTag | None:
 def matches_weakly(tag: str, if_none_match: str) -> bool:
     """Whether an If-None-Match has this tag, in weak comparison, or is `*` (RFC 9110 8.8.3.2, 13.1.2).
 
-    A tag that is none matches nothing but `*`, and `*` counts only alone.
+    Text that is not an entity tag matches only `*`, and `*` counts only if it is the whole field.
     """
     if if_none_match.strip(" \t") == "*":
         return True
@@ -132,11 +132,12 @@ def matches_weakly(tag: str, if_none_match: str) -> bool:
 
 
 def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]) -> str:
-    """The form in which a 304 or 412 carries the application's tag, so that the client knows it again.
+    """The form in which a 304 or 412 carries the application's tag, so that the client recognizes the tag.
 
-    That of the negotiated coding (None: without suffix), which is what a 200 would carry, unless the If-None-Match or
-    If-Match that came in has another form of it, and not this one: then that, the first of several. Listed counts
-    weak or strong (RFC 9110 8.8.3.2); what is sent is strong, like the application's tag. A weak tag has one form.
+    The default is the form for the negotiated coding (None: without a suffix), which a 200 would carry. If the
+    If-None-Match or If-Match as received lists other forms of the tag and not this one, the first of those is returned.
+    Listed tags may be weak or strong (RFC 9110 8.8.3.2); the returned one is strong, like the application's tag. A weak
+    tag has one form.
     """
     if not _STRONG.fullmatch(tag):
         return tag
@@ -150,7 +151,7 @@ def as_listed(tag: str, field: str, coding: str | None, codings: Collection[str]
 
 
 def _may_hold(field: str, codings: Collection[str]) -> bool:
-    """Whether a tag with a suffix can be in this text; most often none is, and nothing has to be read."""
+    """Whether the text may contain a tag with a suffix. Most text does not, and need not be parsed."""
     return "-" in field and any(f'-{coding}"' in field for coding in codings)
 
 

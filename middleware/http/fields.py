@@ -15,9 +15,9 @@ Line: TypeAlias = tuple[str, str]
 
 # RFC 9110 5.6.2: token = 1*tchar
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# RFC 9110 5.5: field-content is VCHAR, SP, HTAB and obs-text; whatever lies outside latin-1 PEP 3333 forbids.
+# RFC 9110 5.5: field-content is VCHAR, SP, HTAB and obs-text; PEP 3333 forbids text outside latin-1.
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# RFC 9110 7.6.1 and PEP 3333 "Other HTTP Features": one connection's business, which is the server's.
+# RFC 9110 7.6.1 and PEP 3333 "Other HTTP Features": fields of a single connection, which is up to the server.
 HOP_BY_HOP: Final = frozenset(
     (
         "connection",
@@ -55,7 +55,7 @@ UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 # Content that is elsewhere or a part of a whole (RFC 9110 14.4), or that a signature may cover (RFC 9421 2)
 UNALTERABLE: Final = HANDED_OVER | {"content-range", "signature-input"}
 _DIGITS: Final = 18  # 64 bits: a longer number is no length
-# Names as they are written -> in lower case, as far as they were asked for, and those of them that may be sent.
+# Names as written -> in lower case, for the names seen so far; and those of them that may be sent.
 _folded: dict[str, str] = {}
 _checked: dict[str, str] = {}
 _values: dict[str, str] = {}
@@ -78,7 +78,7 @@ def name_fault(name: object) -> str | None:
 
 
 def value_fault(value: object) -> str | None:
-    """Why this is no field value, or None if it is one (RFC 9110 5.5)."""
+    """The reason why this is not a field value, or None if it is one (RFC 9110 5.5)."""
     if not isinstance(value, str):
         return "a field value is a str (PEP 3333)"
     if _VALUE.fullmatch(value) is None:
@@ -89,7 +89,7 @@ def value_fault(value: object) -> str | None:
 
 
 def sendable_name(name: str) -> str:
-    """The name in lower case, once it is known that it may be sent; ValueError or TypeError otherwise."""
+    """The name in lower case; ValueError or TypeError if it must not be sent."""
     folded = _checked.get(name)
     if folded is not None:
         return folded
@@ -102,7 +102,7 @@ def sendable_name(name: str) -> str:
 
 
 def sendable_value(name: str, value: str) -> str:
-    """The value without surrounding whitespace, once it is known that it may be sent (RFC 9110 5.5)."""
+    """The value without surrounding whitespace; ValueError or TypeError if it must not be sent (RFC 9110 5.5)."""
     known = _values.get(value) if type(value) is str else None
     if known is not None:
         return known
@@ -131,20 +131,20 @@ def environ_key(name: str) -> str:
 
 
 def content_length(value: str) -> int | None:
-    """How many bytes a Content-Length declares, or None if it is none (RFC 9110 8.6)."""
+    """The number of bytes that a Content-Length declares, or None if it is invalid (RFC 9110 8.6)."""
     return int(value) if value.isdecimal() and len(value) <= _DIGITS else None
 
 
 class Fields:
     """The header lines of one response, in the application's order; names are compared without regard to case.
 
-    What is put in is checked: a name that is no token, a hop-by-hop name, CR, LF, NUL or text outside latin-1 is a
-    ValueError, anything but str a TypeError. Lines that the application sent are passed on unchanged (RFC 9110 5.1 to
-    5.5).
+    Added lines are checked: a name that is not a token, a hop-by-hop name, CR, LF, NUL or text outside latin-1 is a
+    ValueError; any type other than str is a TypeError. Lines that the application sent are passed on unchanged (RFC
+    9110 5.1 to 5.5).
 
     Attributes:
         lines: list of (name, value), as they are sent.
-        index: the names in lower case, or None until they are needed. Code that writes `lines` updates or resets it.
+        index: the names in lower case, or None until they are needed. Code that writes `lines` must update or reset it.
     """
 
     __slots__ = ("index", "lines")
@@ -276,7 +276,7 @@ class Fields:
         return self[name]
 
     def vary(self, *names: str) -> None:
-        """Name request fields that this response was selected by, in one Vary line (RFC 9110 12.5.5)."""
+        """Name the request fields by which this response was selected, in one Vary line (RFC 9110 12.5.5)."""
         for name in names:
             if name != "*":
                 sendable_name(name)

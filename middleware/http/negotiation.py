@@ -37,8 +37,8 @@ def choose(accept_encoding: str | None, codings: tuple[str, ...]) -> Choice:
 
     A coding or identity that is named has its own weight, 1 if none is written, and otherwise that of `*`. Identity
     wins only with a higher weight than every coding: `*` alone asks for compression, and so does "gzip;q=0.001", which
-    says nothing of identity. A coding named twice has the lower weight, so that a refusal stands. None, no field, is
-    identity.
+    does not mention identity. A coding named twice has the lower weight, so that a refusal stands. None, a missing
+    field, means identity.
     """
     return choices(codings)[accept_encoding or ""]
 

@@ -1,7 +1,7 @@
 """Serialized origins (HTML 7.1.1, RFC 6454 6.2): their syntax, their spelling, and lists of them with wildcards.
 
-An origin is compared byte for byte (Fetch 4.10, CORS check), so each has one right spelling, and nothing here corrects
-what a client sends. Only `spelling` does, for error messages about options.
+An origin is compared byte for byte (Fetch 4.10, CORS check), so each has one right spelling, and values that clients
+send are not corrected. Only `spelling` corrects, for error messages about options.
 
 The host of a special scheme (URL Standard 4.2: http, https, ws, wss, ftp, file) is a domain name or an address. The
 host of any other scheme is opaque (URL Standard 3.5): its case counts, and no port of it is a default.
@@ -79,7 +79,7 @@ def is_origin(text: str) -> bool:
 
 def spelling(text: str) -> str | None:
     """The origin of a URL as browsers serialize it; None if it has none, or is not a URL."""
-    found = _URL.fullmatch(text.removeprefix("blob:"))  # URL Standard 4.7: the origin of what made it
+    found = _URL.fullmatch(text.removeprefix("blob:"))  # URL Standard 4.7: a blob has the origin of the URL in its path
     if found is None:
         return None
     scheme, port = found["scheme"].lower(), int(found["port"] or -1)

@@ -1,6 +1,6 @@
 """A cache of values parsed from field values, bounded in the number and the length of its keys.
 
-Keys come from clients, so that neither many nor long ones may fill the memory.
+Keys come from clients, so neither many keys nor long ones must be able to fill the memory.
 """
 
 from collections.abc import Callable, Sized
@@ -15,10 +15,10 @@ Found = TypeVar("Found")
 class Remembered(dict[Key, Found]):
     """A mapping that computes missing values by `find` and keeps them. As a decorator, it makes `find` remember them.
 
-    It is cleared at LIMIT values: common keys are back at once, and no order of use has to be kept. The value of a key
-    longer than `longest` is computed each time. An exception of `find` is passed on and not kept.
+    The mapping is cleared at LIMIT values: common keys soon return, and no order of use has to be tracked. The value of
+    a key longer than `longest` is computed each time. An exception of `find` is passed on and not kept.
 
-    A look-up of a key that is present makes no call of a Python function; a call of the mapping makes one.
+    Looking up a key that is present calls no Python function; calling the mapping calls one.
     """
 
     __slots__ = ("_find", "_longest")
