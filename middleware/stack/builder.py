@@ -56,7 +56,7 @@ class Stack(Wrapper):
     Attributes:
         names: tuple of str, outermost first.
 
-    Errors: TypeError for an argument that is no middleware, stack or callable app -> app, and for a stack that is
+    Errors: TypeError for an argument that is not a middleware, stack or callable app -> app, and for a stack that is
     called; ConfigError for a middleware that already wraps an application; LookupError, which lists the names, for a
     name or class that the stack does not have exactly once; OrderError and OrderWarning, see `check`.
     """
@@ -93,7 +93,7 @@ class Stack(Wrapper):
         compress: bool = True,
         preset: Literal["basic", "balanced", "strict", "api"] = "balanced",
     ) -> Stack:
-        """Return the stack that a careful team would write, to be printed, checked and edited as any other.
+        """Return the stack that a careful team would write, to be printed, checked and edited like any other.
 
         RequestId, AccessLog, Timing, SecurityHeaders, CORS, TrustedHosts, HTTPSRedirect, CrossOriginProtection,
         Compress, Conditional.
@@ -217,8 +217,8 @@ class Stack(Wrapper):
             waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
 
         Errors: OrderError if an error rule is broken, OrderWarning (a warning) for each broken warning rule;
-        ConfigError for a wrong option; TypeError for what is no WSGI application (an ASGI application, an application
-        factory), and for an application that an equal stack wraps already.
+        ConfigError for a wrong option; TypeError for an object that is not a WSGI application (an ASGI application, an
+        application factory), and for an application that an equal stack already wraps.
         """
         if isinstance(app, Stack):
             raise TypeError("Stack.wrap: a stack is no application: write Stack(outer, inner).wrap(app)")
@@ -241,8 +241,8 @@ class Stack(Wrapper):
 
         `print(stack.explain(app, "/", origin="https://b.example"))` is a report for people. The layers run one by one,
         through Externals and nested stacks, and broken order rules are ignored. The request is a real one: rate limits
-        count it, logs have a line of it, and the application does what it does. At most 1,000 chunks of the body are
-        read. Exceptions are answered as `wrap` does by on_error="respond".
+        count it, logs get a line for it, and the application runs with all its side effects. At most 1,000 chunks of
+        the body are read. Exceptions are answered as by `wrap` with on_error="respond".
 
         Options:
             app: WSGI application. If it stands in a stack itself, the layers of that stack are explained too. Required.
@@ -250,14 +250,15 @@ class Stack(Wrapper):
                 or a URL, for a GET. Required.
             headers: str. Request headers, such as accept_encoding="gzip". Default none.
 
-        Errors: TypeError for another request, or for a header that is no str; ValueError for a path without a slash.
+        Errors: TypeError for any other type of request, or for a header that is not a str; ValueError for a path
+        without a slash.
         """
         from middleware.sight.explain import explain
 
         return explain(self, app, environ_or_path, headers)
 
     def __call__(self, *_: object) -> NoReturn:
-        """Raise TypeError: a stack is no application until it wraps one."""
+        """Raise TypeError: a stack is not an application until it wraps one."""
         raise TypeError("a Stack is no WSGI application: write application = stack.wrap(app)")
 
     def _enforce(self, waive: Iterable[str]) -> None:

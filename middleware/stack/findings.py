@@ -17,12 +17,12 @@ class _Attempt(NamedTuple):
 
 
 def findings(layers: Sequence[Middleware], names: Sequence[str]) -> tuple[Finding, ...]:
-    """What breaks the rules, errors first, each in the order of the table."""
+    """The findings of a stack, errors first, each severity in the order of the table."""
     return _Search(layers, names).findings()
 
 
 class _Search:
-    """The findings of one stack, and the search for what fixes them."""
+    """The findings of one stack, and the search for edits that fix them."""
 
     def __init__(self, layers: Sequence[Middleware], names: Sequence[str]) -> None:
         self.layers, self.names = layers, names
@@ -82,9 +82,10 @@ class _Search:
     # -- edits ---------------------------------------------------------------------------------------------------
 
     def _fix(self, broken: Broken, edits: Iterable[_Attempt]) -> str:
-        """The first edit that ends what is broken and adds nothing; else the first that adds only what is less severe.
+        """The first edit that fixes a breach and adds none; otherwise the first that adds only less severe breaches.
 
-        Empty if there is none. There is one among removals: the last takes away all that depends on what it takes away.
+        Empty if there is none. Among removals there always is one: the last removes all layers that depend on removed
+        ones.
         """
         second = ""
         for edit in edits:
@@ -98,7 +99,7 @@ class _Search:
         return second
 
     def _moves(self, outer: int, inner: int) -> Iterator[_Attempt]:
-        """The inner one outside the outer one, that one inside, and then ever further out, and in."""
+        """Move the inner layer outside the outer one and further out, then the outer one inside and further in."""
         order = range(len(self.layers))
         for place in range(outer, -1, -1):
             moved = [*order[:place], inner, *(index for index in order[place:] if index != inner)]
@@ -114,7 +115,7 @@ class _Search:
             return
 
     def _removals(self, *candidates: int) -> Iterator[_Attempt]:
-        """The stack without one of the candidates; and without the first and all that needs what goes with it."""
+        """Remove each candidate; then the first candidate with all layers that depend on removed ones."""
         indices = range(len(self.layers))
         for index in candidates:
             yield _Attempt(f"stack.remove({self.names[index]!r})", [each for each in indices if each != index])
@@ -130,7 +131,7 @@ class _Search:
         return _Attempt(f"stack{''.join(gone)}", sorted(left))
 
     def _lifted(self, broken: Broken, index: int, lift: Lift) -> str:
-        """The edit that gives a layer the options which end a clash; empty if that would add findings."""
+        """The edit that gives a layer the options that resolve a finding; empty if that would add findings."""
         layer, name = self.layers[index], self.names[index]
         options = lift(effects_of(layer))
         shown = ", ".join(f"{option}={value!r}" for option, value in options.items())

@@ -1,4 +1,4 @@
-"""Order: what the rules say of some layers, and the nearest order that is right. Compares layers by their effects."""
+"""Order: the demands of the rules on some layers, and the nearest valid order. Compares layers by their effects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class OrderError(ValueError):
-    """An order that would go wrong for clients. Its message has every finding.
+    """An order that would go wrong for clients. The message lists every finding.
 
     Attributes:
         findings: tuple of Finding.
@@ -32,11 +32,11 @@ class OrderError(ValueError):
 
 
 class OrderWarning(UserWarning):
-    """An order that works, but not as its author will have meant."""
+    """An order that works, but probably not as its author intended."""
 
 
 class Demand(NamedTuple):
-    """By `rule`, the layer at index `outer` has to stand outside the one at `inner`, because of `what`."""
+    """By `rule`, the layer at index `outer` must stand outside the one at `inner`, because of `what`."""
 
     rule: Rule
     outer: int
@@ -45,7 +45,7 @@ class Demand(NamedTuple):
 
 
 def effects_of(layer: Middleware) -> Effects:
-    """What the layer declares; one that is unique without naming its kind is of the kind of its class."""
+    """The effects that the layer declares; if `unique` is True, it becomes the name of the class."""
     effects = declared_by(layer)
     return replace(effects, unique=type(layer).__name__) if effects.unique is True else effects
 
@@ -77,7 +77,7 @@ class Need(NamedTuple):
 
 
 class Clash(NamedTuple):
-    """By `rule`, the layers at these two indices do not go together, because of `what`."""
+    """By `rule`, the layers at these two indices are incompatible, because of `what`."""
 
     rule: Rule
     one: int
@@ -86,7 +86,7 @@ class Clash(NamedTuple):
 
 
 class Relations:
-    """What the rules say of some layers, in whatever order these stand.
+    """The demands, needs and clashes of some layers by the rules, regardless of their order.
 
     Attributes:
         demands: list of Demand.
@@ -123,17 +123,17 @@ class Relations:
     def _clashing(self) -> Iterator[Clash]:
         for rule in RULES:
             for one, other in self.meeting:
-                asked = one < other or rule.lift is not None  # once for the two, where it is mutual
+                asked = one < other or rule.lift is not None  # a mutual clash counts once for both
                 if asked and rule.clash is not None and (what := rule.clash(self.facts[one], self.facts[other])):
                     yield Clash(rule, one, other, what)
 
     def positions(self) -> list[Demand]:
-        """Every demand on positions. What a layer needs, the outermost of its providers provides."""
+        """Every demand on positions. A need becomes a demand on its outermost provider."""
         needed = (Demand(need.rule, need.providers[0], need.inner, need.what) for need in self.needs if need.providers)
         return [*self.demands, *needed]
 
     def broken(self, order: Sequence[int]) -> set[Broken]:
-        """What is broken where the layers at these indices, outermost first, are all there are."""
+        """The breaches in a stack that consists of the layers at these indices, outermost first."""
         place = {index: position for position, index in enumerate(order)}
         return {*self._misplaced(place), *self._lacking(place)}
 
@@ -180,8 +180,8 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
     further_in: dict[int, set[int]] = {index: set() for index in range(len(layers))}
     for demand in wanted:
         further_in[demand.outer].add(demand.inner)
-    _sort(further_in, wanted, names)  # a circle ends here
-    # Layers that stand outside of one which has to stand outside of them, by whatever steps: one of each pair moves.
+    _sort(further_in, wanted, names)  # raises OrderError if the demands form a circle
+    # Pairs of layers that stand in the wrong order, by one demand or several: one layer of each pair must move.
     swapped = {late: {early for early in _reachable(further_in, late) if early < late} for late in further_in}
     for outer, inner in pairwise(sorted(further_in.keys() - _leaving(swapped))):
         further_in[outer].add(inner)
@@ -189,7 +189,7 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
 
 
 def _leaving(swapped: dict[int, set[int]]) -> set[int]:
-    """The fewest layers of which one is in every swapped pair; of several such sets, the one furthest in.
+    """The smallest set of layers with a member in every swapped pair; of several such sets, the innermost.
 
     This is a minimum vertex cover, which takes exponential time in general but not here: if a has to pass b, and b has
     to pass c, then a has to pass c. "Has to pass" is a partial order, so that by the theorems of Dilworth and Kőnig
@@ -216,7 +216,7 @@ def _matching(swapped: dict[int, set[int]], matched: dict[int, int]) -> dict[int
 
 
 def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -> None:
-    """Match one more, breadth first: others may have to be matched differently for that."""
+    """Extend the matching by one pair, breadth first; other pairs may have to change for that."""
     came_from: dict[int, int] = {}
     ahead = [late]
     for free in ahead:
@@ -243,7 +243,7 @@ def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
 
 
 def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
-    """Outermost first; where the demands leave a choice, the one that stood further out."""
+    """Sort outermost first; where the demands leave a choice, the layer that stood further out comes first."""
     sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(further_in, ()))
     for outer, inner in further_in.items():
         for index in inner:

@@ -33,7 +33,7 @@ def layers(
 ) -> Iterator[Middleware]:
     """The layers of `Stack.recommended`, outermost first. The options are documented there."""
     origins = CORS(allow_origins=allow_origins)
-    opened = origins.declared().shares  # pages of every origin may read, so that they may embed as well
+    opened = origins.declared().shares  # pages of every origin may read responses, so they may embed them too
     yield RequestId()
     if access_log is not None and access_log is not False:
         yield AccessLog(format=access_log)

@@ -2,8 +2,8 @@
 
 A new rule is one row of RULES. `outside(a, b)` names the reason for a layer with effects `a` to stand outside one with
 effects `b`, or is empty; an exemption from a rule is part of that test. `clash(a, b)` names what two layers may not
-both do, wherever they stand: removing one of them ends it, or the options that `lift(b)` names do. `wants(b)` names the
-environ keys that some layer further out must provide.
+both do, wherever they stand. The clash is resolved by removing one of them, or by the options that `lift(b)` returns.
+`wants(b)` names the environ keys that some layer further out must provide.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -57,12 +57,10 @@ class Rule:
             the layer that stands further out now, against the rule.
         source: str. Where the reason is written.
         outside: the test for a demand on positions, or None.
-        clash: the test for two that do not go together, or None.
-        alone: returns the options of a single layer that end what is wrong with it, wherever it stands. {outer} is the
-            layer.
-        lift: returns the options that end a clash when the second of the two is given them, or None: the clash is
-            mutual, and ends when the inner one is removed. With `lift`, {outer} and {inner} are the first and the
-            second.
+        clash: the test for two layers that are incompatible, or None.
+        alone: returns the options that fix a single layer, wherever it stands. {outer} is the layer.
+        lift: returns the options of the second layer that resolve a clash, or None: the clash is mutual, and is
+            resolved by removing the inner layer. With `lift`, {outer} and {inner} are the first and the second.
         wants: the environ keys that a layer needs, or None. One provider of each further out is enough.
         lacking: str. The consequence where no layer provides {what} for {outer}.
     """
@@ -88,7 +86,7 @@ def _names(names: AbstractSet[str]) -> str:
 
 
 def _answers(effects: Effects) -> bool:
-    """Whether it may answer in place of the application: a page of its own takes nothing from other URLs."""
+    """Whether the layer may answer in place of the application. A page of its own does not affect other URLs."""
     return effects.answers and not effects.own_page
 
 
@@ -98,14 +96,14 @@ def _refuses(effects: Effects) -> bool:
 
 
 def _counts_by(effects: Effects) -> str:
-    """The environ key that it counts requests by: the user where it takes both; empty if it is no rate limit."""
+    """The environ key by which a rate limit counts requests: the user if it reads both; empty for other layers."""
     if effects.refuses or "ratelimit" in effects.sets:
         return next((key for key in ("REMOTE_USER", "REMOTE_ADDR") if key in effects.requires), "")
     return ""
 
 
 def _verifies(effects: Effects) -> bool:
-    """Whether it checks credentials, which takes time, and refuses the wrong ones."""
+    """Whether the layer verifies credentials, which takes time, and refuses wrong ones."""
     return effects.answers and "REMOTE_USER" in effects.provides
 
 
@@ -113,14 +111,14 @@ def _verifies(effects: Effects) -> bool:
 
 
 def _set_inside_read(a: Effects, b: Effects) -> str:
-    """The fields that `b` sets and `a` decides by; rules of their own order a layer that encodes and these others."""
+    """The fields that `b` sets and `a` reads. Other rules order an encoding layer and another layer of content."""
     content = [each for each in (a, b) if each.encodes_body or each.validates or each.rewrites_body]
     ordered = len(content) == 2 and (a.encodes_body or b.encodes_body)
     return "" if ordered else _names(a.reads & b.sets)
 
 
 def _measure_outermost(a: Effects, b: Effects) -> str:
-    """No demand on what `a` requires of `b`, and none where `b` takes no time worth telling."""
+    """No demand if `b` provides what `a` requires, or if the time of `b` is negligible."""
     asked = a.measures and not b.measures and not b.provides & a.requires
     # A layer that only prepares the environ takes no time either.
     if not asked or b.identifies or (b.provides and replace(b, provides=frozenset(), unique=False) == Effects()):
@@ -266,7 +264,7 @@ RULES: Final = (
         consequence="{outer} lets pages of every origin read responses, but {inner} has browsers block {what} there: "
         "<img>, <script>, <link> and <video> fail without the attribute crossorigin",
         source="Fetch 3.7, cross-origin resource policy check",
-        # A list of origins is no such promise: CORP knows no list, and CORS requests pass it.
+        # A list of origins does not count, because CORP has no lists and CORS requests pass it.
         clash=lambda a, b: "what they embed" if a.shares and b.isolates else "",
         lift=lambda b: b.isolates,
     ),
