@@ -1,7 +1,8 @@
 """by: keys for RateLimit and ConcurrencyLimit. Requests with the same key are counted together.
 
 A key is a callable of the environ that returns a str, or None for a request that is not counted. Any callable will do.
-These declare the environ keys that they look at, so that the order rules know which layers have to stand outside.
+The keys of this module declare the environ keys that they read, so that the order rules know which layers must stand
+outside.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from middleware.wsgi.options import ConfigError
 from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
-_NETWORK: Final = 64  # bits of an IPv6 address that identify a client, which chooses the others (RFC 6177, RFC 8981)
+_NETWORK: Final = 64  # bits of an IPv6 address that identify a client; the client chooses the rest (RFC 6177, RFC 8981)
 
 
 class Secret(str):
@@ -32,7 +33,7 @@ class Key:
     """A callable of the environ that returns a str, or None for a request that is not counted.
 
     Attributes:
-        requires: frozenset of str. The environ keys that it looks at, and that outer layers may provide.
+        requires: frozenset of str. The environ keys that the key reads, and that outer layers may provide.
     """
 
     __slots__ = ("_name", "_read", "requires")
@@ -57,8 +58,8 @@ class Key:
 def header(name: str) -> Key:
     """The value of a request header, or None if the request has none. A RateLimit stores it as a hash.
 
-    The client chooses the value. Count by it only if an outer part, such as a gateway that checks API keys, has
-    verified it, and limit by `address` too.
+    The client chooses the value. Use the header as a key only if an outer part, such as a gateway that checks API keys,
+    has verified the value, and limit by `address` too.
 
     Options:
         name: str, a field name in any case. The name of the header. Required.
@@ -94,7 +95,7 @@ def both(*keys: Callable[[Environ], str | None]) -> Key:
             if part is None:
                 return None
             parts.append(part)
-        # With their lengths, so that different parts never make the same text.
+        # Include the length of each part, so that different parts never make the same text.
         joined = "".join(f"{len(part)}:{part}" for part in parts)
         return Secret(joined) if any(isinstance(part, Secret) for part in parts) else joined
 
@@ -103,7 +104,7 @@ def both(*keys: Callable[[Environ], str | None]) -> Key:
 
 
 def _key(*requires: str) -> Callable[[Callable[[Environ], str | None]], Key]:
-    """A decorator that makes a function a key, which looks at these environ keys."""
+    """A decorator that makes a function a Key that reads these environ keys."""
     return lambda read: Key(f"by.{read.__name__}", read, frozenset(requires))
 
 
@@ -111,7 +112,7 @@ def _key(*requires: str) -> Callable[[Callable[[Environ], str | None]], Key]:
 def address(environ: Environ) -> str:
     """The address of the client (REMOTE_ADDR): IPv6 by its /64, IPv4-mapped as its IPv4; empty without an address.
 
-    Behind a proxy it is the address of the proxy, for all clients, unless the server or ProxyFix replaces it.
+    Behind a proxy, this is the address of the proxy for all clients, unless the server or ProxyFix replaces it.
     """
     given = environ.get("REMOTE_ADDR") or ""
     return _client(given) if ":" in given else given
@@ -137,6 +138,6 @@ def user(environ: Environ) -> str | None:
 
 @_key()
 def path(environ: Environ) -> str:
-    """The path (SCRIPT_NAME and PATH_INFO) as it came in. Each spelling of a path is a key of its own."""
+    """The path (SCRIPT_NAME and PATH_INFO) as received. Each spelling of a path is a key of its own."""
     found: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return found

@@ -45,11 +45,11 @@ class Predicate:
     request_fields: frozenset[str] = frozenset()
 
     def __call__(self, environ: Environ) -> bool:
-        """Whether it holds possibly."""
+        """Whether the predicate holds possibly."""
         raise NotImplementedError
 
     def certainly(self, environ: Environ) -> bool:
-        """Whether it holds certainly. The default is the answer of a call."""
+        """Whether the predicate holds certainly. The default is the answer of a call."""
         return self(environ)
 
     def varies(self, environ: Environ) -> bool:  # noqa: ARG002 - the default
@@ -269,7 +269,7 @@ class method(Predicate):  # noqa: N801 - used like a function
     """Whether the method is one of these. Case is ignored, because frameworks treat `post` as POST.
 
     Options: names: str, one or more. Methods, in any case. Required.
-    Errors: ConfigError for a name that is no token.
+    Errors: ConfigError for a name that is not a token.
     """
 
     def __init__(self, *names: str) -> None:
@@ -302,7 +302,7 @@ class host(Predicate):  # noqa: N801 - used like a function
     The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. Case, port, a final
     dot and empty labels are ignored: .Example.com.:80 is example.com.
     Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
-    Errors: ConfigError for a value that is no host name, such as one with a port.
+    Errors: ConfigError for a value that is not a host name, such as one with a port.
     """
 
     def __init__(self, *names: str) -> None:
@@ -339,7 +339,7 @@ class header(Predicate):  # noqa: N801 - used like a function
     Options:
         name: str, a token. The field name, in any case. Required.
         value: str or None. The value, compared with its case; None matches any value. Default None.
-    Errors: ConfigError for a name that is no token, or a value that is no str.
+    Errors: ConfigError for a name that is not a token, or a value that is not a str.
     """
 
     def __init__(self, name: str, value: str | None = None) -> None:

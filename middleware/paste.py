@@ -149,7 +149,7 @@ class Group(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A layer and the readers of its options. `functions` are the options that take a function, so no string."""
+    """A layer and the readers of its options. `functions` are the options that take a function, not a string."""
 
     layer: type[Middleware]
     options: Mapping[str, Reader | Group]

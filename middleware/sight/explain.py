@@ -17,7 +17,7 @@ from middleware.wsgi.answer import NOTES
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.types import Application, Environ
 
-_CHUNKS: Final = 1000  # of a body: enough to know its head, and an end for a stream without one
+_CHUNKS: Final = 1000  # of a body: enough for the head to be known, and a limit for an endless stream
 
 
 class _Explaining(Recording):
@@ -63,7 +63,7 @@ def explanation(
 
 
 def so_far(environ: Environ) -> Explanation:
-    """The explanation of the request that is on its way with `environ`; without steps if no Recording sees it."""
+    """The explanation of the request in progress with `environ`; without steps if no Recording observes it."""
     noted = environ.get(NOTES)
     story = noted if isinstance(noted, Story) else Story((), None)
     left = next((visit.left for visit in story.visits), None)

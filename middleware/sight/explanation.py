@@ -159,7 +159,7 @@ def differences(
 
 
 def _without(lines: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The lines that are not among others, each of which is used up by one line."""
+    """The lines that are not among others, each of which matches at most one line."""
     kept, known = [], [(name.lower(), value) for name, value in others]
     for name, value in lines:
         if (name.lower(), value) in known:
