@@ -45,12 +45,12 @@ class EntityTag(NamedTuple):
 
 
 def suffixed(tag: str, coding: str) -> str:
-    """The tag of the representation in this coding: `"x"` is `"x-gzip"`. Other text than a strong tag is unchanged."""
+    """The tag of the representation in this coding: `"x"` is `"x-gzip"`. Only strong tags change."""
     return f'{tag[:-1]}-{coding}"' if _STRONG.fullmatch(tag) else tag
 
 
 def weakened(tag: str) -> str:
-    """The tag for all codings alike: `"x"` is `W/"x"`. Other text than a strong tag is unchanged."""
+    """The tag for all codings alike: `"x"` is `W/"x"`. Only strong tags change."""
     return f"W/{tag}" if _STRONG.fullmatch(tag) else tag
 
 

@@ -1,6 +1,6 @@
 """A cache of values parsed from field values, bounded in the number and the length of its keys.
 
-Keys come from clients, so neither many keys nor long ones must be able to fill the memory.
+Keys come from clients, so the bounds keep many or long ones from filling the memory.
 """
 
 from collections.abc import Callable, Sized

@@ -84,7 +84,7 @@ class _Search:
     def _fix(self, broken: Broken, edits: Iterable[_Attempt]) -> str:
         """The first edit that fixes a breach and adds none; otherwise the first that adds only less severe breaches.
 
-        Empty if there is none. Among removals there always is one: the last removes all layers that depend on removed
+        Empty if there is none. Among removals there is always one: the last removes all layers that depend on removed
         ones.
         """
         second = ""
