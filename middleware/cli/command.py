@@ -24,7 +24,7 @@ _STACK: Final = (
 )
 _APP: Final = "a WSGI application, such as app:application, or a factory as in app:create_app()"
 _PROCESSES: Final = "it serves in one process, with --threads N; for several, give the application to gunicorn or uWSGI"
-# What the options of other servers are here. {} is the value given.
+# The equivalents of options of other servers. {} is the value given.
 _OTHERS: Final = {
     "--port": "write --listen 127.0.0.1:{}",
     "-p": "write --listen 127.0.0.1:{}",
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
 
 
 def _parsed(given: Sequence[str], program: str) -> Namespace:
-    """The arguments. Raises CommandError for unknown ones, with what to write instead where that is known."""
+    """The arguments. Raises CommandError for unknown ones; the message suggests a replacement where one is known."""
     arguments, unknown = parser(program).parse_known_args(given, Namespace(given=given, program=program))
     if not unknown:
         return arguments

@@ -87,7 +87,7 @@ def load(target: str, expected: Expected[T]) -> T:
 def load_application(target: str) -> Application:
     """Return the WSGI application that `MODULE:NAME` names.
 
-    Errors: CommandError as from `load`, and for a callable that is no WSGI application.
+    Errors: CommandError as from `load`, and for a callable that is not a WSGI application.
     """
     app = load(target, APPLICATION)
     try:
@@ -98,7 +98,7 @@ def load_application(target: str) -> Application:
 
 
 def _made(factory: Any, label: str) -> object:
-    """What a factory returns."""
+    """The return value of a factory."""
     try:
         return factory()
     except (Exception, SystemExit) as error:
@@ -171,7 +171,7 @@ def _offered(owner: object, expected: Expected[Any]) -> str:
 
 
 def _names(owner: object, expected: Expected[Any]) -> list[str]:
-    """The public members of that expected, without classes and imported functions."""
+    """The public members of the expected type, without classes and imported functions."""
     own = getattr(owner, "__module__", getattr(owner, "__name__", None))
 
     def is_offer(value: object) -> bool:

@@ -37,7 +37,7 @@ _LIVE: Final = (
 
 
 class Line(NamedTuple):
-    """A header line, and what put it there.
+    """A header line, and its origin.
 
     Attributes:
         name: str.
@@ -66,7 +66,7 @@ def attributed(told: Explanation) -> tuple[list[Line], list[Line]]:
 
 
 def _taken(lines: list[Line], line: tuple[str, str]) -> Line:
-    """The Line of a header line; it leaves `lines`."""
+    """Remove the Line of a header line from `lines`, and return it."""
     name, value = line
     found = next(each for each in lines if (each.name.lower(), each.value) == (name.lower(), value))
     lines.remove(found)
@@ -74,7 +74,7 @@ def _taken(lines: list[Line], line: tuple[str, str]) -> Line:
 
 
 def begin(stack: Stack, environ: Environ) -> Callable[[Explanation, Samples], str]:
-    """Read the nonce, which the head has to name; return a function that makes the page of a response that is known."""
+    """Read the nonce, so that the head names it; return a function that makes the page once the response is known."""
     nonce = environ.get("middleware.csp_nonce")
     host = environ.get("HTTP_HOST", "")
     root = f"{environ['wsgi.url_scheme']}://{host if _HOST.fullmatch(host) else '127.0.0.1:8080'}"
@@ -190,7 +190,7 @@ def _summary(sample: Sample) -> str:
 
 
 def _step(number: int, step: Step) -> str:
-    """What a layer did in an sample. Many rows are folded."""
+    """The changes by a layer in a sample. Many rows are folded."""
     told = [(kind, text) for kind, text in rows(step) if kind not in ("sets", "time")]
     inside = "".join(f'<dt class="{kind}">{kind}</dt><dd>{_text(text)}</dd>' for kind, text in told)
     listed = f"<dl>{inside}</dl>"
@@ -207,7 +207,7 @@ def _definitions(lines: Iterable[tuple[str, str]]) -> str:
 
 
 def command(sample: Sample, root: str) -> str:
-    """What to type for the sample."""
+    """The shell command for the sample."""
     told = sample.told
     options = {"GET": "-o /dev/null -D -", "HEAD": "-I"}.get(told.method, f"-i -X {told.method}")
     fields = "".join(f" -H {shlex.quote(f'{name}: {value}')}" for name, value in sample.fields.items())

@@ -24,7 +24,7 @@ _ROUNDS: Final = 5
 
 
 class Sample(NamedTuple):
-    """A request, and what became of it.
+    """A request, and its explanation.
 
     Attributes:
         title: str. What it shows.
@@ -38,11 +38,11 @@ class Sample(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """What the demo has recorded before it shows its page.
+    """The exchanges that the demo records before it shows its page.
 
     Attributes:
         exchanges: list of Sample.
-        seconds: float. What the whole stack adds to one request, without an Inspector.
+        seconds: float. The time that the whole stack adds to one request, without an Inspector.
     """
 
     exchanges: list[Sample]
@@ -79,7 +79,7 @@ def samples(stack: Stack, app: Application) -> Samples:
 
 
 def _seconds(stack: Stack, app: Application) -> float:
-    """What the stack adds to a small response."""
+    """The seconds that the stack adds to a small response."""
     environ = environ_of("/missing", {})
 
     def took(called: Application) -> float:
