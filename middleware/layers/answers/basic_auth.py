@@ -1,4 +1,4 @@
-"""BasicAuth: requests with a user and password that are verified pass, all others are a 401 (RFC 7617)."""
+"""BasicAuth: requests with a verified user and password pass; all others get a 401 (RFC 7617)."""
 
 import re
 from binascii import a2b_base64, b2a_base64
@@ -18,7 +18,7 @@ _DETAIL: Final = "A user and a password are needed."
 
 
 def credentials(authorization: str, charset: str) -> tuple[str, str] | None:
-    """The user and password of an Authorization field, or None if there are none in it, or in another form."""
+    """The user and password of an Authorization field, or None if it has none or they are malformed."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -26,7 +26,7 @@ def credentials(authorization: str, charset: str) -> tuple[str, str] | None:
         encoded = token.lstrip(" ").encode("ascii")
         content = a2b_base64(encoded)
         text = content.decode(charset)
-    except ValueError:  # no base64, or not of this charset
+    except ValueError:  # not base64, or not of this charset
         return None
     if b2a_base64(content, newline=False) != encoded:  # stray bits or characters (RFC 4648 3.3 and 3.5)
         return None
@@ -37,27 +37,29 @@ def credentials(authorization: str, charset: str) -> tuple[str, str] | None:
 
 
 class BasicAuth(Middleware):
-    """Asks for a user and a password, and lets requests pass for which `verify` is True.
+    """Asks for a user and a password, and passes only the requests for which `verify` returns True.
 
-    All others, also those without credentials, are a 401 with WWW-Authenticate, and browsers then ask the user. Stands
-    inside layers whose headers belong on every response and inside CORS, whose preflights have no credentials; outside
-    what it guards. Of a part of a site: `BasicAuth(...).when(match.path("/admin"))`, which misses no reading of a path.
-    Sets REMOTE_USER, in the form of PEP 3333 (the bytes of UTF-8 as latin-1), and AUTH_TYPE. Does nothing to responses.
+    All others, including those without credentials, get a 401 with WWW-Authenticate, and browsers then ask the user.
+    Stands inside layers whose headers belong on every response and inside CORS, whose preflights have no credentials;
+    outside what it guards. To guard a part of a site, use `BasicAuth(...).when(match.path("/admin"))`, which covers
+    every reading of a path. Sets REMOTE_USER, in the form of PEP 3333 (the bytes of UTF-8 as latin-1), and AUTH_TYPE.
+    Does nothing to responses.
 
-    The password goes over the wire as it is: use it with https only (HTTPSRedirect outside). `verify` is called for
-    each request, and may be asked for guesses without end: compare by `hmac.compare_digest`, store passwords hashed,
-    and put a RateLimit by address outside. A server has to hand on Authorization (mod_wsgi: WSGIPassAuthorization On).
+    The password is sent unencrypted: use the layer with https only (HTTPSRedirect outside). `verify` is called for each
+    request, and clients may guess without limit: compare with `hmac.compare_digest`, store passwords hashed, and put a
+    RateLimit by address outside. The server must pass on Authorization (mod_wsgi: WSGIPassAuthorization On).
 
     Options:
         verify: callable(user, password) -> bool. Only True lets a request pass. Required.
-        realm: str, printable ASCII. What browsers show, and keep passwords by. Default "Restricted".
-        charset: "UTF-8", which the challenge asks for, or "ISO-8859-1". How credentials are encoded; what does not
-            decode is a 401. Default "UTF-8".
-        answer: WSGI application or None. What answers instead of the 401; if it is a 401, it gets WWW-Authenticate
-            unless it has one. Default None.
+        realm: str, printable ASCII. The name that browsers show, and under which they store passwords. Default
+            "Restricted".
+        charset: "UTF-8", which the challenge asks for, or "ISO-8859-1". The encoding of credentials; those that cannot
+            be decoded are a 401. Default "UTF-8".
+        answer: WSGI application or None. Answers instead of the 401; if its response is a 401, the response gets
+            WWW-Authenticate unless it has one. Default None.
 
-    Errors: ConfigError, for a coroutine function above all, which would never be awaited. What `verify` raises is an
-        error of the request.
+    Errors: ConfigError, in particular for a coroutine function, which would never be awaited. An exception of `verify`
+        is an error of the request.
     Source: RFC 7617, RFC 9110 11 and 15.5.2, RFC 4648 4.
     """
 

@@ -22,20 +22,20 @@ class BodyLimit(Middleware):
     """Refuses request bodies over a size with a 413, whether their length is declared or not.
 
     A larger Content-Length is refused without calling the application, and a malformed one is a 400. A body of unknown
-    length (chunked) is counted as it is read: a read past the limit raises `BodyTooLarge`, an OSError, and whatever the
-    application answers before its head is out becomes the 413. If it does not catch the error, a stack answers by the
-    413 and logs a line of level INFO; a layer alone raises it. Does nothing to requests without a body, except that no
-    read of `wsgi.input` waits for more than there is: a body without a length is empty, unless the server sets
-    `wsgi.input_terminated` (PEP 3333).
+    length (chunked) is counted as it is read: a read past the limit raises `BodyTooLarge`, an OSError, and any response
+    of the application whose head has not been sent becomes the 413. If the application does not catch the error, a
+    stack answers with the 413 and logs a line at level INFO; a layer outside a stack raises the error. Does nothing to
+    requests without a body, except that no read of `wsgi.input` waits for more than there is: a body without a length
+    is empty, unless the server sets `wsgi.input_terminated` (PEP 3333).
 
     Stands inside layers whose headers belong on every response, and outside whatever reads, decodes or buffers the
-    body: ConcurrencyLimit, DecompressRequest, Hooks. What inner layers have added to a response that becomes the 413 is
-    dropped with it. A layer cannot close the connection: docs/how-to/body-limit.md says what clients see on which
+    body: ConcurrencyLimit, DecompressRequest, Hooks. Fields that inner layers have added to a response that becomes the
+    413 are dropped. A layer cannot close the connection: docs/how-to/body-limit.md describes what clients see with each
     server.
 
     Options:
         max_bytes: int in bytes. The size of the largest body that passes. Required.
-        answer: WSGI application or None. What answers instead of the 413. Default None.
+        answer: WSGI application or None. Answers instead of the 413. Default None.
 
     Errors: ConfigError. In the application: BodyTooLarge.
     Source: RFC 9110 8.6 and 15.5.14, RFC 9112 6.3, PEP 3333.
@@ -77,9 +77,9 @@ class BodyLimit(Middleware):
         return replaced(environ, response, self._refusal)
 
     def layer(self) -> Layer:
-        """The head waits until the application returns, so that a body that it reads after start_response counts."""
+        """Delay the head until the application returns, so that a body that it reads after start_response counts."""
         return super().layer()._replace(waits=True)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The size from which it refuses bodies."""
+        """The size above which bodies are refused."""
         yield "request", f"answers a body of more than {self.max_bytes} bytes by a 413"

@@ -1,4 +1,4 @@
-"""ConcurrencyLimit: a number of requests at a time; some more wait for a place, all others are a 503."""
+"""ConcurrencyLimit: a limited number of requests at a time; some more wait for a place, and all others get a 503."""
 
 import threading
 from collections import deque
@@ -20,7 +20,7 @@ _NUMBERS: Final = count()
 class Places:
     """The places of one limit, for each key, and the requests that wait for one in order of arrival.
 
-    A key is forgotten when no request has a place of it. A free place is handed to the first request that waits.
+    A key is forgotten when no request holds a place for it. A free place is handed to the first request that waits.
     """
 
     def __init__(self, limit: int) -> None:
@@ -31,7 +31,7 @@ class Places:
         self._lock = threading.Lock()
 
     def take(self, key: Hashable, seconds: float) -> bool:
-        """Take a place, if one is free within so many seconds and no more than `limit` others wait for it."""
+        """Take a place if one becomes free within so many seconds. Does not wait if `limit` others already do."""
         with self._lock:
             while self.lost:
                 self._free(self.lost.popleft())
@@ -53,20 +53,20 @@ class Places:
             self._free(key)
 
     def lose(self, key: Hashable) -> None:
-        """Give a place back without the lock, which the garbage collector may find taken in its own thread."""
+        """Give a place back without the lock, which the thread that runs the garbage collector may already hold."""
         self.lost.append(key)
 
     def _wait(self, key: Hashable, turn: threading.Lock, seconds: float) -> bool:
         try:
             handed = turn.acquire(timeout=seconds)
-        except BaseException:  # of a signal, or of a greenlet that is to end
+        except BaseException:  # raised by a signal handler, or in a greenlet that is killed
             if self._leave(key, turn):
                 self.give(key)
             raise
         return handed or self._leave(key, turn)
 
     def _leave(self, key: Hashable, turn: threading.Lock) -> bool:
-        """Stop waiting; return whether the place came at that very moment."""
+        """Stop waiting; return whether a place was handed over in the meantime."""
         with self._lock:
             queue = self.waiting.get(key, ())
             if turn not in queue:
@@ -93,7 +93,7 @@ class Places:
 
 
 class Stay:
-    """The place of one request, if it has one. Given back once; by the garbage collector if it is never closed."""
+    """The place of one request, if it has one. Given back once: by the garbage collector if it is never closed."""
 
     __slots__ = ("held", "key", "outer", "places")
 
@@ -113,25 +113,25 @@ class Stay:
 
 
 class ConcurrencyLimit(Middleware):
-    """Lets so many requests run at a time, and answers those above by a 503 that says when to try again.
+    """Limits the number of requests that run at a time, and answers all others with a 503 that says when to retry.
 
-    Protects a database, a memory-hungry report, or the threads of the server themselves, of which a `limit` below their
-    number keeps some free for everything else. A request has its place from the call of the application until its
-    response is closed, streams included; a connection that the application takes over (WebSocket) gives it back when
-    the application returns. Counts in this process, over all applications that this value and its `named` and `when`
-    copies wrap: four processes let four times as many run.
+    Protects a database, a memory-hungry report, or the threads of the server: a `limit` below their number keeps some
+    free for all other requests. A request has its place from the call of the application until its response is closed,
+    streams included; a connection that the application takes over (WebSocket) gives it back when the application
+    returns. Counts per process, across all applications that this value and its `named` and `when` copies wrap: four
+    processes let four times as many requests run.
 
     Stands inside layers whose headers belong on every response, and inside layers that refuse at less cost:
     TrustedHosts, RateLimit, BodyLimit. Does nothing to a response.
 
     Options:
-        limit: int. How many requests run at a time, for each key. Required.
+        limit: int. The number of requests that may run at a time, for each key. Required.
         wait: float in seconds. How long a request waits for a place before it is refused, in the order of arrival; at
             most `limit` others wait, each in a thread of the server. Default 0.0: not at all.
         retry_after: int in seconds. The Retry-After of a 503. Default 1.
-        key: callable of environ -> hashable value or None, or None. Requests of one value share a limit of their own,
-            and None is not limited: `middleware.by`. Default None: all requests share one limit.
-        answer: WSGI application or None. What answers instead of the 503. Default None.
+        key: callable of environ -> hashable value or None, or None. Requests with the same value share a limit, and
+            those with None are not limited: `middleware.by`. Default None: all requests share one limit.
+        answer: WSGI application or None. Answers instead of the 503. Default None.
 
     Errors: ConfigError.
     Source: RFC 9110 10.2.3 and 15.6.4.

@@ -14,7 +14,7 @@ from middleware.wsgi.plan import Layer
 from middleware.wsgi.types import Application, Environ, Predicate
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
-_OWN: Final = frozenset(("same-origin", "none"))  # W3C Fetch Metadata 2.3: `none` is the user's own doing
+_OWN: Final = frozenset(("same-origin", "none"))  # W3C Fetch Metadata 2.3: `none` is a user action
 _TOLD: Final = ("Sec-Fetch-Site", "HTTP_SEC_FETCH_SITE"), ("Origin", "HTTP_ORIGIN"), ("Host", "HTTP_HOST")
 _DETAIL: Final = "The request comes from a page of another origin."
 _UNLISTED: Final = (
@@ -30,7 +30,7 @@ def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
     site, origin = environ.get("HTTP_SEC_FETCH_SITE", ""), environ.get("HTTP_ORIGIN", "")
     if site in _OWN or trusts(origin):
         return False
-    # Browsers from before 2023 send no Sec-Fetch-Site, and none sends it to an untrustworthy URL, such as http.
+    # Browsers from before 2023 send no Sec-Fetch-Site, and no browser sends it to an untrustworthy URL, such as http.
     return site != "" or (origin != "" and not is_own(origin, environ.get("HTTP_HOST", "")))
 
 
@@ -47,23 +47,23 @@ def is_own(origin: str, host: str) -> bool:
 class CrossOriginProtection(Middleware):
     """Refuses requests by which a page of another origin could change something: protection from CSRF, without tokens.
 
-    By the headers that browsers send, Sec-Fetch-Site and Origin, as net/http of Go 1.25 does. GET, HEAD and OPTIONS
-    pass: they must not change anything. Of the rest a trusted Origin passes; Sec-Fetch-Site same-origin and none (the
-    user's own doing) pass; without both headers a request passes, for no current browser leaves them out; without
-    Sec-Fetch-Site alone the Origin has to have the host and port of the Host. Everything else is a 403, pages of other
-    subdomains (same-site) included. Stands inside layers whose headers belong on every response, and outside whatever
-    changes something. Does nothing to responses.
+    Decides by the headers that browsers send, Sec-Fetch-Site and Origin, as net/http of Go 1.25 does. GET, HEAD and
+    OPTIONS pass: they must not change anything. Other requests pass with a trusted Origin, and with Sec-Fetch-Site
+    same-origin or none (a user action). A request without both headers passes, because no current browser omits both.
+    If only Sec-Fetch-Site is missing, the Origin must have the host and port of the Host. All other requests get a 403,
+    including those of pages of other subdomains (same-site). Stands inside layers whose headers belong on every
+    response, and outside whatever changes something. Does nothing to responses.
 
-    A POST from another site that is meant, by SAML, form_post, 3-D Secure or a webhook of a browser, needs `exempt` or
-    a trusted origin. What CORS lets pages read is no reason to let them write. Behind a proxy that does not hand on the
-    Host, ProxyFix(x_host=1) stands outside, or old browsers are refused.
+    An intended POST from another site, by SAML, form_post, 3-D Secure or a webhook of a browser, needs `exempt` or a
+    trusted origin. Permission to read, by CORS, does not imply permission to write. Behind a proxy that does not pass
+    on the Host, put ProxyFix(x_host=1) outside; otherwise old browsers are refused.
 
     Options:
         trusted_origins: str, or iterable of str. Origins as browsers send them, "https://app.example", or
             "https://*.app.example" for one or more labels. Default ().
-        exempt: predicate or None. Requests that pass; it has to hold certainly (middleware.match), and its request
-            fields are named in Vary. Default None.
-        answer: WSGI application or None. What answers instead of the 403. Default None.
+        exempt: predicate or None. Requests that pass; the predicate must hold certainly (middleware.match), and its
+            request fields are named in Vary. Default None.
+        answer: WSGI application or None. Answers instead of the 403. Default None.
 
     Errors: ConfigError for another spelling of an origin (it shows the right one), for "null", "*", patterns and
         callables, which would protect nothing.

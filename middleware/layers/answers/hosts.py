@@ -1,4 +1,4 @@
-"""TrustedHosts: requests for hosts that are served here pass, all others are a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
+"""TrustedHosts: requests for hosts that are served here pass; all others get a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
@@ -41,23 +41,22 @@ def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
 
 
 class TrustedHosts(Middleware):
-    """Lets requests for the hosts of a site pass, and answers all others by a 400.
+    """Lets requests for the hosts of a site pass, and answers all others with a 400.
 
     Applications build links, redirects and cache keys from the Host, which the client chooses: a password reset mail
     that leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on
     every response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0
-    too), repeated, malformed or not listed is refused. Behind a proxy that does not hand on the Host, put
-    ProxyFix(x_host=1) outside: X-Forwarded-Host is never looked at. `environ["middleware.host"]` is the authority that
-    was checked, in lower case and without a final dot.
+    too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on the Host, put
+    ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. `environ["middleware.host"]` is the authority that was
+    checked, in lower case and without a final dot.
 
     Options:
         hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not
             example.com itself), IPv6 addresses in brackets, or "*" alone for every well-formed Host. A final dot and
-            the port are ignored; of a name with a port the port has to match, where 80 and 443 may be left out.
-            Required.
-        answer: WSGI application or None. What answers instead of the 400. Default None.
+            the port are ignored; if a name has a port, the port must match, but 80 and 443 may be left out. Required.
+        answer: WSGI application or None. Answers instead of the 400. Default None.
 
-    Errors: ConfigError for no hosts, for "*" beside others, and for anything but a host, say a URL.
+    Errors: ConfigError for no hosts, for "*" beside others, and for anything except a host, such as a URL.
     Source: RFC 9110 4.2.3 and 7.2, RFC 9112 3.2, RFC 3986 3.2.2.
     """
 
@@ -84,7 +83,7 @@ class TrustedHosts(Middleware):
         trusted = None if self.hosts == (_ANY,) else patterns
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
-        # Hosts repeat: each is judged once.
+        # Hosts repeat, so verdicts are cached.
         self._judged: Remembered[str, Verdict] = Remembered(lambda host: judge(host, trusted))
         self._refusals = {MALFORMED: refusal(answer, 400, MALFORMED), UNLISTED: refusal(answer, 400, UNLISTED)}
 

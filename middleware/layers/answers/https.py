@@ -1,4 +1,4 @@
-"""HTTPSRedirect: a request by http is sent to the same path and query at https (RFC 9110 15.4, RFC 9112 3.2)."""
+"""HTTPSRedirect: redirects http requests to the same path and query over https (RFC 9110 15.4, RFC 9112 3.2)."""
 
 import logging
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ logger = logging.getLogger("middleware")
 
 
 class Destination(NamedTuple):
-    """The URL that a request is sent to, or the fault for which it is refused; with neither, it passes."""
+    """The URL that a request is redirected to, or the fault for which it is refused; without either, it passes."""
 
     location: str
     fault: str
@@ -54,13 +54,13 @@ def decide(target: str, host: str, port: int | None) -> Destination:
 
 
 def target_of(environ: Environ) -> str:
-    """The path and query of a request, byte for byte if the server provides the target; "" if it is no URL path."""
+    """The path and query of a request, byte for byte if the server provides the target; "" if it is not a URL path."""
     script_name, path_info = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
     raw = environ.get("REQUEST_URI") or environ.get("RAW_URI")
     try:
         if raw:
             target = origin_form(raw)
-            # A proxy may have taken off the prefix that SCRIPT_NAME still has (X-Forwarded-Prefix).
+            # A proxy may have removed the prefix that SCRIPT_NAME still has (X-Forwarded-Prefix).
             stripped = script_name and unquote_to_bytes(target.partition("?")[0]) == path_info.encode("latin-1")
             return f"{encoded(script_name)}{target}" if stripped else target
         path = encoded(script_name + path_info)
@@ -71,24 +71,24 @@ def target_of(environ: Environ) -> str:
 
 
 class HTTPSRedirect(Middleware):
-    """Sends requests by http to the same path and query at https, and never to another host.
+    """Redirects http requests to the same path and query over https, and never to another host.
 
     Stands inside layers whose headers belong on every response, CORS among them: browsers follow no redirect of a
-    preflight. Stands inside TrustedHosts, and uses the `middleware.host` that it has checked. Does nothing to requests
-    by https, to `OPTIONS *`, and to responses. The scheme is that of the server (`wsgi.url_scheme`). Behind a proxy
-    that speaks https the server has to trust it, or ProxyFix(x_proto=1) stands outside; otherwise clients are
-    redirected for ever. X-Forwarded-Proto itself is never believed; a redirect in spite of it is logged, once. HSTS
-    (SecurityHeaders) has browsers ask by https at once.
+    preflight. Stands inside TrustedHosts, and uses the `middleware.host` that TrustedHosts has checked. Does nothing to
+    requests over https, to `OPTIONS *`, and to responses. The scheme is that of the server (`wsgi.url_scheme`). Behind
+    a proxy that speaks https, the server must trust the proxy, or ProxyFix(x_proto=1) must be outside; otherwise
+    clients are redirected forever. X-Forwarded-Proto itself is never trusted; a redirect despite it is logged once.
+    HSTS (SecurityHeaders) makes browsers use https from the start.
 
     Options:
         status: int, 301, 302, 303, 307 or 308. 308 keeps method and body, and is remembered by browsers; 307 is not
             remembered. Default 308.
-        host: str or None. The host to send to; None is that of the request. Default None.
+        host: str or None. The host to redirect to; None is that of the request. Default None.
         port: int or None. The port of https; None is 443, whatever port the Host has. Default None.
-        exempt: predicate or None. Requests that pass by http, say health checks; it has to hold certainly
-            (middleware.match), and its request fields are named in Vary. Default None.
+        exempt: predicate or None. Requests that pass over http, such as health checks; the predicate must hold
+            certainly (middleware.match), and its request fields are named in Vary. Default None.
 
-    Errors: ConfigError. A request without a valid Host (unless `host` is given), or whose target is no path of
+    Errors: ConfigError. A request without a valid Host (unless `host` is given), or whose target is not a path of
         %x21-7E without a fragment, is a 400.
     Source: RFC 9110 15.4, RFC 9112 3.2, RFC 6797 7.2.
     """
@@ -146,7 +146,7 @@ class HTTPSRedirect(Middleware):
         """Log once that a proxy speaks https and is not trusted."""
         if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() == "https":
             note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
-            with suppress(IndexError):  # another thread may have said it
+            with suppress(IndexError):  # another thread may have logged it
                 self._unsaid.pop()
                 logger.warning("%s", _UNTRUSTED)
 

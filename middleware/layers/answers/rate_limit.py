@@ -1,4 +1,4 @@
-"""RateLimit: so many requests in so much time, counted by the `limits` library in a storage that machines share.
+"""RateLimit: a number of requests in a period, counted by the `limits` library in a storage that machines may share.
 
 The fields RateLimit and RateLimit-Policy are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
@@ -72,7 +72,7 @@ class Left(NamedTuple):
 
 @dataclass(slots=True)
 class Count:
-    """The outcome for a request that was counted: what is left of each policy, and the one that refuses it."""
+    """The result of counting a request: the remaining quota of each policy, and the policy that refuses the request."""
 
     left: tuple[Left, ...]
     refused: Left | None
@@ -120,7 +120,7 @@ class Private(dict[str, Any]):
 
 
 def hidden(uri: str) -> str:
-    """The URI without what may be a credential: all before its last @, and its query."""
+    """The URI without the parts that may be credentials: all before its last @, and its query."""
     scheme, mark, rest = uri.partition("://")
     credentials, at, place = rest.rpartition("@")
     place, asked, _ = place.partition("?")
@@ -143,7 +143,7 @@ def _without(hide: Iterable[str], text: str) -> str:
 
 
 class Store:
-    """The storage of the counts. Once it has failed it is left alone for a while, so that requests do not wait."""
+    """The storage of the counts. After a failure it is not used for a while, so that requests do not wait."""
 
     def __init__(self, make: Callable[[], Any], shown: str, hide: Iterable[str]) -> None:
         self._make = make
@@ -156,7 +156,7 @@ class Store:
             self._limiter = make()
         except ConfigError:
             raise
-        except Exception as error:  # noqa: BLE001 - a cluster connects at once: one that is down is asked again later
+        except Exception as error:  # noqa: BLE001 - a cluster connects when it is made; if it is down, try again later
             self._fail(error)
 
     def ask(self, question: Callable[[Any], Count]) -> Count | None:
@@ -166,7 +166,7 @@ class Store:
             now = time.monotonic()
             if now < failed:
                 return None
-            self._until = now + PAUSE  # this request finds out, the others do not wait with it
+            self._until = now + PAUSE  # this request tries the storage, others do not wait
         try:
             if self._limiter is None:
                 self._limiter = self._make()
@@ -188,7 +188,7 @@ class Store:
 
 
 def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
-    """The limiter that counts by a strategy in the storage at a URI. ConfigError for one that there cannot be."""
+    """The limiter that counts by a strategy in the storage at a URI. ConfigError if it cannot be made."""
     wrong: tuple[type[Exception], ...] = (import_module("limits.errors").ConfigurationError, TypeError, ValueError)
     storage = import_module("limits.storage").storage_from_string
     rule = None
@@ -225,15 +225,16 @@ def timeouts(uri: str) -> dict[str, Any]:
 
 
 class RateLimit(Positional):
-    """Lets so many requests of a client pass in so much time, and answers those above by a 429.
+    """Limits the number of requests of a client in a period, and answers those above the limit with a 429.
 
-    Says what is left in the fields RateLimit and RateLimit-Policy of every response that counted, its own answer too,
-    and in Retry-After of a 429 when to come back. Requests of one key are counted together, by default those of one
-    address. In memory each process counts for itself, for up to about 100,000 keys at a time; with a storage such as
-    Redis all processes and machines share one count, for a round trip for each limit and another for the fields.
+    States the remaining quota in the fields RateLimit and RateLimit-Policy of every counted response, including its own
+    answer, and the time to retry in Retry-After of a 429. Requests of one key are counted together, by default those of
+    one address. In memory each process counts for itself, for up to about 100,000 keys at a time; with a storage such
+    as Redis all processes and machines share one count, at the cost of a round trip for each limit and another for the
+    fields.
 
-    A storage that is down, or does not answer within half a second (Redis, Valkey), has failed: it is left alone for
-    five seconds, and then one request tries again. The logger "middleware" gets one line a minute, without credentials.
+    A storage that is down, or does not answer within half a second (Redis, Valkey), has failed: it is not used for five
+    seconds, and then one request tries again. The logger "middleware" gets one line a minute, without credentials.
 
     Stands inside layers whose headers belong on every response, and outside whatever costs more than a count. By
     address it stands outside BasicAuth, by user inside it. Does nothing to requests whose key is None. Behind a proxy
@@ -242,23 +243,24 @@ class RateLimit(Positional):
     Options:
         limits: str. "100/minute", "5 per 30 seconds", or several: "10/second; 1000/hour", counted shortest first up to
             the first that refuses. It may stand first, or after the application. Required.
-        key: callable of environ -> str or None. Whose requests are counted together; those of None are not:
-            `middleware.by`. What comes from a header or is longer than 64 bytes is stored as a hash. Default
-            `by.address`.
-        storage: str, a URI of the limits library. Where it is counted: "memory://", "redis://host:6379/0",
+        key: callable of environ -> str or None. Requests with the same key are counted together, and those with None
+            are not counted: `middleware.by`. A key that comes from a header or is longer than 64 bytes is stored as a
+            hash. Default `by.address`.
+        storage: str, a URI of the limits library. The storage of the counts: "memory://", "redis://host:6379/0",
             "valkey://host", "memcached://host:11211" or "mongodb://host". Default "memory://".
-        storage_options: mapping, or None. What the client of the storage gets beside the URI. Default None; for Redis
-            and Valkey half a second as `socket_timeout` and `socket_connect_timeout`, and a `retry` that does not.
-        strategy: "sliding-window-counter", "moving-window" or "fixed-window". How it is counted: nearly exact, exact
-            with the time of every request remembered, or up to twice the limit around the turn of a window. Default
+        storage_options: mapping, or None. The options that the client of the storage gets in addition to the URI.
+            Default None; for Redis and Valkey half a second as `socket_timeout` and `socket_connect_timeout`, and a
+            `retry` that does not.
+        strategy: "sliding-window-counter", "moving-window" or "fixed-window". How requests are counted: nearly exact;
+            exact, with the time of every request stored; or up to twice the limit around the end of a window. Default
             "sliding-window-counter".
-        name: str of printable ASCII without quotes, backslashes and slashes. What clients and the storage know the
-            limit by; further ones of `limits` are NAME-2 and so on. Layers of one name, key and storage share counts.
-            Default "default".
-        cost: int. What each request counts. Default 1.
+        name: str of printable ASCII without quotes, backslashes and slashes. The name of the limit for clients and in
+            the storage; further limits are NAME-2 and so on. Layers of one name, key and storage share counts. Default
+            "default".
+        cost: int. The cost of each request. Default 1.
         headers: bool. Whether the fields are sent. Default True.
-        on_storage_error: "allow" or "deny" (503). What becomes of requests while the storage is down. Default "allow".
-        answer: WSGI application or None. What answers instead of the 429. Default None.
+        on_storage_error: "allow" or "deny" (503). Whether requests pass while the storage is down. Default "allow".
+        answer: WSGI application or None. Answers instead of the 429. Default None.
 
     Errors: ConfigError, also where the package `limits` or the client of the storage is not installed.
     Source: RFC 6585 4, RFC 9110 10.2.3, draft-ietf-httpapi-ratelimit-headers-10.
@@ -362,7 +364,7 @@ class RateLimit(Positional):
         return policies
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Count the request; refuse it if that is one too many."""
+        """Count the request; refuse it if it exceeds a limit."""
         key = self.key(environ)
         if key is None:
             environ[self._environ_key] = None
@@ -387,7 +389,7 @@ class RateLimit(Positional):
         return self._refusal(max(left.seconds, 1))
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Add what is left."""
+        """Add the fields with the remaining quota."""
         count: Count | None = environ.get(self._environ_key)
         if count is not None and self.headers:
             response.headers.add("RateLimit-Policy", self._told)

@@ -19,7 +19,7 @@ _TEXT: Final = "text/plain; charset=utf-8"
 _FRAMING: Final = "content-length", "content-type", "transfer-encoding"
 _FRAMED: Final = "Content-Type is `content_type`, and the length is that of `body`"
 _EMPTY: Final = (204, 205, 304)  # RFC 9110 15.3.5, 15.3.6 and 15.4.5
-_ASKERS: Final = (401, 429)  # depend on the client
+_ASKERS: Final = (401, 429)  # statuses that depend on the client
 _CHARSET: Final = re.compile(r';\s*charset="?([^\s;"]+)', re.IGNORECASE)
 _UNSAFE: Final = "The target of the request leads nowhere."
 
@@ -29,7 +29,7 @@ class Respond(Positional):
 
     Stands inside layers whose headers belong on every response; inner layers and the application see none of these
     requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps; every
-    option may be written as a keyword. A client gets what is written here, whatever its Accept says. 401 and 429 are
+    option may be written as a keyword. Clients get this response regardless of their Accept. 401 and 429 are
     `Cache-Control: no-store` unless `headers` has another.
 
     Options:
@@ -39,7 +39,7 @@ class Respond(Positional):
         headers: mapping name -> value, or pairs. Other fields: Retry-After of a 503, Allow of a 405, WWW-Authenticate
             of a 401. Default ().
 
-    Errors: ConfigError, for content of a 204, 205 or 304, and for fields that frame the response, too.
+    Errors: ConfigError, also for content of a 204, 205 or 304, and for fields that frame the response.
     Source: RFC 9110 15.
     """
 
@@ -107,14 +107,14 @@ class Redirect(Positional):
     keyword; a callable alone is `to`. Does nothing to other requests.
 
     Options:
-        to: URL, or callable(environ) -> URL or None. Where to: a path of the same host that begins with one slash, or
+        to: URL, or callable(environ) -> URL or None. The target: a path of the same host that begins with one slash, or
             an http or https URL, percent-encoded. A callable that returns None lets the request pass. Required.
         status: int, 301, 302, 303, 307 or 308. 308 keeps method and body, and is remembered by browsers. Default 308.
-        keep_query: bool. Whether the query of the request goes along, after one that `to` has. Default True.
+        keep_query: bool. Whether the query of the request is appended, after that of `to`. Default True.
 
     Errors: ConfigError for a URL that may lead elsewhere: with a user, a second slash or a backslash at its beginning,
-        without a host. A callable that makes one of the path of a request, or of anything else that the client says,
-        makes a 400: never an open redirect. It has to write the host by itself, and put a slash behind it.
+        without a host. A callable that makes such a URL from the path of a request, or from other input of the client,
+        causes a 400, never an open redirect. The callable must write the host itself, followed by a slash.
     Source: RFC 9110 10.2.2 and 15.4, RFC 3986 4.2, URL Standard 4.4.
     """
 
