@@ -62,17 +62,17 @@ class Compress(Middleware):
         minimum_size: int, bytes. Content below it is not encoded. Default 1024.
         content_types: iterable of types, "text/html", ranges, "text/*", and suffixes, "+json". The types to encode,
             regardless of parameters and case. Default: the types that mime-db marks as compressible, and a few more.
-        flush: "auto", "always" or "never". Whether every chunk of a stream is sent at once and can be decoded; by
+        flush: "auto", "always" or "never". Whether every chunk of a stream is sent at once and can be decoded; with
             "auto", only streams of unknown length are flushed, and not those with a Content-Length. A flush costs at
             least 5 bytes, so chunks of a few bytes become larger: join them into chunks of some KiB, or use "never" if
             no client reads before the end. Default "auto".
-        etag: "suffix" or "weak". By "suffix", a strong "x" becomes "x-gzip" on the encoded response, and the
-            application gets "x" in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work. By "weak",
-            it becomes W/"x", which never matches in If-Match. A request becomes a full one, since an encoded response
-            has no ranges, if a condition ties its Range to an encoded response: If-Range, If-Match or If with such a
-            tag; or, while a coding is negotiated, a weak tag or a date, If-Unmodified-Since, or a lock token in If. An
-            ETag that is no entity tag, such as abc without quotes, is removed from encoded responses, because two
-            representations must not share it. Default "suffix".
+        etag: "suffix" or "weak". With "suffix", a strong "x" becomes "x-gzip" on the encoded response, and the
+            application gets "x" in If-None-Match, If-Match and the If of WebDAV, so that 304 and 412 work. With "weak",
+            the tag becomes W/"x", which never matches in If-Match. A request becomes a full one, since an encoded
+            response has no ranges, if a condition ties its Range to an encoded response: If-Range, If-Match or If with
+            such a tag; or, while a coding is negotiated, a weak tag or a date, If-Unmodified-Since, or a lock token in
+            If. An ETag that is not an entity tag, such as abc without quotes, is removed from encoded responses,
+            because two representations must not share it. Default "suffix".
         backend: "auto", "isal", "zlib-ng" or "zlib". The library for gzip; "auto" is the first that is installed.
             Default "auto".
         not_acceptable: "identity" or "406". The response to a client that refuses identity and every coding: identity
@@ -158,7 +158,7 @@ class Compress(Middleware):
         return self._encoding.on_response(environ, response)
 
     def layer(self) -> Layer:
-        """The hooks themselves: a call less on every request and response."""
+        """The hooks themselves, which saves a call on every request and response."""
         layer = super().layer()
         if type(self) not in (Compress, Gzip):
             return layer
@@ -167,7 +167,7 @@ class Compress(Middleware):
         return layer if encoding.strict else layer._replace(ordinary=encoding.ordinary())
 
     def declared(self) -> Effects:
-        """By not_acceptable="406", it may answer requests."""
+        """With not_acceptable="406", the layer may answer requests."""
         return replace(self.effects, answers=self.not_acceptable == "406")
 
     def describe(self) -> Iterable[tuple[str, str]]:

@@ -26,13 +26,13 @@ _CONDITIONAL: Final = ("304", "412")
 _LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
 # RFC 9110 15.3.7 and 15.4.5: statuses whose Vary is that of a 200
 _OF_A_200: Final = ("206", "304")
-_PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the type of what holds the parts
+_PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the media type that holds the parts
 # Statuses that have content, as frameworks spell them
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
 # Fields that describe the content before it is encoded: RFC 9110 8.6 and 14.3 beside its digests
 _OF_IDENTITY: Final = DIGESTS | {"content-length", "accept-ranges"}
 _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
-# Without any of these, nothing forbids the encoding, and all that it changes is known beforehand
+# Without any of these fields, the encoding is allowed and all of its changes are known in advance
 _NOTABLE: Final = _TOLD | UNALTERABLE | {"content-encoding", "cache-control", "vary"}
 _look: Final = Look(_NOTABLE | {"content-type", "content-length"})
 _untell: Final = Edit(remove=_TOLD)
@@ -129,7 +129,7 @@ class Encoding:
     def _unusual(
         self, environ: Environ, response: Response, fields: Known, request: Negotiated | None
     ) -> Transform | None:
-        """Handle a response that may have no content, or whose request was changed or has not come here."""
+        """Handle a response that may have no content, or whose request was changed or did not reach this layer."""
         request = request or self.choices[environ.get(_ACCEPT, "")]
         if self._settled(environ, response, fields, request):
             note(environ, "not encoded: a {} has no whole content", response.status[:3])
@@ -183,12 +183,12 @@ class Encoding:
             if tag != fields["etag"]:
                 response.headers["ETag"] = fields["etag"] = tag
         if code in _OF_A_200:
-            fields.pop("content-range", None)  # what forbids to encode a part does not say so of the whole
+            fields.pop("content-range", None)  # a part may not be encoded, but the whole may
             self._say_as_a_200(environ, response, fields, request)
         return code in _LEFT_ALONE
 
     def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
-        """Add the Vary of a 200 to this request, if that may be encoded."""
+        """Add the Vary that a 200 to this request would have, if that 200 may be encoded."""
         if not self._would_match(fields) or _forbidden_by(environ, fields) is not None:
             return
         if response.status.startswith("304") and not self._declines(fields, request):
@@ -201,7 +201,7 @@ class Encoding:
         return revalidation.weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
 
     def _would_match(self, fields: Known) -> bool:
-        """Whether the type of a whole response, of which this one has a part or nothing, may be worth it."""
+        """Whether the full response may be encoded by its type; this one has only a part of its content, or none."""
         content_type = fields.get("content-type")
         return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
 
@@ -226,7 +226,7 @@ class Encoding:
         return coding
 
     def _encode_head(self, environ: Environ, response: Response, fields: Known, request: Negotiated, body: Any) -> None:
-        """Give a HEAD the fields of GET. An empty body does not show whether that would be encoded."""
+        """Give a HEAD the fields of GET. An empty body does not show whether the content would be encoded."""
         coding = request.coding
         if any(body):
             coding = self._encode_sized(environ, response, request, body)
@@ -274,7 +274,7 @@ class Encoding:
 
 
 def _forbidden_by(environ: Environ, fields: Known) -> str | None:
-    """Why no client may get the content encoded, or None (RFC 9111 5.2.2.6)."""
+    """The reason why the content must not be encoded for any client, or None (RFC 9111 5.2.2.6)."""
     if "content-encoding" in fields:  # RFC 9110 8.4
         return f"the application sent it with Content-Encoding: {fields['content-encoding']}"
     if not UNALTERABLE.isdisjoint(fields):

@@ -17,12 +17,12 @@ from middleware.http.remembered import Remembered
 from middleware.layers.compress.codecs import CODINGS
 from middleware.wsgi.types import Environ
 
-# RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, the one that decides first
+# RFC 9110 13.2.2: the lists that a 304 or a 412 may come from, in order of precedence
 _LISTS: Final = {
     "304": ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"),
     "412": ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"),
 }
-# Codings whose suffix a tag may have. They need not be offered: they may have been yesterday.
+# Codings whose suffix a tag may have. They need not be offered, because clients keep tags of former codings.
 SUFFIXES: Final = CODINGS
 # The conditions as the application knows them, without the suffixes
 _CONDITIONS: Final[dict[str, Callable[[str], str]]] = {
@@ -39,9 +39,9 @@ _TYING: Final[dict[str, Callable[[str], Iterator[entity_tags.EntityTag]]]] = {
     "HTTP_IF_UNMODIFIED_SINCE": entity_tags.tags_listed,
     "HTTP_IF": entity_tags.tags_of_conditions,
 }
-# Those that hold a date, or the token of a lock, if they name no tag; a list without one is `*`, and ties nothing
+# Conditions that hold a date or a lock token if they name no tag; a list without a tag is `*`, which ties nothing
 _SHARED: Final = _TYING.keys() - {"HTTP_IF_MATCH"}
-_RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: elsewhere a Range means what the application says
+_RANGED: Final = ("GET", "HEAD")  # RFC 9110 14.2: with other methods, the application defines Range
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ Negotiated: TypeAlias = Choice | Revalidation
 def revalidating(
     environ: Environ, choice: Choice, *, suffix: bool, before: Iterable[tuple[str, Any]] = ()
 ) -> Negotiated:
-    """Change the conditions of a request to what the application knows. With `suffix`, tags lose their suffixes.
+    """Change the conditions of a request to tags that the application knows. With `suffix`, tags lose their suffixes.
 
     before: the fields as they came in, if the same layer has changed the request around this stack.
     """
@@ -74,8 +74,9 @@ def revalidating(
 def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str]) -> bool:
     """Whether a condition may tie the range to an encoded representation, which has no ranges (13.1.5, 14.2).
 
-    A tag with a suffix does, and a weak one where encoded representations have weak tags. While a coding is negotiated,
-    so does a validator that all codings share. A strong tag without a suffix is that of the content without a coding.
+    A tag with a suffix ties it, and so does a weak tag where encoded representations have weak tags. While a coding is
+    negotiated, a validator that all codings share ties it too. A strong tag without a suffix is that of the content
+    without a coding.
     """
     ranged = "HTTP_RANGE" in environ and environ.get("REQUEST_METHOD", "").upper() in _RANGED
     names = environ.keys() & (_TYING if ranged else {"HTTP_IF_RANGE"})
@@ -88,7 +89,7 @@ def _ties_to_encoded(environ: Environ, choice: Choice, codings: Collection[str])
 
 
 def suffix_known(environ: Environ, code: str, tag: str, request: Negotiated, codings: Collection[str]) -> str:
-    """The tag of a 304 or 412, by its code, as the client has listed it, if that was with a suffix."""
+    """The tag of a 304 or 412 (`code`) as the client has listed it, if the listed tag had a suffix."""
     if not isinstance(request, Revalidation):
         return tag
     said, listed = request.said, next((name for name in _LISTS[code] if name in environ), "")
@@ -96,7 +97,7 @@ def suffix_known(environ: Environ, code: str, tag: str, request: Negotiated, cod
 
 
 def weak_known(tag: str, if_none_match: str) -> str:
-    """The tag of a 304 as the client has listed it, if that was weak."""
+    """The tag of a 304 as the client has listed it, if the listed tag was weak."""
     weak = entity_tags.weakened(tag)
     return (
         weak

@@ -30,10 +30,10 @@ from middleware.wsgi.types import Application, Environ
 KEY: Final = "middleware.decompress_request"
 _NUMBERS: Final = count()
 _MOST: Final = 2  # codings on top of one another
-_IN_MEMORY: Final = 256 * 1024  # of a body that is decoded in advance; larger ones are on disk
+_IN_MEMORY: Final = 256 * 1024  # bytes of a body that is decoded in advance; larger bodies are on disk
 # The fields that are about the encoded bytes (RFC 9530 2 and 3: both digests include the coding).
 _OF_ENCODED: Final = tuple(map(environ_key, ("content-length", "content-encoding", *DIGESTS)))
-_FREE, _RATIO = 1 << 20, 16  # how much a decoder may hand to the next: that much, and so many times what came in
+_FREE, _RATIO = 1 << 20, 16  # a decoder may pass on so many bytes, plus so many times the bytes received
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
@@ -59,7 +59,7 @@ class _Decoded(RawIOBase):
 
 
 class _Received:
-    """The body as it came in, whose bytes are counted."""
+    """The body as received, whose bytes are counted."""
 
     def __init__(self, body: Input) -> None:
         self._body = body
@@ -75,8 +75,8 @@ class _Received:
 class _Between:
     """The output of one decoder, which is the input of the next.
 
-    Compressed data can hardly be many times as large as what came in. A body whose data is takes long to decode to next
-    to nothing.
+    Output that is itself compressed is rarely many times larger than its input. A body that exceeds the ratio takes
+    long to decode to almost nothing.
     """
 
     def __init__(self, more: More, received: _Received) -> None:
@@ -113,21 +113,23 @@ class DecompressRequest(Middleware):
     Django, Bottle and others read no further than CONTENT_LENGTH and need `buffer=True`. Does nothing to requests
     without a Content-Encoding.
 
-    An unknown coding, or a third, is a 415 whose Accept-Encoding says what there is; data that is broken or goes on
-    behind its end, and a zstd window over 8 MiB, a 400; more than `max_bytes` a 413. Where the application reads the
-    stream, reads raise an OSError, and whatever the application answers before its head is out becomes that answer. At
-    most 64 KiB are decoded at a time, and no more than is asked for: a bomb costs `max_bytes` of decoding.
+    An unknown coding, or a third one, is a 415 whose Accept-Encoding lists the supported codings. Data that is broken
+    or continues after its end, and a zstd window over 8 MiB, are a 400. More than `max_bytes` is a 413. If the
+    application reads the stream, the reads raise an OSError, and any response of the application whose head has not
+    been sent becomes that answer. At most 64 KiB are decoded at a time, and no more than is asked for: a bomb costs
+    `max_bytes` of decoding.
 
     Stands inside layers whose headers belong on every response and inside BodyLimit, which limits what is received, and
-    outside whatever reads the body. With `buffer` it stands outside of ConcurrencyLimit, or slow clients hold places.
+    outside whatever reads the body. With `buffer`, it stands outside ConcurrencyLimit; otherwise slow clients hold
+    places.
 
     Options:
-        codings: str, or iterable of "gzip", "br" and "zstd". Those that are decoded; x-gzip is gzip. Default None:
-            those whose packages are installed.
+        codings: str, or iterable of "gzip", "br" and "zstd". The codings that are decoded; x-gzip is gzip. Default
+            None: those whose packages are installed.
         max_bytes: int in bytes. The size of the largest body, decoded. Default 10,485,760.
         buffer: bool. Whether the body is decoded before the application is called, to a file that is on disk above
             256 KiB, and has a CONTENT_LENGTH. Default False.
-        answer: WSGI application or None. What answers instead of the 415, 400 or 413. Default None.
+        answer: WSGI application or None. Answers instead of the 415, 400 or 413. Default None.
 
     Errors: ConfigError, also for a coding whose package is not installed. In the application: BodyTooLarge and other
     OSErrors.
@@ -234,7 +236,7 @@ class DecompressRequest(Middleware):
             outcome.file.close()
 
     def layer(self) -> Layer:
-        """The head waits until the application returns, so that a body that it reads after start_response counts."""
+        """Delay the head until the application returns, so that a body that it reads after start_response counts."""
         layer = super().layer()._replace(waits=True)
         return layer if self.buffer else layer._replace(on_close=None)
 

@@ -1,7 +1,8 @@
 """Decoders: content codings decoded piece by piece, by the packages that are installed.
 
-Each reads as much as it needs from its source: the server's file, or another decoder. None holds more than a piece of
-output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for zstd.
+Each decoder reads as much as it needs from its source: the server's file, or another decoder. No decoder holds more
+than a piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for
+zstd.
 """
 
 import zlib
@@ -13,11 +14,11 @@ from middleware.wsgi.input import PIECE, BodyError
 
 More = Callable[[], bytes]
 READ: Final = 16 * 1024  # bytes that a decoder takes at a time; each small member copies what it leaves of them
-_WINDOW: Final = 1 << 23  # of zstd: the most that a decoder of HTTP has to have (RFC 9659 3)
+_WINDOW: Final = 1 << 23  # of zstd: the largest that an HTTP decoder must support (RFC 9659 3)
 
 
 class BrokenBody(BodyError):  # noqa: N818 - as BodyTooLarge
-    """Raised by reads of a body that is not what its Content-Encoding says: an OSError, and a 400."""
+    """Raised by reads of a body that does not match its Content-Encoding: an OSError, and a 400."""
 
 
 class Decoder(Protocol):
@@ -60,7 +61,7 @@ class _Gzip:
         return decoded
 
     def _end(self) -> bytes:
-        decoded = self._decoded(b"") if self._member is not None else b""  # what was more than a piece
+        decoded = self._decoded(b"") if self._member is not None else b""  # output beyond one piece
         if not decoded and self._member is not None:
             raise BrokenBody("the body ends within its gzip")
         return decoded
@@ -80,7 +81,7 @@ class _Brotli:
             wants = self._stream.can_accept_more_data()
             data = self._more() if wants else b""
             self._begun = self._begun or data != b""
-            decoded = self._decoded(data)  # it may have some without more data, too
+            decoded = self._decoded(data)  # it may have output without more data, too
             if decoded:
                 return decoded
             if wants and not data:
@@ -184,7 +185,7 @@ class Frames:
 
     @property
     def between(self) -> bool:
-        """Whether the data so far is a number of whole frames."""
+        """Whether the data so far consists of whole frames."""
         return self._step == 0
 
     def feed(self, data: bytes) -> None:
@@ -204,7 +205,7 @@ class Frames:
 
 
 def _frames() -> Generator[int, bytes, None]:
-    """The parts of frames: as many bytes as are looked at, or, as a negative number, passed over; 0 between frames."""
+    """Yield the sizes of the parts of frames: positive to read, negative to skip, 0 between frames."""
     while True:
         yield 0
         magic = yield 4

@@ -31,7 +31,7 @@ _METHODS: Final = ("GET", "HEAD")
 _RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
 _VALIDATING: Final = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
 _LISTS: Final = {"304": "HTTP_IF_NONE_MATCH", "412": "HTTP_IF_MATCH"}
-# Fetch 2.2.5, request destinations of what is no page: seeking in a video needs its ranges
+# Fetch 2.2.5, request destinations that are not pages: seeking in a video needs its ranges
 _NO_PAGES: Final = frozenset(
     (
         *("audio", "audioworklet", "font", "image", "json", "manifest", "paintworklet", "script", "serviceworker"),
@@ -48,7 +48,7 @@ class Withheld:
 
     Attributes:
         method: REQUEST_METHOD.
-        said: the fields that were changed or hidden, as they came in; none once they are restored.
+        said: the fields that were changed or hidden, as received; none once they are restored.
     """
 
     method: str
@@ -56,7 +56,7 @@ class Withheld:
 
 
 class Injection:
-    """Puts a text before the first tag of a name, or behind it if that is a start tag: a Transform."""
+    """Puts a text before the first tag of a name, or after it if it is a start tag: a Transform."""
 
     def __init__(self, at: str, text: bytes, notes: Any) -> None:
         self._at, self._text, self._notes = at, text, notes
@@ -87,8 +87,8 @@ class InjectHTML(Middleware):
     Stands inside Compress and Conditional, and inside SecurityHeaders for its nonce; outside the application.
 
     A page is a 200 to GET whose type is text/html, in an encoding that is a superset of ASCII, without a content
-    coding. The HTML goes before the first `</body>` or `</head>`, or behind the first `<head>`, that the browser sees
-    as a tag: not in comments, scripts, styles, templates, titles, text areas, attributes, SVG or MathML. A page without
+    coding. The HTML goes before the first `</body>` or `</head>`, or after the first `<head>`, that the browser sees as
+    a tag: not in comments, scripts, styles, templates, titles, text areas, attributes, SVG or MathML. A page without
     that tag stays as it is. Streams are passed on chunk by chunk, in constant memory. Characters that the encoding of
     the page lacks become character references; where one stands in a script or a style of `html`, nothing is added.
 
@@ -98,17 +98,17 @@ class InjectHTML(Middleware):
 
     With `html` as a str the entity tag of a page gets a hash of it as a suffix and is weak: "x" is W/"x-1f0c8ea2b7".
     The application finds "x" again in If-None-Match, and W/"x" in If-Match and the If of WebDAV, and its 304 goes out
-    with the tag that the client knows. An ETag that is no entity tag, such as abc without quotes, is removed from
+    with the tag that the client knows. An ETag that is not an entity tag, such as abc without quotes, is removed from
     pages. With a callable or `nonce=True` no two pages need be equal: ETag and Last-Modified are removed from pages,
     and If-None-Match and If-Modified-Since hidden from the application.
 
     Left alone: other methods, statuses and types; responses with Content-Encoding, Content-Range, Signature-Input or
-    Cache-Control: no-transform, or whose body the server in front replaces (X-Sendfile and its kin).
+    Cache-Control: no-transform, or whose body the front-end server replaces (X-Sendfile and similar fields).
 
     Options:
-        html: str, or callable environ -> str or None. What is added; None adds nothing to this page. A callable that
+        html: str, or callable environ -> str or None. The HTML to add; None adds nothing to this page. A callable that
             looks at fields of the request must name them in Vary. Required.
-        at: "</body>", "</head>" or "<head>". Where it goes. Default "</body>".
+        at: "</body>", "</head>" or "<head>". The place of the HTML. Default "</body>".
         nonce: bool. Whether the script tags of `html` get the CSP nonce of the response, as SecurityHeaders provides
             it. Default False.
 
@@ -139,7 +139,7 @@ class InjectHTML(Middleware):
         self._key = f"middleware.inject.{next(_NUMBERS)}"
         self._constant = isinstance(html, str) and not nonce
         digest = sha256(f"{at}{html}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
-        self._strong, self._weak = digest, f"{digest}w"  # the suffixes of what were strong and weak tags
+        self._strong, self._weak = digest, f"{digest}w"  # the suffixes of tags that were strong and weak
         self._suffixes = (self._strong, self._weak)
         self._known = {
             "HTTP_IF_NONE_MATCH": partial(entity_tags.with_each, change=self._own),
@@ -175,7 +175,7 @@ class InjectHTML(Middleware):
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Add the HTML to a page."""
         asked: Withheld | None = environ.get(self._key)
-        if asked is None:  # an error of an outer layer: the request has not come here
+        if asked is None:  # an error of an outer layer: the request did not reach this one
             return None
         environ.update(asked.said)  # outer layers see the request as it came in
         listed, asked.said = asked.said, {}
@@ -224,7 +224,7 @@ class InjectHTML(Middleware):
         return f'W/"{tag.opaque}-{self._weak if tag.weak else self._strong}"'
 
     def _say_known(self, response: Response, listed: Mapping[str, Any]) -> None:
-        """Have a 304 or 412 carry the tag that the client has listed."""
+        """Give a 304 or 412 the tag that the client has listed."""
         field = listed.get(_LISTS.get(response.status[:3], ""))
         own = None if field is None else entity_tags.entity_tag(response.headers.get("ETag", ""))
         if field is not None and own is not None:
@@ -259,7 +259,7 @@ class InjectHTML(Middleware):
 
 
 def _no_page(method: str, code: str, fields: Mapping[str, str]) -> str | None:
-    """Why a response is no page that HTML is added to, or None."""
+    """The reason why no HTML is added to a response, or None."""
     if method not in _METHODS or code != "200":
         return f"{method} {code} is no 200 to GET"
     if page_encoding(fields.get("content-type", "")) is None:

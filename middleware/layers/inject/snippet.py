@@ -11,7 +11,7 @@ from middleware.layers.inject.tags import Finder
 # ISO 2022 decodes these too, but as other characters behind an escape sequence.
 _ASCII: Final = bytes(range(128))
 _SCRIPT: Final = re.compile(r"<script(?=[\t\n\f\r />])", re.IGNORECASE)
-# Text in which character references are text like other (HTML 13.1.2, 13.2.5)
+# Elements in which character references are ordinary text (HTML 13.1.2, 13.2.5)
 _LITERAL: Final = frozenset(
     ["script", "escaped", "double", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext", "cdata"]
 )
@@ -21,9 +21,9 @@ _PARAMETER: Final = re.compile(r""";[ \t]*([^\s;="]+)=("(?:[^"\\]|\\.)*"|[^\s;"]
 
 
 def page_encoding(content_type: str) -> str | None:
-    """The codec of a text/html, or None for another type, or an encoding that is no superset of ASCII.
+    """The codec of a text/html, or None for another type, or an encoding that is not a superset of ASCII.
 
-    A page that does not name its encoding is taken for ASCII: all else can be a character reference.
+    A page that does not name its encoding is treated as ASCII, because other characters can be character references.
     """
     return _ENCODINGS[content_type]
 
@@ -45,7 +45,7 @@ _ENCODINGS: Final = Remembered(_page_encoding)
 
 
 def encoded(html: str, codec: str, *, nonce: bool) -> tuple[bytes, ...] | None:
-    """The HTML, split behind the name of every script tag, where an attribute with the nonce goes; whole without it.
+    """The HTML, split after the name of every script tag, where an attribute with the nonce goes; whole without it.
 
     Characters that the encoding lacks are character references. None where one is in a script, a style or other text
     that has no references.

@@ -68,7 +68,7 @@ def _passing(wanted: bytes) -> re.Pattern[bytes]:
 _BEGUN: Final = re.compile(rb"<(/?[A-Za-z][^\t\n\f\r />]*)")
 _LONGEST: Final = len(b"</annotation-xml")
 # An incomplete tag, state by state: the bytes that are skipped, the state that each delimiter leads to, and the state
-# for any other byte. Each state begins behind the byte that led to it; None is the end of the tag.
+# for any other byte. Each state begins after the byte that led to it; None is the end of the tag.
 _NAME_OF_TAG, _BEFORE_NAME, _NAME, _AFTER_NAME, _BEFORE_VALUE, _QUOTED, _APOSTROPHED, _UNQUOTED = range(8)
 _SLASH, _END, _EQUALS = b"/>="
 _AFTER: Final = {_SLASH: _BEFORE_NAME, _EQUALS: _BEFORE_VALUE, _END: None}
@@ -120,7 +120,7 @@ _TEXTS: Final[Mapping[str, _Text]] = {
     "double": _Text({b"</script": "escaped", b"-->": "script"}),
     **{name.decode(): _Text({b"</" + name: _TAG}) for name in _RAW},
 }
-# Markup that begins with `<` and is no tag: the state that it leads to, and incomplete forms (13.2.5.6, 13.2.5.42)
+# Markup that begins with `<` and is not a tag: the state that it leads to, and incomplete forms (13.2.5.6, 13.2.5.42)
 _DECLARATION: Final = re.compile(rb"<(?:(?P<opened>!--)|(?P<cdata>!\[CDATA\[)|(?P<data>/>)|(?P<bogus>[!?/])|)")
 _UNDECIDED: Final = _partial(b"<!-", b"<![CDATA", b"</")
 
@@ -208,7 +208,7 @@ class Finder:
         return at
 
     def _declaration(self, data: bytes, at: int) -> int:
-        """Read markup that begins with `<` and is no complete tag."""
+        """Read markup that begins with `<` and is not a complete tag."""
         begun = _BEGUN.match(data, at)
         if begun is not None:
             return self._tag_begun(data, at, begun[1])
