@@ -24,9 +24,9 @@ Format: TypeAlias = str | Callable[[Measurement], str | None]
 _NEVER: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-_ENCODED: Final = 12  # characters of one that is percent-encoded: at most four bytes of UTF-8
+_ENCODED: Final = 12  # length of one percent-encoded character: at most four bytes of UTF-8
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
-# Characters that a line does not show as they are.
+# Characters that a log line escapes.
 _IN_LINE: Final = re.compile(r"[^ -~]")
 _IN_QUOTES: Final = re.compile(r"[^ !#-\[\]-~]")
 _IN_WORD: Final = re.compile(r"[^!#-\[\]-~]")
@@ -63,24 +63,25 @@ class _Line(NamedTuple):
 class AccessLog(Following):
     r"""Logs every request when it is over: the client, the request, the status, the size and the duration.
 
-    Stands outermost, except for `RequestId` and what corrects the address of the client: a request that an outer layer
-    answers is not logged. Does nothing to the response. One request is one record, and one line: control
+    Stands outermost, except for `RequestId` and layers that correct the address of the client, because a request that
+    an outer layer answers is not logged. Does nothing to the response. One request is one record, and one line: control
     characters, quotes, backslashes and non-ASCII bytes become `\xHH` (in JSON: escapes of JSON), and so do blanks where
     a word is expected. Authorization and Cookie are never logged. A record has the attributes `request_id`, `method`,
-    `path` and `layer` too. A client that goes away is no error: the request is logged by its status.
+    `path` and `layer` too. A client that disconnects is not an error: the request is logged by its status.
 
     Options:
         format: "common", "combined", "json", or callable(Measurement) -> str or None. "common" is the Common Log
-            Format, "combined" adds referer, user agent, and the seconds that the request took, "json" is an object by
+            Format, "combined" adds referer, user agent, and the seconds that the request took, "json" is an object with
             OpenTelemetry's attribute names. None from a callable logs nothing. Default "combined".
-        logger: str, or logging.Logger. Where it is logged. Default "middleware.access".
+        logger: str, or logging.Logger. The logger of the records. Default "middleware.access".
         level: int, a name of a level, or None. None stands for INFO below 400, WARNING below 500, ERROR from 500 on and
             for an error in the body. Default None.
-        skip: predicate of the environ, or None. Requests that are not logged; it has to hold certainly. Default None.
+        skip: predicate of the environ, or None. Requests that are not logged; the predicate must hold certainly.
+            Default None.
         redact: iterable of str. Query parameters whose values become `***`, in the referer too. Default none.
         fields: iterable of field names. Request headers that are logged too. Default none.
 
-    Errors: ConfigError. What a handler, `format` or `skip` raises is logged and never reaches the client.
+    Errors: ConfigError. An exception of a handler, `format` or `skip` is logged and never reaches the client.
     Source: https://httpd.apache.org/docs/current/logs.html; OpenTelemetry semantic conventions for HTTP.
     """
 

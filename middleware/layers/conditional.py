@@ -34,7 +34,7 @@ _NUMBERS: Final = count()  # one environ key for each layer, shared by its copie
 
 @dataclass(slots=True)
 class Conditions:
-    """A request as it came in.
+    """A request as received.
 
     Attributes:
         method: REQUEST_METHOD.
@@ -58,20 +58,20 @@ class Conditional(Middleware):
     Stands inside Compress, whose suffixes it does not see, and outside layers that rewrite the body.
 
     A 200 to GET or HEAD without an ETag gets one if its body is a list or a tuple, or an iterator whose first chunk is
-    all that Content-Length declares, as those of Flask and Django are: a hash of the content. If-None-Match
-    is compared with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. Where
-    the client has the content, a 304 goes out without the body and without Content-Type, Content-Length,
-    Content-Encoding, Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The
-    application runs in any case: only the transfer is saved.
+    all that Content-Length declares, as those of Flask and Django are: a hash of the content. If-None-Match is compared
+    with the ETag, weakly; without If-None-Match, If-Modified-Since is compared with Last-Modified. If the client has
+    the content, a 304 is sent without the body and without Content-Type, Content-Length, Content-Encoding,
+    Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The application runs in
+    any case: only the transfer is saved.
 
     No tag is made for other streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
     Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
     compared there too.
 
     Left alone: other methods and statuses; Cache-Control: no-store; lists and tuples of more than `maximum_size`;
-    responses with Signature-Input, Content-Range, or whose body the server in front replaces (X-Sendfile and its kin).
-    If-Match and If-Unmodified-Since are for the application. An If-Range with a tag that this layer made is hidden from
-    the application together with Range, so that the response is a full one.
+    responses with Signature-Input, Content-Range, or whose body the front-end server replaces (X-Sendfile and similar
+    fields). If-Match and If-Unmodified-Since are for the application. An If-Range with a tag that this layer made is
+    hidden from the application together with Range, so that the response is a full one.
 
     Options:
         etag: bool. Whether tags are made. Default True.
@@ -122,7 +122,7 @@ class Conditional(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Make a tag, and answer 304 if the client has it."""
-        asked: Conditions = environ.get(self._key, _OTHER)  # an error of an outer layer: the request has not come here
+        asked: Conditions = environ.get(self._key, _OTHER)  # an outer layer failed: the request did not reach this one
         if asked.hidden:
             environ.update(asked.hidden)  # outer layers see the request as it came in
             asked.hidden = {}
@@ -147,7 +147,7 @@ class Conditional(Middleware):
             self._revalidate(environ, response, fields, asked)
 
     def _leaves_alone(self, body: object, fields: Mapping[str, str]) -> str | None:
-        """Why this response stays as it is, or None."""
+        """The reason why this response is left alone, or None."""
         if not UNALTERABLE.isdisjoint(fields):
             return next(name for name in fields if name in UNALTERABLE)
         if "cache-control" in fields and has_directive(fields["cache-control"], "no-store"):
@@ -163,12 +163,12 @@ class Conditional(Middleware):
         return f'{self._open}{digest[:32]}"'
 
     def _revalidate(self, environ: Environ, response: Response, fields: Mapping[str, str], asked: Conditions) -> None:
-        """Make it a 304 if the client has what it asked for (RFC 9110 13.2.2)."""
+        """Make the response a 304 if the client already has the content (RFC 9110 13.2.2)."""
         if asked.none_match is not None:
             condition, same = "If-None-Match", matches_weakly(fields.get("etag", ""), asked.none_match)
         elif asked.modified_since is not None:
             last, known = http_date(fields.get("last-modified", "").strip()), http_date(asked.modified_since.strip())
-            # RFC 9110 13.1.3: only what is a date counts
+            # RFC 9110 13.1.3: only a valid date counts
             condition, same = "If-Modified-Since", last is not None and known is not None and last <= known
         else:
             return
@@ -184,7 +184,7 @@ class Conditional(Middleware):
         return super().layer()._replace(waits=True, ahead=self._may_tag if self.etag else None)
 
     def _may_tag(self, response: Response) -> bool:
-        """Whether a stream would get a tag if its first chunk is all that it declares."""
+        """Whether a stream would get a tag if its first chunk has its whole declared length."""
         if response.method != "GET" or response.status[:3] != "200":
             return False
         length = content_length(response.headers.get("Content-Length", ""))
@@ -198,7 +198,7 @@ class Conditional(Middleware):
 
 
 def _untagged(environ: Environ, body: object, fields: Mapping[str, str], asked: Conditions) -> str | None:
-    """Why no tag is made for this response, or None."""
+    """The reason why no tag is made for this response, or None."""
     if not isinstance(body, (list, tuple)):
         return "a stream"
     if not _UNTAGGED.isdisjoint(fields):

@@ -35,9 +35,9 @@ class Headers(Middleware):
         remove: iterable of names. Removes every line of the name. Default none.
         A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is.
 
-    Errors: ConfigError for a name that is no token, a hop-by-hop name, Content-Length and Transfer-Encoding (the server
-        frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises, or
-        returns an invalid value, is an error of the request, before any of the response is sent.
+    Errors: ConfigError for a name that is not a token, a hop-by-hop name, Content-Length and Transfer-Encoding (the
+        server frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises,
+        or returns an invalid value, is an error of the request, before any of the response is sent.
     Source: RFC 9110 5.1 to 5.6, PEP 3333.
     """
 

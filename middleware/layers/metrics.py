@@ -38,19 +38,20 @@ class Metrics(Following):
     is empty where there was none, and a body that the server sent by itself counts by its Content-Length.
 
     Stands outermost, beside `AccessLog`. Does nothing to the response, and serves nothing unless `path` says so: mount
-    `Metrics.exposition()`, or put a guard around it. Several of one registry share their series. For several processes,
-    prometheus_client has a multiprocess mode.
+    `Metrics.exposition()`, or put a guard around it. Several Metrics with one registry share their series. For several
+    processes, prometheus_client has a multiprocess mode.
 
     Options:
         registry: CollectorRegistry of prometheus_client, or None. None stands for its REGISTRY. Default None.
-        path: str, or None. Where the metrics are served, to everybody; these requests are not counted. Default None.
-        route: callable(environ) -> str, or None. The label http_route, asked when the request is over, so that a
+        path: str, or None. The path at which the metrics are served, to everyone; these requests are not counted.
+            Default None.
+        route: callable(environ) -> str, or None. The label http_route, evaluated when the request is over, so that a
             framework may have put its route into environ. Each value is a series: return few. Default None, the label
             is empty.
         buckets: iterable of floats, in rising order. Upper bounds of the durations, in seconds. Default: those of
             OpenTelemetry, 0.005 to 10.
 
-    Errors: ConfigError, also without prometheus_client. What `route` raises is logged, and the label is empty.
+    Errors: ConfigError, also without prometheus_client. An exception of `route` is logged, and the label is empty.
     Source: OpenTelemetry semantic conventions for HTTP metrics; Prometheus, Metric and label naming.
     """
 

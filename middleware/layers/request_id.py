@@ -24,13 +24,13 @@ class RequestId(Middleware):
     """Gives every request an id: `environ["middleware.request_id"]`, `middleware.request_id()`, a response field.
 
     Stands outermost, so that every layer and every log record has the id. Takes the id that a client or a proxy sent if
-    it is 1 to 128 of `A-Z a-z 0-9 - _ . + / = : @` and the field is there once, and makes one otherwise. An id that a
+    it is 1 to 128 of `A-Z a-z 0-9 - _ . + / = : @` and the field occurs once, and generates one otherwise. An id that a
     client chose is neither unique nor secret. The id of an outer `RequestId` stays. The response field replaces that of
     the application. Does nothing to the body.
 
     Options:
         header: str, a field name. The field of the request and the response that has the id. Default "X-Request-Id".
-        accept: bool, or predicate of the environ. Whether an incoming id is taken; a predicate has to hold certainly.
+        accept: bool, or predicate of the environ. Whether an incoming id is taken; a predicate must hold certainly.
             Default True.
         generate: callable -> str, or None. Makes the ids; None stands for 128 random bits in hexadecimal. Default None.
         response: bool. Whether the response has the id. Default True.
@@ -102,12 +102,12 @@ class RequestId(Middleware):
     def on_response(self, environ: Environ, response: Response) -> None:
         """Send the id."""
         identity: Identity | None = environ.get(_OPEN)
-        if self.response and identity is not None:  # None: an outer layer failed, and the request has not come here
+        if self.response and identity is not None:  # None: an outer layer failed, the request did not reach this one
             self._unset(response.headers)
             response.headers.append((self.header, identity.id))
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - the end, however it is
-        """End the id in this context."""
+        """Unset the id in this context."""
         environ[_OPEN] = leave(environ.get(_OPEN))
 
     def describe(self) -> Iterable[tuple[str, str]]:

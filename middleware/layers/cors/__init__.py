@@ -44,7 +44,7 @@ class Decision:
     """The header lines of a response to one origin.
 
     Attributes:
-        origin: str or None. What Access-Control-Allow-Origin says; None: the origin is refused, or there is none.
+        origin: str or None. The value of Access-Control-Allow-Origin; None: the origin is refused, or there is none.
         edit: the lines for that origin.
     """
 
@@ -141,7 +141,7 @@ class CORS(Middleware):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Prepare everything that no request changes."""
+        """Prepare everything that is the same for all requests."""
         self._grant = preflight.Grant(
             self.allow_methods,
             frozenset(map(str.lower, self.allow_headers)),
@@ -242,7 +242,7 @@ class CORS(Middleware):
             note(environ, f"the application set its own {preflight.ALLOW_ORIGIN}")
         if isinstance(decision, _Answered):
             environ[self._key] = decision.decision  # for an error that replaces the answer
-        elif decision is None:  # an error in an outer layer: the request has not come here
+        elif decision is None:  # an error in an outer layer: the request did not reach this one
             self._decide(environ).edit(response.headers)
         else:
             decision.edit(response.headers)

@@ -1,7 +1,7 @@
 """The server's side of the CORS protocol as pure functions: what a preflight asks for, and the headers of an answer.
 
-`origins.matcher` decides which origins are allowed. Every request value in an answer was found to be a token or an
-origin first. Source: Fetch 3.3.
+`origins.matcher` decides which origins are allowed. Every request value in an answer has been validated as a token or
+an origin. Source: Fetch 3.3.
 """
 
 from collections.abc import Iterable

@@ -44,8 +44,8 @@ class SecurityHeaders(Middleware):
         preset: "basic", "balanced", "strict" or "api". "basic" breaks next to nothing; with "strict", inline scripts
             need the nonce; "api" is for sites without pages. Default "balanced".
         csp: CSP, or what CSP takes. Content-Security-Policy. A mapping or str with default-src is the whole policy.
-            Without, it extends that of the preset: a directive replaces the one of that name, and None drops it. A CSP
-            is sent as it is. Default by preset.
+            Without default-src, it extends the policy of the preset: a directive replaces the one of that name, and
+            None drops it. A CSP is sent as it is. Default by preset.
         csp_report_only: CSP, or what CSP takes. Content-Security-Policy-Report-Only: browsers report violations of
             this policy and do not enforce it. Default None.
         hsts: HSTS. Strict-Transport-Security, sent over https only. Default by preset.
@@ -118,7 +118,7 @@ class SecurityHeaders(Middleware):
         self._prepare(sent(kept))
 
     def _prepare(self, fields: Mapping[str, Any]) -> None:
-        """Prepare everything that no request changes."""
+        """Prepare everything that is the same for all requests."""
         self._nonced = with_nonce(fields)
         self._lines = [(name, field_value(it)) for name, it in fields.items() if name not in self._nonced]
         self._edits = tuple(self._make_edits())
@@ -157,7 +157,7 @@ class SecurityHeaders(Middleware):
             edit(environ, response)
 
     def _reasons(self, environ: Environ, response: Response) -> Iterable[str]:
-        """Why headers that are configured are not added."""
+        """The reasons why configured headers are not added."""
         removed = {name.lower() for name in self.remove or ()}
         for name in self._names():
             if name in response.headers and name.lower() not in removed:
@@ -168,7 +168,7 @@ class SecurityHeaders(Middleware):
                 yield f"no {name} on a 304: the client has one, with the nonce of the page"
 
     def layer(self) -> Layer:
-        """Fields that are known beforehand need one hook and no wait; a nonce may be read until the body is there."""
+        """Fields known in advance need one hook and do not wait; a nonce may be read until the body is available."""
         layer = super().layer()
         nonced = bool(self._nonced)
         if type(self) is SecurityHeaders and not nonced:
@@ -194,7 +194,7 @@ class SecurityHeaders(Middleware):
         )
 
     def _unscripted(self) -> dict[str, CSP]:
-        """The option that has the policy restrict scripts, if it restricts none."""
+        """The option by which the policy would restrict scripts, if it restricts none."""
         if self.csp is None or self.csp.covers_scripts:
             return {}
         return {"csp": self.csp.extended({"script-src": "'self'"})}

@@ -88,5 +88,5 @@ def endpoints(value: object) -> dict[str, str]:
         raise ValueError("a mapping name -> URL, such as {'default': 'https://reports.example/'}")
     if not all(_ENDPOINT.fullmatch(str(url)) for url in value.values()):
         raise ValueError("an endpoint is a URL, 'https://...' or '/path', in ASCII and without spaces")
-    dictionary(value)  # ValueError for a name that is no key (RFC 9651 3.2)
+    dictionary(value)  # ValueError for a name that is not a key (RFC 9651 3.2)
     return dict(value)

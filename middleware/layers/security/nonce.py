@@ -84,7 +84,7 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
 
     def edit(environ: Environ, response: Response) -> None:
         nonce, used = environ.get(KEY), False
-        if isinstance(nonce, Nonce):  # otherwise an outer layer failed, and the request has not come here
+        if isinstance(nonce, Nonce):  # otherwise an outer layer failed, the request did not reach this one
             nonce.sent = True
             whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
             used = nonce.read or not whole  # a stream may still read it

@@ -26,8 +26,8 @@ class HSTS:
         preload: bool. Consents to inclusion in the preload lists of browsers, which takes months to undo. Default
             False.
 
-    Errors: ConfigError for a max_age that is no int from 0, and for a preload with less than a year or without
-        subdomains, which the preload list rejects.
+    Errors: ConfigError for a max_age that is not an int of at least 0, and for a preload with less than a year or
+        without subdomains, which the preload list rejects.
     Source: RFC 6797 6.1; hstspreload.org.
     """
 
@@ -135,7 +135,7 @@ class CSP(_Policy):
 
     @property
     def covers_scripts(self) -> bool:
-        """Whether the policy says anything of scripts: by script-src, what that falls back to, or a sandbox."""
+        """Whether the policy covers scripts: by script-src, a directive that it falls back to, or a sandbox."""
         sandboxed = "allow-scripts" not in self._members.get("sandbox", ("allow-scripts",))
         return sandboxed or not _SCRIPTS.isdisjoint(self._members)
 

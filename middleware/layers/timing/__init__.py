@@ -92,7 +92,7 @@ class Timing(Middleware):
 
     def _bind(self) -> None:
         kind = recorders(self.clock)
-        self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}")  # of this very copy
+        self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}")  # of this copy
         super()._bind()
 
     def _check(self) -> None:
@@ -119,7 +119,7 @@ class Timing(Middleware):
         """Add the header."""
         recorder: Recorder | None = environ.get(KEY)
         if recorder is None:
-            return  # an error in an outer layer: the request has not come here
+            return  # an error in an outer layer: the request did not reach this one
         line = self._hooks.line(recorder)
         if line is None:
             self._report(recorder, environ, response)

@@ -40,7 +40,7 @@ class Recorder:
     measurement: Measurement  # of the request, if it is reported
 
     def add(self, name: str, seconds: float, description: str | None = None) -> None:
-        """Add a metric. ValueError if the name is no token, or the time not finite or negative."""
+        """Add a metric. ValueError if the name is not a token, or the time is negative or not finite."""
         fault = metric_fault(name, description) or duration_fault(seconds)
         if fault is not None:
             raise ValueError(fault)
@@ -66,7 +66,7 @@ class Recorder:
 
     @contextmanager
     def measure(self, name: str, description: str | None = None) -> Iterator[None]:
-        """Add the duration of the `with` block, also if it raises. ValueError as `add`."""
+        """Add the duration of the `with` block, even if the block raises. ValueError as for `add`."""
         if (fault := metric_fault(name, description)) is not None:
             raise ValueError(fault)
         start = self.clock()
