@@ -15,7 +15,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 
 def explaining(arguments: Namespace) -> int:
-    """Explain a request to `arguments.app`, in `arguments.stack` if given; return 0, whatever the status is.
+    """Explain a request to `arguments.app`, in `arguments.stack` if given; return 0, regardless of the status.
 
     Errors: CommandError for a wrong target, header or path, and for a stack that cannot wrap the application.
     """

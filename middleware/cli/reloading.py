@@ -14,7 +14,7 @@ from typing import Final
 
 from middleware.cli.server import TICK, Stop
 
-CHANGED: Final = 3  # the exit status of a child that has to be started again
+CHANGED: Final = 3  # the exit status of a child that must be restarted
 # Not `-m middleware`, which may be a file of the user's; see wsgi_middleware_stack.
 _CODE: Final = "import sys, wsgi_middleware_stack; sys.exit(wsgi_middleware_stack.main({!r}))"
 _KILLING: Final = 3  # the number of signals that kills the child

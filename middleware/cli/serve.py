@@ -48,7 +48,7 @@ def _adjustments(arguments: Namespace) -> dict[str, Any]:
         raise CommandError(f"--grace {arguments.grace:g}: seconds, 0 or more")
     found = {"threads": arguments.threads, "grace": arguments.grace}
     if arguments.debug:
-        found["clear_untrusted_proxy_headers"] = False  # a request by a proxy has to look like one
+        found["clear_untrusted_proxy_headers"] = False  # requests through a proxy must be recognizable
     names, count = arguments.trusted_proxy_headers, arguments.trusted_proxy_count
     if arguments.trusted_proxy is not None:
         trusted = {"trusted_proxy_headers": set(names.split(",")), "trusted_proxy_count": count}

@@ -33,7 +33,7 @@ def synchronous(function: Callable[..., Any]) -> Callable[..., Any]:
                 outcomes.append(_Outcome(copy_context(), result))
             except Exception as error:  # noqa: BLE001 - raised by `call`
                 outcomes.append(_Outcome(copy_context(), error=error))
-            except BaseException:  # asyncio has to see it
+            except BaseException:  # asyncio must see it
                 outcomes.append(_Outcome(copy_context()))
                 raise
 

@@ -1,6 +1,6 @@
 """Scopes and routes: which requests they take, which of their functions run, and in which order.
 
-A request belongs to a scope if one reading of its path does (middleware.http.paths): as it came, with dot segments
+A request belongs to a scope if one reading of its path does (middleware.http.paths): as received, with dot segments
 resolved, with runs of slashes merged, and so on, so that no spelling of a path bypasses the hooks of a scope. The path
 is PATH_INFO, relative to the mount point of the hooked application, like `request.path`. Within a prefix, a pattern or
 a route, it is relative to the end of that match.
@@ -8,7 +8,7 @@ a route, it is relative to the end of that match.
 The scopes of a request, outermost first: the root; at each depth, the prefix scope with the longest prefix; then the
 pattern and predicate scopes that match, in the order in which they were made, each followed by its inner scopes; then
 the route with the most literal characters. A path with several readings belongs to the scopes of each. The parameters
-of a scope come from the first reading that matches, beginning with the path as it came. Scopes are known before the
+of a scope come from the first reading that matches, beginning with the path as received. Scopes are known before the
 application runs, so a prefix also covers paths without a route; blueprints of Flask do not.
 
 - before: outermost scope first, in the order of registration.

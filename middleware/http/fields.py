@@ -54,7 +54,7 @@ HANDED_OVER: Final = frozenset(
 UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 # Content that is elsewhere or a part of a whole (RFC 9110 14.4), or that a signature may cover (RFC 9421 2)
 UNALTERABLE: Final = HANDED_OVER | {"content-range", "signature-input"}
-_DIGITS: Final = 18  # 64 bits: a longer number is no length
+_DIGITS: Final = 18  # 64 bits: a longer number is not a valid length
 # Names as written -> in lower case, for the names seen so far; and those of them that may be sent.
 _folded: dict[str, str] = {}
 _checked: dict[str, str] = {}

@@ -44,7 +44,7 @@ _PORT: Final = "0*(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5
 _ANY: Final = "://*."
 _WILDCARD: Final = re.compile(r"[^:]*://\*\.[^.:/]")
 
-# The first that matches explains why there is no right spelling.
+# The first pattern that matches explains why there is no right spelling.
 _MISTAKES: Final = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), reason)
     for pattern, reason in (

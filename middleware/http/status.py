@@ -35,5 +35,5 @@ def status_line(code: int) -> str:
 
 
 def without_content(method: str, status: str) -> bool:
-    """Whether the response has no content, whatever its fields say: to HEAD, 1xx, 204 and 304 (RFC 9110 6.4.1)."""
+    """Whether the response has no content, regardless of its fields: to HEAD, 1xx, 204 and 304 (RFC 9110 6.4.1)."""
     return method == "HEAD" or status < "2" or status[:3] in _EMPTY

@@ -124,7 +124,7 @@ class Conditional(Middleware):
         """Make a tag, and answer 304 if the client has it."""
         asked: Conditions = environ.get(self._key, _OTHER)  # an outer layer failed: the request did not reach this one
         if asked.hidden:
-            environ.update(asked.hidden)  # outer layers see the request as it came in
+            environ.update(asked.hidden)  # outer layers see the request as received
             asked.hidden = {}
         if asked.method in _ORDINARY and response.status[:3] == "200":
             self._answer(environ, response, asked)

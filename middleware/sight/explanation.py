@@ -22,8 +22,8 @@ class Step:
         added, removed: tuples of (name, value). Response header lines.
         changed: tuple of (name, old value, new value).
         transform: bool. Whether it changed the body.
-        seconds: float. Its own time, without that of the layers inside it.
-        note: str. Its reasons, or "" if it gives none.
+        seconds: float. The time of the layer itself, without that of the layers inside it.
+        note: str. The reasons of the layer, or "" if it gives none.
     """
 
     name: str

@@ -54,7 +54,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A request as it came in, and the heads of its response."""
+    """A request as received, and the heads of its response."""
 
     environ: Environ
     admitted: bool

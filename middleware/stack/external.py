@@ -11,7 +11,7 @@ from middleware.wsgi.refused import is_application, takes, wraps_nothing
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.types import Application
 
-# Effects of well-known middleware. The keys are names, so that none of the packages has to be imported.
+# Effects of well-known middleware. The keys are names, so that no package needs to be imported.
 KNOWN: Final[dict[str, Effects]] = {
     "werkzeug.middleware.proxy_fix:ProxyFix": Effects(
         provides={"REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME"},

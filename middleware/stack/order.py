@@ -191,10 +191,10 @@ def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
 def _leaving(swapped: dict[int, set[int]]) -> set[int]:
     """The smallest set of layers with a member in every swapped pair; of several such sets, the innermost.
 
-    This is a minimum vertex cover, which takes exponential time in general but not here: if a has to pass b, and b has
-    to pass c, then a has to pass c. "Has to pass" is a partial order, so that by the theorems of Dilworth and Kőnig
-    the cover has as many members as a maximum matching between the layers as they pass and as they are passed. A layer
-    is a member of a smallest cover if the matching of what remains without that layer is smaller by one.
+    This is a minimum vertex cover, which takes exponential time in general but not here: if a must pass b, and b must
+    pass c, then a must pass c. "Must pass" is a partial order, so by the theorems of Dilworth and Kőnig the cover has
+    as many members as a maximum matching between the layers as they pass and as they are passed. A layer is a member of
+    a smallest cover if the matching of what remains without that layer is smaller by one.
     """
     matched = _matching(swapped, {})
     leaving: set[int] = set()

@@ -1,4 +1,4 @@
-"""Recommended: the stack that a careful team would write, as an ordinary one to print, check and edit."""
+"""Recommended: the stack that a careful team would write, as an ordinary stack to print, check and edit."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypeAlias

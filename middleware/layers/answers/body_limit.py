@@ -28,7 +28,7 @@ class BodyLimit(Middleware):
     requests without a body, except that no read of `wsgi.input` waits for more than there is: a body without a length
     is empty, unless the server sets `wsgi.input_terminated` (PEP 3333).
 
-    Stands inside layers whose headers belong on every response, and outside whatever reads, decodes or buffers the
+    Stands inside layers whose headers belong on every response, and outside layers that read, decode or buffer the
     body: ConcurrencyLimit, DecompressRequest, Hooks. Fields that inner layers have added to a response that becomes the
     413 are dropped. A layer cannot close the connection: docs/how-to/body-limit.md describes what clients see with each
     server.

@@ -52,7 +52,7 @@ class CrossOriginProtection(Middleware):
     same-origin or none (a user action). A request without both headers passes, because no current browser omits both.
     If only Sec-Fetch-Site is missing, the Origin must have the host and port of the Host. All other requests get a 403,
     including those of pages of other subdomains (same-site). Stands inside layers whose headers belong on every
-    response, and outside whatever changes something. Does nothing to responses.
+    response, and outside everything that changes state. Does nothing to responses.
 
     An intended POST from another site, by SAML, form_post, 3-D Secure or a webhook of a browser, needs `exempt` or a
     trusted origin. Permission to read, by CORS, does not imply permission to write. Behind a proxy that does not pass

@@ -45,8 +45,8 @@ class TrustedHosts(Middleware):
 
     Applications build links, redirects and cache keys from the Host, which the client chooses: a password reset mail
     that leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on
-    every response, and outside whatever uses the Host. Does nothing to responses. A Host that is missing (with HTTP/1.0
-    too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on the Host, put
+    every response, and outside everything that uses the Host. Does nothing to responses. A Host that is missing (with
+    HTTP/1.0 too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on the Host, put
     ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. `environ["middleware.host"]` is the authority that was
     checked, in lower case and without a final dot.
 

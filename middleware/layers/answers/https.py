@@ -84,7 +84,7 @@ class HTTPSRedirect(Middleware):
         status: int, 301, 302, 303, 307 or 308. 308 keeps method and body, and is remembered by browsers; 307 is not
             remembered. Default 308.
         host: str or None. The host to redirect to; None is that of the request. Default None.
-        port: int or None. The port of https; None is 443, whatever port the Host has. Default None.
+        port: int or None. The port of https; None is 443, regardless of the port of the Host. Default None.
         exempt: predicate or None. Requests that pass over http, such as health checks; the predicate must hold
             certainly (middleware.match), and its request fields are named in Vary. Default None.
 

@@ -236,7 +236,7 @@ class RateLimit(Positional):
     A storage that is down, or does not answer within half a second (Redis, Valkey), has failed: it is not used for five
     seconds, and then one request tries again. The logger "middleware" gets one line a minute, without credentials.
 
-    Stands inside layers whose headers belong on every response, and outside whatever costs more than a count. By
+    Stands inside layers whose headers belong on every response, and outside everything that costs more than a count. By
     address it stands outside BasicAuth, by user inside it. Does nothing to requests whose key is None. Behind a proxy
     put ProxyFix outside, or all clients share the address of the proxy.
 
@@ -250,7 +250,7 @@ class RateLimit(Positional):
             "valkey://host", "memcached://host:11211" or "mongodb://host". Default "memory://".
         storage_options: mapping, or None. The options that the client of the storage gets in addition to the URI.
             Default None; for Redis and Valkey half a second as `socket_timeout` and `socket_connect_timeout`, and a
-            `retry` that does not.
+            `retry` without retries.
         strategy: "sliding-window-counter", "moving-window" or "fixed-window". How requests are counted: nearly exact;
             exact, with the time of every request stored; or up to twice the limit around the end of a window. Default
             "sliding-window-counter".

@@ -176,7 +176,7 @@ class Encoding:
     def _settled(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> bool:
         """Restore the conditional headers and rewrite a 304 or 412; return whether nothing is left to do."""
         if isinstance(request, Revalidation):
-            environ.update(request.said)  # outer layers see the request as it came in
+            environ.update(request.said)  # outer layers see the request as received
         code = response.status[:3]
         if code in _CONDITIONAL and "etag" in fields:
             tag = self._known_tag(environ, code, fields["etag"], request)

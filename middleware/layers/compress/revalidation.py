@@ -61,7 +61,7 @@ def revalidating(
 ) -> Negotiated:
     """Change the conditions of a request to tags that the application knows. With `suffix`, tags lose their suffixes.
 
-    before: the fields as they came in, if the same layer has changed the request around this stack.
+    before: the fields as received, if the same layer has changed the request around this stack.
     """
     full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())
     said: dict[str, Any] = entity_tags.rewritten(environ, _CONDITIONS) if suffix else {}

@@ -21,8 +21,8 @@ FIELDS: Final = (
     *(ALLOW_ORIGIN, ALLOW_CREDENTIALS, EXPOSE_HEADERS),
     *(ALLOW_METHODS, ALLOW_HEADERS, ALLOW_PRIVATE_NETWORK, MAX_AGE),  # in the answer to a preflight only
 )
-# Headers that a page may send without a preflight, whatever their value (Fetch 2.2.2). Content-Type and Range depend on
-# theirs.
+# Headers that a page may send without a preflight, regardless of their value (Fetch 2.2.2). Content-Type and Range
+# depend on theirs.
 SAFE_HEADERS: Final = frozenset(("accept", "accept-language", "content-language"))
 # Fetch 2.2.6: headers that no page can read.
 UNEXPOSABLE: Final = frozenset(("set-cookie", "set-cookie2"))

@@ -120,8 +120,8 @@ class DecompressRequest(Middleware):
     `max_bytes` of decoding.
 
     Stands inside layers whose headers belong on every response and inside BodyLimit, which limits what is received, and
-    outside whatever reads the body. With `buffer`, it stands outside ConcurrencyLimit; otherwise slow clients hold
-    places.
+    outside everything that reads the body. With `buffer`, it stands outside ConcurrencyLimit; otherwise slow clients
+    hold places.
 
     Options:
         codings: str, or iterable of "gzip", "br" and "zstd". The codings that are decoded; x-gzip is gzip. Default

@@ -177,7 +177,7 @@ class InjectHTML(Middleware):
         asked: Withheld | None = environ.get(self._key)
         if asked is None:  # an error of an outer layer: the request did not reach this one
             return None
-        environ.update(asked.said)  # outer layers see the request as it came in
+        environ.update(asked.said)  # outer layers see the request as received
         listed, asked.said = asked.said, {}
         fields = _look(response.headers)
         reason = _no_page(asked.method, response.status[:3], fields)

@@ -8,7 +8,7 @@ from typing import Final
 from middleware.http.remembered import Remembered
 from middleware.layers.inject.tags import Finder
 
-# ISO 2022 decodes these too, but as other characters behind an escape sequence.
+# ISO 2022 decodes these too, but as other characters after an escape sequence.
 _ASCII: Final = bytes(range(128))
 _SCRIPT: Final = re.compile(r"<script(?=[\t\n\f\r />])", re.IGNORECASE)
 # Elements in which character references are ordinary text (HTML 13.1.2, 13.2.5)

@@ -55,7 +55,7 @@ def directive_name(name: object) -> str:
 def sources(given: object) -> tuple[str, ...] | None:
     """Return the source expressions of one directive.
 
-    True is a directive without a value; None and False are no directive, for which None is returned.
+    True is a directive without a value; None and False leave the directive out, for which None is returned.
 
     Errors: ValueError for a value that is not an iterable of str, and for an expression that browsers would misread.
     """

@@ -26,7 +26,7 @@ class Recorder:
         "status",
     )
 
-    clock: Callable[[], float]  # of the class, one for each Timing: no request has to set it
+    clock: Callable[[], float]  # a class attribute, one for each Timing, so that no request sets it
     ns: int  # when the request came, in nanoseconds
     start: float  # when the request came, in seconds by the clock of the Timing
     # None: the whole time is the only metric; (): it was sent. The other attributes exist only if this is a list.
