@@ -362,7 +362,7 @@ def test_a_wrong_target_is_one_line_that_says_what_was_looked_for_and_what_is_th
             ["shop:app", "--listen", "203.0.113.1:80"],
             "cannot listen on 203.0.113.1:80: Cannot assign requested address\n",
         ),
-        (["shop:app", "--threads", "0"], "--threads 0: at least one has to do the work"),
+        (["shop:app", "--threads", "0"], "--threads 0: at least one is needed"),
         (["shop:app", "--grace", "-1"], "--grace -1: seconds, 0 or more"),
         (["shop:app", "--grace", "nan"], "--grace nan: seconds, 0 or more"),
         (["shop:app", "--grace", "long"], "invalid float value: 'long'"),

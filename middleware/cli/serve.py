@@ -43,7 +43,7 @@ def serve(arguments: Namespace) -> int:
 def _adjustments(arguments: Namespace) -> dict[str, Any]:
     """The keyword arguments of `run`, with waitress's options among them."""
     if arguments.threads < 1:
-        raise CommandError(f"--threads {arguments.threads}: at least one has to do the work")
+        raise CommandError(f"--threads {arguments.threads}: at least one is needed")
     if not arguments.grace >= 0:  # NaN included
         raise CommandError(f"--grace {arguments.grace:g}: seconds, 0 or more")
     found = {"threads": arguments.threads, "grace": arguments.grace}

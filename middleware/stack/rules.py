@@ -151,7 +151,7 @@ RULES: Final = (
     ),
     Rule(
         id="provide-outside-require",
-        demand="who provides an environ key stands outside who requires it",
+        demand="a layer that provides an environ key stands outside those that require it",
         severity="error",
         consequence="{outer} would look for {what} before {inner} provides it: requests fail or are misjudged",
         source="PEP 3333, environ Variables",
@@ -167,7 +167,7 @@ RULES: Final = (
     ),
     Rule(
         id="set-inside-read",
-        demand="who sets a response field stands inside who decides by it",
+        demand="a layer that sets a response field stands inside those that decide by it",
         severity="warning",
         consequence="{inner} decides by {what} before {outer} sets it: clients get what does not follow from it",
         source="RFC 9110 5.3",
@@ -191,7 +191,8 @@ RULES: Final = (
     ),
     Rule(
         id="validate-between",
-        demand="who validates (entity tags) stands outside who rewrites and inside who encodes the body",
+        demand="a layer that validates (entity tags) stands outside those that rewrite the body and inside those that "
+        "encode it",
         severity="error",
         consequence="{outer} and {inner} would give {what} to bytes that clients do not get: caches keep what is wrong",
         source="RFC 9110 8.8.1, 13",
@@ -201,7 +202,7 @@ RULES: Final = (
     ),
     Rule(
         id="observe-outside-answer",
-        demand="who tells of every request (`observes`) stands outside who may answer",
+        demand="a layer that observes every request stands outside those that may answer",
         severity="error",
         consequence="requests that {outer} answers would be missing from what {inner} tells",
         source="Semantic conventions for HTTP, OpenTelemetry",
@@ -209,7 +210,7 @@ RULES: Final = (
     ),
     Rule(
         id="limit-outside-input",
-        demand="who limits the request body stands outside who decodes or reads it",
+        demand="a layer that limits the request body stands outside those that decode or read it",
         severity="error",
         consequence="{outer} would take in a request body of any size before {inner} limits it",
         source="RFC 9110 15.5.14",
@@ -217,7 +218,7 @@ RULES: Final = (
     ),
     Rule(
         id="decode-outside-read",
-        demand="who decodes the request body stands outside who reads it",
+        demand="a layer that decodes the request body stands outside those that read it",
         severity="error",
         consequence="{outer} would read a request body that {inner} has not decoded yet",
         source="RFC 9110 8.4",
@@ -225,7 +226,7 @@ RULES: Final = (
     ),
     Rule(
         id="need-provided",
-        demand="`needs`: an environ key that some layer further out has to provide",
+        demand="`needs`: an environ key that an outer layer must provide",
         severity="error",
         consequence="{outer} needs {what}, which {inner} provides too late: responses lack what depends on it",
         lacking="{outer} needs {what}, which no layer provides: responses lack what depends on it",
@@ -253,7 +254,7 @@ RULES: Final = (
         id="report-inside-respond",
         demand="an error reporter (Sentry, OpenTelemetry) stands innermost, next to the application",
         severity="warning",
-        consequence="{outer} would see and report no errors, since these are answered around {inner} further in",
+        consequence="{outer} would see and report no errors, because they are answered around the inner {inner}",
         source="PEP 3333, Error Handling",
         outside=lambda a, b: "the errors" if b.reports and not a.reports else "",
     ),

@@ -93,7 +93,7 @@ class Places:
 
 
 class Stay:
-    """The place of one request, if it has one. Given back once: by the garbage collector if it is never closed."""
+    """The place of one request, if it has one. Given back once, if not by close() then by the garbage collector."""
 
     __slots__ = ("held", "key", "outer", "places")
 
