@@ -94,8 +94,7 @@ class Layered(Exchange):
     def enter(self) -> None:
         """Store in environ the state of layers that have not looked at the request, by the request as it came in."""
         self.prepare()
-        if self.kept is not None:
-            self.restore()
+        self.restore()
         if self.came:
             came, self.came = self.came, ()
             for enter, value in zip(self.plan.entering, came, strict=False):
