@@ -359,7 +359,6 @@ def test_the_inspector_shows_the_exchanges_of_the_visitor(monkeypatch, capsys):
     ran = []
     monkeypatch.setattr(demo, "run", lambda app, listener, **adjustments: ran.append((app, adjustments)))
     monkeypatch.setattr(demo, "Inspector", lambda: Inspector(token="t"))  # noqa: S106 - of this test
-    monkeypatch.setattr("middleware.cli.logged._configure", lambda form: None)
     assert main(["demo", "--listen", "127.0.0.1:0"]) == 0
     [(app, adjustments)] = ran
     local = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1"}
@@ -373,7 +372,6 @@ def test_the_inspector_shows_the_exchanges_of_the_visitor(monkeypatch, capsys):
 def test_the_log_does_not_have_the_token_of_the_inspector(monkeypatch, caplog):
     ran = []
     monkeypatch.setattr(demo, "run", lambda app, listener, **adjustments: ran.append(app))
-    monkeypatch.setattr("middleware.cli.logged._configure", lambda form: None)
     caplog.set_level(logging.INFO, "middleware.access")
     main(["demo", "--listen", "127.0.0.1:0"])
     caplog.clear()
@@ -451,7 +449,6 @@ def test_head_has_the_headers_of_get(port):
 def test_demo_prints_its_chain_and_serves_until_it_is_asked_to_end(monkeypatch, capsys):
     served = []
     monkeypatch.setattr(demo, "run", lambda app, listener, **_: served.append(listener.getsockname()[0]))
-    monkeypatch.setattr("middleware.cli.logged._configure", lambda form: None)
     assert main(["demo", "--listen", "127.0.0.1:0"]) == 0
     assert served == ["127.0.0.1"]
     assert capsys.readouterr().out == f"{demo.stack}\n"

@@ -27,27 +27,20 @@ class LoggedId(RequestId):
 
 def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Application:
     """Write log records to stderr, and put an access log and request ids around `app` unless its stacks have them."""
-    if not logging.getLogger().handlers:  # otherwise the application has configured logging
-        _configure(form)
+    root, access = logging.getLogger(), logging.getLogger("middleware.access")
+    if not root.handlers:  # otherwise the application has configured logging
+        handler = logging.StreamHandler()
+        handler.addFilter(RequestIdFilter(default="-"))
+        handler.setFormatter(logging.Formatter(_RECORD))
+        root.addHandler(handler)
+        access.setLevel(logging.INFO)
+        if form == "json":  # without a prefix, so that programs can read it
+            access.addHandler(logging.StreamHandler())
+            access.propagate = False
     layers = [layer for stack in unwrapped(app)[0] for layer in stack]
     wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
     if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
         wanted.append(AccessLog(format=form, redact=redact))
-    if not wanted:
-        return app
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OrderWarning)
         return Stack(*wanted).wrap(app, on_error="raise")
-
-
-def _configure(form: str) -> None:
-    """Write log records to stderr. A JSON access log has no prefix, so that programs can read it."""
-    root, access = logging.getLogger(), logging.getLogger("middleware.access")
-    handler = logging.StreamHandler()
-    handler.addFilter(RequestIdFilter(default="-"))
-    handler.setFormatter(logging.Formatter(_RECORD))
-    root.addHandler(handler)
-    access.setLevel(logging.INFO)
-    if form == "json":
-        access.addHandler(logging.StreamHandler())
-        access.propagate = False

@@ -43,13 +43,14 @@ class Expected(Generic[T]):
     pick: Callable[[object], T | None]
 
 
-def _application(value: object) -> Application | None:
-    return value if callable(value) and not wraps_nothing(value) else None
-
-
 STACKS: Final = Expected("MODULE:STACK", "a stack", "stacks", lambda value: [*stacks_in(value)] or None)
 STACK: Final = Expected("MODULE:STACK", "a stack", "stacks", lambda value: stack_of(called(value)))
-APPLICATION: Final = Expected("MODULE:APP", "a WSGI application", "applications", _application)
+APPLICATION: Final[Expected[Application]] = Expected(
+    "MODULE:APP",
+    "a WSGI application",
+    "applications",
+    lambda value: value if callable(value) and not wraps_nothing(value) else None,
+)
 
 
 def load(target: str, expected: Expected[T]) -> T:

@@ -85,7 +85,7 @@ class Metrics(Following):
         rule = "numbers of seconds, at least one, each greater than the one before"
         problems.check(rising, "buckets", rule, buckets)
         problems.done()
-        self._series = _series(client, client.REGISTRY if registry is None else registry, self.buckets)
+        self._series = _Series.of(client, client.REGISTRY if registry is None else registry, self.buckets)
         self._page = self.exposition(registry) if path is not None else None
 
     @staticmethod
@@ -161,6 +161,29 @@ class _Series(NamedTuple):
     size: Histogram
     buckets: tuple[float, ...]
 
+    @staticmethod
+    def of(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
+        """The series of a registry, made once."""
+        active = "http_server_active_requests", "Requests that are not over yet."
+        duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
+        size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."
+        with _making:
+            series = _made.get(registry)
+            try:
+                series = series or _Series(
+                    client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"),
+                    client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets),
+                    client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES),
+                    buckets,
+                )
+            except ValueError as error:
+                raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None
+            _made[registry] = series
+        if series.buckets != buckets:
+            rule = f"one registry has one set of buckets, here {series.buckets!r}"
+            raise ConfigError(f"Metrics: buckets: {rule}; got {buckets!r}")
+        return series
+
 
 _made: Final[WeakKeyDictionary[CollectorRegistry, _Series]] = WeakKeyDictionary()
 _making: Final = Lock()
@@ -173,26 +196,3 @@ def _prometheus() -> ModuleType:
         rule = 'prometheus_client is not installed: pip install "wsgi-middleware-stack[metrics]"'
         raise ConfigError(f"Metrics: {rule}") from None
     return prometheus_client
-
-
-def _series(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
-    """The series of a registry, made once."""
-    active = "http_server_active_requests", "Requests that are not over yet."
-    duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
-    size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."
-    with _making:
-        series = _made.get(registry)
-        try:
-            series = series or _Series(
-                client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"),
-                client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets),
-                client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES),
-                buckets,
-            )
-        except ValueError as error:
-            raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None
-        _made[registry] = series
-    if series.buckets != buckets:
-        rule = f"one registry has one set of buckets, here {series.buckets!r}"
-        raise ConfigError(f"Metrics: buckets: {rule}; got {buckets!r}")
-    return series

@@ -68,7 +68,20 @@ def refusal(given: Application | None, status: int, detail: str, headers: Iterab
     What an application leaves out is added to its response: Cache-Control always, other fields only if its status is
     the one that they belong to (a login page that is a 200 challenges no one).
     """
-    return answer(status, detail, headers) if given is None else _completed(given, str(status), tuple(headers))
+    if given is None:
+        return answer(status, detail, headers)
+    lines = tuple(headers)
+
+    def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        def start(line: str, fields: list[Line], exc_info: ExcInfo | None = None) -> Write:
+            there = {name.lower() for name, _ in fields}
+            wanted = lines if line[:3] == str(status) else [each for each in lines if each is NO_STORE]
+            added = [*fields, *(each for each in wanted if each[0].lower() not in there)]
+            return start_response(line, added) if exc_info is None else start_response(line, added, exc_info)
+
+        return given(environ, start)
+
+    return respond if lines else given
 
 
 def note(environ: Environ, why: str, *values: object) -> None:
@@ -76,21 +89,6 @@ def note(environ: Environ, why: str, *values: object) -> None:
     notes = environ.get(NOTES)
     if notes is not None:
         notes.append(why.format(*values) if values else why)
-
-
-def _completed(app: Application, status: str, headers: tuple[Line, ...]) -> Application:
-    """Return the application, with those of the header lines that its response lacks."""
-
-    def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        def start(line: str, fields: list[Line], exc_info: ExcInfo | None = None) -> Write:
-            there = {name.lower() for name, _ in fields}
-            wanted = headers if line[:3] == status else [each for each in headers if each is NO_STORE]
-            lines = [*fields, *(each for each in wanted if each[0].lower() not in there)]
-            return start_response(line, lines) if exc_info is None else start_response(line, lines, exc_info)
-
-        return app(environ, start)
-
-    return respond if headers else app
 
 
 def replaced(environ: Environ, response: Response, app: Application) -> Transform:

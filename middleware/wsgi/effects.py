@@ -110,7 +110,13 @@ class Effects:
             names = _names(problems, option, getattr(self, option), is_token, "field names are tokens")
             object.__setattr__(self, option, frozenset(map(str.lower, names)))
         for option in ("provides", "requires", "needs"):
-            names = _names(problems, option, getattr(self, option), _is_key, "environ keys are str")
+            names = _names(
+                problems,
+                option,
+                getattr(self, option),
+                lambda key: isinstance(key, str) and key,
+                "environ keys are str",
+            )
             object.__setattr__(self, option, frozenset(names))
         problems.done()
 
@@ -165,7 +171,7 @@ def told(effects: Effects) -> list[tuple[str, str]]:
 
 
 def _names(
-    problems: Problems, option: str, given: object, right: Callable[[object], bool], rule: str
+    problems: Problems, option: str, given: object, right: Callable[[object], object], rule: str
 ) -> tuple[str, ...]:
     """The names of an option, if they are right; one string counts as one name."""
     try:
@@ -174,7 +180,3 @@ def _names(
         problems.add(option, "an iterable of names", given)
         return ()
     return names if problems.check(all(map(right, names)), option, rule, given) else ()
-
-
-def _is_key(name: object) -> bool:
-    return isinstance(name, str) and name != ""

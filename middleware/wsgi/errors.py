@@ -142,23 +142,18 @@ def forget(environ: Environ, server: object) -> None:
     """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
 
     The exception stays, without its traceback, and without the object that an attribute was missing from. A no-op where
-    layers of an outer pass have still to be told of it.
+    layers of an outer pass have their on_close still to come, and may report the traceback.
     """
-    if EXCEPTION not in environ or _told_later(server):
+    if EXCEPTION not in environ:
         return
+    while isinstance(outer := getattr(server, "__self__", None), (Layered, Held)):
+        if isinstance(outer, Layered) and outer.plan.closers:
+            return
+        server = outer.server
     for error in _behind(environ[EXCEPTION]):
         error.__traceback__ = None
         if isinstance(error, AttributeError):
             error.obj = None
-
-
-def _told_later(server: object) -> bool:
-    """Whether layers of an outer pass have their on_close still to come, and may report the traceback."""
-    while isinstance(outer := getattr(server, "__self__", None), (Layered, Held)):
-        if isinstance(outer, Layered) and outer.plan.closers:
-            return True
-        server = outer.server
-    return False
 
 
 def _forget_and_raise(exchange: Layered, failure: BaseException | None) -> None:

@@ -75,18 +75,15 @@ def samples(stack: Stack, app: Application) -> Samples:
         exchange("the headers of GET", "HEAD", _GZIP),
         failed,
     ]
-    return Samples(exchanges, _seconds(stack, app))
+    return Samples(exchanges, max(_seconds(stack.wrap(app)) - _seconds(app), 0.0))
 
 
-def _seconds(stack: Stack, app: Application) -> float:
-    """The seconds that the stack adds to a small response."""
+def _seconds(app: Application) -> float:
+    """The seconds that a small response takes."""
     environ = environ_of("/missing", {})
 
-    def took(called: Application) -> float:
-        def once() -> None:
-            body = called(environ.copy(), lambda _status, _headers, _exc_info=None: bytes)
-            getattr(body, "close", list)()
+    def once() -> None:
+        body = app(environ.copy(), lambda _status, _headers, _exc_info=None: bytes)
+        getattr(body, "close", list)()
 
-        return min(timeit.repeat(once, number=_REQUESTS, repeat=_ROUNDS)) / _REQUESTS
-
-    return max(took(stack.wrap(app)) - took(app), 0.0)
+    return min(timeit.repeat(once, number=_REQUESTS, repeat=_ROUNDS)) / _REQUESTS
