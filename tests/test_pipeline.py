@@ -511,6 +511,57 @@ def test_every_on_close_runs_and_the_first_error_is_raised():
     assert isinstance(answer.error, Failure)
 
 
+class Renames(Middleware):
+    """Assigns a status."""
+
+    def __init__(self, status):
+        super().__init__()
+        self.status = status
+
+    def on_response(self, environ, response):
+        response.status = self.status
+
+
+def early(status):
+    return app_of([b"x"], status)
+
+
+def late(status):
+    def app(environ, start_response):
+        start_response(status, TEXT)
+        yield b"x"
+
+    return app
+
+
+def writing(status):
+    def app(environ, start_response):
+        start_response(status, TEXT)(b"x")
+        return []
+
+    return app
+
+
+@pytest.mark.parametrize("status", ["OK", "", "abc def", "99 Low", None, 200, ["200 OK"]], ids=repr)
+@pytest.mark.parametrize("by", [early, late, writing, Renames])
+@pytest.mark.parametrize("on_error", ["respond", "raise"])
+def test_a_malformed_status_is_an_error_of_which_every_on_close_is_told_once(status, by, on_error, caplog):
+    seen = []
+
+    class Tells(Middleware):
+        def on_close(self, environ, error):
+            seen.append((type(error), environ.get("middleware.status")))
+
+    stack = Stack(Tells(), by(status), Tells()) if by is Renames else Stack(Tells(), Tells())
+    answer = serve(stack.wrap(app_of([b"x"]) if by is Renames else by(status), on_error=on_error), lint=False)
+    raised = isinstance(answer.error, (TypeError, ValueError))
+    assert raised if on_error == "raise" else answer.status[:3] == "500"
+    assert len(seen) == 2
+    assert {told for _, told in seen} == ({500} if on_error == "respond" else {None})
+    assert all(issubclass(kind, (TypeError, ValueError)) for kind, _ in seen)
+    assert "on_close failed" not in caplog.text
+
+
 def test_an_error_in_close_after_an_error_is_only_logged(caplog):
     """The error of the application is the one that the server gets; the other is in the log."""
 

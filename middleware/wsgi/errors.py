@@ -9,7 +9,7 @@ from typing import Any, Final
 from middleware.http.status import ORDINARY
 from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.exchange import NEW, PASSED, SENT
+from middleware.wsgi.exchange import PASSED, SENT
 from middleware.wsgi.held import Held, close_iterable
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.input import BodyError
@@ -102,7 +102,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     environ = exchange.environ
     failure = None if source is None else _attempt(close_iterable, source)
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
-    if exchange.state is not NEW:
+    if exchange.state in (PASSED, SENT):  # any other status may be malformed
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
     told: BaseException | None = environ.get(EXCEPTION, failure) if error is None else error
     for on_close in exchange.plan.closers:
