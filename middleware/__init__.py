@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from middleware.stack.order import OrderError as OrderError
     from middleware.stack.order import OrderWarning as OrderWarning
     from middleware.stack.rules import Finding as Finding
+    from middleware.wsgi.answer import json_response as json_response
     from middleware.wsgi.effects import Effects as Effects
     from middleware.wsgi.identity import request_id as request_id
     from middleware.wsgi.input import BodyTooLarge as BodyTooLarge
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.options import ConfigError as ConfigError
     from middleware.wsgi.response import Response as Response
     from middleware.wsgi.response import Transform as Transform
-    from middleware.wsgi.returned import json_response as json_response
 
 _HOMES = {
     "AccessLog": "layers.access_log",
@@ -107,7 +107,7 @@ _HOMES = {
     "csp_nonce": "layers.security.nonce",
     "request_id": "wsgi.identity",
     "TrustedHosts": "layers.answers.hosts",
-    "json_response": "wsgi.returned",
+    "json_response": "wsgi.answer",
 }
 __all__ = [*_HOMES, "by", "match"]  # noqa: PLE0604 - they are str
 

@@ -1,18 +1,24 @@
-"""Answer: what a layer sends instead of the application's response, as text or as a problem (RFC 9457)."""
+"""Answer: what a layer sends instead of the application's response: text, JSON, or a problem (RFC 9457)."""
 
-from collections.abc import Iterable
-from typing import Final
+import inspect
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias, cast
 
-from middleware.http.fields import Line
+from middleware.http.fields import Line, check_line
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
-from middleware.http.status import status_line
+from middleware.http.status import status_fault, status_line
 from middleware.wsgi.held import close_iterable
 from middleware.wsgi.options import is_async
-from middleware.wsgi.response import Response, Transform
+from middleware.wsgi.response import Response, Transform, method_name
 from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
 
+Answer: TypeAlias = (
+    "Application | tuple[int | str, str | bytes] | tuple[int | str, str | bytes, Mapping[str, str] | Iterable[Line]]"
+)
 NOTES: Final = "middleware.notes"
+_ANSWERS: Final = "None, a WSGI application, (status, body), (status, body, headers) or json_response(data)"
 _TEXT: Final = "text/plain; charset=utf-8"
 # For an answer that depends on the client, so that no cache gives it to another one (RFC 9111 5.2.2.5).
 NO_STORE: Final = ("Cache-Control", "no-store")
@@ -26,11 +32,11 @@ def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Applicatio
     """
     line = status_line(status)
     extra = tuple(headers)
-    text, json = f"{detail}\n".encode("utf-8", "backslashreplace"), problem(status, detail)
+    text, as_problem = f"{detail}\n".encode("utf-8", "backslashreplace"), problem(status, detail)
 
     def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         as_json = prefers_json(str(environ.get("HTTP_ACCEPT", "")))  # of an environ that an application may have spoilt
-        body, content_type = (json, CONTENT_TYPE) if as_json else (text, _TEXT)
+        body, content_type = (as_problem, CONTENT_TYPE) if as_json else (text, _TEXT)
         fields = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Vary", "Accept"), *extra]
         start_response(line, fields)
         return [body]
@@ -53,6 +59,9 @@ def fixed(status: str, fields: list[Line], body: bytes) -> Application:
         return [body] if body else []
 
     return respond
+
+
+# -- guards ------------------------------------------------------------------------------------------------------------
 
 
 def answer_fault(given: object) -> str | None:
@@ -135,3 +144,59 @@ class Instead:
     def finish(self) -> bytes:
         """The content, if there was no chunk."""
         return self.feed(b"")
+
+
+# -- what on_request returns ------------------------------------------------------------------------------------------
+
+
+def json_response(data: object, status: int = 200, headers: Mapping[str, str] | Iterable[Line] = ()) -> Application:
+    """A WSGI application that responds with data as JSON, for an on_request to return.
+
+    Options:
+        data: any value that json.dumps takes. The content. Required.
+        status: int, or str such as "403 Forbidden". The status of the response. Default 200.
+        headers: mapping, or pairs of name and value. Lines beside Content-Type and Content-Length. Default none.
+
+    Errors: ValueError or TypeError for a status or a line that may not be sent, and for what is no JSON.
+    Source: RFC 8259.
+    """
+    body = json.dumps(data, allow_nan=False).encode("ascii")
+    return _responding(_status(status), body, "application/json", headers)
+
+
+def as_application(returned: Any, on_request: Callable[..., object]) -> Application:
+    """What an on_request returned, as a WSGI application."""
+    if callable(returned):
+        application: Application = returned
+        return application
+    if isinstance(returned, tuple) and len(returned) in (2, 3) and isinstance(returned[1], (str, bytes)):
+        status, body, *headers = returned
+        try:
+            content = body.encode("utf-8") if isinstance(body, str) else body
+            content_type = _TEXT if content is not body else "application/octet-stream"
+            return _responding(_status(status), content, content_type, *headers)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{method_name(on_request)}: {error}") from None
+    if inspect.iscoroutine(returned):
+        returned.close()  # otherwise Python warns that it was never awaited
+    raise TypeError(f"{method_name(on_request)} returned {returned!r}: it returns {_ANSWERS}")
+
+
+def _status(status: object) -> str:
+    line = status_line(int(status)) if isinstance(status, int) and 100 <= status <= 999 else status
+    if (fault := status_fault(line)) is not None:
+        raise ValueError(fault)
+    return cast("str", line)
+
+
+def _responding(status: str, body: bytes, content_type: str, headers: Any = ()) -> Application:
+    if not hasattr(headers, "__iter__"):
+        raise TypeError(f"headers are a mapping, or pairs of name and value; got {headers!r}")
+    given = [*(headers.items() if hasattr(headers, "items") else headers)]
+    for line in given:
+        check_line(line)
+    names = {name.lower() for name, _ in given}
+    fields = [("Content-Type", content_type)] if "content-type" not in names else []
+    fields += [("Content-Length", str(len(body)))] if "content-length" not in names else []
+    return fixed(status, [*fields, *given], body)

@@ -16,12 +16,13 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from middleware.http.status import NOT_MODIFIED, ORDINARY
+from middleware.wsgi.answer import as_application
 from middleware.wsgi.body import NOTHING, Watched, deliver, failed, finished, muted, resumed
 from middleware.wsgi.errors import EXCEPTION, RAISING
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
 from middleware.wsgi.plan import Enter, Layer, Plan, plan_for
-from middleware.wsgi.returned import as_application, as_transform, undeclared
+from middleware.wsgi.response import as_transform, undeclared
 from middleware.wsgi.row import TYPE, VARY, Row, grouped
 from middleware.wsgi.types import Application, Environ
 

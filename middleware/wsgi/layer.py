@@ -16,8 +16,8 @@ from middleware.wsgi.refused import Wrapper, check_application, check_predicate
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from middleware.wsgi.answer import Answer
     from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.returned import Answer
     from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 

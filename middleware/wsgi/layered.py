@@ -13,8 +13,7 @@ from middleware.http.fields import content_length
 from middleware.http.status import KNOWN, ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
 from middleware.wsgi.plan import OnResponse, Plan
-from middleware.wsgi.response import Response, Transform
-from middleware.wsgi.returned import as_transform, undeclared
+from middleware.wsgi.response import Response, Transform, as_transform, undeclared
 from middleware.wsgi.types import Environ, StartResponse
 
 MARK: Final = "middleware.marked"  # is missing from an environ that the application has cleared

@@ -8,12 +8,12 @@ requests whose conditions cannot be evaluated beforehand.
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from middleware.wsgi.answer import as_application
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
 from middleware.wsgi.errors import EXCEPTION, asks_to_raise
 from middleware.wsgi.layered import Layered, opened
 from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
-from middleware.wsgi.returned import as_application
 from middleware.wsgi.types import Application, Environ, StartResponse
 
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from middleware.http.fields import Line
+    from middleware.wsgi.answer import Answer
     from middleware.wsgi.response import Response, Transform
-    from middleware.wsgi.returned import Answer
     from middleware.wsgi.row import Ordinary
     from middleware.wsgi.types import Environ, Predicate
 

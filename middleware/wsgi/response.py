@@ -1,7 +1,7 @@
 """Response and Transform: what a layer gets to see of a response, and what it may hand back."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from middleware.http.fields import Fields
 from middleware.http.status import status_line
@@ -74,3 +74,25 @@ class Response(Fields):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}>"
+
+
+def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
+    """What an on_response returned, as a transform."""
+    if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, Response):
+        found: Transform = transform
+        return found
+    rule = "it edits the response, and returns None or a transform of the body, which has feed(chunk) and finish()"
+    raise TypeError(f"{method_name(on_response)} returned {transform!r}: {rule}")
+
+
+def undeclared(on_response: Callable[..., object]) -> TypeError:
+    """The error for an on_response that has assigned response.body, which its effects do not say."""
+    rule = "it returns a transform, or its effects declare rewrites_body=True (or encodes_body=True)"
+    return TypeError(f"{method_name(on_response)} assigned response.body: {rule}")
+
+
+def method_name(method: Callable[..., object]) -> str:
+    """A method of a layer, under the name of the layer."""
+    layer = getattr(method, "__self__", None)
+    name = getattr(method, "__name__", repr(method))
+    return f"{getattr(layer, 'name', type(layer).__name__)}.{name}"
