@@ -201,7 +201,36 @@ def cleared_before_an_error(environ, start_response):
     raise LookupError
 
 
-@pytest.mark.parametrize("app", [cleared_at_once, cleared_after_write, cleared_in_the_stream, cleared_before_an_error])
+class Clearing(list):
+    """A body whose close() clears environ."""
+
+    def __init__(self, chunks, environ):
+        super().__init__(chunks)
+        self.close = environ.clear
+
+
+class ClearingStream(Clearing):
+    def __iter__(self):
+        yield TEXT
+
+
+def cleared_by_close(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return Clearing([TEXT], environ)
+
+
+def cleared_by_close_of_a_stream(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return ClearingStream([], environ)
+
+
+CLEARING = [
+    *(cleared_at_once, cleared_after_write, cleared_in_the_stream, cleared_before_an_error),
+    *(cleared_by_close, cleared_by_close_of_a_stream),
+]
+
+
+@pytest.mark.parametrize("app", CLEARING)
 @pytest.mark.parametrize(
     ("inner", "own"),
     [([], False), ([CORS(allow_origins=[ORIGIN, "https://b.example"])], False), ([State()], True)],

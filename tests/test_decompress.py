@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tracemalloc
 import types
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
@@ -331,6 +332,26 @@ def test_what_a_limit_further_out_refuses_is_its_413(buffer):
     app = Stack(BodyLimit(max_bytes=50), DecompressRequest(buffer=buffer)).wrap(reading())
     body = gzip.compress(bytes(range(256)))
     assert post(app, body, "gzip", length=False).body == b"The request body is larger than 50 bytes.\n"
+
+
+def nested(layer, app):
+    return Stack(layer).wrap(lambda environ, start_response: Stack(layer).wrap(app)(environ, start_response))
+
+
+@pytest.mark.parametrize("again", [nested, lambda layer, app: Stack(layer, layer.named("again")).wrap(app)])
+def test_a_layer_that_stands_inside_itself_refuses_all_the_same(again):
+    def app(environ, start_response):
+        with suppress(OSError):
+            environ["wsgi.input"].read()
+        return returning([b"swallowed"])[0](environ, start_response)
+
+    assert post(again(DecompressRequest(max_bytes=10), app), gzip.compress(b"x" * 100), "gzip").status[:3] == "413"
+
+
+def test_a_layer_that_stands_inside_itself_closes_its_file():
+    application = nested(DecompressRequest(buffer=True), returning([b"x"])[0])
+    answer = post(application, gzip.compress(b"x"), "gzip")
+    assert answer.environ["wsgi.input"].closed
 
 
 def test_an_application_of_ones_own_answers():

@@ -562,6 +562,97 @@ def test_a_malformed_status_is_an_error_of_which_every_on_close_is_told_once(sta
     assert "on_close failed" not in caplog.text
 
 
+class Feeds(Middleware):
+    """Gives the body to a transform, which is two functions."""
+
+    def __init__(self, feed, finish=bytes):
+        super().__init__()
+        self.feed, self.finish = feed, finish
+
+    def on_response(self, environ, response):
+        return self
+
+
+def stops(_=None):
+    return next(iter(()))
+
+
+def nothing(_=None):
+    return None
+
+
+def keeps(_):
+    return b""
+
+
+SECOND = [
+    Feeds(lambda chunk: stops() if chunk == b"2" else chunk),
+    Feeds(lambda chunk: None if chunk == b"2" else chunk),
+    Feeds(lambda chunk: chunk, stops),
+    Feeds(lambda chunk: chunk, nothing),
+]
+
+
+@pytest.mark.parametrize("layer", [*SECOND, *(Stack(Headers(set={"X": "1"}), each) for each in SECOND)])
+def test_a_transform_that_stops_or_returns_none_does_not_end_the_body(layer):
+    """A body that ended there would look complete to clients and caches."""
+    answer = serve(layer.wrap(app_of(iter([b"1", b"2", b"3"]))), lint=False)
+    assert isinstance(answer.error, (RuntimeError, TypeError))
+    assert answer.body in (b"1", b"123")
+
+
+@pytest.mark.parametrize("layer", [Feeds(stops), Feeds(nothing), Feeds(keeps, stops), Feeds(keeps, nothing)])
+@pytest.mark.parametrize("body", [[b"1"], [b"1", b"2"]])
+@pytest.mark.parametrize("kind", [list, tuple, iter])
+def test_before_any_content_that_is_a_500(layer, body, kind):
+    assert serve(Stack(layer).wrap(app_of(kind(body))), lint=False).status[:3] == "500"
+
+
+@pytest.mark.parametrize("layer", [Upper(), Witness(seen=[]), Hooks()])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_application_that_yields_none_has_not_ended_its_body(layer, place):
+    pieces = [b"1", b"2"]
+    pieces.insert(place, None)
+    for app in (app_of(iter(pieces)), generator(pieces)):
+        answer = serve(layer.wrap(app), lint=False)
+        assert isinstance(answer.error or answer.environ["middleware.exception"], TypeError), pieces
+
+
+def generator(pieces):
+    def app(environ, start_response):
+        start_response("200 OK", TEXT)
+        yield from pieces
+
+    return app
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_a_transform_is_fed_no_empty_chunk(kind):
+    """Though an inner one keeps back the only chunk of a body."""
+    fed = []
+    outer, inner = Feeds(lambda chunk: fed.append(chunk) or chunk), Feeds(keeps)
+    answer = serve(
+        Stack(outer, inner).wrap(app_of(kind([b"one"]), headers=[*TEXT, ("Content-Length", "3")])), lint=False
+    )
+    assert (answer.status, answer.body, fed) == ("200 OK", b"", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", "200 OK"), ("GET", "204 No Content"), ("GET", "304 Not Modified")]
+)
+@pytest.mark.parametrize("outer", [Headers(set={"X": "1"}), External(lambda app: app), Hooks()])
+def test_content_that_is_not_sent_is_no_client_that_went_away(method, status, outer):
+    """The outer pass, too, stops where no content is sent."""
+    seen = []
+
+    def app(environ, start_response):
+        start_response(status, [])
+        yield b"one"
+
+    serve(Stack(outer).wrap(Stack(Witness(seen=seen)).wrap(app)), method=method, lint=False)
+    assert seen[-1] == ("close", None)
+
+
 def test_an_error_in_close_after_an_error_is_only_logged(caplog):
     """The error of the application is the one that the server gets; the other is in the log."""
 

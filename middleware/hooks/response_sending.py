@@ -16,6 +16,7 @@ from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
 from middleware.wsgi.errors import forget
+from middleware.wsgi.exchange import next_chunk
 from middleware.wsgi.held import Begun, close_iterable
 from middleware.wsgi.types import Environ
 
@@ -106,11 +107,11 @@ class Stream:
         if self._iterator is None:
             self._iterator = iter(self._body)
         known = context.instead
-        chunk = next(self._iterator, None)
+        chunk = next_chunk(self._iterator)
         if context.instead is not known and context.instead is not None:
             # The application replaced its head in this step, and a hook then replaced the body.
             self._iterator = iter(context.instead)
-            chunk = next(self._iterator, None)
+            chunk = next_chunk(self._iterator)
         if chunk is None:
             raise StopIteration
         return chunk

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from middleware.http.fields import content_length
 from middleware.wsgi.errors import answer_error, close, leave, respond
-from middleware.wsgi.exchange import HELD, NEW, PASSED
+from middleware.wsgi.exchange import HELD, NEW, PASSED, next_chunk
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.response import Transform
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
@@ -41,6 +41,8 @@ class Body:
             chunk = self._step()
         except BaseException as error:
             if not respond(self.exchange, error):
+                if isinstance(error, StopIteration):  # it would stand for the end of the body (PEP 479)
+                    raise RuntimeError("a layer raised StopIteration") from error
                 raise
             self.iterator = iter(() if self.exchange.mute else self.exchange.body or ())
             return next(self)
@@ -49,7 +51,7 @@ class Body:
         return chunk
 
     def _step(self) -> bytes | None:
-        chunk = next(self.iterator, None)
+        chunk = next_chunk(self.iterator)
         exchange = self.exchange
         if exchange.state is NEW or exchange.state in HELD:
             chunk = self._begin(chunk)
@@ -57,6 +59,7 @@ class Body:
             return self._finish()
         if exchange.mute:
             self.iterator = iter(())  # do not iterate content that is not sent
+            self.over = True
             return b""
         return exchange.feed(chunk)
 
@@ -231,9 +234,9 @@ def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
 
 def _first(iterator: Iterator[bytes]) -> bytes | None:
     """The first chunk of a stream, or None. Empty ones that are at hand are skipped."""
-    first = next(iterator, None)
+    first = next_chunk(iterator)
     while first == b"" and type(iterator) in _AT_HAND:
-        first = next(iterator, None)
+        first = next_chunk(iterator)
     return first
 
 

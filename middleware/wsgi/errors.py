@@ -99,8 +99,9 @@ def asks_to_raise(environ: Environ) -> bool:
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
     """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
     exchange.restore()
-    environ = exchange.environ
     failure = None if source is None else _attempt(close_iterable, source)
+    exchange.restore()  # close() may clear environ too
+    environ = exchange.environ
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state in (PASSED, SENT):  # any other status may be malformed
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code

@@ -10,8 +10,8 @@
 The pipeline and the hooks share this machine. They differ in what they do to a head before the server gets it.
 """
 
-from collections.abc import Iterable
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, TypeAlias, cast
 
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
@@ -38,6 +38,7 @@ _NEXT: Final[dict[tuple[State, Event], State]] = {
     (PASSED, "content"): SENT,
     (SENT, "content"): SENT,
 }
+_END: Final = object()
 _TWICE: Final = "start_response was called again without exc_info (PEP 3333)"
 _VIOLATIONS: Final[dict[tuple[State, Event], tuple[type[Exception], str]]] = {
     (GIVEN, "head"): (AssertionError, _TWICE),
@@ -149,3 +150,11 @@ class Exchange(Response):
             self._write = self.server(*head, exc_info) if exc_info else self.server(*head)
         finally:
             exc_info = None  # break the traceback reference cycle
+
+
+def next_chunk(iterator: Iterator[bytes]) -> bytes | None:
+    """The next chunk of a body, or None at its end. An application that yields None has not ended its body."""
+    chunk = next(iterator, _END)
+    if chunk is None:
+        raise TypeError("the application yielded None: a body consists of bytes (PEP 3333)")
+    return None if chunk is _END else cast("bytes", chunk)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from middleware.wsgi.exchange import NEW, PASSED, SENT, Exchange
+from middleware.wsgi.exchange import NEW, PASSED, SENT, Exchange, next_chunk
 from middleware.wsgi.takeover import TakenOver, leaves_nothing, may_be_taken_over
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -105,7 +105,7 @@ class Held(Exchange):
         if isinstance(body, (list, tuple)):
             self.move("no head")  # raises
         iterator = iter(body)
-        first = [chunk for chunk in (next(iterator, None),) if chunk is not None]
+        first = [chunk for chunk in (next_chunk(iterator),) if chunk is not None]
         if self.state is NEW:
             if leaves_nothing(self.environ, first):
                 self.body = None

@@ -160,13 +160,14 @@ class Layered(Exchange):
         self.begin()  # a no-op, unless the application has replaced the head in its first chunk
         if self.state not in HELD:
             return chunk
-        if chunk is None and self.undo is not None:
+        if without_content("GET", self.status):  # an outer layer has made it one, such as a 304
+            self.transforms = ()
+        elif chunk is None and self.undo is not None:
             self.transforms = ()
             self.undo(self)
             self["Content-Length"] = str(self.declared or 0)  # a declared length stays: truncation is visible
         elif chunk and len(chunk) == self.declared:
-            for transform in self.transforms or ():
-                chunk = transform.feed(chunk) + transform.finish()
+            chunk = self._ended_with(chunk)
             self.transforms = ()
             self["Content-Length"] = str(len(chunk))
         self.pass_on()
@@ -245,16 +246,21 @@ class Layered(Exchange):
 
     def finish(self) -> bytes:
         """What the transforms have left after the last chunk."""
-        tail = b""
+        return self._counted(self._ended_with(b""))
+
+    def _ended_with(self, chunk: bytes) -> bytes:
+        """Pass the last chunk, if there is one, and the end through the transforms."""
         for transform in self.transforms or ():
-            tail = (transform.feed(tail) if tail else b"") + transform.finish()
-        return self._counted(tail)
+            chunk = (transform.feed(chunk) if chunk else b"") + transform.finish()
+        return chunk
 
     def _counted(self, chunk: bytes) -> bytes:
         if chunk:
             if self.state is not SENT:
                 self.move("content")
             self.sent = (self.sent or 0) + len(chunk)
+        elif chunk is None:
+            raise TypeError("a transform returned None: feed(chunk) and finish() return bytes")
         return chunk
 
 

@@ -138,6 +138,8 @@ class DecompressRequest(Middleware):
 
     effects: ClassVar[Effects] = Effects(answers=True, decodes_input=True)
 
+    _key: str
+
     def __init__(
         self,
         app: Application | None = None,
@@ -164,13 +166,16 @@ class DecompressRequest(Middleware):
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
         self.max_bytes, self.buffer, self.answer = max_bytes, buffer, answer
-        self._key = f"{KEY}.{next(_NUMBERS)}"
         accepted = [("Accept-Encoding", ", ".join(self.codings))]
         self._refusals = {
             400: refusal(answer, 400, "The request body is not what its Content-Encoding says."),
             413: refusal(answer, 413, f"The decoded request body is larger than {max_bytes} bytes."),
             415: refusal(answer, 415, "The Content-Encoding of the request is not supported.", accepted),
         }
+
+    def _bind(self) -> None:
+        self.__dict__["_key"] = f"{KEY}.{next(_NUMBERS)}"  # of this copy, because one may stand inside another
+        super()._bind()
 
     def declared(self) -> Effects:
         """A body that is kept takes memory before the application runs."""
