@@ -40,9 +40,16 @@ class Predicate:
 
     Attributes:
         request_fields: frozenset of str. The request header fields that the answer depends on, for Vary. Default none.
+        pure: bool. Whether a call takes no time and looks at nothing that a layer may have prepared, so that it may
+            come early. A subclass does not inherit it. Default False.
     """
 
     request_fields: frozenset[str] = frozenset()
+    pure: bool = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.pure = cls.__dict__.get("pure", False)
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the predicate holds possibly."""
@@ -121,6 +128,7 @@ class _Pair(Predicate):
     def __init__(self, one: Predicate, other: Predicate) -> None:
         self.one, self.other = one, other
         self.request_fields = one.request_fields | other.request_fields
+        self.pure = one.pure and other.pure
 
     def varies(self, environ: Environ) -> bool:
         """Whether a part varies, and no part that does not vary decides alone."""
@@ -175,7 +183,7 @@ class _Either(_Pair):
 class _Not(Predicate):
     def __init__(self, negated: Predicate) -> None:
         self.negated = negated
-        self.request_fields = negated.request_fields
+        self.request_fields, self.pure = negated.request_fields, negated.pure
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the negated predicate does not hold certainly."""
@@ -229,6 +237,8 @@ class path(Predicate):  # noqa: N801 - used like a function
     Errors: ConfigError for a prefix without a leading slash, or with a query.
     """
 
+    pure = True
+
     def __init__(self, *prefixes: str) -> None:
         problems = Problems("match.path")
         problems.check(prefixes, "prefixes", "at least one", prefixes)
@@ -272,6 +282,8 @@ class method(Predicate):  # noqa: N801 - used like a function
     Errors: ConfigError for a name that is not a token.
     """
 
+    pure = True
+
     def __init__(self, *names: str) -> None:
         problems = Problems("match.method")
         problems.check(names, "names", "at least one", names)
@@ -304,6 +316,8 @@ class host(Predicate):  # noqa: N801 - used like a function
     Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
     Errors: ConfigError for a value that is not a host name, such as one with a port.
     """
+
+    pure = True
 
     def __init__(self, *names: str) -> None:
         problems = Problems("match.host")
@@ -341,6 +355,8 @@ class header(Predicate):  # noqa: N801 - used like a function
         value: str or None. The value, compared with its case; None matches any value. Default None.
     Errors: ConfigError for a name that is not a token, or a value that is not a str.
     """
+
+    pure = True
 
     def __init__(self, name: str, value: str | None = None) -> None:
         problems = Problems("match.header")

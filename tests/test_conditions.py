@@ -27,6 +27,65 @@ def vary(application, at="/", **fields):
     return line
 
 
+# -- when ------------------------------------------------------------------------------------------------------------
+
+
+class Told(Middleware):
+    """Is told of the end."""
+
+    def __init__(self, told):
+        super().__init__()
+        self.told = told
+
+    def on_close(self, environ, error):
+        self.told.append(type(error))
+
+
+HEADER = Headers(set={"X-A": "1"})
+CONDITIONED = [
+    lambda condition: HEADER.when(condition),
+    lambda condition: HEADER.when(path("/") & condition),
+    lambda condition: HEADER.when(~(path("/x") | condition)),
+    lambda condition: CORS(allow_origins="*").when(condition),
+]
+
+
+@pytest.mark.parametrize("conditioned", CONDITIONED)
+@pytest.mark.parametrize("times", [1, 3])
+def test_outer_layers_have_met_the_request_when_a_condition_is_evaluated(conditioned, times):
+    """Timing prepares environ, and measures what the condition takes."""
+    now, seen, reported = [0.0], [], []
+
+    def slow(environ):
+        seen.append("middleware.timing" in environ)
+        now[0] += 1.0
+        return False
+
+    timing = Timing(clock=lambda: now[0], on_complete=lambda each: reported.append(each.seconds_to_headers))
+    for each in (timing, Timing(clock=lambda: now[0])):
+        application = Stack(each, conditioned(slow)).wrap(app)
+        for _ in range(times):
+            answer = serve(application)
+            assert answer.get("Server-Timing") == "total;dur=1000.000"
+    assert seen == [True] * 2 * times
+    assert reported == [1.0] * times
+
+
+@pytest.mark.parametrize("error", [LookupError, SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("conditioned", CONDITIONED)
+def test_a_condition_that_raises_is_an_error_that_outer_layers_are_told_of(conditioned, error):
+    told, asked = [], []
+
+    def raises(environ):
+        asked.append(1)
+        raise error
+
+    answer = serve(Stack(Told(told), conditioned(raises)).wrap(app), lint=False)
+    assert told == [error]
+    assert isinstance(answer.error, error) if error is not LookupError else answer.status[:3] == "500"
+    assert len(asked) == 1 or error is LookupError  # the 500 is shown to the layer, too, if its condition holds
+
+
 # -- Vary ------------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """Conditions: how a predicate is asked, and the Vary that follows from its request fields (RFC 9110 12.5.5)."""
 
+from collections.abc import Sequence
+
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import is_async
 from middleware.wsgi.plan import Layer
@@ -23,6 +25,20 @@ def predicate_fault(given: object) -> str | None:
 def asked(condition: Predicate | None, effects: Effects) -> Predicate | None:
     """Return the predicate that decides whether a layer takes part. A layer that grants something needs certainty."""
     return certain(condition) if effects.grants and condition is not None else condition
+
+
+def evaluated_at_once(layers: Sequence[Layer], before: Sequence[Layer]) -> bool:
+    """Whether all conditions may be evaluated when the request has not yet met the layers `before` the last of them.
+
+    Those must change nothing of the request. A layer with `made` does, and measures, and one with on_close is told of
+    the error that a condition raises: only pure conditions may pass these.
+    """
+    if any(layer.on_request and not (layer.ordinary or layer.made) for layer in before):
+        return False
+    if not any(layer.made or layer.on_close for layer in before):
+        return True
+    asked = [layer.condition for layer in layers if layer.condition is not None]
+    return all(getattr(getattr(condition, "__self__", condition), "pure", False) for condition in asked)
 
 
 def varying(condition: object) -> tuple[Layer, ...]:

@@ -110,13 +110,8 @@ class Effects:
             names = _names(problems, option, getattr(self, option), is_token, "field names are tokens")
             object.__setattr__(self, option, frozenset(map(str.lower, names)))
         for option in ("provides", "requires", "needs"):
-            names = _names(
-                problems,
-                option,
-                getattr(self, option),
-                lambda key: isinstance(key, str) and key,
-                "environ keys are str",
-            )
+            given = getattr(self, option)
+            names = _names(problems, option, given, lambda key: isinstance(key, str) and key, "environ keys are str")
             object.__setattr__(self, option, frozenset(names))
         problems.done()
 

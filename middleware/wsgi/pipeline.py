@@ -11,6 +11,7 @@ from functools import lru_cache
 from middleware.wsgi.answer import as_application
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
 from middleware.wsgi.body import deliver, failed
+from middleware.wsgi.conditions import evaluated_at_once
 from middleware.wsgi.errors import EXCEPTION, asks_to_raise
 from middleware.wsgi.layered import Layered, opened
 from middleware.wsgi.plan import Layer, Plan, Respond, plan_for
@@ -52,9 +53,7 @@ def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Sour
     if not conditional:
         return _fast(app, layers, respond=respond)
     general = _general(app, layers, respond=respond)
-    # Conditions may be evaluated early if the layers before them change nothing of the request.
-    before = layers[: conditional[-1]]
-    if not all(each.on_request is None or each.ordinary is not None or each.made is not None for each in before):
+    if not evaluated_at_once(layers, layers[: conditional[-1]]):
         return plain(general)
 
     def chosen(met: int) -> Application:
