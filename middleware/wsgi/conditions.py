@@ -37,8 +37,8 @@ def evaluated_at_once(layers: Sequence[Layer], before: Sequence[Layer]) -> bool:
         return False
     if not any(layer.made or layer.on_close for layer in before):
         return True
-    asked = [layer.condition for layer in layers if layer.condition is not None]
-    return all(getattr(getattr(condition, "__self__", condition), "pure", False) for condition in asked)
+    asked = (getattr(layer.condition, "__self__", layer.condition) for layer in layers)
+    return all(getattr(predicate, "pure", predicate is None) for predicate in asked)
 
 
 def varying(condition: object) -> tuple[Layer, ...]:
