@@ -15,6 +15,7 @@ from coverage.python import PythonParser
 
 import ordinary as look
 from gateway import serve
+from layers_under_test import Undeclared
 from middleware import CORS, Gzip, Headers, Middleware, SecurityHeaders, Stack, Timing, match
 from middleware.wsgi import assembled
 from shapes import Failure
@@ -28,6 +29,7 @@ STACKS = {
     "a clock that fails": lambda: [Headers(set={"X-Set": "1"}), Timing(clock=look.clock), CORS(allow_origins="*")],
     "asked": lambda: [look.Closes(), look.Writes(), look.Custom(), look.Upper(), look.Custom()],
     "transforming within": lambda: [Timing(), look.Upper(), Headers(set={"X-Set": "1"}, append={"Vary": "X"})],
+    "a transform that is not declared": lambda: [Headers(set={"X-A": "1"}), Undeclared()],
     "assigning": lambda: [look.Assigns(), Headers(set={"X-A": "1"})],
     "answering": lambda: [Headers(set={"X-A": "1"}), Timing(), look.Answers(), CORS(allow_origins=look.ORIGIN)],
     "conditions": lambda: [Headers(set={"X-A": "1"}).when(match.path("/a")), look.Custom().when(look.fails)],
@@ -91,7 +93,7 @@ def test_every_branch_of_the_text_is_run_both_ways():
         app = stack.wrap(look.application, waive=[finding.rule for finding in stack.check()])
         traced(lambda app=app: [look.told(app, case) for case in [*cases, *cases[:60], *cases[:60]]], seen)
         for asked in (True, False):
-            asking = {"test.response": (0, 0, 0, 0), "paste.throw_errors": asked}
+            asking = {"test.response": (0,) * 4, "paste.throw_errors": asked, "middleware.exception": None}
             with contextlib.suppress(TypeError, LookupError):
                 traced(lambda app=app, asking=asking: look.serve(app, lint=False, **asking), seen)
     found = {}

@@ -694,6 +694,102 @@ def test_an_environ_that_is_used_again_brings_no_old_error():
     assert [told for event, told in seen if event == "close"] == [Failure, None]
 
 
+@pytest.mark.parametrize("inner", [[], [Headers(set={"X-A": "1"})], [Timing()], [Sees()], [Witness(seen=[])]])
+def test_an_error_of_which_nothing_is_sent_is_not_told_outside(inner):
+    """Something between two passes calls the inner one again after its 500, as for an error page or another try."""
+    seen, tries = [], iter([Failure()])
+
+    def app(environ, start_response):
+        for error in tries:
+            raise error
+        return app_of([b"x"])(environ, start_response)
+
+    def again(inside):
+        def run(environ, start_response):
+            body = inside(environ, lambda status, headers, exc_info=None: None)
+            getattr(body, "close", list)()
+            return inside(environ, start_response)
+
+        return run
+
+    answer = serve(Stack(Witness(seen=seen), External(again), *inner).wrap(app, waive="measure-outermost"), lint=False)
+    assert (answer.status, seen[-1]) == ("200 OK", ("close", None))
+
+
+class Streamed(Middleware):
+    """Puts a stream in the place of the body."""
+
+    effects = Effects(rewrites_body=True)
+
+    def __init__(self, closed, *, fails=False):
+        super().__init__()
+        self.closed, self.fails = closed, fails
+
+    def on_response(self, environ, response):
+        response.body = self.chunks()
+        del response.headers["Content-Length"]
+
+    def chunks(self):
+        try:
+            if self.fails:
+                raise Failure
+            yield b"a new body, in"
+            yield b" two pieces"
+        finally:
+            self.closed.append(1)
+
+
+BODIES = {"list": list, "tuple": tuple, "stream": iter}
+OUTSIDE = {
+    "nothing": list,
+    "a coding": lambda: [Gzip(minimum_size=1)],
+    "a row": lambda: [Headers(set={"X-A": "1"})],
+    "told": lambda: [Witness(seen=[])],
+    "made": lambda: [Timing()],
+    "a transform": lambda: [Upper()],
+}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("outside", OUTSIDE)
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_layer_may_put_a_stream_in_the_place_of_the_body(kind, outside, times):
+    closed = []
+    stack = Stack(*OUTSIDE[outside](), Streamed(closed))
+    application = stack.wrap(lambda *call: app_of(BODIES[kind]([b"old"]))(*call), waive="measure-outermost")
+    for _ in range(times):
+        answer = serve(application)
+        assert (answer.status, answer.get("Content-Length")) == ("200 OK", None)
+        assert not hasattr(answer.result, "__len__")
+        assert answer.body.lower() == b"a new body, in two pieces"
+    assert len(closed) == times
+
+
+@pytest.mark.parametrize("kind", BODIES)
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_where_that_stream_fails_the_500_is_sent_without_it(kind, outside, caplog):
+    """Also on the 500 itself, which is logged once more, and not again and again."""
+    seen = []
+    stack = Stack(Witness(seen=seen), *OUTSIDE[outside](), Streamed([], fails=True))
+    answer = serve(stack.wrap(app_of(BODIES[kind]([b"old"])), waive="measure-outermost"))
+    assert (answer.status[:3], answer.error) == ("500", None)
+    assert answer.body.lower() == b"internal server error\n"
+    assert seen[-1] == ("close", Failure)
+    assert len(caplog.records) == 2
+
+
+def test_an_error_without_a_repr_is_answered_though_a_layer_fails_on_the_answer():
+    class Silent(Exception):
+        def __repr__(self):
+            raise RuntimeError
+
+    def app(environ, start_response):
+        raise Silent
+
+    answer = serve(Stack(Headers(set={"X-A": "1"}), Raises("response")).wrap(app))
+    assert (answer.status[:3], answer.get("X-A")) == ("500", "1")
+
+
 def test_the_bytes_that_went_out_are_counted():
     counted = []
 

@@ -81,6 +81,19 @@ def test_an_answer_is_easy_to_write(answer, status, content_type, body, conditio
     assert served.get("X-Outer") == "1"
 
 
+@pytest.mark.parametrize(
+    "answer", [(204, ""), (204, "no"), (304, b""), json_response(None, 204), json_response(1, 304)]
+)
+@pytest.mark.parametrize("headers", [{}, {"X-A": "b"}])
+def test_an_answer_without_content_says_nothing_of_content(answer, headers):
+    """RFC 9110 15.3.5 and 15.4.5."""
+    if isinstance(answer, tuple):
+        answer = (*answer, headers)
+    served = serve(Returns(APP, answer=answer))
+    assert (served.error, served.body) == (None, b"")
+    assert {name for name, _ in served.headers} <= {"X-A"}
+
+
 def test_an_answer_may_have_headers():
     served = serve(Returns(APP, answer=(401, "", [("WWW-Authenticate", "Basic"), ("Set-Cookie", "a=b")])))
     assert served.get("WWW-Authenticate") == "Basic"

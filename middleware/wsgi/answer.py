@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 from middleware.http.fields import Line, check_line
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
-from middleware.http.status import status_fault, status_line
+from middleware.http.status import status_fault, status_line, without_content
 from middleware.wsgi.held import close_iterable
 from middleware.wsgi.options import is_async
 from middleware.wsgi.response import Response, Transform, method_name
@@ -196,6 +196,8 @@ def _responding(status: str, body: bytes, content_type: str, headers: Any = ()) 
     given = [*(headers.items() if hasattr(headers, "items") else headers)]
     for line in given:
         check_line(line)
+    if without_content("GET", status):
+        return fixed(status, given, b"")
     names = {name.lower() for name, _ in given}
     fields = [("Content-Type", content_type)] if "content-type" not in names else []
     fields += [("Content-Length", str(len(body)))] if "content-length" not in names else []

@@ -22,7 +22,7 @@ from middleware.wsgi.errors import EXCEPTION, RAISING
 from middleware.wsgi.exchange import GIVEN, NEW, PASSED
 from middleware.wsgi.layered import MARK, Layered
 from middleware.wsgi.plan import Enter, Layer, Plan, plan_for
-from middleware.wsgi.response import as_transform, undeclared
+from middleware.wsgi.response import undeclared
 from middleware.wsgi.row import TYPE, VARY, Row, grouped
 from middleware.wsgi.types import Application, Environ
 
@@ -51,7 +51,6 @@ _SHARED: Final[dict[str, Any]] = {
     "PASSED": PASSED,
     "Watched": Watched,
     "as_application": as_application,
-    "as_transform": as_transform,
     "deliver": deliver,
     "failed": failed,
     "finished": finished,
@@ -228,8 +227,7 @@ class _FastPath:
         self.source.names["plan"] = self._plan_after(len(self._layers))
         add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
-        if self._ends:
-            add(2, f"environ.pop({EXCEPTION!r}, None)")
+        add(2, f"if {EXCEPTION!r} in environ:\n    del environ[{EXCEPTION!r}]  # of an earlier request")
 
     def _write_request(self) -> None:
         """Show the request to the layers, outermost first; of rows, take what they decide by."""
@@ -291,12 +289,12 @@ class _FastPath:
             add(depth, "exchange.body = body\nexchange.index = None")
         add(depth, f"transform = response{n}(environ, exchange)")
         if rewrites:
-            add(depth, "body = exchange.body")
+            add(depth, "body = exchange.body\nif transform is not None or type(body) is not list:")
         else:
             add(depth, f"if exchange.body is not body:\n    raise undeclared(response{n})")
-        add(depth, "if transform is not None:")
+            add(depth, "if transform is not None:")
         outer = sum(_entering(step) is not None for step in self.steps[:n])
-        add(depth + 1, f"return resumed(exchange, body, {place}, {outer}, as_transform(transform, response{n}))")
+        add(depth + 1, f"return resumed(exchange, body, {place}, {outer}, transform, on_response=response{n})")
 
     def _write_reading(self, depth: int, *, shown: bool = True) -> None:
         """Go on with what layers have made of the head, if it was shown to them."""

@@ -8,7 +8,8 @@ from middleware.http.fields import content_length
 from middleware.wsgi.errors import answer_error, close, leave, respond
 from middleware.wsgi.exchange import HELD, NEW, PASSED, next_chunk
 from middleware.wsgi.layered import Layered
-from middleware.wsgi.response import Transform
+from middleware.wsgi.plan import OnResponse
+from middleware.wsgi.response import as_transform
 from middleware.wsgi.takeover import leaves_nothing, may_be_taken_over
 from middleware.wsgi.types import Environ
 
@@ -161,8 +162,10 @@ def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     return _passed_on(exchange, body)
 
 
-def resumed(exchange: Layered, body: list[bytes], place: int, outer: int, transform: Transform) -> Iterable[bytes]:
-    """Continue with a head that layers up to `place` have seen, the last of which returned a transform.
+def resumed(
+    exchange: Layered, body: Iterable[bytes], place: int, outer: int, transform: object, *, on_response: OnResponse
+) -> Iterable[bytes]:
+    """Continue with a head that layers up to `place` have seen: `on_response` gave a transform, or another stream.
 
     `outer`: the number of values in `came` that belong to layers further out.
     """
@@ -172,7 +175,8 @@ def resumed(exchange: Layered, body: list[bytes], place: int, outer: int, transf
     exchange.enter()
     exchange.source, exchange.body = body, shown
     exchange.left = iter(exchange.plan.responders[place:])
-    exchange.attach(transform)
+    if transform is not None:
+        exchange.attach(as_transform(transform, on_response))
     return _passed_on(exchange, body)
 
 

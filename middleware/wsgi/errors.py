@@ -65,9 +65,12 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     exchange.transforms, exchange.declared, exchange.rest, exchange.undo = (), None, None, None
     if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
         exchange.exc_info = (type(error), error, error.__traceback__)
-    unmet = [layer.on_response for layer in exchange.plan.unmet if layer.on_response and _holds(layer, environ)]
+    plan = exchange.plan
+    unmet = [layer.on_response for layer in plan.unmet if layer.on_response and _holds(layer, environ)]
+    # A second error is answered without the layers that rewrite the body, because it may be theirs.
+    exchange.plan = plan.without_rewriters()
     try:
-        exchange.begin_again((*unmet, *exchange.plan.responders))
+        exchange.begin_again((*unmet, *plan.responders))
     finally:
         del error, answering  # Break the traceback reference cycle: a server that has sent its head raises it again.
     return True

@@ -7,6 +7,7 @@ passes through it chunk by chunk.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from traceback import format_exception_only
 from typing import Any, Final
 
 from middleware.http.fields import content_length
@@ -189,7 +190,8 @@ class Layered(Exchange):
                     self.attach(as_transform(transform, on_response))
                     continue
             except Exception as error:
-                if repr(error) != repr(self.error):  # the one that is answered has been logged
+                # The error that is answered has been logged.
+                if format_exception_only(error) != format_exception_only(self.error):
                     logger.exception("A layer failed on an error response and was left out: %r", on_response)
             self.reset(*before)
         self.pass_on()

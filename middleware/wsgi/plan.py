@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class Plan:
     rewriters: tuple[OnResponse | None, ...]  # may assign the body
     ahead: tuple[Callable[[Response], bool], ...]
     entering: tuple[Enter, ...] = ()  # of the layers that have not looked at the request, outermost first
+
+    def without_rewriters(self) -> Plan:
+        """The plan without the layers that may replace the body."""
+        responders = tuple(each for each in self.responders if each not in self.rewriters)
+        return replace(self, responders=responders, unmet=tuple(layer for layer in self.unmet if not layer.waits))
 
 
 def plan_for(met: Sequence[Layer], beyond: Sequence[Layer], *, respond: bool) -> Plan:
