@@ -263,13 +263,16 @@ def test_third_party_middleware_may_have_a_condition():
 def test_third_party_middleware_may_stand_alone():
     assert serve(External(third_party, "X-Third").wrap(APP)).get("X-Third") == "v"
     with pytest.raises(TypeError, match="without an application"):
-        External(third_party)({}, None)
+        External(plain)({}, None)
 
 
 @pytest.mark.parametrize(
     ("make", "error", "said"),
     [
         (lambda: External("ProxyFix"), ConfigError, "External: factory: a callable"),
+        (lambda: External(third_party), ConfigError, r"and <.*third_party.*> cannot be called with \(app\)"),
+        (lambda: External(lambda: APP), ConfigError, r"and <.*> cannot be called with \(app\)"),
+        (lambda: External(plain, 1, b=2), ConfigError, r"cannot be called with \(app, 1, b=2\)"),
         (lambda: External(plain, effects={"answers": True}), ConfigError, "External: effects: an Effects or None"),
         (lambda: Stack(lambda app: None).wrap(APP), TypeError, r"External\(lambda\): the factory returned no WSGI"),
     ],

@@ -94,6 +94,7 @@ def test_the_server_closes_reports_and_stops():
     app, body = returning(iter([b"one", b"two", b"three"]))
     assert body is None
     assert serve(app, stop_after=2).body == b"onetwo"
+    assert serve(returning([b"one"])[0], stop_after=0).body == b""
 
 
 # -- the plugin ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from content_of import content
 from layers_under_test import LAYERS, Witness, request, stack
-from middleware import ConfigError, Headers, Stack
+from middleware import ConfigError, Effects, Headers, Middleware, Stack
 from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches, serve
 from middleware.testing.laws import LAWS
 from middleware.testing.shapes.definition import Failure
@@ -448,6 +448,19 @@ def asks_for_more_after_the_end(app, environ, start_response):
 
 
 @breaks("close")
+def closes_only_what_was_begun(app, environ, start_response):
+    """A generator that is never started does not run its `finally`."""
+
+    def chunks(result):
+        try:
+            yield from (chunk for chunk in result)
+        finally:
+            getattr(result, "close", int)()
+
+    return chunks(app(environ, start_response))
+
+
+@breaks("close")
 def drops_close(app, environ, start_response):
     return (chunk for chunk in app(environ, start_response))
 
@@ -608,6 +621,7 @@ def test_every_law_has_one_that_breaks_it():
     ("middleware", "laws"),
     [
         (drops_close, {"sized", "same-body", "file-wrapper", "close", "close-error"}),
+        (closes_only_what_was_begun, {"sized", "same-body", "file-wrapper", "close"}),
         (copies_lists, {"same-body"}),
         (drops_exc_info, {"head-once", "exc-info"}),
         (adds_to_the_applications_list, {"header-list"}),
@@ -689,6 +703,41 @@ def test_a_status_may_be_changed_on_purpose():
 
     assert_wsgi_transparent(teapot, statuses={"503 Busy": "418 Teapot"})
     assert {breach.law for breach in breaches(teapot)} == {"replaced-head"}
+
+
+class Footed:
+    """A transform that adds to the content."""
+
+    def feed(self, chunk):
+        return chunk
+
+    def finish(self):
+        return b"!"
+
+
+class Footer(Middleware):
+    effects = Effects(rewrites_body=True)
+
+    def on_response(self, environ, response):
+        return Footed()
+
+
+def footer_by_hand(app):
+    """Adds to the 200s of GET, and passes on any other content, which the server drops."""
+
+    def run(environ, start_response):
+        heads = []
+        chunks = [*app(environ, lambda *head: heads.append(head))]
+        start_response(*heads[-1])
+        return [*chunks, b"!"] if (environ["REQUEST_METHOD"], heads[-1][0]) == ("GET", "200 OK") else chunks
+
+    return run
+
+
+def test_a_response_without_content_is_owed_none_of_a_middleware_that_changes_content():
+    assert_wsgi_transparent(Footer().wrap, body=lambda content: content + b"!")
+    found = breaches(footer_by_hand, body=lambda content: content + b"!")
+    assert "no-content" not in {breach.law for breach in found}
 
 
 def test_a_law_or_a_shape_is_skipped_with_a_reason():

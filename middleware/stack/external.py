@@ -58,11 +58,13 @@ class External(Splitting):
             raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
-        if is_application(factory) and not takes(factory, 1 + len(args), **options):
-            line = f"External({type(factory).__name__}, ...)" if not isfunction(factory) else "stack.wrap(app)"
-            raise ConfigError(
-                f"External: factory: a callable (app, ...), and {factory!r} is an application: write {line}"
-            )
+        if not takes(factory, 1 + len(args), **options):
+            given = ", ".join(["app", *map(repr, args), *(f"{name}={value!r}" for name, value in options.items())])
+            why = f"cannot be called with ({given})"
+            if is_application(factory):
+                line = "stack.wrap(app)" if isfunction(factory) else f"External({type(factory).__name__}, ...)"
+                why = f"is an application: write {line}"
+            raise ConfigError(f"External: factory: a callable (app, ...), and {factory!r} {why}")
         self.factory = factory
         named = getattr(factory, "func", factory)  # functools.partial
         qualified = getattr(named, "__qualname__", type(named).__name__)

@@ -101,7 +101,7 @@ def serve(
         app: WSGI application. The application to call. Required.
         path: str. PATH_INFO. Default "/".
         method: str. REQUEST_METHOD. Default "GET".
-        stop_after: int or None. The client disconnects after this number of chunks. Default None.
+        stop_after: int or None. The client disconnects after this number of chunks; 0 is before any. Default None.
         lint: bool. Wrap the application in wsgiref.validate. Default True.
         extra: str. Further keys, such as HTTP_ORIGIN="https://app.example" for a request field. Default none.
     """
@@ -109,7 +109,7 @@ def serve(
     try:
         run: Application = validator(app) if lint else app
         answer.result = run(answer.environ, answer.start)
-        for chunk in answer.result:
+        for chunk in answer.result if stop_after != 0 else ():
             answer.send(chunk)
             if len(answer.chunks) == stop_after:
                 break

@@ -112,8 +112,14 @@ def _of_shape(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
         linted[-1].end()
         for complaint in linted[-1].complaints:
             yield Breach("lint-inside", inside.named, complaint, "nothing to complain of")
-    gone = run(middleware, shape, owed, stop_after=1)
-    where = f"{gone.named}; the client goes away after the first chunk"
+    yield from _of_a_client(middleware, shape, owed, 0, "before any content")
+    yield from _of_a_client(middleware, shape, owed, 1, "after the first chunk")
+
+
+def _of_a_client(middleware: Wrap, shape: Shape, owed: Owed, stop_after: int, when: str) -> Iterator[Breach]:
+    """Run one shape with a client that disconnects after so many chunks."""
+    gone = run(middleware, shape, owed, stop_after=stop_after)
+    where = f"{gone.named}; the client goes away {when}"
     if gone.body is not None and gone.app.calls and gone.body.closed != 1:
         yield Breach("close", where, f"close() was called {gone.body.closed} times", "once")
     if gone.answer.error is not None and not shape.fails and not gone.answer.faults:
