@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from html import unescape
 from itertools import pairwise
@@ -88,8 +89,9 @@ LEFT = {
         )
         for kind in (
             *("text/plain", "application/xhtml+xml", "text/htmlx", "image/svg+xml", None, "text/html; charset=utf-16"),
-            *("text/html; charset=utf-7", "text/html; charset=idna", "text/html; charset=iso-2022-jp", "text/html; charset=cp037"),
-            *("text/html; charset=unknown", "text/html; charset=hex", "text/html; charset=", "text/html, text/html"),
+            *("text/html; charset=idna", "text/html; charset=utf-7", "text/html; charset=iso-2022-jp"),
+            *("text/html; charset=cp037", "text/html; charset=unknown", "text/html; charset=hex"),
+            *("text/html; charset=", "text/html, text/html"),
         )
     },
     "gzip": (site(("Content-Encoding", "gzip")), {}, "Content-Encoding is gzip"),
@@ -372,6 +374,52 @@ def test_a_layer_around_itself_restores_what_it_hid_further_out():
 
     answer = serve(Stack(After(), layer).wrap(layer.wrap(site())), HTTP_RANGE="bytes=1-")
     assert (after, answer.body.count(b"added")) == (["bytes=1-"], 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "method"),
+    [("304", "HTTP_IF_NONE_MATCH", "GET"), ("412", "HTTP_IF_MATCH", "PUT")],
+)
+@pytest.mark.parametrize("own", ['"x"', 'W/"x"'])
+def test_a_layer_around_itself_answers_with_the_tag_that_was_listed(status, field, method, own):
+    def application(environ, start_response):
+        same = environ.get("HTTP_IF_NONE_MATCH") == own
+        line = "304 Not Modified" if same else "412 Precondition Failed" if "HTTP_IF_MATCH" in environ else "200 OK"
+        start_response(line, [TYPE, ("ETag", own)])
+        return [PAGE] if line == "200 OK" else []
+
+    layer = InjectHTML(html=HTML)
+    for app in (Stack(layer).wrap(layer.wrap(application)), Stack(layer, layer.named("again")).wrap(application)):
+        tag = serve(app).get("ETag")
+        answer = serve(app, method=method, **{field: tag})
+        assert (answer.status[:3], answer.get("ETag"), answer.environ[field]) == (status, tag, tag)
+
+
+def test_an_environ_that_is_used_again_has_the_tag_that_was_listed_after_an_error_and_no_other_afterwards():
+    """A retry is the same request; an environ whose conditions are gone is another one."""
+    tries = []
+
+    def failing(environ, start_response):
+        tries.append(environ.get("HTTP_IF_NONE_MATCH"))
+        if len(tries) == 1:
+            raise ValueError
+        start_response("304 Not Modified", [("ETag", '"x"')])
+        return []
+
+    application = InjectHTML(failing, html=HTML)
+    heads = []
+
+    def again(environ, start_response):
+        with suppress(ValueError):
+            application(environ, start_response)
+        application(environ, lambda status, headers: heads.append(headers))
+        del environ["HTTP_IF_NONE_MATCH"]
+        return application(environ, start_response)
+
+    tag = asked(site(("ETag", '"x"'))).get("ETag")
+    answer = serve(again, HTTP_IF_NONE_MATCH=tag)
+    assert (heads, tries) == ([[("ETag", tag)]], ['"x"', '"x"', None])
+    assert (answer.get("ETag"), "HTTP_IF_NONE_MATCH" in answer.environ) == ('"x"', False)
 
 
 def test_a_range_is_restored_only_after_the_request_that_had_it():
