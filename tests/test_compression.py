@@ -567,6 +567,36 @@ def test_an_encoded_response_has_a_tag_of_its_own(coding, form, tag, suffix, wea
         assert get(Compress(app, **options), "identity").get("ETag") == tag
 
 
+class Setting(Middleware):
+    """Sets fields, and removes those whose value is None."""
+
+    def __init__(self, **fields):
+        super().__init__()
+        self.fields = fields
+
+    def on_response(self, environ, response):
+        for name, value in self.fields.items():
+            del response.headers[name]
+            if value is not None:
+                response.headers[name] = value
+
+
+@pytest.mark.parametrize("tag", ['"x"', 'W/"x"', "x"])
+@pytest.mark.parametrize("accept", ["gzip", "identity"])
+@pytest.mark.parametrize("empty", [list, lambda: iter(())], ids=["list", "stream"])
+@pytest.mark.parametrize(("field", "value"), [("ETag", None), ("ETag", '"own"'), ("Content-Encoding", "own")])
+def test_what_outer_layers_make_of_the_head_of_an_empty_body_stays(field, value, empty, accept, tag):
+    app = answering(lambda _: empty(), ("ETag", tag))
+    answer = get(Stack(Setting(**{field: value}), Gzip()).wrap(app), accept)
+    assert (answer.get(field), answer.body) == (value, b"")
+
+
+def test_an_empty_stream_has_the_tag_of_the_application():
+    for tag in ('"x"', 'W/"x"'):
+        answer = get(Gzip(answering(lambda _: iter(()), ("ETag", tag))))
+        assert (answer.get("ETag"), answer.get("Content-Encoding")) == (tag, None)
+
+
 def test_two_tags_are_none():
     answer = get(Gzip(answering([TEXT], ("ETag", '"a"'), ("Etag", '"b"'))))
     assert answer.get_all("ETag") == []

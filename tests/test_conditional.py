@@ -10,12 +10,15 @@ from pathlib import Path
 from wsgiref.util import FileWrapper
 
 import pytest
+import webob
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import path
 from flask import Flask
+from werkzeug.wrappers import Request as WerkzeugRequest
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 import gateway
 from middleware import CSP, NONCE, Compress, Conditional, ConfigError, Middleware, SecurityHeaders, Stack
@@ -320,6 +323,63 @@ def test_a_range_is_restored_only_after_the_request_that_had_it():
 
     answer = serve(twice, lint=False, HTTP_RANGE="bytes=1-", HTTP_IF_RANGE=OURS)
     assert not {"HTTP_RANGE", "HTTP_IF_RANGE"} & answer.environ.keys()
+
+
+# -- applications that know a date only -------------------------------------------------------------------------------
+
+
+def werkzeug_page(content):
+    def respond(request):
+        return WerkzeugResponse(content, headers=[("Last-Modified", DATE)]).make_conditional(request)
+
+    return WerkzeugRequest.application(respond)
+
+
+def webob_page(content):
+    return webob.Response(content, last_modified=DATE, conditional_response=True)
+
+
+DATED = {"HTTP_IF_MODIFIED_SINCE": DATE}
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}'])
+@pytest.mark.parametrize("page", [werkzeug_page, webob_page])
+def test_the_tag_decides_where_the_application_knows_a_date_only(page, form):
+    """Two versions of one second, or another snippet: the date is the same, and the tag is not (RFC 9110 13.1.3)."""
+    tag = asked(page("old")).get("ETag")
+    said = {**DATED, "HTTP_IF_NONE_MATCH": form.format(tag)}
+    answer = asked(page("new"), **said)
+    assert (answer.status, answer.body, answer.get("ETag") in (tag, None)) == ("200 OK", b"new", False)
+    again = asked(page("old"), **said)
+    assert (again.status[:3], again.get("ETag")) == ("304", tag)
+
+
+@pytest.mark.parametrize("page", [werkzeug_page, webob_page])
+def test_a_date_alone_is_for_the_application(page):
+    assert asked(page("new"), **DATED).status[:3] == "304"
+
+
+@pytest.mark.parametrize(
+    ("said", "inside"),
+    [
+        ({"HTTP_IF_NONE_MATCH": OURS, **DATED}, {"HTTP_IF_NONE_MATCH": OURS}),
+        ({"HTTP_IF_NONE_MATCH": '"x"', **DATED}, {"HTTP_IF_NONE_MATCH": '"x"'}),
+        ({"HTTP_IF_NONE_MATCH": "*", **DATED}, {"HTTP_IF_NONE_MATCH": "*"}),
+        (DATED, DATED),
+    ],
+)
+def test_a_date_beside_tags_is_hidden_from_the_application_alone(said, inside):
+    seen, after = [], []
+
+    class After(Middleware):
+        def on_response(self, environ, response):
+            after.append({name: environ[name] for name in said if name in environ})
+
+    layer = Conditional()
+    for application in (site(seen=seen), layer.wrap(site(seen=seen))):
+        serve(Stack(After(), layer).wrap(application), **said)
+    assert [{name: each[name] for name in said if name in each} for each in seen] == [inside, inside]
+    assert after == [said, said]
 
 
 # -- iterators of frameworks ------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
+from html import unescape
 from itertools import pairwise
 
 import pytest
@@ -87,8 +89,9 @@ LEFT = {
         )
         for kind in (
             *("text/plain", "application/xhtml+xml", "text/htmlx", "image/svg+xml", None, "text/html; charset=utf-16"),
-            *("text/html; charset=utf-7", "text/html; charset=iso-2022-jp", "text/html; charset=cp037"),
-            *("text/html; charset=unknown", "text/html; charset=hex", "text/html; charset=", "text/html, text/html"),
+            *("text/html; charset=idna", "text/html; charset=utf-7", "text/html; charset=iso-2022-jp"),
+            *("text/html; charset=cp037", "text/html; charset=unknown", "text/html; charset=hex"),
+            *("text/html; charset=", "text/html, text/html"),
         )
     },
     "gzip": (site(("Content-Encoding", "gzip")), {}, "Content-Encoding is gzip"),
@@ -170,6 +173,10 @@ def test_a_callable_that_returns_anything_else_is_an_error_that_names_the_layer(
         ("us-ascii", "é<b title='€'>", b"&#233;<b title='&#8364;'>"),
         ("gb18030", "é€", "é€".encode("gb18030")),
         ("shift_jis", "あé", b"\x82\xa0&#233;"),
+        ("shift_jis", "\xa5\\~\u203eあ", b"&#165;\\~&#8254;\x82\xa0"),  # Python encodes them as \\ and ~
+        ("euc-jp", "\xa5\\~\u203eあ", b"&#165;\\~&#8254;\xa4\xa2"),
+        ("big5-hkscs", "\xca\u0304\xca", b"\x88\x62\x88\x66"),  # two characters in one code, and one of them alone
+        ("utf-8-sig", "é", "é".encode()),
         (None, "é", b"&#233;"),
         ("us-ascii", "<!-- é --><title>é</title>", b"<!-- &#233; --><title>&#233;</title>"),
         ("utf-8", "\ud800", b"&#55296;"),
@@ -189,12 +196,23 @@ def test_characters_that_the_page_lacks_are_references(charset, html, expected):
     ],
 )
 @pytest.mark.parametrize("made", [False, True])
-def test_nothing_is_added_where_a_reference_would_not_be_decoded(html, made):
-    notes = []
-    application = site(type=("Content-Type", "text/html; charset=us-ascii"))
+@pytest.mark.parametrize(("charset", "lacks"), [("ascii", "é"), ("shift_jis", "\xa5"), ("euc_jp", "\u203e")])
+def test_nothing_is_added_where_a_reference_would_not_be_decoded(html, made, charset, lacks):
+    notes, html = [], html.replace("é", lacks)
+    application = site(type=("Content-Type", f"text/html; charset={charset}"))
     answer = asked(application, (lambda environ: html) if made else html, **{"middleware.notes": notes})
     assert answer.body == PAGE
-    assert notes == ["nothing was added: a script or style of html has characters that ascii lacks"]
+    assert notes == [f"nothing was added: a script or style of html has characters that {charset} lacks"]
+
+
+CHARSETS = st.sampled_from(["shift_jis", "euc_jp", "cp949", "big5", "gbk", "cp1252", "koi8-r", "utf-8"])
+
+
+@given(CHARSETS, st.text(st.characters(exclude_categories=["Cc", "Cn", "Cs"])))
+def test_the_page_has_the_characters_of_the_html(charset, html):
+    """As a browser decodes them: by the encoding, then by the references."""
+    page = asked(site(type=("Content-Type", f"text/html; charset={charset}"), body=[b"</body>"]), f"<i>{html}")
+    assert unescape(page.body.decode(charset)) == unescape(f"<i>{html}</body>")
 
 
 # -- the nonce ------------------------------------------------------------------------------------------------------
@@ -356,6 +374,52 @@ def test_a_layer_around_itself_restores_what_it_hid_further_out():
 
     answer = serve(Stack(After(), layer).wrap(layer.wrap(site())), HTTP_RANGE="bytes=1-")
     assert (after, answer.body.count(b"added")) == (["bytes=1-"], 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "method"),
+    [("304", "HTTP_IF_NONE_MATCH", "GET"), ("412", "HTTP_IF_MATCH", "PUT")],
+)
+@pytest.mark.parametrize("own", ['"x"', 'W/"x"'])
+def test_a_layer_around_itself_answers_with_the_tag_that_was_listed(status, field, method, own):
+    def application(environ, start_response):
+        same = environ.get("HTTP_IF_NONE_MATCH") == own
+        line = "304 Not Modified" if same else "412 Precondition Failed" if "HTTP_IF_MATCH" in environ else "200 OK"
+        start_response(line, [TYPE, ("ETag", own)])
+        return [PAGE] if line == "200 OK" else []
+
+    layer = InjectHTML(html=HTML)
+    for app in (Stack(layer).wrap(layer.wrap(application)), Stack(layer, layer.named("again")).wrap(application)):
+        tag = serve(app).get("ETag")
+        answer = serve(app, method=method, **{field: tag})
+        assert (answer.status[:3], answer.get("ETag"), answer.environ[field]) == (status, tag, tag)
+
+
+def test_an_environ_that_is_used_again_has_the_tag_that_was_listed_after_an_error_and_no_other_afterwards():
+    """A retry is the same request; an environ whose conditions are gone is another one."""
+    tries = []
+
+    def failing(environ, start_response):
+        tries.append(environ.get("HTTP_IF_NONE_MATCH"))
+        if len(tries) == 1:
+            raise ValueError
+        start_response("304 Not Modified", [("ETag", '"x"')])
+        return []
+
+    application = InjectHTML(failing, html=HTML)
+    heads = []
+
+    def again(environ, start_response):
+        with suppress(ValueError):
+            application(environ, start_response)
+        application(environ, lambda status, headers: heads.append(headers))
+        del environ["HTTP_IF_NONE_MATCH"]
+        return application(environ, start_response)
+
+    tag = asked(site(("ETag", '"x"'))).get("ETag")
+    answer = serve(again, HTTP_IF_NONE_MATCH=tag)
+    assert (heads, tries) == ([[("ETag", tag)]], ['"x"', '"x"', None])
+    assert (answer.get("ETag"), "HTTP_IF_NONE_MATCH" in answer.environ) == ('"x"', False)
 
 
 def test_a_range_is_restored_only_after_the_request_that_had_it():

@@ -21,7 +21,7 @@ from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ
 
 NONCE: Final = "middleware.csp_nonce"
-_RANGE: Final = ("HTTP_RANGE", "HTTP_IF_RANGE")
+_RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
 # A tag that this layer made, at its beginning: 128 bits of SHA-256 in hexadecimal
 _MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
 # Fields whose response differs for each client, or gets its entity tag from a layer for content codings
@@ -70,8 +70,9 @@ class Conditional(Middleware):
 
     Left alone: other methods and statuses; Cache-Control: no-store; lists and tuples of more than `maximum_size`;
     responses with Signature-Input, Content-Range, or whose body the front-end server replaces (X-Sendfile and similar
-    fields). If-Match and If-Unmodified-Since are for the application. An If-Range with a tag that this layer made is
-    hidden from the application together with Range, so that the response is a full one.
+    fields). If-Match and If-Unmodified-Since are for the application. An If-Modified-Since beside If-None-Match is
+    hidden from the application, because only the tag counts there. An If-Range with a tag that this layer made is
+    hidden together with Range, so that the response is a full one.
 
     Options:
         etag: bool. Whether tags are made. Default True.
@@ -104,7 +105,7 @@ class Conditional(Middleware):
         self._open = 'W/"sha256-' if weak else '"sha256-'
 
     def on_request(self, environ: Environ) -> None:
-        """Keep the conditions; hide an If-Range with a tag that the application does not know."""
+        """Keep the conditions; hide those that the application cannot evaluate, because it does not know the tag."""
         method = environ.get("REQUEST_METHOD", "")
         if not (
             "HTTP_IF_NONE_MATCH" in environ
@@ -115,9 +116,11 @@ class Conditional(Middleware):
             environ[self._key] = _ORDINARY.get(method, _OTHER)
             return
         hidden = dict(environ.get(self._key, _OTHER).hidden)  # the same layer stands around this stack
-        if _MADE.search(environ.get("HTTP_IF_RANGE", "")):
-            hidden.update((name, environ.pop(name)) for name in _RANGE if name in environ)
         conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
+        names = _RANGE if _MADE.search(environ.get("HTTP_IF_RANGE", "")) else ()
+        if conditions[0] is not None:  # an application that has no tags would evaluate the date (RFC 9110 13.1.3)
+            names = (*names, "HTTP_IF_MODIFIED_SINCE")
+        hidden.update((name, environ.pop(name)) for name in names if name in environ)
         environ[self._key] = Conditions(method, *conditions, hidden)
 
     def on_response(self, environ: Environ, response: Response) -> None:

@@ -243,13 +243,17 @@ class Encoding:
         size, tag = content_length(fields.get("content-length", "")), fields.get("etag")
         response.headers["Content-Encoding"] = coding
         self._retell(environ, response, fields, coding)
+        told = tag and response.headers.get("ETag")
         encoder = self.codecs[coding].encoder(flush=size is None if self.flush is None else self.flush, size=size)
         if request.identity:
 
             def undo(response: Response) -> None:
-                del response.headers["Content-Encoding"]  # there is no content
-                if tag is not None:
-                    response.headers["ETag"] = tag
+                """Restore the fields of a body that turns out to be empty, unless outer layers have changed them."""
+                headers = response.headers
+                if headers.get("Content-Encoding") == coding:
+                    del headers["Content-Encoding"]
+                if tag and told and headers.get("ETag") == told:
+                    headers["ETag"] = tag
 
             encoder.undo = undo
         return encoder

@@ -34,6 +34,7 @@ _IN_MEMORY: Final = 256 * 1024  # bytes of a body that is decoded in advance; la
 # The fields that are about the encoded bytes (RFC 9530 2 and 3: both digests include the coding).
 _OF_ENCODED: Final = tuple(map(environ_key, ("content-length", "content-encoding", *DIGESTS)))
 _FREE, _RATIO = 1 << 20, 16  # a decoder may pass on so many bytes, plus so many times the bytes received
+_HIDES: Final = "a coding of the request body hides another that is many times larger"
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
@@ -89,7 +90,7 @@ class _Between:
         data = self._more()
         self._size += len(data)
         if self._size > _FREE + _RATIO * self._received.size:
-            raise BodyTooLarge("a coding of the request body hides another that is many times larger")
+            raise BodyTooLarge(_HIDES)
         return data
 
 
@@ -114,10 +115,10 @@ class DecompressRequest(Middleware):
     without a Content-Encoding.
 
     An unknown coding, or a third one, is a 415 whose Accept-Encoding lists the supported codings. Data that is broken
-    or continues after its end, and a zstd window over 8 MiB, are a 400. More than `max_bytes` is a 413. If the
-    application reads the stream, the reads raise an OSError, and any response of the application whose head has not
-    been sent becomes that answer. At most 64 KiB are decoded at a time, and no more than is asked for: a bomb costs
-    `max_bytes` of decoding.
+    or continues after its end, and a zstd window over 8 MiB, are a 400. More than `max_bytes`, and a coding that hides
+    another many times larger, are a 413. If the application reads the stream, the reads raise an OSError, and any
+    response of the application whose head has not been sent becomes that answer. At most 64 KiB are decoded at a time,
+    and no more than is asked for: a bomb costs `max_bytes` of decoding.
 
     Stands inside layers whose headers belong on every response and inside BodyLimit, which limits what is received, and
     outside everything that reads the body. With `buffer`, it stands outside ConcurrencyLimit; otherwise slow clients
@@ -167,7 +168,8 @@ class DecompressRequest(Middleware):
         problems.done()
         self.max_bytes, self.buffer, self.answer = max_bytes, buffer, answer
         accepted = [("Accept-Encoding", ", ".join(self.codings))]
-        self._refusals = {
+        self._refusals: dict[int | str, Application] = {
+            _HIDES: refusal(answer, 413, f"{_HIDES.capitalize()}."),
             400: refusal(answer, 400, "The request body is not what its Content-Encoding says."),
             413: refusal(answer, 413, f"The decoded request body is larger than {max_bytes} bytes."),
             415: refusal(answer, 415, "The Content-Encoding of the request is not supported.", accepted),
@@ -219,7 +221,7 @@ class DecompressRequest(Middleware):
                 kept.write(data)
         except BodyError as error:
             note(environ, f"refused: {error}")
-            return self._refusals[error.code]
+            return self._refusal(error.code, str(error))
         environ["CONTENT_LENGTH"] = str(kept.tell())
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         kept.seek(0)
@@ -232,7 +234,10 @@ class DecompressRequest(Middleware):
         if outcome is None or outcome.failed is None or self.buffer:
             return None
         note(environ, f"refused: {outcome.reason}; {response.status} became the answer")
-        return replaced(environ, response, self._refusals[outcome.failed.code])
+        return replaced(environ, response, self._refusal(outcome.failed.code, outcome.reason))
+
+    def _refusal(self, code: int, reason: str) -> Application:
+        return self._refusals.get(reason) or self._refusals[code]
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
         """Close the file."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from html import escape
-from itertools import count
+from itertools import chain, count
 from typing import Any, ClassVar, Final, Literal, TypeAlias, cast
 
 from middleware.http import entity_tags
@@ -49,10 +49,12 @@ class Withheld:
     Attributes:
         method: REQUEST_METHOD.
         said: the fields that were changed or hidden, as received; none once they are restored.
+        changed: the conditions whose tags were changed, before that: one dict for each time that the layer is met.
     """
 
     method: str
     said: dict[str, Any] = field(default_factory=dict)
+    changed: tuple[Mapping[str, str], ...] = ()
 
 
 class Injection:
@@ -159,11 +161,14 @@ class InjectHTML(Middleware):
         asked = environ[self._key] = Withheld(environ.get("REQUEST_METHOD", ""))
         said = asked.said
         if self._constant:
-            said.update(entity_tags.rewritten(environ, self._known))
+            changed = entity_tags.rewritten(environ, self._known)
+            asked.changed = (changed,)
+            said.update(changed)
         if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
             said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
-        if before is not None:  # the same layer stands around this stack
+        if before is not None and before.said:  # the same layer stands around this stack
             said.update(before.said)
+            asked.changed += before.changed
 
     def _own(self, tag: EntityTag) -> EntityTag:
         """The tag of the application that became this one."""
@@ -178,12 +183,12 @@ class InjectHTML(Middleware):
         if asked is None:  # an error of an outer layer: the request did not reach this one
             return None
         environ.update(asked.said)  # outer layers see the request as received
-        listed, asked.said = asked.said, {}
+        asked.said = {}
         fields = _look(response.headers)
         reason = _no_page(asked.method, response.status[:3], fields)
         if reason is not None:
             note(environ, "nothing was added: {}", reason)
-            self._say_known(response, listed)
+            self._say_known(response, asked.changed)
             return None
         text = self._text(environ, page_encoding(fields["content-type"]) or "")
         if text is None:
@@ -223,13 +228,15 @@ class InjectHTML(Middleware):
         """The tag of a page of the application with the HTML in it."""
         return f'W/"{tag.opaque}-{self._weak if tag.weak else self._strong}"'
 
-    def _say_known(self, response: Response, listed: Mapping[str, Any]) -> None:
+    def _say_known(self, response: Response, changed: Iterable[Mapping[str, str]]) -> None:
         """Give a 304 or 412 the tag that the client has listed."""
-        field = listed.get(_LISTS.get(response.status[:3], ""))
-        own = None if field is None else entity_tags.entity_tag(response.headers.get("ETag", ""))
-        if field is not None and own is not None:
+        name = _LISTS.get(response.status[:3], "")
+        lists = [conditions[name] for conditions in changed if name in conditions]
+        own = entity_tags.entity_tag(response.headers.get("ETag", "")) if lists else None
+        if own is not None:
             marked = self._marked(own)
-            if any(marked == f'W/"{each.opaque}"' for each in entity_tags.tags_listed(field)):
+            listed = chain.from_iterable(map(entity_tags.tags_listed, lists))
+            if any(marked == f'W/"{each.opaque}"' for each in listed):
                 response.headers["ETag"] = marked
 
     def _inject(self, response: Response, method: str, injection: Injection) -> Transform | None:

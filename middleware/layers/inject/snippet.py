@@ -34,11 +34,12 @@ def _page_encoding(content_type: str) -> str | None:
     parameters = ((found[1].lower(), found[2].strip('"')) for found in _PARAMETER.finditer(content_type))
     charset = next((value for name, value in parameters if name == "charset"), "ascii")
     try:
-        codec = codecs.lookup(charset).name
-        superset = not codec.startswith("iso2022") and _ASCII.decode(codec) == _ASCII.decode("ascii")
+        codec = codecs.lookup(charset).name.removesuffix("-sig")  # of utf-8-sig, a byte order mark before each text
+        text = _ASCII.decode("ascii")
+        both_ways = _ASCII.decode(codec) == text and text.encode(codec, "replace") == _ASCII
     except (LookupError, ValueError):  # unknown, no encoding of text, or not of these bytes
         return None
-    return codec if superset else None
+    return codec if both_ways and not codec.startswith("iso2022") else None
 
 
 _ENCODINGS: Final = Remembered(_page_encoding)
@@ -50,28 +51,36 @@ def encoded(html: str, codec: str, *, nonce: bool) -> tuple[bytes, ...] | None:
     Characters that the encoding lacks are character references. None where one is in a script, a style or other text
     that has no references.
     """
-    try:
-        html.encode(codec)
-    except UnicodeEncodeError:
-        if not _has_references(html, codec):
-            return None
+    text = _with_references(html, codec)
+    if text is None:
+        return None
     finder, at, places = Finder(), 0, [0]
-    for found in _SCRIPT.finditer(html if nonce else ""):
-        finder.feed(html[at : found.end()].encode("utf-8", "replace"))
+    for found in _SCRIPT.finditer(text if nonce else ""):
+        finder.feed(text[at : found.end()].encode("utf-8"))
         at = found.end()
         if finder.state == "data" and finder.kept.lower() == b"<script":
             places.append(at)
-    places.append(len(html))
-    return tuple(html[start:end].encode(codec, "xmlcharrefreplace") for start, end in pairwise(places))
+    places.append(len(text))
+    return tuple(text[start:end].encode(codec) for start, end in pairwise(places))
 
 
-def _has_references(html: str, codec: str) -> bool:
-    """Whether every character that the encoding lacks stands where a reference is decoded."""
+def _with_references(html: str, codec: str) -> str | None:
+    """The HTML with a reference for each character that the encoding lacks; None where one would not be decoded.
+
+    A character that is decoded as another one is lacking too: Python encodes U+00A5 in shift_jis and euc_jp as 5C.
+    """
+
+    def lacks(text: str) -> bool:
+        return text.encode(codec, "replace").decode(codec, "replace") != text
+
+    if not lacks(html):
+        return html
+    lacking = set(filter(lacks, set(html)))
     finder, at = Finder(), 0
     for place, character in enumerate(html):
-        if not character.isascii() and character.encode(codec, "ignore") == b"":
+        if character in lacking:
             finder.feed(html[at:place].encode("utf-8", "replace"))
             if finder.state in _LITERAL:
-                return False
+                return None
             at = place
-    return True
+    return html.translate({ord(character): f"&#{ord(character)};" for character in lacking})
