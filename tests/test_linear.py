@@ -11,9 +11,11 @@ from functools import partial
 
 import pytest
 
+import middleware.hooks
 import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
+from middleware.hooks import cookies, field_values
 from middleware.http import (
     authorities,
     dates,
@@ -35,7 +37,7 @@ from middleware.layers.compress.content_types import DEFAULT, matches
 from middleware.layers.compress.content_types import compressible as is_compressible
 from middleware.layers.compress.content_types import content_types as types_listed
 from middleware.layers.cors import preflight
-from middleware.layers.inject import snippet
+from middleware.layers.inject import snippet, tags
 from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import server_timing
 from steps import counted, instructions
@@ -111,6 +113,8 @@ PARSERS = {
     "entity_tags.tags_of_conditions": lambda text: list(entity_tags.tags_of_conditions(text)),
     "entity_tags.as_listed": lambda text: entity_tags.as_listed('"a"', text, "br", CODINGS),
     "inject.page_encoding": encoding_of_a_page,
+    "cookies": lambda text: [*cookies.read_cookies(text)],
+    "field_values.parameters": field_values.parameters,
     "fields.name": fields.name_fault,
     "fields.value": fields.value_fault,
     "fields.sendable_value": quietly(lambda text: fields.sendable_value("X", text)),
@@ -136,15 +140,15 @@ PARSERS = {
 # What is repeated, and what stands before and behind it: openings without an end, escapes, lists, whitespace
 PIECES = ['"', '\\"', "\\", "'", ",", "a,", "a, ", " ", "\t", "a", "a ", ";", "; ", "=", "W/", '"a-gzip",', '["', "["]
 PIECES += ["<", ".", "a.", "-", "a-", ":", "/", "../", "://", "*", "q=1;", "\xe9", "0", "\n"]
-BEFORE = ["", '"', "a", 'no-transform="', '(["', "https://", "/"]
-BEHIND = ["", "\x7f", '-gzip"']
+BEFORE = ["", '"', "a", "a=", 'no-transform="', '(["', "https://", "/"]
+BEHIND = ["", '"', "\x7f", '-gzip"']
 ENDS = [(before, behind) for before in BEFORE for behind in BEHIND]
 # How often: more than what a parser refuses by its length, and repeats within that
 SIZES = {name: 256 if name.startswith(("origins", "policies.allowlist")) else 32 for name in PARSERS}
 
 
 def modules():
-    for package in (middleware.http, middleware.layers):
+    for package in (middleware.http, middleware.layers, middleware.hooks):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 
@@ -182,6 +186,29 @@ def test_a_parser_takes_twice_the_instructions_for_twice_the_input(name):
         texts = [f'"{piece * times}' for times in (SIZES[name], 2 * SIZES[name])]
         once, twice = (instructions(partial(PARSERS[name], text))[0] for text in texts)
         assert twice < 2.5 * once + 100, (piece, once, twice)
+
+
+NESTED = [
+    "<svg>",
+    "<svg><desc>",
+    "<svg><foreignObject>",
+    "<math><mi>",
+    "<template>",
+    "<template><svg>",
+    "<svg><desc></x>",
+]
+ENDING = ["</x>", "</desc>", "</svg>", "</template>", "<b>", "<svg><b>", "</p>", "<desc>", "<"]
+
+
+@pytest.mark.parametrize("opened", NESTED)
+@pytest.mark.parametrize("closed", ENDING)
+def test_tags_are_found_in_twice_the_instructions_for_twice_the_elements(opened, closed):
+    def find(times):
+        finder = tags.Finder(b"/body")
+        return instructions(lambda: finder.feed((opened * times + closed * times).encode()))[0]
+
+    once, twice = find(50), find(100)
+    assert twice < 2.5 * once + 100
 
 
 def test_every_module_of_syntax_is_in_the_table():

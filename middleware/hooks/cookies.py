@@ -21,9 +21,10 @@ _DATE: Final = re.compile(r"[\x20-\x3a\x3c-\x7e]*")
 _PATH: Final = re.compile(r"[^\x00-\x1f;\x7f]*")  # other characters are percent-encoded
 _DOMAIN: Final = re.compile(r"[\w\-.]+", re.ASCII)
 _PORT: Final = re.compile(r"[0-9]*", re.ASCII)  # dropped, as in Flask: a cookie has no port
-# A name and a value, quoted or not; or anything else up to the next semicolon.
+# A name and a value, quoted or not; or anything else up to the next semicolon. The lookahead keeps it linear: there is
+# one way to read a run of blanks.
 _MEMBER: Final = re.compile(
-    r'[ \t]*([^ \t=";]+)(?:[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^ \t";]*))?[ \t]*(?:;|\Z)|[^;]*(?:;|\Z)'
+    r'[ \t]*([^ \t=";]+)(?:[ \t]*=[ \t]*(?![ \t])("(?:[^"\\]|\\.)*"|[^ \t";]*))?[ \t]*(?:;|\Z)|[^;]*(?:;|\Z)'
 )
 _ESCAPE: Final = re.compile(rb"\\([0-3][0-7]{2}|.)")
 # Within quotes these are escaped: all but a quote and a backslash as octal digits, as http.cookies reads them.

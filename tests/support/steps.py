@@ -98,20 +98,23 @@ class Counted:
     def __getattr__(self, name):
         return getattr(self.real, name)
 
-    def match(self, text):
-        return self._first(self.real.match(text), text, whole=False)
+    def match(self, text, at=0):
+        return self._first(self.real.match(text, at), text, at, whole=False)
 
     def fullmatch(self, text):
-        return self._first(self.real.fullmatch(text), text, whole=True)
+        return self._first(self.real.fullmatch(text), text, 0, whole=True)
 
-    def _first(self, found, text, *, whole):
-        ends = self._ends(list(self.parsed), 0, text, 0)
+    def _first(self, found, text, at, *, whole):
+        ends = self._ends(list(self.parsed), 0, text, at)
         end = next((end for end in ends if not whole or end == len(text)), None)
         assert end == (found.end() if found else None)
         return found
 
-    def search(self, text):
-        return next(self.finditer(text), None)
+    def search(self, text, at=0):
+        found = self.real.search(text, at)
+        ends = (next(self._ends(list(self.parsed), 0, text, start), None) for start in range(at, len(text) + 1))
+        assert next((end for end in ends if end is not None), None) == (found.end() if found else None)
+        return found
 
     def finditer(self, text):
         found = list(self.real.finditer(text))

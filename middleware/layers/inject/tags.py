@@ -9,9 +9,9 @@ Between two chunks only a state, a few bytes that may begin a delimiter, and a t
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import dropwhile
 from typing import Final, cast
 
 _DATA: Final = "data"
@@ -162,6 +162,7 @@ class Finder:
         self._passing = _passing(wanted).match
         self._stops = False  # the tag is found, or more is needed to read on
         self._nested: list[bytes] = []  # open templates, SVG, MathML, and elements in these that hold HTML
+        self._open = [Counter[bytes]()]  # how many of each name are open inside each template, and outside of all
         self._held: list[bytes] | None = None  # the part of the wanted end tag that has come
         self._place: int | None = None  # of the wanted tag in the chunk: where it begins, or where a start tag ends
         self._name = b""  # of the tag that is being read, if anything depends on it
@@ -270,26 +271,38 @@ class Finder:
         elif nested[-1] not in _FOREIGN:
             self._begins(name, closes=closes)
         elif name in _BREAKING:
-            nested[:] = reversed([*dropwhile(_FOREIGN.__contains__, reversed(nested))])
+            while nested and nested[-1] in _FOREIGN:
+                self._leave()
         elif name in _HOLDING[nested[-1]] and not closes:
-            nested.append(name)
+            self._enter(name)
 
     def _begins(self, name: bytes, *, closes: bool) -> None:
         """Set the state after a tag in HTML."""
         if name == _TEMPLATE or (name in _FOREIGN and not closes):
-            self._nested.append(name)
+            self._enter(name)
         elif name in _NOTABLE and name not in _FOREIGN:
             self.state = name.decode()
 
     def _close(self, name: bytes) -> None:
         """Leave an element and its descendants, if it is open and no template lies in between."""
-        nested = self._nested
-        for depth in reversed(range(len(nested))):
-            if nested[depth] == name:
-                del nested[depth:]
-                return
-            if nested[depth] == _TEMPLATE:
-                return
+        if self._open[-1][name]:  # otherwise a search through all that is open would take quadratic time
+            while self._leave() != name:
+                pass
+
+    def _enter(self, name: bytes) -> None:
+        """Open an element."""
+        if name == _TEMPLATE:
+            self._open.append(Counter())
+        self._open[-1][name] += 1
+        self._nested.append(name)
+
+    def _leave(self) -> bytes:
+        """Leave the innermost element; return its name."""
+        name = self._nested.pop()
+        self._open[-1][name] -= 1
+        if name == _TEMPLATE:
+            self._open.pop()
+        return name
 
     # -- other text --------------------------------------------------------------------------------------------------
 
