@@ -143,6 +143,9 @@ def test_an_external_is_found_by_what_it_calls():
     stack = Stack(third_party, External(plain))
     assert stack.names == ("third_party", "plain")
     assert stack[third_party].factory is third_party
+    assert third_party in stack
+    assert serve not in stack
+    assert 5 not in stack
     assert stack.remove(plain).names == ("third_party",)
 
 
@@ -207,6 +210,9 @@ def test_the_application_knows_its_stack(stack):
         (([5], {}), TypeError, "a WSGI application is a callable"),
         (([APP], {"on_error": "ignore"}), ConfigError, 'on_error: "auto", "respond" or "raise"; got \'ignore\''),
         (([APP], {"waive": ["no-such-rule"]}), ConfigError, "waive: ids of rules .*; got no-such-rule"),
+        (([APP], {"waive": [5, "no"]}), ConfigError, "waive: ids of rules .*; got 5, no"),
+        (([APP], {"waive": None}), ConfigError, "waive: ids of rules .*; got None"),
+        (([APP], {"on_error": []}), ConfigError, 'on_error: "auto", "respond" or "raise"; got \\[\\]'),
     ],
 )
 def test_bad_arguments_are_refused(arguments, error, said):

@@ -139,9 +139,7 @@ class Stack(Wrapper):
         return iter(self._layers)
 
     def __contains__(self, ref: object) -> bool:
-        if isinstance(ref, (str, type)):
-            return bool(self._places(ref))
-        return ref in self._layers
+        return bool(self._places(ref)) or ref in self._layers
 
     def __getitem__(self, ref: Ref | int) -> Middleware:
         return self._layers[ref if isinstance(ref, int) else self._place(ref)]
@@ -225,7 +223,7 @@ class Stack(Wrapper):
         check_application("Stack.wrap", app)
         if self._layers and getattr(app, "stack", None) == self:
             raise TypeError("Stack.wrap: the application is wrapped in an equal stack already: wrap it once")
-        if on_error not in _ON_ERROR:
+        if on_error not in [*_ON_ERROR]:  # a list, because it may be unhashable
             raise ConfigError(f'Stack.wrap: on_error: "auto", "respond" or "raise"; got {on_error!r}')
         self._enforce(waive)
         if not self._layers:

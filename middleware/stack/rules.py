@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.options import ConfigError
+from middleware.wsgi.options import ConfigError, each
 
 Severity: TypeAlias = Literal["error", "warning"]
 Test: TypeAlias = Callable[[Effects, Effects], str]
@@ -282,9 +282,9 @@ RULES: Final = (
 
 def waived(owner: str, given: Iterable[str]) -> frozenset[str]:
     """The ids in an option `waive`; ConfigError, which names `owner`, for one that no rule has."""
-    ids = frozenset((given,) if isinstance(given, str) else given)
+    ids = each(given)
     known = [rule.id for rule in RULES]
-    unknown = sorted(ids.difference(known))
+    unknown = [text for text in map(str, ids) if text not in known]
     if unknown:
-        raise ConfigError(f"{owner}: waive: ids of rules ({', '.join(known)}); got {', '.join(unknown)}")
-    return ids
+        raise ConfigError(f"{owner}: waive: ids of rules ({', '.join(known)}); got {', '.join(sorted(unknown))}")
+    return frozenset(ids)
