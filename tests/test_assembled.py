@@ -134,6 +134,22 @@ def test_a_traceback_shows_the_lines_of_the_text():
     assert "transform = response0(environ, exchange)" in "".join(traceback.format_tb(error.__traceback__))
 
 
+def test_another_thread_may_compile_while_the_texts_are_forgotten(monkeypatch):
+    class Cache(dict):
+        """Another thread compiles a text whenever the lines of one are removed, once."""
+
+        def pop(self, file, default):
+            assembled._compiled.setdefault("another", (None, "<another>"))
+            monkeypatch.setattr(Cache, "pop", dict.pop)
+            return super().pop(file, default)
+
+    monkeypatch.setattr(assembled, "_compiled", {"one": (None, "<one>"), "two": (None, "<two>")})
+    monkeypatch.setattr(assembled, "_TEXTS", 2)
+    monkeypatch.setattr(linecache, "cache", Cache())
+    assert assembled.compiled("def make():\n    return 5\n")() == 5
+    assert len(assembled._compiled) == 1
+
+
 def test_texts_do_not_fill_the_memory(monkeypatch):
     monkeypatch.setattr(assembled, "_compiled", {})
     monkeypatch.setattr(assembled, "_TEXTS", 3)
