@@ -1,6 +1,7 @@
 """Headers: sets, defaults, appends and removes response headers (RFC 9110 section 5)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final, TypeAlias
 
 from middleware.http.edits import Edit
@@ -101,8 +102,9 @@ class Headers(Middleware):
     effects: ClassVar[Effects] = Effects()
 
     def declared(self) -> Effects:
-        """It sets every header that an option names."""
-        return Effects(sets=frozenset([*self.set, *self.default, *(name for name, _ in self.append), *self.remove]))
+        """The effects of the class. It sets every header that an option names."""
+        named = {*self.set, *self.default, *(name for name, _ in self.append), *self.remove}
+        return replace(self.effects, sets=self.effects.sets | named)
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The headers by what happens to them."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from middleware.http.edits import Edit
@@ -39,9 +40,7 @@ class RequestId(Middleware):
     Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
     """
 
-    effects: ClassVar[Effects] = Effects(
-        identifies=True, every_response=True, provides={REQUEST_ID}, sets={"x-request-id"}, unique=True
-    )
+    effects: ClassVar[Effects] = Effects(identifies=True, every_response=True, provides={REQUEST_ID}, unique=True)
 
     def __init__(
         self,
@@ -66,9 +65,8 @@ class RequestId(Middleware):
         self._unset = Edit(remove=(header,))
 
     def declared(self) -> Effects:
-        """It sets the field that it sends."""
-        sets = {self.header} if self.response else frozenset[str]()
-        return Effects(identifies=True, every_response=True, provides={REQUEST_ID}, sets=sets, unique=True)
+        """The effects of the class. It sets the field that it sends."""
+        return replace(self.effects, sets=self.effects.sets | {self.header}) if self.response else self.effects
 
     def on_request(self, environ: Environ) -> None:
         """Take or make the id."""

@@ -167,8 +167,8 @@ class Compress(Middleware):
         return layer if encoding.strict else layer._replace(ordinary=encoding.ordinary())
 
     def declared(self) -> Effects:
-        """With not_acceptable="406", the layer may answer requests."""
-        return replace(self.effects, answers=self.not_acceptable == "406")
+        """The effects of the class. With not_acceptable="406", the layer may answer requests."""
+        return replace(self.effects, answers=True) if self.not_acceptable == "406" else self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The steps of the layer."""

@@ -1,6 +1,7 @@
 """SecurityHeaders: response headers by which browsers protect a site, by preset or by option (OWASP Secure Headers)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Edit
@@ -181,16 +182,20 @@ class SecurityHeaders(Middleware):
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
-        """It sets the headers that it sends or removes. With NONCE, it provides the nonce and edits Cache-Control."""
+        """The effects of the class. It sets the headers that it sends or removes.
+
+        With NONCE, it provides the nonce and edits Cache-Control.
+        """
+        effects = self.effects
         cache = {"Cache-Control"} if self._nonced else set()
-        return Effects(
-            every_response=True,
-            unique=True,
-            sets={*self._names(), *(self.remove or ()), *cache},
-            reads=cache,
-            provides={KEY} if self._nonced else frozenset(),
-            unscripted=self._unscripted(),
-            isolates={"corp": "cross-origin"} if self.corp in ("same-origin", "same-site") else {},
+        isolates = {"corp": "cross-origin"} if self.corp in ("same-origin", "same-site") else {}
+        return replace(
+            effects,
+            sets=effects.sets | {*self._names(), *(self.remove or ()), *cache},
+            reads=effects.reads | cache,
+            provides=effects.provides | ({KEY} if self._nonced else set()),
+            unscripted={**effects.unscripted, **self._unscripted()},
+            isolates={**effects.isolates, **isolates},
         )
 
     def _unscripted(self) -> dict[str, CSP]:
