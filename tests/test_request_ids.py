@@ -223,7 +223,10 @@ class Awaited:
     [
         ({"header": "X Id"}, "RequestId: header: a field name is a token"),
         ({"header": "Connection"}, "RequestId: header: hop-by-hop"),
+        ({"header": "Content-Length"}, "RequestId: header: the server frames the response by it"),
         ({"accept": "yes"}, "RequestId: accept: a bool or a predicate; got 'yes'"),
+        ({"accept": None}, "RequestId: accept: a bool or a predicate; got None"),
+        ({"accept": coroutine}, "RequestId: accept: a bool or a predicate; got"),
         ({"generate": "uuid"}, "RequestId: generate: a callable -> str"),
         ({"generate": coroutine}, "no coroutine function"),
         ({"generate": Awaited()}, "no coroutine function"),

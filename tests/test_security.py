@@ -250,6 +250,7 @@ async def awaited(environ, response): ...
         ({"remove": ["X A"]}, "remove: a field name is a token"),
         ({"remove": [5]}, "remove: a field name is a str"),
         ({"remove": "Connection"}, "remove: hop-by-hop fields belong to the server"),
+        ({"remove": ["Content-Length"]}, "remove: the server frames the response by it"),
     ],
 )
 def test_an_option_that_cannot_be_right_is_refused_with_the_right_form(options, said):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, TypeAlias
 
 from middleware.http.edits import Edit
-from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
+from middleware.http.fields import Fields, option_name_fault, sendable_value, value_fault
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
@@ -17,7 +17,6 @@ from middleware.wsgi.types import Application, Environ
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
-_FRAMING: Final = "content-length", "transfer-encoding"
 _MAPPING: Final = "a mapping name -> value"
 
 
@@ -58,7 +57,7 @@ class Headers(Middleware):
         self.default = dict(_pairs(problems, "default", default, unique=True))
         self.append = tuple(_pairs(problems, "append", append, unique=False))
         names: list[object] = problems.read("remove", remove, several, [])
-        self.remove = tuple(str(name) for name in names if problems.add_fault("remove", _name_fault(name), name))
+        self.remove = tuple(str(name) for name in names if problems.add_fault("remove", option_name_fault(name), name))
         problems.done()
         sets, defaults, adds = self.set.items(), self.default.items(), self.append
         self._edits: tuple[Edit | Callable[[Environ, Response], None], ...]
@@ -152,14 +151,7 @@ def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> I
 
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
-    named = problems.add_fault(option, _name_fault(name), name)
+    named = problems.add_fault(option, option_name_fault(name), name)
     fault = None if callable(value) and not is_async(value) else value_fault(value)
     rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
     return problems.add_fault(f"{option}[{name!r}]", rule, value) and named
-
-
-def _name_fault(name: object) -> str | None:
-    fault = name_fault(name)
-    if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
-        return "the server frames the response by it (RFC 9110 8.6)"
-    return fault

@@ -1,9 +1,10 @@
-"""Security headers whose value is a keyword, a list of keywords or a dictionary: the values that browsers know."""
+"""Options of SecurityHeaders that are keywords, lists of keywords or names, or a dictionary: what browsers know."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from middleware.http.fields import option_name_fault
 from middleware.http.structured import Token, bare, dictionary, item
 from middleware.wsgi.options import choice_fault, several
 
@@ -75,6 +76,14 @@ def referrer_policy(value: object) -> str:
     if not 0 < len(policies) == len(set(policies)):
         raise ValueError("names at least one policy, and each once")
     return ", ".join(policies)
+
+
+def field_names(value: object) -> tuple[str, ...]:
+    """Return the names of fields that may be removed; raise ValueError otherwise."""
+    names = several(value)
+    for fault in filter(None, map(option_name_fault, names)):
+        raise ValueError(fault)
+    return tuple(map(str, names))
 
 
 def site_data(value: object) -> str:
