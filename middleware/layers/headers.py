@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, ClassVar, Final, TypeAlias
 
 from middleware.http.edits import Edit
@@ -17,6 +18,7 @@ from middleware.wsgi.types import Application, Environ
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
+Step: TypeAlias = Edit | Callable[[Environ, Response], None]
 _MAPPING: Final = "a mapping name -> value"
 
 
@@ -33,7 +35,8 @@ class Headers(Middleware):
         append: mapping name -> value, or pairs. Adds a line next to those of the same name, as two Set-Cookie lines.
             Default none.
         remove: iterable of names. Removes every line of the name. Default none.
-        A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is.
+        A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is. A callable
+        of `default` is called only if the name has not been sent.
 
     Errors: ConfigError for a name that is not a token, a hop-by-hop name, Content-Length and Transfer-Encoding (the
         server frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises,
@@ -60,17 +63,17 @@ class Headers(Middleware):
         self.remove = tuple(str(name) for name in names if problems.add_fault("remove", option_name_fault(name), name))
         problems.done()
         sets, defaults, adds = self.set.items(), self.default.items(), self.append
-        self._edits: tuple[Edit | Callable[[Environ, Response], None], ...]
+        self._edits: tuple[Step, ...]
         if all(isinstance(value, str) for _, value in (*sets, *defaults, *adds)):
             self._edits = (Edit(remove=self.remove, replace=_known(sets), default=_known(defaults), add=_known(adds)),)
-        else:  # callables make values: one step for each kind of edit
+        else:  # callables make values: one step for each kind of edit, and lines of one name are appended in order
+            runs = [[*run] for _, run in groupby(adds, lambda pair: isinstance(pair[1], str))]
             self._edits = (
                 Edit(remove=self.remove, replace=_known(sets)),
                 *_made(Fields.__setitem__, sets),
                 Edit(default=_known(defaults)),
-                *_made(Fields.setdefault, defaults),
-                Edit(add=_known(adds)),
-                *_made(Fields.add, adds),
+                *_made(Fields.__setitem__, defaults, yields=True),
+                *(step for run in runs for step in _made(Fields.add, run) or [Edit(add=_known(run))]),
             )
 
     def on_response(self, environ: Environ, response: Response) -> None:
@@ -119,17 +122,19 @@ def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 
 
 def _made(
-    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]]
-) -> Iterable[Callable[[Environ, Response], None]]:
-    """Edits whose values are made for each response."""
+    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]], *, yields: bool = False
+) -> list[Step]:
+    """Edits whose values are made for each response; one that `yields` does nothing where the name is present."""
 
     def making(name: str, value: Maker) -> Callable[[Environ, Response], None]:
         def make(environ: Environ, response: Response) -> None:
-            made = value(environ, response)
-            if made is not None:
-                edit(response, name, sendable_value(name, made))
+            if yields and name in response:
                 return
-            note(environ, "{} stays as it is: its callable returned None", name)
+            made = value(environ, response)
+            if made is None:
+                note(environ, "{} stays as it is: its callable returned None", name)
+            else:
+                edit(response, name, sendable_value(name, made))
 
         return make
 
