@@ -79,9 +79,8 @@ def name_fault(name: object) -> str | None:
 
 def option_name_fault(name: object) -> str | None:
     """Why an option may not name this field, to be set or removed, or None if it may (RFC 9110 5.1, 7.6.1, 8.6)."""
-    if isinstance(name, str) and name.lower() == "content-length":
-        return "the server frames the response by it (RFC 9110 8.6)"
-    return name_fault(name)
+    framing = isinstance(name, str) and name.lower() == "content-length"
+    return "the server frames the response by it (RFC 9110 8.6)" if framing else name_fault(name)
 
 
 def value_fault(value: object) -> str | None:

@@ -79,18 +79,15 @@ class Headers(Middleware):
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
         if NOTES in environ:
-            for name in self._yielding(response):
-                note(environ, f"the application set its own {name}")
+            gone = {name.lower() for name in (*self.remove, *self.set)}
+            for name in self.default:
+                if name in response.headers and name.lower() not in gone:
+                    note(environ, f"the application set its own {name}")
         for edit in self._edits:
             if isinstance(edit, Edit):
                 edit(response.headers)
             else:
                 edit(environ, response)
-
-    def _yielding(self, response: Response) -> Iterable[str]:
-        """The names whose default yields to the application."""
-        gone = {name.lower() for name in (*self.remove, *self.set)}
-        return (name for name in self.default if name in response.headers and name.lower() not in gone)
 
     def layer(self) -> Layer:
         """The hooks. An edit whose lines are known need not run for most responses."""
@@ -111,9 +108,8 @@ class Headers(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """The headers by what happens to them."""
         kinds = ("removes", self.remove), ("sets", self.set), ("defaults", self.default)
-        told = [f"{verb} {', '.join(names)}" for verb, names in kinds if names]
-        if self.append:
-            told.append(f"appends {', '.join(name for name, _ in self.append)}")
+        appended = "appends", [name for name, _ in self.append]
+        told = [f"{verb} {', '.join(names)}" for verb, names in (*kinds, appended) if names]
         return [("response", "; ".join(told) or "leaves it as it is")]
 
 
@@ -148,9 +144,8 @@ def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> I
     seen: set[str] = set()
     listed: list[tuple[Any, Any]] = problems.read(option, given, pairs, [])
     for name, value in listed:
-        if not _right(problems, option, name, value):
-            continue
-        if problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
+        right = _right(problems, option, name, value)
+        if right and problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
             seen.add(name.lower())
             yield name, value.strip(" \t") if isinstance(value, str) else value
 
