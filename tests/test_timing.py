@@ -147,6 +147,7 @@ def test_the_application_adds_metrics():
 @pytest.mark.parametrize(
     "arguments",
     [("", 1), ("a b", 1), ("a,b", 1), (1, 1), ("a", -1), ("a", float("nan")), ("a", float("inf")), ("a", "1"),
+     ("a", 10**400), ("a", -(10**400)), ("a", 1e307),
      ("a", True), ("a", 1, "x\ny"), ("a", 1, "☃"), ("a", 1, 5)],
 )  # fmt: skip
 def test_a_bad_metric_is_a_value_error_in_the_application(arguments):

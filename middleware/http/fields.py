@@ -282,11 +282,15 @@ class Fields:
         return self[name]
 
     def vary(self, *names: str) -> None:
-        """Name the request fields by which this response was selected, in one Vary line (RFC 9110 12.5.5)."""
+        """Name the request fields by which this response was selected, in one Vary line (RFC 9110 12.5.5).
+
+        Without any name, no line is added.
+        """
         for name in names:
             if name != "*":
                 sendable_name(name)
-        self["Vary"] = merge(self.get_all("Vary"), names)
+        if merged := merge(self.get_all("Vary"), names):
+            self["Vary"] = merged
 
     def _drop(self, folded: str) -> None:
         self.lines = [line for line in self.lines if line[0].lower() != folded]
