@@ -6,7 +6,7 @@ here.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 from middleware.http.lists import merge
 from middleware.http.remembered import LONGEST, keep
@@ -92,6 +92,11 @@ def value_fault(value: object) -> str | None:
             return "a field value holds latin-1 characters only (PEP 3333)"
         return "a field value holds no CR, LF, NUL or other control character (RFC 9110 5.5)"
     return None
+
+
+def plain(value: Any) -> Any:
+    """Return a str without its subclass, whose `str()` may be another text, as for a member of a str Enum."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def sendable_name(name: str) -> str:
@@ -226,7 +231,7 @@ class Fields:
         if folded in index:
             self._drop(folded)
         index.add(folded)
-        self.lines.append((name, value))
+        self.lines.append((plain(name), value))
 
     def __delitem__(self, name: str) -> None:
         """Drop every line of the name; a no-op if there is none."""
@@ -239,7 +244,7 @@ class Fields:
     def add(self, name: str, value: str) -> None:
         """Add one line beside those that are present."""
         folded = sendable_name(name)
-        self.lines.append((name, sendable_value(name, value)))
+        self.lines.append((plain(name), sendable_value(name, value)))
         if self.index is not None:
             self.index.add(folded)
 
@@ -251,7 +256,7 @@ class Fields:
     def put(self, name: str, value: str) -> None:
         """Replace every line of the name by one, in the position of the first."""
         folded = sendable_name(name)
-        line = name, sendable_value(name, value)
+        line = plain(name), sendable_value(name, value)
         names = self.names()
         if folded in names:
             first, *others = [position for position, (key, _) in enumerate(self.lines) if key.lower() == folded]

@@ -59,8 +59,8 @@ class Headers(Middleware):
         self.set = dict(_pairs(problems, "set", set, unique=True))
         self.default = dict(_pairs(problems, "default", default, unique=True))
         self.append = tuple(_pairs(problems, "append", append, unique=False))
-        names: list[object] = problems.read("remove", remove, several, [])
-        self.remove = tuple(str(name) for name in names if problems.add_fault("remove", option_name_fault(name), name))
+        names: list[Any] = problems.read("remove", remove, several, [])
+        self.remove = tuple(name for name in names if problems.add_fault("remove", option_name_fault(name), name))
         problems.done()
         sets, defaults, adds = self.set.items(), self.default.items(), self.append
         self._edits: tuple[Step, ...]
@@ -142,8 +142,7 @@ def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> I
     if given is None or (unique and not problems.check(isinstance(given, Mapping), option, _MAPPING, given)):
         return
     seen: set[str] = set()
-    listed: list[tuple[Any, Any]] = problems.read(option, given, pairs, [])
-    for name, value in listed:
+    for name, value in problems.read(option, given, pairs, list[tuple[Any, Any]]()):
         right = _right(problems, option, name, value)
         if right and problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
             seen.add(name.lower())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from middleware.http.edits import Edit
-from middleware.http.fields import environ_key, option_name_fault, sendable_value
+from middleware.http.fields import environ_key, option_name_fault, plain, sendable_value
 from middleware.wsgi.answer import note
 from middleware.wsgi.conditions import certain, predicate_fault
 from middleware.wsgi.effects import Effects
@@ -61,9 +61,9 @@ class RequestId(Middleware):
         problems.check(made, "generate", "a callable -> str (no coroutine function), or None", generate)
         problems.check(isinstance(response, bool), "response", "a bool", response)
         problems.done()
-        self.header, self.accept, self.generate, self.response = header, accept, generate, response
-        self._key = environ_key(header)
-        self._unset = Edit(remove=(header,))
+        self.header, self.accept, self.generate, self.response = plain(header), accept, generate, response
+        self._key = environ_key(self.header)
+        self._unset = Edit(remove=(self.header,))
 
     def declared(self) -> Effects:
         """The effects of the class. It sets the field that it sends."""

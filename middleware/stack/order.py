@@ -130,9 +130,8 @@ class Relations:
     def positions(self) -> list[Demand]:
         """Every demand on positions. A need becomes a demand on its outermost provider, or on another in a circle."""
         needs = [need for need in self.needs if need.providers]
-        place = self._placed([need._replace(providers=need.providers[:1]) for need in needs])
-        if len(place) < len(self.facts):
-            place = self._placed(needs)
+        first = self._placed([need._replace(providers=need.providers[:1]) for need in needs])
+        place = first if len(first) == len(self.facts) else self._placed(needs)
         wanted, last = list(self.demands), len(place)
         for rule, inner, what, providers in needs:
             further_out = [each for each in providers if place.get(each, last) < place.get(inner, last)]
@@ -145,8 +144,7 @@ class Relations:
         A layer is placed as soon as it may be. That excludes no order: one that is further out hinders no other layer.
         """
         waiting = [*((inner, (outer,)) for _, outer, inner, _ in self.demands), *((each[1], each[3]) for each in needs)]
-        place: dict[int, int] = {}
-        ahead = {*range(len(self.facts))}
+        place, ahead = dict[int, int](), {*range(len(self.facts))}
         while free := ahead - {inner for inner, outers in waiting if ahead.issuperset(outers)}:
             place.update(zip(sorted(free), count(len(place))))
             ahead -= free
@@ -268,6 +266,5 @@ def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequ
         raise OrderError(f"no order satisfies this circle of demands: {', '.join(steps)}") from None
     order: list[int] = []
     while rest := further_in.keys() - order:
-        held = set[int]().union(*(further_in[index] for index in rest))  # inside another one
-        order.append(min(rest - held))
+        order.append(min(rest - set[int]().union(*(further_in[index] for index in rest))))
     return order

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Edit
+from middleware.http.fields import plain
 from middleware.layers.security.csp import Sources
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
@@ -101,6 +102,7 @@ class SecurityHeaders(Middleware):
         remove: Iterable[str] | Off = ("X-Powered-By",),
     ) -> None:
         super().__init__(app)
+        preset = plain(preset)
         single = {"frame_options": frame_options, "coop": coop, "coep": coep, "corp": corp, "nosniff": nosniff}
         kept = checked(
             preset,

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import ClassVar, Final
 
-from middleware.http.fields import Line, is_token, option_name_fault, value_fault
+from middleware.http.fields import Line, is_token, option_name_fault, plain, value_fault
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.layers.timing.server_timing import MetricLines, metric
 from middleware.wsgi.answer import note
@@ -82,13 +82,14 @@ class Timing(Middleware):
         on_complete: Callable[[Measurement], object] | None = None,
     ) -> None:
         super().__init__(app)
-        self.metric, self.description, self.header, self.expose = metric, description, header, expose
-        self.response_time_header, self.layers, self.precision = response_time_header, layers, precision
+        texts = map(plain, (metric, description, header, response_time_header))
+        self.metric, self.description, self.header, self.response_time_header = texts
+        self.expose, self.layers, self.precision = expose, layers, precision
         self.clock, self.on_complete = clock, on_complete
         self._check()
-        plain = expose is True and clock in _STEADY and precision <= 6
-        self._elaborate = not plain or layers or bool(response_time_header or on_complete)
-        self._lines = MetricLines(header, metric, description, precision)
+        ordinary = expose is True and clock in _STEADY and precision <= 6
+        self._elaborate = not ordinary or layers or bool(response_time_header or on_complete)
+        self._lines = MetricLines(self.header, self.metric, self.description, precision)
 
     def _bind(self) -> None:
         kind = recorders(self.clock)
