@@ -438,6 +438,8 @@ def test_a_response_decides_what_a_browser_forgets():
         clear_site_data=after_logout,
     )
     assert serve(own, "/logout").get_all("Clear-Site-Data") == ['"*"']
+    unasked = own.with_options(clear_site_data=lambda environ, response: 1 / 0)
+    assert serve(unasked).get_all("Clear-Site-Data") == ['"*"']
 
 
 @pytest.mark.parametrize("made", ["everything", ["cookies", "x\r\ny"], 5, [5]])

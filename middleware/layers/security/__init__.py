@@ -65,7 +65,8 @@ class SecurityHeaders(Middleware):
         permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all".
             X-Permitted-Cross-Domain-Policies, for Acrobat. Default None.
         clear_site_data: callable (environ, response) -> the data that the browser should clear, or None.
-            Clear-Site-Data: "cookies", "storage", "cache", "*", or several of them. Default None.
+            Clear-Site-Data: "cookies", "storage", "cache", "*", or several of them. Not called if the application has
+            sent the header. Default None.
         remove: iterable of field names. Headers of the application that are removed before others are added. A header
             that is both removed and sent is replaced. Default X-Powered-By.
 
@@ -138,9 +139,9 @@ class SecurityHeaders(Middleware):
         if choose is not None:
 
             def clear(environ: Environ, response: Response) -> None:
-                kinds = choose(environ, response)
+                kinds = None if _SITE_DATA in response.headers else choose(environ, response)
                 if kinds:
-                    response.headers.setdefault(_SITE_DATA, site_data(kinds))
+                    response.headers[_SITE_DATA] = site_data(kinds)
 
             yield clear
         if self._nonced:
