@@ -24,9 +24,6 @@ def seen():
     return []
 
 
-async def awaited(environ): ...
-
-
 def anywhere(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"x"]
@@ -166,8 +163,6 @@ def test_a_route_is_for_methods(methods, method, holds):
         lambda hooks: hooks.scope("/admin?x"),
         lambda hooks: hooks.scope(re.compile(b"/x")),
         lambda hooks: hooks.scope(5),
-        lambda hooks: hooks.scope(None),
-        lambda hooks: hooks.scope(awaited),
         lambda hooks: hooks.route("users"),
         lambda hooks: hooks.route(5),
         lambda hooks: hooks.route("/{a}/{a}"),

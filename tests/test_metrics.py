@@ -180,9 +180,6 @@ def test_the_registry_of_the_library_is_the_default():
 # -- options ---------------------------------------------------------------------------------------------------------
 
 
-async def awaited(environ): ...
-
-
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -190,7 +187,6 @@ async def awaited(environ): ...
         ({"path": "metrics"}, "path: begins with /, or None; got 'metrics'"),
         ({"path": 1}, "path: "),
         ({"route": "name"}, "route: a callable(environ) -> str, or None; got 'name'"),
-        ({"route": awaited}, "route: a callable(environ) -> str, or None; got"),
         ({"buckets": []}, "buckets: numbers of seconds, at least one, each greater than the one before; got []"),
         ({"buckets": [1, 1]}, "buckets: "),
         ({"buckets": "slow"}, "buckets: "),

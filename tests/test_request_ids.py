@@ -225,8 +225,6 @@ class Awaited:
         ({"header": "Connection"}, "RequestId: header: hop-by-hop"),
         ({"header": "Content-Length"}, "RequestId: header: the server frames the response by it"),
         ({"accept": "yes"}, "RequestId: accept: a bool or a predicate; got 'yes'"),
-        ({"accept": None}, "RequestId: accept: a bool or a predicate; got None"),
-        ({"accept": coroutine}, "RequestId: accept: a bool or a predicate"),
         ({"generate": "uuid"}, "RequestId: generate: a callable -> str"),
         ({"generate": coroutine}, "no coroutine function"),
         ({"generate": Awaited()}, "no coroutine function"),

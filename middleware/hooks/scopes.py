@@ -31,7 +31,6 @@ from middleware.hooks.http_errors import code_of, handler_key, lineage
 from middleware.hooks.request_forms import Limits
 from middleware.http.fields import is_token
 from middleware.http.paths import is_too_long, normal, readings
-from middleware.wsgi.conditions import predicate_fault
 from middleware.wsgi.options import Problems
 from middleware.wsgi.types import Environ, Predicate
 
@@ -376,7 +375,7 @@ class Decorators(Generic[Level]):
             problems.check(isinstance(where.pattern, str), "where", "a pattern of str", where)
         else:
             rule = "a prefix such as '/admin', a re.Pattern, or a predicate environ -> bool"
-            problems.check(where is not None and not predicate_fault(where), "where", rule, where)
+            problems.check(callable(where), "where", rule, where)
         problems.done()
         kind: Any = Prefix if isinstance(where, str) else Pattern if isinstance(where, re.Pattern) else Asked
         return self._within("scope", kind(where))

@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token, plain
-from middleware.wsgi.conditions import certain, predicate_fault
+from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
 from middleware.wsgi.measurement import Followed, Following, Measurement, counted_method
-from middleware.wsgi.options import Problems, is_async, several
+from middleware.wsgi.options import Problems, several
 from middleware.wsgi.types import Application, Environ, Predicate
 
 Format: TypeAlias = str | Callable[[Measurement], str | None]
@@ -105,8 +105,7 @@ class AccessLog(Following):
         self.format, self.logger, self.level, self.skip = plain(format), logger, level, skip
         problems = Problems("AccessLog")
         rule = '"common", "combined", "json", or a callable(Measurement) -> str'
-        formats = callable(format) and not is_async(format)
-        problems.check(formats or format in [*_FORMATS], "format", rule, format)
+        problems.check(callable(format) or format in [*_FORMATS], "format", rule, format)
         named = isinstance(logger, (str, logging.Logger))
         problems.check(named, "logger", "the name of a logger, or a logging.Logger", logger)
         self._level: int | None = None
@@ -115,7 +114,7 @@ class AccessLog(Following):
                 self._level = logging.NullHandler(level).level  # reads names
             except (TypeError, ValueError):
                 problems.add("level", "an int, the name of a level, or None", level)
-        problems.check(not predicate_fault(skip), "skip", "a predicate or None", skip)
+        problems.check(skip is None or callable(skip), "skip", "a predicate or None", skip)
         self.redact = _texts(problems, "redact", redact)
         self.fields = _texts(problems, "fields", fields)
         for name in self.fields:

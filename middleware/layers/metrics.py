@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.measurement import Followed, Following, counted_method
-from middleware.wsgi.options import ConfigError, Problems, is_async
+from middleware.wsgi.options import ConfigError, Problems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,9 +76,7 @@ class Metrics(Following):
         problems.check(
             path is None or (isinstance(path, str) and path.startswith("/")), "path", "begins with /, or None", path
         )
-        rule = "a callable(environ) -> str, or None"
-        problems.check(route is None or callable(route), "route", rule, route)
-        problems.check(not is_async(route), "route", rule, route)
+        problems.check(route is None or callable(route), "route", "a callable(environ) -> str, or None", route)
         self.registry, self.path, self.route = registry, path, route
         try:
             self.buckets = tuple(map(float, buckets))

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from middleware.http.edits import Edit
 from middleware.http.fields import environ_key, option_name_fault, plain, sendable_value
 from middleware.wsgi.answer import note
-from middleware.wsgi.conditions import certain, predicate_fault
+from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import REQUEST_ID, Identity, enter, innermost, leave
 from middleware.wsgi.layer import Middleware
@@ -55,8 +55,7 @@ class RequestId(Middleware):
         super().__init__(app)
         problems = Problems("RequestId")
         problems.add_fault("header", option_name_fault(header), header)
-        taken = isinstance(accept, bool) or (accept is not None and not predicate_fault(accept))
-        problems.check(taken, "accept", "a bool or a predicate", accept)
+        problems.check(callable(accept) or isinstance(accept, bool), "accept", "a bool or a predicate", accept)
         made = generate is None or (callable(generate) and not is_async(generate))
         problems.check(made, "generate", "a callable -> str (no coroutine function), or None", generate)
         problems.check(isinstance(response, bool), "response", "a bool", response)
