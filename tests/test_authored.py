@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 import textwrap
+from dataclasses import replace
 
 import pytest
 import webob.dec
 import werkzeug
 
 import middleware
+from gateway import serve
 from middleware import (
     CORS,
     ConfigError,
@@ -419,3 +421,66 @@ def test_layers_of_equal_stacks_within_a_stack_are_two_of_a_kind():
     found = [(each.rule, each.layers) for each in Stack(inner, inner).check()]
     assert ("unique", ("Timing", "Timing-2")) in found
     assert ("unique", ("SecurityHeaders", "SecurityHeaders-2")) in found
+
+
+# -- a subclass of a layer that declares effects by its options ----------------------------------------------------
+
+DECLARING = {
+    "Headers": lambda kind: kind(set={"X-A": "1"}),
+    "SecurityHeaders": lambda kind: kind(),
+    "SecurityHeaders with a nonce": lambda kind: kind(csp={"script-src": middleware.NONCE}, corp=None),
+    "CORS": lambda kind: kind(),
+    "CORS for every origin": lambda kind: kind(allow_origins="*"),
+    "Compress": lambda kind: kind(),
+    "Compress with a 406": lambda kind: kind(not_acceptable="406"),
+    "InjectHTML": lambda kind: kind(html="<b>", nonce=True),
+    "RequestId": lambda kind: kind(header="X-Id"),
+    "RequestId without a field": lambda kind: kind(response=False),
+    "Metrics": lambda kind: kind(),
+    "Metrics with a page": lambda kind: kind(path="/metrics"),
+    "DecompressRequest": lambda kind: kind(),
+    "DecompressRequest with a buffer": lambda kind: kind(buffer=True),
+    "Hooks": lambda kind: kind(),
+    "ContextHooks": lambda kind: kind(),
+}
+
+
+@pytest.mark.parametrize("case", DECLARING)
+def test_effects_of_a_subclass_are_declared_beside_those_that_follow_from_options(case):
+    base = getattr(middleware, case.split()[0])
+    facts = {"answers": True, "rewrites_body": True, "grants": True, "costs": True, "shares": True, "unique": "own"}
+    names = dict.fromkeys(("sets", "reads", "provides", "requires", "needs"), frozenset({"own"}))
+    mappings = {name: {"own": 1} for name in ("isolates", "unscripted")}
+    kind = type("Own", (base,), {"effects": replace(base.effects, **facts, **names, **mappings)})
+    of_base, own = DECLARING[case](base).declared(), DECLARING[case](kind).declared()
+    added = {name: getattr(of_base, name) - getattr(base.effects, name) for name in names}
+    expected = {name: names[name] | added[name] for name in names}
+    expected |= {name: {**getattr(of_base, name), "own": 1} for name in mappings}
+    assert own == replace(of_base, **facts, **expected)
+
+
+def test_a_subclass_of_headers_may_declare_that_it_rewrites_the_body():
+    class Banner(Headers):
+        effects = Effects(rewrites_body=True)
+
+        def on_response(self, environ, response):
+            super().on_response(environ, response)
+            response.body = [b"banner"]
+
+    answer = serve(Banner(APP, set={"X-A": "1"}))
+    assert (answer.body, answer.get("X-A")) == (b"banner", "1")
+
+
+def test_a_subclass_of_headers_that_grants_needs_certainty():
+    class Public(Headers):
+        effects = Effects(grants=True)
+
+    layer = Public(APP, set={"X-A": "1"}).when(match.path("/public"))
+    assert [serve(layer, path).get("X-A") for path in ("/public/x", "/public/../admin")] == ["1", None]
+
+
+def test_a_subclass_of_security_headers_that_answers_is_checked():
+    class Closed(SecurityHeaders):
+        effects = Effects(every_response=True, answers=True)
+
+    assert [each.rule for each in Stack(Closed(), CORS()).check()] == ["answer-inside-every-response"]

@@ -146,6 +146,12 @@ def test_vary_is_one_line_with_every_member_once(present, added, expected):
     assert fields.get_all("Vary") == [expected]
 
 
+def test_vary_without_any_name_adds_no_line():
+    fields = Fields([("X-A", "1")])
+    fields.vary()
+    assert list(fields) == [("X-A", "1")]
+
+
 def test_vary_takes_field_names():
     with pytest.raises(ValueError, match="header name 'a b'"):
         Fields([]).vary("a b")

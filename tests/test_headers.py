@@ -53,8 +53,19 @@ ONE = [("X-One", "app"), ("x-ONE", "again")]
         ({"set": {"X-One": lambda e, r: e["REQUEST_METHOD"]}}, [*COOKIES, *TEXT, ("X-One", "GET")]),
         ({"set": {"X-One": lambda e, r: None}}, SENT[1:]),
         ({"default": {"X-One": lambda e, r: "no", "X-New": lambda e, r: " made "}}, [*SENT[1:], ("X-New", "made")]),
+        ({"default": {"x-one": lambda e, r: 1 / 0}}, SENT[1:]),
+        ({"default": {"x-one": lambda e, r: "bad\n"}}, SENT[1:]),
+        ({"remove": "X-One", "default": {"X-One": lambda e, r: "made"}}, [*COOKIES, *TEXT, ("X-One", "made")]),
         ({"append": {"X-One": lambda e, r: r.status}}, [*SENT[1:], ("X-One", "200 OK")]),
         ({"append": [("X-One", lambda e, r: None)]}, SENT[1:]),
+        (
+            {"append": [("Link", "<a>"), ("Link", lambda e, r: "<b>"), ("Link", lambda e, r: "<c>"), ("Link", "<d>")]},
+            [*SENT[1:], ("Link", "<a>"), ("Link", "<b>"), ("Link", "<c>"), ("Link", "<d>")],
+        ),
+        (
+            {"set": {"X-Set": "1"}, "append": [("Link", lambda e, r: "<a>"), ("Link", "<b>")]},
+            [*SENT[1:], ("X-Set", "1"), ("Link", "<a>"), ("Link", "<b>")],
+        ),
     ],
 )
 def test_what_is_done_to_the_lines_of_an_application(options, expected):

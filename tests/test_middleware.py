@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from datetime import timedelta
 
 import pytest
 
 import middleware
 from gateway import environ, serve
-from middleware import ConfigError, Effects, External, Headers, Middleware, Response, Stack, Timing, match
+from middleware import (
+    CORS,
+    ConfigError,
+    Effects,
+    External,
+    Headers,
+    Middleware,
+    Response,
+    SecurityHeaders,
+    Stack,
+    Timing,
+    match,
+)
 from shapes import returning
 
 APP = returning([b"x"])[0]
@@ -79,6 +92,16 @@ def test_options_are_keyword_only():
         Headers(None, {"X": "1"})
 
 
+# Options in another form than their defaults, of the same meaning.
+AS_BY_DEFAULT = [
+    Headers(remove=[], append=None),
+    SecurityHeaders(remove=["X-Powered-By"]),
+    SecurityHeaders(csp_report_only=False, clear_site_data=False),
+    CORS(allow_methods=["GET", "HEAD", "POST"], allow_headers=[]),
+    CORS(max_age=timedelta(minutes=10)),
+]
+
+
 @pytest.mark.parametrize(
     ("layer", "shown"),
     [
@@ -92,6 +115,7 @@ def test_options_are_keyword_only():
         (Positional("v"), "Positional('v')"),
         (Timing(metric="total", precision=1), "Timing(precision=1)"),
         (Headers(set={"X": "1"}, remove="Server"), "Headers(set={'X': '1'}, remove=('Server',))"),
+        *((layer, f"{layer.name}()") for layer in AS_BY_DEFAULT),
         (External(Tag, value="x"), "External(Tag, value='x')"),
         (External(sum, 1, effects=Effects(answers=True)), "External(sum, 1)"),
     ],
@@ -106,6 +130,7 @@ def test_repr_shows_what_differs_from_the_defaults(layer, shown):
         (Tag(), Tag(), True),
         (Tag(value="tag"), Tag(), True),
         (Tag(value="x"), Tag(), False),
+        *((layer, type(layer)(), True) for layer in AS_BY_DEFAULT),
         (Tag(), Tag().named("other"), False),
         (Tag().when(match.path("/a")), Tag().when(match.path("/a")), True),
         (Tag().when(match.path("/a")), Tag().when(match.path("/b")), False),

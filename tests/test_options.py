@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 import re
 
 import pytest
 
-from middleware import ConfigError, Effects
+from gateway import serve
+from middleware import (
+    CORS,
+    AccessLog,
+    Compress,
+    ConfigError,
+    DecompressRequest,
+    Effects,
+    Headers,
+    Middleware,
+    RequestId,
+    SecurityHeaders,
+    Timing,
+)
 from middleware.wsgi.options import Problems, choice_fault, int_fault, several
 
 
@@ -116,3 +130,89 @@ def test_several_faults_are_a_list():
     message = "Layer: 2 options are wrong:\n  - flag: True or False; got 5\n  - size: an int from 0; got -1"
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         problems.done()
+
+
+# -- members of a str Enum ---------------------------------------------------------------------------------------------
+
+
+class Named(Middleware):
+    """Names its fields at run time."""
+
+    def __init__(self, app=None, /, *, names):
+        super().__init__(app)
+        self.names = names
+
+    def on_response(self, environ, response):
+        replaced, added, placed, defaulted = self.names
+        response.headers[replaced] = replaced
+        response.headers.add(added, added)
+        response.headers.put(placed, placed)
+        response.headers.setdefault(defaulted, defaulted)
+
+
+# `s` makes a str of the option, or a member of an Enum.
+TEXTS = {
+    "set": lambda s: Headers(set={s("X-A"): s("a"), s("X-B"): lambda environ, response: s("b")}),
+    "default": lambda s: Headers(default={s("X-A"): s("a"), s("X-B"): lambda environ, response: s("b")}),
+    "append": lambda s: Headers(append=[(s("X-A"), s("a")), (s("X-B"), lambda environ, response: s("b"))]),
+    "remove": lambda s: Headers(remove=[s("X-Powered-By"), s("Server")]),
+    "remove one": lambda s: SecurityHeaders(remove=s("Server")),
+    "preset": lambda s: SecurityHeaders(preset=s("strict")),
+    "security": lambda s: SecurityHeaders(
+        corp=s("same-site"),
+        coop=s('same-origin; report-to="x"'),
+        coep=s("credentialless"),
+        frame_options=s("deny"),
+        referrer_policy=[s("origin"), s("no-referrer")],
+        permitted_cross_domain_policies=s("none"),
+        reporting_endpoints={s("x"): s("https://r.example/")},
+        csp={s("default-src"): [s("'self'"), s("https://a.example")], s("base_uri"): s("'none'")},
+        permissions_policy={s("camera"): [s("self")], s("usb"): s("*")},
+        clear_site_data=lambda environ, response: [s("cookies"), s("cache")],
+    ),
+    "extended": lambda s: SecurityHeaders(csp={s("script_src"): s("'none'")}),
+    "timing": lambda s: Timing(
+        metric=s("m"), description=s("d"), header=s("X-T"), response_time_header=s("X-R"), clock=lambda: 0.0
+    ),
+    "id": lambda s: RequestId(header=s("X-Id"), generate=lambda: s("abc")),
+    "cors": lambda s: CORS(
+        allow_origins=[s("https://a.example")], expose_headers=s("X-C"), timing_origins=[s("https://a.example")]
+    ),
+    "compress": lambda s: Compress(
+        codings=[s("gzip")],
+        levels={s("gzip"): 1},
+        content_types=[s("text/plain")],
+        flush=s("always"),
+        etag=s("weak"),
+        backend=s("zlib"),
+        not_acceptable=s("406"),
+    ),
+    "log": lambda s: AccessLog(format=s("json"), fields=[s("X-F")], redact=s("q")),
+    "decompress": lambda s: DecompressRequest(codings=[s("gzip")]),
+    "fields": lambda s: Named(names=[s(f"X-{number}") for number in range(4)]),
+}
+
+
+def member(text):
+    """A member of an Enum, whose str() and hash are not those of the text."""
+    return enum.Enum("Text", {"MEMBER": text}, type=str).MEMBER
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_a_member_of_a_str_enum_counts_as_its_text(case, caplog):
+    caplog.set_level("INFO", "middleware.access")
+
+    def app(environ, start_response):
+        headers = [("Content-Type", "text/plain"), ("X-Powered-By", "x"), ("Server", "y"), ("ETag", '"e"')]
+        start_response("200 OK", headers)
+        return [b"x" * 2000]
+
+    heads = []
+    for make in (str, member):
+        layer = TEXTS[case](make).wrap(app)
+        for accepted in ("gzip", "identity;q=0"):
+            answer = serve(layer, HTTP_ACCEPT_ENCODING=accepted, HTTP_ORIGIN="https://a.example")
+            assert (answer.error, {type(text) for line in answer.headers for text in line}) == (None, {str})
+            heads.append((answer.status, answer.headers, answer.body))
+    assert heads[:2] == heads[2:]
+    assert "Traceback" not in caplog.text

@@ -154,6 +154,80 @@ def test_a_circle_is_named_with_its_members_and_the_rules_and_no_others(case):
     assert message.count("provide-outside-require") == len(named)
 
 
+class Needing(Middleware):
+    """A layer that stands outside some layers and inside others, and needs keys that any of several may provide."""
+
+    def __init__(self, index, pairs, needs):
+        super().__init__()
+        self.name, self.index = f"L{index}", index
+        self.facts = Effects(
+            provides={
+                *(f"{outer}-{inner}" for outer, inner in pairs if outer == index),
+                *(f"need {inner} {number}" for number, (inner, providers) in enumerate(needs) if index in providers),
+            },
+            requires={f"{outer}-{inner}" for outer, inner in pairs if inner == index},
+            needs={f"need {inner} {number}" for number, (inner, _) in enumerate(needs) if inner == index},
+        )
+
+    def declared(self):
+        return self.facts
+
+
+@st.composite
+def needing(draw):
+    count, pairs = draw(demanded(most=5).filter(lambda case: case[0] > 1))
+    layers = st.integers(0, count - 1)
+    needs = draw(st.lists(st.tuples(layers, st.sets(layers, min_size=1, max_size=3)), max_size=3))
+    return count, pairs, [(inner, providers - {inner}) for inner, providers in needs if providers - {inner}]
+
+
+@given(needing())
+@settings(deadline=None)
+def test_a_need_is_met_by_any_provider_that_leaves_an_order(case):
+    """Compared with all orders: one is found if there is one, and a valid order stays as it is."""
+    count, pairs, needs = case
+
+    def meets(order):
+        return all(any(order.index(each) < order.index(inner) for each in providers) for inner, providers in needs)
+
+    stack = Stack(*(Needing(index, pairs, needs) for index in range(count)))
+    possible = {order for order in satisfying(count, pairs) if meets(order)}
+    if not possible:
+        with pytest.raises(OrderError, match="circle"):
+            stack.arranged()
+        return
+    order = tuple(places(stack.arranged()))
+    assert order in possible
+    assert order == tuple(range(count)) or tuple(range(count)) not in possible
+
+
+# (pairs, needs) of layers -> the order, worked out by hand
+NEEDS = {
+    "what holds already": (3, [(1, 2)], [(1, {0, 2})], [0, 1, 2]),
+    "the outermost provider has to stand inside": (3, [(0, 1)], [(0, {1, 2})], [2, 0, 1]),
+    "every choice leads into a circle": (4, [(0, 2), (1, 3)], [(0, {1, 3}), (1, {2, 3})], None),
+    "one need decides who meets another": (
+        5,
+        [(0, 3), (4, 1)],
+        [(0, {1, 2}), (4, {3})],
+        [2, 0, 3, 4, 1],
+    ),
+    "a need that can be met, beside": (4, [(1, 0)], [(1, {0, 3}), (2, {3})], [3, 1, 0, 2]),
+}
+
+
+@pytest.mark.parametrize("case", NEEDS)
+def test_needs_worked_out_by_hand(case):
+    count, pairs, needs, right = NEEDS[case]
+    stack = Stack(*(Needing(index, pairs, needs) for index in range(count)))
+    if right is None:
+        with pytest.raises(OrderError, match="circle"):
+            stack.arranged()
+    else:
+        assert places(stack.arranged()) == right
+        assert stack.arranged().check() == ()
+
+
 # -- work ----------------------------------------------------------------------------------------------------------
 
 

@@ -223,6 +223,7 @@ class Awaited:
     [
         ({"header": "X Id"}, "RequestId: header: a field name is a token"),
         ({"header": "Connection"}, "RequestId: header: hop-by-hop"),
+        ({"header": "Content-Length"}, "RequestId: header: the server frames the response by it"),
         ({"accept": "yes"}, "RequestId: accept: a bool or a predicate; got 'yes'"),
         ({"generate": "uuid"}, "RequestId: generate: a callable -> str"),
         ({"generate": coroutine}, "no coroutine function"),

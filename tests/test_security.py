@@ -250,6 +250,7 @@ async def awaited(environ, response): ...
         ({"remove": ["X A"]}, "remove: a field name is a token"),
         ({"remove": [5]}, "remove: a field name is a str"),
         ({"remove": "Connection"}, "remove: hop-by-hop fields belong to the server"),
+        ({"remove": ["Content-Length"]}, "remove: the server frames the response by it"),
     ],
 )
 def test_an_option_that_cannot_be_right_is_refused_with_the_right_form(options, said):
@@ -437,6 +438,8 @@ def test_a_response_decides_what_a_browser_forgets():
         clear_site_data=after_logout,
     )
     assert serve(own, "/logout").get_all("Clear-Site-Data") == ['"*"']
+    unasked = own.with_options(clear_site_data=lambda environ, response: 1 / 0)
+    assert serve(unasked).get_all("Clear-Site-Data") == ['"*"']
 
 
 @pytest.mark.parametrize("made", ["everything", ["cookies", "x\r\ny"], 5, [5]])

@@ -147,6 +147,7 @@ def test_the_application_adds_metrics():
 @pytest.mark.parametrize(
     "arguments",
     [("", 1), ("a b", 1), ("a,b", 1), (1, 1), ("a", -1), ("a", float("nan")), ("a", float("inf")), ("a", "1"),
+     ("a", 10**400), ("a", -(10**400)), ("a", 1e307),
      ("a", True), ("a", 1, "x\ny"), ("a", 1, "☃"), ("a", 1, 5)],
 )  # fmt: skip
 def test_a_bad_metric_is_a_value_error_in_the_application(arguments):
@@ -273,7 +274,9 @@ def test_without_its_condition_the_probes_are_silent():
 
 
 def test_alone_it_has_one_layer():
-    assert set(metrics(serve(Timing(returning([b"x"])[0], layers=True)))) == {"total", "Timing"}
+    alone = Timing(returning([b"x"])[0], layers=True)
+    assert set(metrics(serve(alone))) == {"total", "Timing"}
+    assert set(metrics(serve(alone.named("t 1")))) == {"total", "t-1"}
 
 
 # -- nesting -----------------------------------------------------------------------------------------------------------
@@ -448,6 +451,42 @@ def test_a_request_that_never_came_is_not_told():
     assert told == []
 
 
+def refuses(environ):
+    raise Failure("expose")
+
+
+@pytest.mark.parametrize(("on_error", "status"), [("respond", "500 Internal Server Error"), ("raise", None)])
+def test_a_predicate_that_raises_is_an_error_of_the_request_and_shows_nothing(on_error, status, caplog):
+    """The 500 has no Server-Timing, the error is reported, and close() raises nothing of its own."""
+    told = []
+    layer = Timing(expose=refuses, on_complete=told.append)
+    answer = serve(Stack(Timing(metric="outer"), layer).wrap(returning([b"x"])[0], on_error=on_error, waive=["unique"]))
+    [measurement] = told
+    assert (measurement.status, str(measurement.error)) == (status, "expose")
+    assert set(metrics(answer)) == ({"outer"} if status else set())
+    assert "on_close failed" not in caplog.text
+
+
+def test_a_predicate_that_raises_in_an_inner_copy_leaves_the_outer_measurement():
+    """One Timing around itself: each request is reported once, with its own status."""
+    told = []
+
+    def raises_inside(environ):
+        return refuses(environ) if environ["PATH_INFO"] == "/inner" else False
+
+    shared = Timing(expose=raises_inside, on_complete=lambda it: told.append((it.path, it.status, type(it.error))))
+    inner = Stack(shared).wrap(returning([b"x"])[0], on_error="respond")
+
+    def app(environ, start_response):
+        return inner({**environ, "PATH_INFO": "/inner"}, start_response)
+
+    serve(Stack(shared).wrap(app), "/outer")
+    assert told == [
+        ("/inner", "500 Internal Server Error", Failure),
+        ("/outer", "500 Internal Server Error", type(None)),
+    ]
+
+
 def test_a_timing_that_the_request_has_not_reached_takes_no_time_of_another():
     class Calls(Middleware):
         def on_request(self, environ):
@@ -459,8 +498,28 @@ def test_a_timing_that_the_request_has_not_reached_takes_no_time_of_another():
     assert (answer.status[:3], answer.get("Server-Timing")) == ("500", None)
 
 
+@pytest.mark.parametrize("inner", [{}, {"expose": False}, {"response_time_header": "X-Time"}], ids=str)
+def test_a_timing_that_the_request_has_not_reached_takes_no_time_of_an_outer_one(inner):
+    class Fails(Middleware):
+        def on_request(self, environ):
+            raise Failure
+
+    stack = Stack(Timing(metric="outer"), Fails(), Timing(metric="inner", **inner))
+    answer = serve(stack.wrap(returning([b"x"])[0], waive=["measure-outermost", "unique"]))
+    assert (answer.status[:3], set(metrics(answer)), answer.get("X-Time")) == ("500", {"outer"}, None)
+
+
 def test_without_on_complete_nothing_is_told():
     assert Timing().on_close(environ(), None) is None
+
+
+async def awaited(environ):
+    return False
+
+
+class Awaited:
+    async def __call__(self, environ):
+        return False
 
 
 @pytest.mark.parametrize(
@@ -475,16 +534,24 @@ def test_without_on_complete_nothing_is_told():
         ({"header": "X Y"}, "header: a field name is a token"),
         ({"header": None}, "header: a field name is a str"),
         ({"header": "Trailer"}, "header: hop-by-hop"),
+        ({"header": "content-length"}, "header: the server frames the response by it"),
+        ({"response_time_header": "Content-Length"}, "response_time_header: the server frames the response by it"),
         ({"response_time_header": "X:"}, "response_time_header: a field name is a token"),
         ({"response_time_header": "Upgrade"}, "response_time_header: hop-by-hop"),
         ({"expose": 1}, "expose: a bool or a predicate"),
+        ({"expose": None}, "expose: a bool or a predicate"),
+        ({"expose": awaited}, "expose: a bool or a predicate"),
+        ({"expose": Awaited()}, "expose: a bool or a predicate"),
         ({"layers": "yes"}, "layers: True or False"),
         ({"precision": 10}, "precision: an int from 0 to 9"),
         ({"precision": -1}, "precision: an int from 0 to 9"),
         ({"precision": 1.5}, "precision: an int from 0 to 9"),
         ({"precision": True}, "precision: an int from 0 to 9"),
         ({"clock": 5}, "clock: a callable"),
+        ({"clock": awaited}, "clock: a callable"),
         ({"on_complete": "log"}, "on_complete: a callable or None"),
+        ({"on_complete": awaited}, "on_complete: a callable or None"),
+        ({"on_complete": Awaited()}, "on_complete: a callable or None"),
     ],
 )
 def test_a_wrong_option_is_refused(options, said):

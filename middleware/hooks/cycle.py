@@ -9,6 +9,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
@@ -359,8 +360,8 @@ class HookLayer(Splitting):
         return HookedApplication(app, self.dispatcher(app), self.asked, late=self._late)
 
     def declared(self) -> Effects:
-        """The effects. A registry may be in a stack only once."""
-        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry):#x}")
+        """The effects of the class. A registry may be in a stack only once."""
+        return replace(self.effects, unique=self.effects.unique or f"hooks {id(self._registry):#x}")
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The number of hooks of each kind."""

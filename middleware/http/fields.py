@@ -6,7 +6,7 @@ here.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias, overload
+from typing import Any, Final, TypeAlias, overload
 
 from middleware.http.lists import merge
 from middleware.http.remembered import LONGEST, keep
@@ -77,6 +77,12 @@ def name_fault(name: object) -> str | None:
     return None
 
 
+def option_name_fault(name: object) -> str | None:
+    """Why an option may not name this field, to be set or removed, or None if it may (RFC 9110 5.1, 7.6.1, 8.6)."""
+    framing = isinstance(name, str) and name.lower() == "content-length"
+    return "the server frames the response by it (RFC 9110 8.6)" if framing else name_fault(name)
+
+
 def value_fault(value: object) -> str | None:
     """The reason why this is not a field value, or None if it is one (RFC 9110 5.5)."""
     if not isinstance(value, str):
@@ -86,6 +92,11 @@ def value_fault(value: object) -> str | None:
             return "a field value holds latin-1 characters only (PEP 3333)"
         return "a field value holds no CR, LF, NUL or other control character (RFC 9110 5.5)"
     return None
+
+
+def plain(value: Any) -> Any:
+    """Return a str without its subclass, whose `str()` may be another text, as for a member of a str Enum."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def sendable_name(name: str) -> str:
@@ -220,7 +231,7 @@ class Fields:
         if folded in index:
             self._drop(folded)
         index.add(folded)
-        self.lines.append((name, value))
+        self.lines.append((plain(name), value))
 
     def __delitem__(self, name: str) -> None:
         """Drop every line of the name; a no-op if there is none."""
@@ -233,7 +244,7 @@ class Fields:
     def add(self, name: str, value: str) -> None:
         """Add one line beside those that are present."""
         folded = sendable_name(name)
-        self.lines.append((name, sendable_value(name, value)))
+        self.lines.append((plain(name), sendable_value(name, value)))
         if self.index is not None:
             self.index.add(folded)
 
@@ -245,7 +256,7 @@ class Fields:
     def put(self, name: str, value: str) -> None:
         """Replace every line of the name by one, in the position of the first."""
         folded = sendable_name(name)
-        line = name, sendable_value(name, value)
+        line = plain(name), sendable_value(name, value)
         names = self.names()
         if folded in names:
             first, *others = [position for position, (key, _) in enumerate(self.lines) if key.lower() == folded]
@@ -276,11 +287,15 @@ class Fields:
         return self[name]
 
     def vary(self, *names: str) -> None:
-        """Name the request fields by which this response was selected, in one Vary line (RFC 9110 12.5.5)."""
+        """Name the request fields by which this response was selected, in one Vary line (RFC 9110 12.5.5).
+
+        Without any name, no line is added.
+        """
         for name in names:
             if name != "*":
                 sendable_name(name)
-        self["Vary"] = merge(self.get_all("Vary"), names)
+        if merged := merge(self.get_all("Vary"), names):
+            self["Vary"] = merged
 
     def _drop(self, folded: str) -> None:
         self.lines = [line for line in self.lines if line[0].lower() != folded]

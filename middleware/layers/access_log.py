@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
-from middleware.http.fields import environ_key, is_token
+from middleware.http.fields import environ_key, is_token, plain
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
@@ -102,7 +102,7 @@ class AccessLog(Following):
         fields: Iterable[str] = (),
     ) -> None:
         super().__init__(app)
-        self.format, self.logger, self.level, self.skip = format, logger, level, skip
+        self.format, self.logger, self.level, self.skip = plain(format), logger, level, skip
         problems = Problems("AccessLog")
         rule = '"common", "combined", "json", or a callable(Measurement) -> str'
         problems.check(callable(format) or format in [*_FORMATS], "format", rule, format)

@@ -1,10 +1,12 @@
 """Headers: sets, defaults, appends and removes response headers (RFC 9110 section 5)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from itertools import groupby
 from typing import Any, ClassVar, Final, TypeAlias
 
 from middleware.http.edits import Edit
-from middleware.http.fields import Fields, name_fault, sendable_value, value_fault
+from middleware.http.fields import Fields, option_name_fault, sendable_value, value_fault
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
@@ -16,7 +18,7 @@ from middleware.wsgi.types import Application, Environ
 
 Maker: TypeAlias = Callable[[Environ, Response], str | None]
 Value: TypeAlias = str | Maker
-_FRAMING: Final = "content-length", "transfer-encoding"
+Step: TypeAlias = Edit | Callable[[Environ, Response], None]
 _MAPPING: Final = "a mapping name -> value"
 
 
@@ -33,7 +35,8 @@ class Headers(Middleware):
         append: mapping name -> value, or pairs. Adds a line next to those of the same name, as two Set-Cookie lines.
             Default none.
         remove: iterable of names. Removes every line of the name. Default none.
-        A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is.
+        A value is a str, or a callable (environ, response) -> str or None; None leaves the header as it is. A callable
+        of `default` is called only if the name has not been sent.
 
     Errors: ConfigError for a name that is not a token, a hop-by-hop name, Content-Length and Transfer-Encoding (the
         server frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises,
@@ -56,38 +59,35 @@ class Headers(Middleware):
         self.set = dict(_pairs(problems, "set", set, unique=True))
         self.default = dict(_pairs(problems, "default", default, unique=True))
         self.append = tuple(_pairs(problems, "append", append, unique=False))
-        names: list[object] = problems.read("remove", remove, several, [])
-        self.remove = tuple(str(name) for name in names if problems.add_fault("remove", _name_fault(name), name))
+        names: list[Any] = problems.read("remove", remove, several, [])
+        self.remove = tuple(name for name in names if problems.add_fault("remove", option_name_fault(name), name))
         problems.done()
         sets, defaults, adds = self.set.items(), self.default.items(), self.append
-        self._edits: tuple[Edit | Callable[[Environ, Response], None], ...]
+        self._edits: tuple[Step, ...]
         if all(isinstance(value, str) for _, value in (*sets, *defaults, *adds)):
             self._edits = (Edit(remove=self.remove, replace=_known(sets), default=_known(defaults), add=_known(adds)),)
-        else:  # callables make values: one step for each kind of edit
+        else:  # callables make values: one step for each kind of edit, and lines of one name are appended in order
+            runs = [[*run] for _, run in groupby(adds, lambda pair: isinstance(pair[1], str))]
             self._edits = (
                 Edit(remove=self.remove, replace=_known(sets)),
                 *_made(Fields.__setitem__, sets),
                 Edit(default=_known(defaults)),
-                *_made(Fields.setdefault, defaults),
-                Edit(add=_known(adds)),
-                *_made(Fields.add, adds),
+                *_made(Fields.__setitem__, defaults, yields=True),
+                *(step for run in runs for step in _made(Fields.add, run) or [Edit(add=_known(run))]),
             )
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""
         if NOTES in environ:
-            for name in self._yielding(response):
-                note(environ, f"the application set its own {name}")
+            gone = {name.lower() for name in (*self.remove, *self.set)}
+            for name in self.default:
+                if name in response.headers and name.lower() not in gone:
+                    note(environ, f"the application set its own {name}")
         for edit in self._edits:
             if isinstance(edit, Edit):
                 edit(response.headers)
             else:
                 edit(environ, response)
-
-    def _yielding(self, response: Response) -> Iterable[str]:
-        """The names whose default yields to the application."""
-        gone = {name.lower() for name in (*self.remove, *self.set)}
-        return (name for name in self.default if name in response.headers and name.lower() not in gone)
 
     def layer(self) -> Layer:
         """The hooks. An edit whose lines are known need not run for most responses."""
@@ -101,15 +101,15 @@ class Headers(Middleware):
     effects: ClassVar[Effects] = Effects()
 
     def declared(self) -> Effects:
-        """It sets every header that an option names."""
-        return Effects(sets=frozenset([*self.set, *self.default, *(name for name, _ in self.append), *self.remove]))
+        """The effects of the class. It sets every header that an option names."""
+        named = {*self.set, *self.default, *(name for name, _ in self.append), *self.remove}
+        return replace(self.effects, sets=self.effects.sets | named)
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The headers by what happens to them."""
         kinds = ("removes", self.remove), ("sets", self.set), ("defaults", self.default)
-        told = [f"{verb} {', '.join(names)}" for verb, names in kinds if names]
-        if self.append:
-            told.append(f"appends {', '.join(name for name, _ in self.append)}")
+        appended = "appends", [name for name, _ in self.append]
+        told = [f"{verb} {', '.join(names)}" for verb, names in (*kinds, appended) if names]
         return [("response", "; ".join(told) or "leaves it as it is")]
 
 
@@ -118,17 +118,19 @@ def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 
 
 def _made(
-    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]]
-) -> Iterable[Callable[[Environ, Response], None]]:
-    """Edits whose values are made for each response."""
+    edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]], *, yields: bool = False
+) -> list[Step]:
+    """Edits whose values are made for each response; one that `yields` does nothing where the name is present."""
 
     def making(name: str, value: Maker) -> Callable[[Environ, Response], None]:
         def make(environ: Environ, response: Response) -> None:
-            made = value(environ, response)
-            if made is not None:
-                edit(response, name, sendable_value(name, made))
+            if yields and name in response:
                 return
-            note(environ, "{} stays as it is: its callable returned None", name)
+            made = value(environ, response)
+            if made is None:
+                note(environ, "{} stays as it is: its callable returned None", name)
+            else:
+                edit(response, name, sendable_value(name, made))
 
         return make
 
@@ -140,24 +142,15 @@ def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> I
     if given is None or (unique and not problems.check(isinstance(given, Mapping), option, _MAPPING, given)):
         return
     seen: set[str] = set()
-    listed: list[tuple[Any, Any]] = problems.read(option, given, pairs, [])
-    for name, value in listed:
-        if not _right(problems, option, name, value):
-            continue
-        if problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
+    for name, value in problems.read(option, given, pairs, list[tuple[Any, Any]]()):
+        right = _right(problems, option, name, value)
+        if right and problems.check(not unique or name.lower() not in seen, option, "names a field once", name):
             seen.add(name.lower())
             yield name, value.strip(" \t") if isinstance(value, str) else value
 
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
-    named = problems.add_fault(option, _name_fault(name), name)
+    named = problems.add_fault(option, option_name_fault(name), name)
     fault = None if callable(value) and not is_async(value) else value_fault(value)
     rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
     return problems.add_fault(f"{option}[{name!r}]", rule, value) and named
-
-
-def _name_fault(name: object) -> str | None:
-    fault = name_fault(name)
-    if fault is None and isinstance(name, str) and name.lower() in _FRAMING:
-        return "the server frames the response by it (RFC 9110 8.6)"
-    return fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
@@ -99,10 +100,8 @@ class Metrics(Following):
         return page
 
     def declared(self) -> Effects:
-        """With a path it answers there."""
-        if self.path is None:
-            return self.effects
-        return Effects(observes=True, measures=True, answers=True, own_page=True, requires={"REMOTE_ADDR"}, unique=True)
+        """The effects of the class. With a path it answers there."""
+        return self.effects if self.path is None else replace(self.effects, answers=True, own_page=True)
 
     def on_request(self, environ: Environ) -> Application | None:
         """Count the request as active."""

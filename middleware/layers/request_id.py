@@ -3,10 +3,11 @@
 import os
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from middleware.http.edits import Edit
-from middleware.http.fields import environ_key, name_fault, sendable_value
+from middleware.http.fields import environ_key, option_name_fault, plain, sendable_value
 from middleware.wsgi.answer import note
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
@@ -39,9 +40,7 @@ class RequestId(Middleware):
     Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
     """
 
-    effects: ClassVar[Effects] = Effects(
-        identifies=True, every_response=True, provides={REQUEST_ID}, sets={"x-request-id"}, unique=True
-    )
+    effects: ClassVar[Effects] = Effects(identifies=True, every_response=True, provides={REQUEST_ID}, unique=True)
 
     def __init__(
         self,
@@ -55,20 +54,19 @@ class RequestId(Middleware):
     ) -> None:
         super().__init__(app)
         problems = Problems("RequestId")
-        problems.add_fault("header", name_fault(header), header)
+        problems.add_fault("header", option_name_fault(header), header)
         problems.check(callable(accept) or isinstance(accept, bool), "accept", "a bool or a predicate", accept)
         made = generate is None or (callable(generate) and not is_async(generate))
         problems.check(made, "generate", "a callable -> str (no coroutine function), or None", generate)
         problems.check(isinstance(response, bool), "response", "a bool", response)
         problems.done()
-        self.header, self.accept, self.generate, self.response = header, accept, generate, response
-        self._key = environ_key(header)
-        self._unset = Edit(remove=(header,))
+        self.header, self.accept, self.generate, self.response = plain(header), accept, generate, response
+        self._key = environ_key(self.header)
+        self._unset = Edit(remove=(self.header,))
 
     def declared(self) -> Effects:
-        """It sets the field that it sends."""
-        sets = {self.header} if self.response else frozenset[str]()
-        return Effects(identifies=True, every_response=True, provides={REQUEST_ID}, sets=sets, unique=True)
+        """The effects of the class. It sets the field that it sends."""
+        return replace(self.effects, sets=self.effects.sets | {self.header}) if self.response else self.effects
 
     def on_request(self, environ: Environ) -> None:
         """Take or make the id."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise, permutations
+from itertools import count, pairwise, permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 from middleware.match import disjoint
@@ -128,9 +128,27 @@ class Relations:
                     yield Clash(rule, one, other, what)
 
     def positions(self) -> list[Demand]:
-        """Every demand on positions. A need becomes a demand on its outermost provider."""
-        needed = (Demand(need.rule, need.providers[0], need.inner, need.what) for need in self.needs if need.providers)
-        return [*self.demands, *needed]
+        """Every demand on positions. A need becomes a demand on its outermost provider, or on another in a circle."""
+        needs = [need for need in self.needs if need.providers]
+        first = self._placed([need._replace(providers=need.providers[:1]) for need in needs])
+        place = first if len(first) == len(self.facts) else self._placed(needs)
+        wanted, last = list(self.demands), len(place)
+        for rule, inner, what, providers in needs:
+            further_out = [each for each in providers if place.get(each, last) < place.get(inner, last)]
+            wanted.append(Demand(rule, [*further_out, *providers][0], inner, what))
+        return wanted
+
+    def _placed(self, needs: Iterable[Need]) -> dict[int, int]:
+        """The places in an order that satisfies every demand and these needs, without layers that wait for each other.
+
+        A layer is placed as soon as it may be. That excludes no order: one that is further out hinders no other layer.
+        """
+        waiting = [*((inner, (outer,)) for _, outer, inner, _ in self.demands), *((each[1], each[3]) for each in needs)]
+        place, ahead = dict[int, int](), {*range(len(self.facts))}
+        while free := ahead - {inner for inner, outers in waiting if ahead.issuperset(outers)}:
+            place.update(zip(sorted(free), count(len(place))))
+            ahead -= free
+        return place
 
     def broken(self, order: Sequence[int]) -> set[Broken]:
         """The breaches in a stack that consists of the layers at these indices, outermost first."""
@@ -151,15 +169,10 @@ class Relations:
                 yield Broken(rule, frozenset([inner]), what)
 
 
-def demands(layers: Sequence[Middleware]) -> list[Demand]:
-    """Every demand of the rules on the positions of these layers."""
-    return Relations(layers).positions()
-
-
 def reasons_of(layers: Sequence[Middleware], names: Sequence[str]) -> list[list[Reason]]:
     """The rules that hold each layer in its place, outermost layer first."""
     found: list[dict[tuple[str, str], Reason]] = [{} for _ in layers]
-    for rule, outer, inner, _ in demands(layers):
+    for rule, outer, inner, _ in Relations(layers).positions():
         for index, side, other in ((outer, "outside", inner), (inner, "inside", outer)):
             reason = found[index].setdefault((rule.id, side), Reason(rule, side, []))
             reason.others.append(names[other])
@@ -176,7 +189,7 @@ class Broken(NamedTuple):
 
 def arranged(layers: Sequence[Middleware], names: Sequence[str]) -> list[int]:
     """The indices of the layers in an order that satisfies every demand, with as few of them moved as possible."""
-    wanted = demands(layers)
+    wanted = Relations(layers).positions()
     further_in: dict[int, set[int]] = {index: set() for index in range(len(layers))}
     for demand in wanted:
         further_in[demand.outer].add(demand.inner)
@@ -234,8 +247,7 @@ def _augment(late: int, swapped: dict[int, set[int]], matched: dict[int, int]) -
 
 
 def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
-    found: set[int] = set()
-    ahead = set(edges[start])
+    found, ahead = set[int](), edges[start]
     while ahead:
         found |= ahead
         ahead = {further for index in ahead for further in edges[index]} - found
@@ -244,23 +256,15 @@ def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
 
 def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
     """Sort outermost first; where the demands leave a choice, the layer that stood further out comes first."""
-    sorter: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(further_in, ()))
-    for outer, inner in further_in.items():
-        for index in inner:
-            sorter.add(index, outer)
     try:
-        sorter.prepare()
+        TopologicalSorter(further_in).prepare()
     except CycleError as error:
-        # graphlib names each before the one that depends on it
+        # graphlib names each layer behind one that it has to stand outside of
         rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
-        steps = [f"{names[one]} outside {names[other]} ({rules[one, other]})" for one, other in pairwise(error.args[1])]
+        circle = pairwise(reversed(error.args[1]))
+        steps = [f"{names[one]} outside {names[other]} ({rules[one, other]})" for one, other in circle]
         raise OrderError(f"no order satisfies this circle of demands: {', '.join(steps)}") from None
     order: list[int] = []
-    ready: set[int] = set()
-    while sorter.is_active():
-        ready |= set(sorter.get_ready())
-        first = min(ready)
-        ready.remove(first)
-        order.append(first)
-        sorter.done(first)
+    while rest := further_in.keys() - order:
+        order.append(min(rest - set[int]().union(*(further_in[index] for index in rest))))
     return order

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.options import is_async
+from middleware.wsgi.options import each, is_async
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ, Predicate
@@ -45,9 +45,10 @@ def varying(condition: object) -> tuple[Layer, ...]:
     """Return the layer, if any, that adds the request fields of a predicate to Vary. It stands right outside.
 
     Responses are named as varying whether the condition held or not, except where the URL and the method alone decide.
-    A callable that is no predicate of `match` may have `request_fields`; without, its fields are unknown.
+    A callable that is no predicate of `match` may have `request_fields`, one name or several; without, its fields are
+    unknown.
     """
-    names = sorted(getattr(condition, "request_fields", ()))
+    names = sorted(each(getattr(condition, "request_fields", ())))
     if not names:
         return ()
 

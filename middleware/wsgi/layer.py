@@ -163,10 +163,9 @@ class Middleware(Wrapper, metaclass=_Sealed):
         """The options that differ from the defaults, as the layer keeps them."""
         defaults = type(self).__init__.__kwdefaults__ or {}  # none in a subclass that takes them as **options
         given = self._given[1]
+        kept = {name: getattr(self, name, value) for name, value in given.items()}
         return {
-            name: getattr(self, name, value)
-            for name, value in given.items()
-            if name not in defaults or value != defaults[name]
+            name: it for name, it in kept.items() if name not in defaults or defaults[name] not in (given[name], it)
         }
 
     def layer(self) -> Layer:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeVar, cast
 
+from middleware.http.fields import plain
+
 Kept = TypeVar("Kept")
 
 
@@ -79,15 +81,15 @@ def choice_fault(value: object, choices: tuple[str, ...]) -> str | None:
     return None if value in choices else f"one of {', '.join(map(repr, choices))}"
 
 
-def several(value: object) -> list[object]:
-    """The members of an option that takes one value or several: a str or bytes is one value.
+def several(value: object) -> list[Any]:
+    """The members of an option that takes one value or several, each str a plain one: a str or bytes is one value.
 
     Errors: ValueError for a value that is not iterable.
     """
     if isinstance(value, (str, bytes)):
-        return [value]
+        return [plain(value)]
     try:
-        return list(cast("Iterable[object]", value))
+        return [plain(it) for it in cast("Iterable[object]", value)]
     except TypeError:
         raise ValueError("a str, or an iterable of str") from None
 
@@ -101,12 +103,13 @@ def each(value: object) -> tuple[Any, ...]:
 
 
 def pairs(value: object) -> list[tuple[Any, Any]]:
-    """The pairs of an option that takes a mapping or pairs.
+    """The pairs of an option that takes a mapping or pairs, each str a plain one.
 
     Errors: ValueError for anything else.
     """
     try:
-        return [(name, it) for name, it in (value.items() if isinstance(value, Mapping) else cast("Any", value))]
+        given: Any = value.items() if isinstance(value, Mapping) else value
+        return [(plain(name), plain(it)) for name, it in given]
     except (TypeError, ValueError):
         raise ValueError("a mapping name -> value, or pairs") from None
 

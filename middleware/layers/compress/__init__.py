@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count
-from typing import ClassVar, Final, Literal, TypeAlias, cast
+from typing import ClassVar, Final, Literal, TypeAlias
 
-from middleware.http.fields import content_length
+from middleware.http.fields import content_length, plain
 from middleware.http.negotiation import choices
 from middleware.http.remembered import Remembered
 from middleware.layers.compress.codecs import CODECS, CODINGS, available, codec
@@ -16,7 +16,7 @@ from middleware.layers.compress.content_types import content_types as read_conte
 from middleware.layers.compress.encoding import Encoding
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, several
+from middleware.wsgi.options import Problems, pairs, several
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.types import Application, Environ
@@ -111,9 +111,10 @@ class Compress(Middleware):
         problems = Problems(type(self).__name__)
         self.codings: tuple[str, ...] = problems.read("codings", codings, partial(_read_codings, levels), ())
         self.levels = _levels(problems, levels, self.codings)
-        self.minimum_size, self.flush, self.etag = minimum_size, flush, etag
+        self.minimum_size, self.flush, self.etag = minimum_size, plain(flush), plain(etag)
         self.content_types = problems.read("content_types", content_types, read_content_types, DEFAULT)
-        self.backend, self.not_acceptable, self.breach_padding = backend, not_acceptable, breach_padding
+        self.backend, self.not_acceptable = plain(backend), plain(not_acceptable)
+        self.breach_padding = breach_padding
         problems.integer("minimum_size", minimum_size, 0, None, ", bytes")
         wrong = {name for name, known in _CHOICES.items() if not problems.one_of(name, getattr(self, name), known)}
         codecs = dict(self._codecs(problems, wrong))
@@ -127,7 +128,7 @@ class Compress(Middleware):
             encode={coding: each.whole() for coding, each in codecs.items()},
             short=Remembered(lambda said: (length := content_length(said)) is not None and length < minimum_size),
             minimum=minimum_size,
-            flush=_FLUSH[flush],
+            flush=_FLUSH[self.flush],
             suffix=etag == "suffix" and not breach_padding,
             strict=not_acceptable == "406",
         )
@@ -167,8 +168,8 @@ class Compress(Middleware):
         return layer if encoding.strict else layer._replace(ordinary=encoding.ordinary())
 
     def declared(self) -> Effects:
-        """With not_acceptable="406", the layer may answer requests."""
-        return replace(self.effects, answers=self.not_acceptable == "406")
+        """The effects of the class. With not_acceptable="406", the layer may answer requests."""
+        return replace(self.effects, answers=True) if self.not_acceptable == "406" else self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The steps of the layer."""
@@ -239,7 +240,7 @@ def _levels(problems: Problems, given: object, codings: tuple[str, ...]) -> dict
     levels = {} if given is None else given
     if not problems.check(isinstance(levels, Mapping), "levels", "a mapping coding -> level, or None", given):
         return {}
-    found = dict(cast("Mapping[str, int | None]", levels))
+    found: dict[str, int | None] = dict(pairs(levels))
     offered = all(coding in codings for coding in found)
     problems.check(offered or not codings, "levels", f"for codings that are offered: {', '.join(codings)}", given)
     return found

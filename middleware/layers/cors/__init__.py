@@ -249,7 +249,7 @@ class CORS(Middleware):
 
     def declared(self) -> Effects:
         """The effects of the class. With "*", every origin may read."""
-        return replace(self.effects, shares=self._every)
+        return replace(self.effects, shares=True) if self._every else self.effects
 
     def layer(self) -> Layer:
         """The hooks. Without a callable to ask, the lines of most responses follow from the origin."""

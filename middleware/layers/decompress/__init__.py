@@ -1,6 +1,7 @@
 """DecompressRequest: request bodies that come with a Content-Encoding, decoded as they are read (RFC 9110 8.4)."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from io import BufferedReader, RawIOBase
 from itertools import count
 from tempfile import SpooledTemporaryFile
@@ -180,8 +181,8 @@ class DecompressRequest(Middleware):
         super()._bind()
 
     def declared(self) -> Effects:
-        """A body that is kept takes memory before the application runs."""
-        return Effects(answers=True, decodes_input=True, costs=self.buffer)
+        """The effects of the class. A body that is kept takes memory before the application runs."""
+        return replace(self.effects, costs=True) if self.buffer else self.effects
 
     def on_request(self, environ: Environ) -> Application | None:
         """Put a decoder before the body, or refuse it."""

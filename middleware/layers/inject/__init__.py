@@ -254,8 +254,8 @@ class InjectHTML(Middleware):
     # -- for people --------------------------------------------------------------------------------------------------
 
     def declared(self) -> Effects:
-        """It needs the nonce that it writes."""
-        return replace(self.effects, needs={NONCE}) if self.nonce else self.effects
+        """The effects of the class. It needs the nonce that it writes."""
+        return replace(self.effects, needs=self.effects.needs | {NONCE}) if self.nonce else self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The HTML that it adds, and the fields that it hides."""

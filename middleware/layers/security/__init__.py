@@ -1,9 +1,11 @@
 """SecurityHeaders: response headers by which browsers protect a site, by preset or by option (OWASP Secure Headers)."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from middleware.http.edits import Edit
+from middleware.http.fields import plain
 from middleware.layers.security.csp import Sources
 from middleware.layers.security.header_values import site_data
 from middleware.layers.security.nonce import KEY, naming, offer
@@ -63,7 +65,8 @@ class SecurityHeaders(Middleware):
         permitted_cross_domain_policies: "none", "master-only", "by-content-type" or "all".
             X-Permitted-Cross-Domain-Policies, for Acrobat. Default None.
         clear_site_data: callable (environ, response) -> the data that the browser should clear, or None.
-            Clear-Site-Data: "cookies", "storage", "cache", "*", or several of them. Default None.
+            Clear-Site-Data: "cookies", "storage", "cache", "*", or several of them. Not called if the application has
+            sent the header. Default None.
         remove: iterable of field names. Headers of the application that are removed before others are added. A header
             that is both removed and sent is replaced. Default X-Powered-By.
 
@@ -100,6 +103,7 @@ class SecurityHeaders(Middleware):
         remove: Iterable[str] | Off = ("X-Powered-By",),
     ) -> None:
         super().__init__(app)
+        preset = plain(preset)
         single = {"frame_options": frame_options, "coop": coop, "coep": coep, "corp": corp, "nosniff": nosniff}
         kept = checked(
             preset,
@@ -135,9 +139,9 @@ class SecurityHeaders(Middleware):
         if choose is not None:
 
             def clear(environ: Environ, response: Response) -> None:
-                kinds = choose(environ, response)
+                kinds = None if _SITE_DATA in response.headers else choose(environ, response)
                 if kinds:
-                    response.headers.setdefault(_SITE_DATA, site_data(kinds))
+                    response.headers[_SITE_DATA] = site_data(kinds)
 
             yield clear
         if self._nonced:
@@ -181,16 +185,20 @@ class SecurityHeaders(Middleware):
         return layer._replace(waits=layer.waits or nonced)
 
     def declared(self) -> Effects:
-        """It sets the headers that it sends or removes. With NONCE, it provides the nonce and edits Cache-Control."""
+        """The effects of the class. It sets the headers that it sends or removes.
+
+        With NONCE, it provides the nonce and edits Cache-Control.
+        """
+        effects = self.effects
         cache = {"Cache-Control"} if self._nonced else set()
-        return Effects(
-            every_response=True,
-            unique=True,
-            sets={*self._names(), *(self.remove or ()), *cache},
-            reads=cache,
-            provides={KEY} if self._nonced else frozenset(),
-            unscripted=self._unscripted(),
-            isolates={"corp": "cross-origin"} if self.corp in ("same-origin", "same-site") else {},
+        isolates = {"corp": "cross-origin"} if self.corp in ("same-origin", "same-site") else {}
+        return replace(
+            effects,
+            sets=effects.sets | {*self._names(), *(self.remove or ()), *cache},
+            reads=effects.reads | cache,
+            provides=effects.provides | ({KEY} if self._nonced else set()),
+            unscripted={**effects.unscripted, **self._unscripted()},
+            isolates={**effects.isolates, **isolates},
         )
 
     def _unscripted(self) -> dict[str, CSP]:

@@ -1,11 +1,12 @@
-"""Security headers whose value is a keyword, a list of keywords or a dictionary: the values that browsers know."""
+"""Options of SecurityHeaders that are keywords, lists of keywords or names, or a dictionary: what browsers know."""
 
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from middleware.http.fields import option_name_fault
 from middleware.http.structured import Token, bare, dictionary, item
-from middleware.wsgi.options import choice_fault, several
+from middleware.wsgi.options import choice_fault, pairs, several
 
 # HTML 7.4.8; browsers do not implement the ALLOW-FROM of RFC 7034 2.1.
 FRAME_OPTIONS: Final = ("DENY", "SAMEORIGIN")
@@ -47,7 +48,7 @@ def one_of(keywords: tuple[str, ...], value: object) -> str:
     """Return the value if it is one of the keywords, whose case counts; raise ValueError otherwise."""
     if fault := choice_fault(value, keywords):
         raise ValueError(fault)
-    return str(value)
+    return str.__str__(value)
 
 
 def frame_options(value: object) -> str:
@@ -77,6 +78,14 @@ def referrer_policy(value: object) -> str:
     return ", ".join(policies)
 
 
+def field_names(value: object) -> tuple[str, ...]:
+    """Return the names of fields that may be removed; raise ValueError otherwise."""
+    names = several(value)
+    for fault in filter(None, map(option_name_fault, names)):
+        raise ValueError(fault)
+    return tuple(names)
+
+
 def site_data(value: object) -> str:
     """Return the types of data that a browser should clear, as a list of quoted strings."""
     return ", ".join(bare(one_of(SITE_DATA, kind)) for kind in several(value))
@@ -86,7 +95,8 @@ def endpoints(value: object) -> dict[str, str]:
     """Return the endpoints of reports, name -> URL, which can be sent as a dictionary (Reporting API 3.2)."""
     if not isinstance(value, Mapping) or not value:
         raise ValueError("a mapping name -> URL, such as {'default': 'https://reports.example/'}")
-    if not all(_ENDPOINT.fullmatch(str(url)) for url in value.values()):
+    if not all(isinstance(url, str) and _ENDPOINT.fullmatch(url) for url in value.values()):
         raise ValueError("an endpoint is a URL, 'https://...' or '/path', in ASCII and without spaces")
-    dictionary(value)  # ValueError for a name that is not a key (RFC 9651 3.2)
-    return dict(value)
+    found = dict(pairs(value))
+    dictionary(found)  # ValueError for a name that is not a key (RFC 9651 3.2)
+    return found

@@ -9,7 +9,7 @@ from middleware.http.origins import listed_fault
 from middleware.http.structured import Token, dictionary
 from middleware.layers.security import csp
 from middleware.layers.security.csp import Sources
-from middleware.wsgi.options import ConfigError, Problems, several
+from middleware.wsgi.options import ConfigError, Problems, pairs, several
 
 _YEAR: Final = 31_536_000
 
@@ -243,4 +243,4 @@ def permissions_text(features: Mapping[str, tuple[str, ...]]) -> str:
 def _pairs(owner: str, policy: object) -> Iterable[tuple[Any, Any]]:
     if policy is not None and not isinstance(policy, Mapping):
         raise ConfigError(f"{owner}: a mapping of names; got {policy!r}")
-    return () if policy is None else policy.items()
+    return () if policy is None else pairs(policy)

@@ -9,12 +9,11 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from middleware.http.fields import name_fault
 from middleware.http.structured import dictionary
 from middleware.layers.security import header_values as values
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
-from middleware.wsgi.options import Problems, is_async, several
+from middleware.wsgi.options import Problems, is_async
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
@@ -66,13 +65,6 @@ def _if(holds: Callable[[object], bool], rule: str) -> Callable[[object], object
     return read
 
 
-def _names(given: Any) -> tuple[str, ...]:
-    names = several(given)
-    for fault in filter(None, map(name_fault, names)):
-        raise ValueError(fault)
-    return tuple(map(str, names))
-
-
 OPTIONS: Final = {
     "hsts": Option(
         "Strict-Transport-Security",
@@ -98,7 +90,7 @@ OPTIONS: Final = {
             "a callable (environ, response) -> what to forget, or None: a response decides it",
         ),
     ),
-    "remove": Option("", _names),
+    "remove": Option("", values.field_names),
 }
 
 

@@ -8,16 +8,16 @@ from functools import partial
 from itertools import count
 from typing import ClassVar, Final
 
-from middleware.http.fields import Line, is_token, name_fault, value_fault
+from middleware.http.fields import Line, is_token, option_name_fault, plain, value_fault
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.layers.timing.server_timing import MetricLines, metric
 from middleware.wsgi.answer import note
-from middleware.wsgi.conditions import certain, varying
+from middleware.wsgi.conditions import certain, predicate_fault, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, is_async
 from middleware.wsgi.plan import Layer, Made
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
@@ -64,6 +64,7 @@ class Timing(Middleware):
     _hooks: Made
     _key: str
     _kind: type[Recorder]
+    _names: tuple[str, ...]
 
     def __init__(
         self,
@@ -81,34 +82,38 @@ class Timing(Middleware):
         on_complete: Callable[[Measurement], object] | None = None,
     ) -> None:
         super().__init__(app)
-        self.metric, self.description, self.header, self.expose = metric, description, header, expose
-        self.response_time_header, self.layers, self.precision = response_time_header, layers, precision
+        texts = map(plain, (metric, description, header, response_time_header))
+        self.metric, self.description, self.header, self.response_time_header = texts
+        self.expose, self.layers, self.precision = expose, layers, precision
         self.clock, self.on_complete = clock, on_complete
         self._check()
-        plain = expose is True and clock in _STEADY and precision <= 6
-        self._elaborate = not plain or layers or bool(response_time_header or on_complete)
-        self._lines = MetricLines(header, metric, description, precision)
-        self._names: tuple[str, ...] = (_NO_TOKEN.sub("-", self.name),) if layers else ()
+        ordinary = expose is True and clock in _STEADY and precision <= 6
+        self._elaborate = not ordinary or layers or bool(response_time_header or on_complete)
+        self._lines = MetricLines(self.header, self.metric, self.description, precision)
 
     def _bind(self) -> None:
         kind = recorders(self.clock)
-        self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}")  # of this copy
+        alone = (_NO_TOKEN.sub("-", self.name),) if self.layers else ()
+        # of this copy
+        self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}", _names=alone)
         super()._bind()
 
     def _check(self) -> None:
         problems = Problems("Timing")
         problems.check(is_token(self.metric), "metric", "a token (Server Timing, metric-name)", self.metric)
-        for option, fault in ("description", value_fault), ("header", name_fault), ("response_time_header", name_fault):
+        names = ("header", option_name_fault), ("response_time_header", option_name_fault)
+        for option, fault in ("description", value_fault), *names:
             value = getattr(self, option)
             left_out = value is None and option != "header"
             problems.add_fault(option, not left_out and fault(value), value)
-        shown = callable(self.expose) or isinstance(self.expose, bool)
+        shown = isinstance(self.expose, bool) or (self.expose is not None and not predicate_fault(self.expose))
         problems.check(shown, "expose", "a bool or a predicate", self.expose)
         problems.boolean("layers", self.layers)
         problems.integer("precision", self.precision, 0, 9)
-        problems.check(callable(self.clock), "clock", "a callable -> seconds", self.clock)
-        told = self.on_complete is None or callable(self.on_complete)
-        problems.check(told, "on_complete", "a callable or None", self.on_complete)
+        ticks = callable(self.clock) and not is_async(self.clock)
+        problems.check(ticks, "clock", "a callable -> seconds (no coroutine function)", self.clock)
+        told = self.on_complete is None or (callable(self.on_complete) and not is_async(self.on_complete))
+        problems.check(told, "on_complete", "a callable or None (no coroutine function)", self.on_complete)
         problems.done()
 
     def on_request(self, environ: Environ) -> None:
@@ -117,10 +122,11 @@ class Timing(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add the header."""
-        recorder: Recorder | None = environ.get(KEY)
+        mine: Running | None = environ.get(self._key) if self._elaborate else None
+        recorder: Recorder | None = mine.recorders[-1] if mine is not None and mine.recorders else environ.get(KEY)
         if recorder is None:
             return  # an error in an outer layer: the request did not reach this one
-        line = self._hooks.line(recorder)
+        line = self._hooks.line(recorder) if type(recorder) is self._kind else None  # else of an outer Timing
         if line is None:
             self._report(recorder, environ, response)
         else:
@@ -164,12 +170,15 @@ class Timing(Middleware):
         if self._elaborate or outers:
             recorder.more()
             recorder.outer = next(iter(outers), None)
-            recorder.exposed = certain(self.expose)(environ) if callable(self.expose) else self.expose
+            recorder.exposed = self.expose is True
             if self.on_complete is not None:
                 recorder.measurement = Measurement(environ)
             before: Running | None = environ.get(self._key)
             environ[self._key] = Running([*running(before.recorders if before is not None else ()), recorder])
             recorder.start = self.clock()
+            if callable(self.expose):  # which may raise: the error is measured like any other
+                environ[KEY] = recorder
+                recorder.exposed = certain(self.expose)(environ)
 
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
         """Add all metrics: general path of the response."""
@@ -225,7 +234,8 @@ class Timing(Middleware):
         if not self.layers:
             return layers
         names = [layer.name for layer in layers if not isinstance(layer, _Probe)]  # those of another Timing
-        timing = self._changed(_names=tuple(_NO_TOKEN.sub("-", name) for name in names))
+        timing = self._changed()
+        timing.__dict__["_names"] = tuple(_NO_TOKEN.sub("-", name) for name in names)
         places, probed = count(1), list[Middleware]([timing])
         make_probe = partial(_Probe, timing._key, self.clock)  # noqa: SLF001 - of a copy
         for layer in layers[1:]:

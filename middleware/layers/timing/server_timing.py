@@ -1,12 +1,12 @@
 """The metrics of Server-Timing: names with parameters (W3C Server Timing, "The Server-Timing Header Field")."""
 
-import math
 import re
 from typing import Final
 
 from middleware.http.fields import Line, is_token, value_fault
 
 _KEPT: Final = 1000  # lines
+_LONGEST: Final = 1e300  # seconds: the milliseconds of a longer time are not finite
 _QUOTED: Final = re.compile(r'([\\"])')
 
 
@@ -28,8 +28,8 @@ def duration_fault(seconds: object) -> str | None:
     """The rule that a duration breaks, or None."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         return f"a duration is a number of seconds; got {seconds!r}"
-    if not math.isfinite(seconds) or seconds < 0:
-        return f"a duration is finite and not negative; got {seconds!r}"
+    if not 0 <= seconds <= _LONGEST:
+        return f"a duration is finite, also in milliseconds, and not negative; got {seconds!r}"
     return None
 
 
