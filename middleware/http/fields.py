@@ -231,7 +231,7 @@ class Fields:
         if folded in index:
             self._drop(folded)
         index.add(folded)
-        self.lines.append((plain(name), value))
+        self.lines.append((name if type(name) is str else plain(name), value))
 
     def __delitem__(self, name: str) -> None:
         """Drop every line of the name; a no-op if there is none."""

@@ -18,6 +18,7 @@ from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
 _OPEN: Final = "middleware.request_id.open"
+_HEADER: Final = "X-Request-Id"
 _TAKEN: Final = re.compile(r"[A-Za-z0-9\-_.+/=:@]{1,128}")  # a repeated field is joined by a comma
 
 
@@ -40,14 +41,16 @@ class RequestId(Middleware):
     Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
     """
 
-    effects: ClassVar[Effects] = Effects(identifies=True, every_response=True, provides={REQUEST_ID}, unique=True)
+    effects: ClassVar[Effects] = Effects(
+        identifies=True, every_response=True, provides={REQUEST_ID}, sets={_HEADER}, unique=True
+    )
 
     def __init__(
         self,
         app: Application | None = None,
         /,
         *,
-        header: str = "X-Request-Id",
+        header: str = _HEADER,
         accept: bool | Predicate = True,
         generate: Callable[[], str] | None = None,
         response: bool = True,
@@ -66,7 +69,8 @@ class RequestId(Middleware):
 
     def declared(self) -> Effects:
         """The effects of the class. It sets the field that it sends."""
-        return replace(self.effects, sets=self.effects.sets | {self.header}) if self.response else self.effects
+        sent = {self.header} if self.response else set[str]()
+        return replace(self.effects, sets=(self.effects.sets - {_HEADER.lower()}) | sent)
 
     def on_request(self, environ: Environ) -> None:
         """Take or make the id."""

@@ -11,7 +11,6 @@ from the point at which it turns out to be one, and requests that no row is made
 
 import linecache
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any, Final
@@ -102,9 +101,9 @@ def compiled(text: str) -> Callable[..., Any]:
     found = _compiled.get(text)
     if found is None:
         if len(_compiled) >= _TEXTS:
-            with suppress(KeyError):  # the end; another thread may add or remove entries at the same time
-                while True:
-                    linecache.cache.pop(_compiled.popitem()[1][1], None)
+            for _, file in [*_compiled.values()]:  # a copy, because another thread may compile meanwhile
+                linecache.cache.pop(file, None)
+            _compiled.clear()
         file = f"<middleware {blake2b(text.encode(), digest_size=4).hexdigest()}>"
         linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
         names = dict(_SHARED)
