@@ -211,6 +211,14 @@ def test_tags_are_found_in_twice_the_instructions_for_twice_the_elements(opened,
     assert twice < 2.5 * once + 100
 
 
+def test_the_pieces_of_a_tag_are_not_copied_for_each_further_one():
+    finder = tags.Finder(b"/body")
+    finder.feed(b"</body ")
+    held = finder._held
+    finder.feed(b"a")
+    assert finder._held is held == [b"</body ", b"a"]
+
+
 def test_every_module_of_syntax_is_in_the_table():
     """All that read text; the others hold data, or what was found out about it."""
     named = {name.partition(".")[0] for name in PARSERS} | {"edits", "media_types", "problem", "remembered"}

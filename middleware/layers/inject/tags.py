@@ -182,7 +182,8 @@ class Finder:
         self.kept = data[at:]
         if place is None:
             return data[:at], None
-        self._held = [*(held or ()), data[place:at]]
+        self._held = held if held is not None else []
+        self._held.append(data[place:at])
         return data[:place], None
 
     def finish(self) -> bytes:
