@@ -12,15 +12,20 @@ import middleware
 from gateway import environ, serve
 from middleware import (
     CORS,
+    Compress,
     ConfigError,
+    CrossOriginProtection,
+    DecompressRequest,
     Effects,
     External,
     Headers,
     Middleware,
+    RequestId,
     Response,
     SecurityHeaders,
     Stack,
     Timing,
+    TrustedHosts,
     match,
 )
 from shapes import returning
@@ -117,7 +122,7 @@ AS_BY_DEFAULT = [
         (Headers(set={"X": "1"}, remove="Server"), "Headers(set={'X': '1'}, remove=('Server',))"),
         *((layer, f"{layer.name}()") for layer in AS_BY_DEFAULT),
         (External(Tag, value="x"), "External(Tag, value='x')"),
-        (External(sum, 1, effects=Effects(answers=True)), "External(sum, 1)"),
+        (External(sum, 1, effects=Effects(answers=True)), "External(sum, 1, effects=Effects(answers=True))"),
     ],
 )
 def test_repr_shows_what_differs_from_the_defaults(layer, shown):
@@ -272,3 +277,38 @@ def test_the_package_has_its_names_and_no_others():
     assert importlib.reload(middleware).__getattr__("match").path is match.path
     with pytest.raises(AttributeError, match="has no attribute 'no_such'"):
         middleware.no_such  # noqa: B018
+
+
+ONE = "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [
+        (lambda given: CORS(allow_origins=given), [ONE]),
+        (lambda given: TrustedHosts(hosts=given), ["a.example"]),
+        (lambda given: CrossOriginProtection(trusted_origins=given), {ONE}),
+        (lambda given: Headers(remove=given), ["X-A"]),
+        (lambda given: Headers(set=given), {"X-A": "1"}),
+        (lambda given: SecurityHeaders(csp={"img-src": given}), [ONE]),
+    ],
+)
+def test_options_are_those_of_the_time_at_which_a_layer_was_made(make, given):
+    layer = make(given)
+    before = repr(layer)
+    given.clear()
+    assert repr(layer) == repr(layer.with_options()) == before
+    assert layer.with_options() == layer
+
+
+@pytest.mark.parametrize("base", [Timing, DecompressRequest, RequestId, Compress, Headers])
+def test_a_subclass_is_told_of_the_end_whatever_its_base_needs(base):
+    told = []
+
+    class Told(base):
+        def on_close(self, environ, error):
+            told.append(error)
+            super().on_close(environ, error)
+
+    serve(Told().wrap(returning([b"x"])[0]))
+    assert told == [None]

@@ -9,12 +9,15 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from gateway import serve
 from layers_under_test import plain
 from middleware import (
     CORS,
     CSP,
+    Compress,
+    ConcurrencyLimit,
     ConfigError,
     ContextHooks,
     Effects,
@@ -22,6 +25,7 @@ from middleware import (
     Finding,
     Headers,
     Hooks,
+    Metrics,
     Middleware,
     OrderError,
     OrderWarning,
@@ -88,6 +92,8 @@ def test_it_can_be_copied(copied):
     stack = Stack(Timing(), Headers(set={"X-App": "demo"}).when(match.path("/")))
     assert copied(stack) == stack
     assert copied(stack).names == stack.names
+    holding = Stack(Compress(), ConcurrencyLimit(limit=1), Metrics(registry=CollectorRegistry()), Hooks())
+    assert copied(holding) == holding
 
 
 def test_two_of_a_name_are_told_apart():
@@ -268,8 +274,13 @@ def test_third_party_middleware_may_have_a_condition():
 
 def test_third_party_middleware_may_stand_alone():
     assert serve(External(third_party, "X-Third").wrap(APP)).get("X-Third") == "v"
-    with pytest.raises(TypeError, match="without an application"):
+    with pytest.raises(TypeError, match=r"External\(plain\) was called .*: write External\(plain\).wrap\(app\)"):
         External(plain)({}, None)
+
+
+def test_effects_that_are_given_are_shown():
+    given = External(plain, effects=Effects(answers=True, sets={"X-A"}))
+    assert repr(given) == "External(plain, effects=Effects(answers=True, sets=frozenset({'x-a'})))"
 
 
 @pytest.mark.parametrize(

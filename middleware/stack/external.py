@@ -9,7 +9,7 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.refused import is_application, takes, wraps_nothing
 from middleware.wsgi.splitting import Splitting
-from middleware.wsgi.types import Application
+from middleware.wsgi.types import Application, Environ, StartResponse
 
 # Effects of well-known middleware. The keys are names, so that no package needs to be imported.
 KNOWN: Final[dict[str, Effects]] = {
@@ -97,4 +97,8 @@ class External(Splitting):
     def _shown(self) -> list[str]:
         args, options = self._arguments
         shown = [getattr(self.factory, "__qualname__", repr(self.factory)), *map(repr, args)]
-        return [*shown, *(f"{name}={value!r}" for name, value in options.items())]
+        shown += [f"{name}={value!r}" for name, value in options.items()]
+        return shown if self._given[1].get("effects") is None else [*shown, f"effects={self._effects!r}"]
+
+    def _run(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
+        raise TypeError(f"{self!r} was called without an application to wrap: write {self!r}.wrap(app)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, cast
 
 from middleware.http.fields import is_token
@@ -37,7 +37,7 @@ _FACTS: Final = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Effects:
     """Facts about a layer, for the order rules. All default to "no"; a layer that declares nothing is never moved.
 
@@ -96,6 +96,10 @@ class Effects:
     isolates: Mapping[str, object] = field(default_factory=dict, hash=False)
     unscripted: Mapping[str, object] = field(default_factory=dict, hash=False)
     unique: bool | str = False
+
+    def __repr__(self) -> str:
+        shown = [(each.name, getattr(self, each.name)) for each in fields(self)]
+        return f"Effects({', '.join(f'{name}={value!r}' for name, value in shown if value)})"
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")

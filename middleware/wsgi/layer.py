@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from middleware.wsgi.authored import check_class, check_options
 from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import Effects, declared_by, forget_effects, told
+from middleware.wsgi.options import copied
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.refused import Wrapper, check_application, check_predicate
@@ -204,6 +205,9 @@ class Middleware(Wrapper, metaclass=_Sealed):
     def __hash__(self) -> int:
         return hash((type(self), self.name))
 
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # it is immutable, and what it holds for several requests is shared by copies
+
     def __setattr__(self, name: str, value: object) -> None:
         if self._sealed:
             raise AttributeError(f"{self.name} is immutable: make another one instead of assigning {name!r}")
@@ -223,7 +227,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
         return changed
 
     def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        self.__dict__.update(_given=(args, options), _given_name=self.name, _given_app=self.app, _sealed=True)
+        self.__dict__.update(_given=(args, copied(options)), _given_name=self.name, _given_app=self.app, _sealed=True)
         self._bind()
 
     def _bind(self) -> None:

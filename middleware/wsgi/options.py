@@ -114,6 +114,15 @@ def pairs(value: object) -> list[tuple[Any, Any]]:
         raise ValueError("a mapping name -> value, or pairs") from None
 
 
+def copied(value: object) -> Any:
+    """The value with copies of the lists, sets and dicts in it, because their owner may change them later."""
+    if type(value) is dict:
+        return {name: copied(it) for name, it in value.items()}
+    if type(value) is list:
+        return [*map(copied, value)]
+    return {*value} if type(value) is set else value
+
+
 def is_async(given: object) -> bool:
     """Whether calling this gives a coroutine, which nothing awaits."""
     return iscoroutinefunction(given) or iscoroutinefunction(getattr(given, "__call__", None))  # noqa: B004 - what calling it gives

@@ -249,7 +249,8 @@ class DecompressRequest(Middleware):
     def layer(self) -> Layer:
         """Delay the head until the application returns, so that a body that it reads after start_response counts."""
         layer = super().layer()._replace(waits=True)
-        return layer if self.buffer else layer._replace(on_close=None)
+        own = type(self).on_close is not DecompressRequest.on_close
+        return layer if self.buffer or own else layer._replace(on_close=None)
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The codings that it decodes."""

@@ -227,7 +227,8 @@ class Timing(Middleware):
         if type(self) is Timing:
             layer = layer._replace(made=self._hooks)
         layer = layer._replace(vary=(*layer.vary, *varying(self.expose)))
-        return layer if self.on_complete is not None else layer._replace(on_close=None)
+        own = type(self).on_close is not Timing.on_close
+        return layer if self.on_complete is not None or own else layer._replace(on_close=None)
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
         """With `layers`, insert a probe on each side of every layer."""
