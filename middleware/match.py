@@ -216,14 +216,16 @@ class path(Predicate):  # noqa: N801 - used like a function
     The path is SCRIPT_NAME and PATH_INFO at the time of the call. The predicate holds possibly if one reading of the
     path is below a prefix, and certainly if all readings are. The readings are the path unchanged; with dot segments
     resolved (RFC 3986 5.2.4); with runs of slashes merged and a leading slash added; without undecodable bytes; without
-    a final line end; and combinations of these. An application may be mounted at any segment boundary and read the
-    rest by itself, so each beginning followed by each reading of the rest is a reading too. Therefore `path` is fit for
-    guards: it holds possibly for //admin and /public/../admin, and `~path("/health")` does for /health/../admin. A path
-    over 2,048 characters or 128 segments is possibly below every prefix and certainly below none. The work is linear in
-    the length of the path.
+    a final line end; without "@@" before a segment, as Pyramid reads it; and combinations of these. An application may
+    be mounted at any segment boundary and read the rest by itself, so each beginning followed by each reading of the
+    rest is a reading too. Therefore `path` is fit for guards: it holds possibly for //admin and /public/../admin, and
+    `~path("/health")` does for /health/../admin. A path over 2,048 characters or 128 segments, or with a segment that
+    CherryPy reads as `__self__` or `__class__`, is possibly below every prefix and certainly below none. The work is
+    linear in the length of the path.
 
     The predicate does not know the routes of a framework: a route above the prefix that leads to a guarded view, a view
-    at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_`.
+    at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_` and finds handlers
+    by any attribute.
 
     Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
     Errors: ConfigError for a prefix without a leading slash, or with a query.
