@@ -13,6 +13,7 @@ from ipaddress import IPv6Address
 from typing import Final
 
 from middleware.http.fields import environ_key, is_token
+from middleware.http.paths import canonical
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.types import Environ
 
@@ -138,6 +139,9 @@ def user(environ: Environ) -> str | None:
 
 @_key()
 def path(environ: Environ) -> str:
-    """The path (SCRIPT_NAME and PATH_INFO) as received. Each spelling of a path is a key of its own."""
-    found: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return found
+    """The path (SCRIPT_NAME and PATH_INFO), one key for all of its spellings: //a, /x/../a and /a/ are /a.
+
+    A view may have many paths: to limit one view, use `address` as the key and `match.path` as the condition. Paths
+    that `match.path` does not read, such as those over 2,048 characters, are one key together.
+    """
+    return canonical(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))

@@ -49,6 +49,27 @@ def test_keys(key, environ, value):
     assert key(environ) == value
 
 
+SPELLINGS = ["/login/", "login", "///login", "/./login", "/x/../login", "/lo\xffgin", "/login\r\n", "/@@login"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_path_is_one_key_however_it_is_spelled(spelling):
+    """A framework may lead each spelling to the same view, and a client could go on without end."""
+    assert by.path({"PATH_INFO": spelling}) == "/login"
+    assert by.path({"SCRIPT_NAME": "/app", "PATH_INFO": spelling}) == "/app/login"
+
+
+def test_different_paths_are_different_keys():
+    paths = ["/", "/a", "/b", "/a/b", "/A", "/caf\xc3\xa9", "/caf", "/\u2603", "/x" * 129]
+    assert len({by.path({"PATH_INFO": path}) for path in paths}) == len(paths)
+    assert by.path({"PATH_INFO": "/"}) == "/"
+
+
+@pytest.mark.parametrize("path", ["/x" * 129, "/" + "x" * 2048, "/x/__self__/login"])
+def test_paths_that_are_not_read_are_one_key(path):
+    assert by.path({"PATH_INFO": path}) == by.path({"PATH_INFO": "/y" * 129})
+
+
 def test_parts_of_a_key_cannot_be_shifted_from_one_to_the_other():
     both = by.both(by.user, by.path)
     pairs = [("a", "b/c"), ("a/b", "c"), ("a", "1:b"), ("a1", ":b"), ("1:a", "b"), ("", "a"), ("ab", "")]

@@ -33,6 +33,15 @@ def normal(path: str) -> Segments:
     return tuple(filter(None, _listed(_rests(path.split("/"), _MERGED | _CLIMBED)[0])))
 
 
+def canonical(script_name: str, path_info: str) -> str:
+    """One text for all spellings of a path, given as in environ. All paths that are not read have one text together."""
+    raw = script_name + path_info
+    if is_too_long(raw) or _ATTRIBUTE.search(raw) is not None:
+        return "not read"
+    text = _decoded(f"{script_name}/{path_info}")[:2][-1]  # without undecodable bytes
+    return _path(normal(text.rstrip("\r\n").replace("/@@", "/"))) or "/" * bool(raw)
+
+
 def below(path: Segments, prefix: Segments) -> bool:
     """Whether the path is the prefix, or continues it at a segment boundary."""
     return path[: len(prefix)] == prefix
