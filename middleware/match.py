@@ -1,9 +1,9 @@
 """Predicates for `when`: conditions on path, method, host and header of a request, combined by `&`, `|` and `~`.
 
-A predicate has two answers, because frameworks may read one path in several ways. A call returns True if the predicate
-holds *possibly*, for at least one reading. `certainly(environ)` returns True if it holds for all readings. `&`, `|` and
-`~` combine both answers: `~p` holds possibly where `p` does not hold certainly, and certainly where `p` does not hold
-possibly.
+A predicate has two answers, because frameworks may read one path or host in several ways. A call returns True if the
+predicate holds *possibly*, for at least one reading. `certainly(environ)` returns True if it holds for all readings.
+`&`, `|` and `~` combine both answers: `~p` holds possibly where `p` does not hold certainly, and certainly where `p`
+does not hold possibly.
 
 A layer takes part if its condition holds possibly, so that a guard sees every request that the framework may route to
 the guarded path. A layer that grants something (`Effects(grants=True)`, such as CORS) takes part if its condition holds
@@ -57,11 +57,11 @@ class Predicate:
         return bool(self.request_fields)
 
     def excludes(self, other: Predicate) -> bool:  # noqa: ARG002 - the default
-        """Whether no request satisfies both predicates, if its path has a single reading."""
+        """Whether no request satisfies both predicates, if it has a single reading."""
         return False
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether each request that satisfies `other` satisfies this predicate, if its path has a single reading."""
+        """Whether each request that satisfies `other` satisfies this predicate, if it has a single reading."""
         return self == other
 
     def __and__(self, other: Callable[[Environ], bool]) -> Predicate:
@@ -87,7 +87,7 @@ class Predicate:
 
 
 def disjoint(one: Callable[[Environ], bool] | None, other: Callable[[Environ], bool] | None) -> bool:
-    """Whether no request satisfies both conditions, if its path has a single reading. None holds for every request."""
+    """Whether no request satisfies both conditions, if it has a single reading. None holds for every request."""
     if one is None or other is None:
         return False
     first, second = _predicate(one), _predicate(other)
@@ -302,7 +302,9 @@ class host(Predicate):  # noqa: N801 - used like a function
     """Whether the host, without its port, is one of these. "*.example.com" matches one or more labels before the dot.
 
     The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. Case, port, a final
-    dot and empty labels are ignored: .Example.com.:80 is example.com.
+    dot and empty labels are ignored: .Example.com.:80 is example.com. A host beyond ASCII, which no browser sends, is
+    possibly every host and certainly none, because frameworks may fold it (RFC 3491), as Werkzeug before 3.1.7 does.
+
     Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
     Errors: ConfigError for a value that is not a host name, such as one with a port.
     """
@@ -317,8 +319,17 @@ class host(Predicate):  # noqa: N801 - used like a function
         self.names = tuple(map(host_name, names))
 
     def __call__(self, environ: Environ) -> bool:
+        """Whether one of the names covers the host of the request, or may do so."""
+        asked = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+        return not asked.isascii() or self._covers(asked)
+
+    def certainly(self, environ: Environ) -> bool:
         """Whether one of the names covers the host of the request."""
-        name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
+        asked = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+        return asked.isascii() and self._covers(asked)
+
+    def _covers(self, asked: str) -> bool:
+        name = host_name(asked)
         return any(covered(name, pattern) for pattern in self.names)
 
     def excludes(self, other: Predicate) -> bool:

@@ -376,6 +376,15 @@ def test_empty_labels_of_a_host_are_ignored(asked):
     assert not host("*.admin.example")(environ(HTTP_HOST=asked))
 
 
+@pytest.mark.parametrize("asked", ["\xaadmin.example", "adm\xadin.example", "admin.example.c\xbam", "\xfc.example"])
+def test_a_host_beyond_ascii_is_possibly_any_and_certainly_none(asked):
+    """Werkzeug before 3.1.7 folds it by IDNA."""
+    for name in ("admin.example", "*.example", "b\xfccher.example"):
+        predicate, request = host(name), environ(HTTP_HOST=asked)
+        assert (predicate(request), predicate.certainly(request)) == (True, False)
+        assert ((~predicate)(request), (~predicate).certainly(request)) == (True, False)
+
+
 # -- what responses vary by ------------------------------------------------------------------------------------------
 
 
