@@ -15,6 +15,7 @@ from typing import Final
 from middleware.http.fields import environ_key, is_token
 from middleware.http.paths import canonical
 from middleware.wsgi.options import ConfigError
+from middleware.wsgi.refused import called_fault, named
 from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
@@ -56,6 +57,14 @@ class Key:
         return hash(self._name)
 
 
+def key_fault(given: object, rule: str) -> str | None:
+    """Return the rule, and what to write, if this cannot be called with an environ as a key; otherwise None."""
+    if given in (header, both):
+        name = f"by.{named(given)}"
+        return f"{rule}; {name} makes one: write {name}(...)"
+    return called_fault(given, rule, "is another key each time")
+
+
 def header(name: str) -> Key:
     """The value of a request header, or None if the request has none. A RateLimit stores it as a hash.
 
@@ -86,8 +95,10 @@ def both(*keys: Callable[[Environ], str | None]) -> Key:
 
     Errors: ConfigError if there are no keys, or if one is not callable.
     """
-    if not keys or not all(map(callable, keys)):
-        raise ConfigError(f"by.both: callables of environ, such as by.address; got {keys!r}")
+    rule = "by.both: callables of environ, such as by.address"
+    fault = next(filter(None, (key_fault(key, rule) for key in keys)), None) if keys else rule
+    if fault is not None:
+        raise ConfigError(f"{fault}; got {keys!r}")
 
     def read(environ: Environ) -> str | None:
         parts = []

@@ -26,6 +26,7 @@ from middleware.http.authorities import covered, host_name
 from middleware.http.fields import environ_key, is_token
 from middleware.http.paths import below, normal, readings
 from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import check_predicate
 
 Environ = dict[str, Any]
 T = TypeVar("T")
@@ -65,16 +66,16 @@ class Predicate:
         return self == other
 
     def __and__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Both(self, _predicate(other))
+        return _Both(self, other)
 
     def __rand__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Both(_predicate(other), self)
+        return _Both(other, self)
 
     def __or__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Either(self, _predicate(other))
+        return _Either(self, other)
 
     def __ror__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Either(_predicate(other), self)
+        return _Either(other, self)
 
     def __invert__(self) -> Predicate:
         return _Not(self)
@@ -110,17 +111,14 @@ class _Asked(Predicate):
 
 
 def _predicate(asked: Callable[[Environ], bool]) -> Predicate:
-    if isinstance(asked, Predicate):
-        return asked
-    if not callable(asked):
-        raise TypeError(f"a predicate is a callable environ -> bool; got {asked!r}")
-    return _Asked(asked)
+    check_predicate("match", asked)
+    return asked if isinstance(asked, Predicate) else _Asked(asked)
 
 
 class _Pair(Predicate):
-    def __init__(self, one: Predicate, other: Predicate) -> None:
-        self.one, self.other = one, other
-        self.request_fields = one.request_fields | other.request_fields
+    def __init__(self, one: Callable[[Environ], bool], other: Callable[[Environ], bool]) -> None:
+        self.one, self.other = _predicate(one), _predicate(other)
+        self.request_fields = self.one.request_fields | self.other.request_fields
 
     def varies(self, environ: Environ) -> bool:
         """Whether a part varies, and no part that does not vary decides alone."""
@@ -174,7 +172,7 @@ class _Either(_Pair):
 
 class _Not(Predicate):
     def __init__(self, negated: Predicate) -> None:
-        self.negated = negated
+        self.negated = _predicate(negated)
         self.request_fields = negated.request_fields
 
     def __call__(self, environ: Environ) -> bool:

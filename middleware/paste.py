@@ -70,11 +70,6 @@ def _numbers(text: str) -> list[float]:
         raise ValueError("numbers") from None
 
 
-def _level(text: str) -> int | str:
-    """A level of logging, by its number or its name."""
-    return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
-
-
 def _seconds(text: str) -> float:
     if not re.fullmatch(r"\s*[0-9]+(?:\.[0-9]+)?\s*", text):
         raise ValueError("seconds, such as 0.5")
@@ -167,7 +162,8 @@ KINDS: Final = {
         AccessLog,
         {
             **dict.fromkeys(("format", "logger"), _line),
-            "level": _or_none(_level),
+            # a level of logging, by its number or its name
+            "level": _or_none(lambda text: _number(text) if text.strip().isdigit() else _line(text).upper()),
             **dict.fromkeys(("redact", "fields"), _words),
         },
         ("skip",),

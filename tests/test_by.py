@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from middleware import ConfigError, by
+from shapes import coroutine
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,8 @@ def test_keys_are_compared_and_shown_as_they_are_written():
         (lambda: by.header(None), "by.header"),
         (by.both, "by.both: callables of environ"),
         (lambda: by.both(by.address, "user"), "by.both"),
+        (lambda: by.both(by.address, coroutine), "by.both: .*; a coroutine is another key each time"),
+        (lambda: by.both(by.header, by.both), r"by.header makes one: write by.header\(...\)"),
     ],
 )
 def test_bad_keys_are_named(make, told):

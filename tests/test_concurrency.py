@@ -11,7 +11,7 @@ import pytest
 from gateway import environ, serve
 from middleware import ConcurrencyLimit, ConfigError, Headers, Middleware, Stack, by, match
 from middleware.layers.answers.concurrency import Places
-from shapes import TEXT, returning
+from shapes import TEXT, coroutine, returning
 
 PATIENCE = 30
 
@@ -360,6 +360,7 @@ def test_a_request_waits_for_its_place():
         ({"limit": 1, "retry_after": -1}, "retry_after: whole seconds, 0 or more; got -1"),
         ({"limit": 1, "retry_after": 0.5}, "retry_after"),
         ({"limit": 1, "key": "address"}, "key: a callable of environ, or None; got 'address'"),
+        ({"limit": 1, "key": coroutine}, "key: a callable of environ, or None; a coroutine is another key each time"),
         ({"limit": 1, "answer": 1}, "answer"),
     ],
 )

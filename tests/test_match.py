@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway import environ
 from middleware import ConfigError
 from middleware.match import Predicate, disjoint, header, host, method, path
+from shapes import coroutine
 
 
 @pytest.mark.parametrize(
@@ -136,10 +137,24 @@ def test_what_could_never_hold_is_refused(make, said):
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("other", [5, None, "path"])
+class Asynchronous(Predicate):
+    async def __call__(self, environ):
+        return False
+
+
+@pytest.mark.parametrize("other", [5, None, "path", coroutine, Asynchronous(), method, lambda: True])
 def test_only_predicates_combine(other):
+    """A coroutine and a class would always count as true."""
     with pytest.raises(TypeError, match="a predicate is a callable"):
         path("/a") & other
+    with pytest.raises(TypeError, match="a predicate is a callable"):
+        other | path("/a")
+
+
+@pytest.mark.parametrize("combine", [lambda one: one & own, lambda one: own | one, lambda one: ~one])
+def test_a_predicate_of_ones_own_is_no_coroutine(combine):
+    with pytest.raises(TypeError, match="a coroutine always counts as true: write it without async"):
+        combine(Asynchronous())
 
 
 ATOMS = [

@@ -23,7 +23,7 @@ from middleware import ConfigError, Effects, RateLimit, Stack, by, match
 from middleware.layers.answers import rate_limit
 from needed import needs
 from serving import Server, ask, environment, script
-from shapes import returning
+from shapes import coroutine, returning
 
 SUPPORT = Path(__file__).parent / "support"
 APP = returning([b"served"])[0]
@@ -234,6 +234,8 @@ def test_bad_limits_are_named(text):
     ("options", "told"),
     [
         ({"key": "address"}, "key: a callable of environ"),
+        ({"key": coroutine}, "key: a callable of environ; a coroutine is another key each time: write it without"),
+        ({"key": by.header}, r"key: a callable of environ; by.header makes one: write by.header\(...\)"),
         ({"storage": "memory"}, "storage: a URI"),
         ({"storage": None}, "storage: a URI"),
         ({"storage": "async+memory://"}, "storage: a URI"),

@@ -7,6 +7,7 @@ from itertools import count
 from math import isfinite
 from typing import ClassVar, Final
 
+from middleware import by
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
@@ -158,7 +159,7 @@ class ConcurrencyLimit(Middleware):
         problems.check(
             type(retry_after) is int and retry_after >= 0, "retry_after", "whole seconds, 0 or more", retry_after
         )
-        problems.check(key is None or callable(key), "key", "a callable of environ, or None", key)
+        problems.add_fault("key", key is not None and by.key_fault(key, "a callable of environ, or None"), key)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
         self.limit, self.wait, self.retry_after, self.key, self.answer = limit, wait, retry_after, key, answer

@@ -342,7 +342,7 @@ class RateLimit(Positional):
         self._refusal = refused
 
     def _check(self, problems: Problems) -> list[Policy]:
-        problems.check(callable(self.key), "key", "a callable of environ", self.key)
+        problems.add_fault("key", by.key_fault(self.key, "a callable of environ"), self.key)
         rule = "a URI, such as memory:// or redis://127.0.0.1:6379/0"
         fits = isinstance(self.storage, str) and "://" in self.storage and not self.storage.startswith("async+")
         problems.check(fits, "storage", rule, self.storage)

@@ -19,6 +19,7 @@ from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Layer, Made
+from middleware.wsgi.refused import called_fault, predicate_fault
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -102,13 +103,13 @@ class Timing(Middleware):
             value = getattr(self, option)
             left_out = value is None and option != "header"
             problems.add_fault(option, not left_out and fault(value), value)
-        shown = callable(self.expose) or isinstance(self.expose, bool)
-        problems.check(shown, "expose", "a bool or a predicate", self.expose)
+        shown = not isinstance(self.expose, bool) and predicate_fault(self.expose, "a bool or a predicate")
+        problems.add_fault("expose", shown, self.expose)
         problems.boolean("layers", self.layers)
         problems.integer("precision", self.precision, 0, 9)
         problems.check(callable(self.clock), "clock", "a callable -> seconds", self.clock)
-        told = self.on_complete is None or callable(self.on_complete)
-        problems.check(told, "on_complete", "a callable or None", self.on_complete)
+        told = self.on_complete is not None and called_fault(self.on_complete, "a callable or None", "is never awaited")
+        problems.add_fault("on_complete", told, self.on_complete)
         problems.done()
 
     def on_request(self, environ: Environ) -> None:
