@@ -23,7 +23,7 @@ from itertools import product
 from typing import Any, Final, TypeVar
 
 from middleware.http.authorities import covered, host_name
-from middleware.http.fields import environ_key, is_token
+from middleware.http.fields import UNPREFIXED, environ_key, is_token
 from middleware.http.paths import below, normal, readings
 from middleware.wsgi.options import Problems
 from middleware.wsgi.refused import check_predicate
@@ -345,7 +345,8 @@ class host(Predicate):  # noqa: N801 - used like a function
 class header(Predicate):  # noqa: N801 - used like a function
     """Whether the request has this field, or has it with exactly this value.
 
-    Responses of a layer with such a condition depend on the field, so it is added to their Vary.
+    Responses of a layer with such a condition depend on the field, so it is added to their Vary. An empty Content-Type
+    or Content-Length counts as none, because some servers leave it empty where there is none (PEP 3333).
 
     Options:
         name: str, a token. The field name, in any case. Required.
@@ -365,7 +366,9 @@ class header(Predicate):  # noqa: N801 - used like a function
     def __call__(self, environ: Environ) -> bool:
         """Whether the request has the field."""
         present = environ.get(self._key)
-        return present is not None and (self.value is None or present.strip(" \t") == self.value)
+        if present is None or (present == "" and self._key in UNPREFIXED):
+            return False
+        return self.value is None or present.strip(" \t") == self.value
 
     def excludes(self, other: Predicate) -> bool:
         """Whether both require different values of one field."""

@@ -38,6 +38,8 @@ def test_an_address_stands_for_what_one_client_has(given, key):
         (by.header("x-api-key"), {"HTTP_X_API_KEY": ""}, ""),
         (by.header("X-Api-Key"), {}, None),
         (by.header("Content-Type"), {"CONTENT_TYPE": "a/b"}, "a/b"),
+        (by.header("Content-Type"), {"CONTENT_TYPE": ""}, None),
+        (by.header("Content-Length"), {}, None),
         (by.user, {"REMOTE_USER": "ann"}, "ann"),
         (by.user, {"REMOTE_USER": ""}, None),
         (by.user, {}, None),

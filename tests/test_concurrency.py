@@ -187,6 +187,28 @@ def test_a_key_that_fails_takes_no_place():
     assert (answer.status[:3], taken(layer)) == ("500", {})
 
 
+def test_a_key_that_fails_in_a_nested_request_gives_no_place_of_the_outer_one_back():
+    asked, seen = [], []
+
+    def key(environ):
+        asked.append(1)
+        if len(asked) == 2:
+            raise Fault
+        return "k"
+
+    layer = ConcurrencyLimit(limit=1, key=key)
+    inner = layer.wrap(application)
+
+    def outer(environ, start_response):
+        with pytest.raises(Fault):
+            inner(environ, start_response)
+        seen.append(dict(taken(layer)))
+        return application(environ, start_response)
+
+    serve(layer.wrap(outer))
+    assert (seen, taken(layer)) == ([{"k": 1}], {})
+
+
 def test_a_response_that_no_one_closes_gives_the_place_back_when_it_is_forgotten():
     """Servers that break PEP 3333, and applications that clear environ."""
     layer = ConcurrencyLimit(limit=1)

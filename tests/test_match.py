@@ -81,6 +81,9 @@ def test_without_a_host_the_server_name_counts():
         (header("X-Mode", "a"), {"HTTP_X_MODE": "A"}, False),
         (header("Content-Type", "text/plain"), {"CONTENT_TYPE": "text/plain"}, True),
         (header("Content-Length"), {"CONTENT_LENGTH": "5"}, True),
+        (header("Content-Length"), {"CONTENT_LENGTH": ""}, False),
+        (~header("Content-Type"), {"CONTENT_TYPE": ""}, True),
+        (header("Content-Type", ""), {"CONTENT_TYPE": ""}, False),
     ],
 )
 def test_methods_and_headers(predicate, extra, holds):

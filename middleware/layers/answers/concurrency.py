@@ -98,8 +98,9 @@ class Stay:
 
     __slots__ = ("held", "key", "outer", "places")
 
-    def __init__(self, places: Places, key: Hashable, outer: "Stay | None") -> None:
-        self.places, self.key, self.outer = places, key, outer
+    def __init__(self, places: Places, outer: "Stay | None") -> None:
+        self.places, self.outer = places, outer
+        self.key: Hashable = None
         self.held = False
 
     def end(self) -> None:
@@ -170,12 +171,14 @@ class ConcurrencyLimit(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Take a place, or refuse."""
-        key = None if self.key is None else self.key(environ)
-        stay = environ[self._key] = Stay(self._places, key, environ.get(self._key))
-        if key is None and self.key is not None:
-            note(environ, "not limited: the key is None")
-            return None
-        stay.held = self._places.take(key, self.wait)
+        # Before the key, which may raise: on_close would find the place of an outer request of this environ.
+        stay = environ[self._key] = Stay(self._places, environ.get(self._key))
+        if self.key is not None:
+            stay.key = self.key(environ)
+            if stay.key is None:
+                note(environ, "not limited: the key is None")
+                return None
+        stay.held = self._places.take(stay.key, self.wait)
         if stay.held:
             return None
         note(environ, f"refused: {self.limit} requests have a place")
