@@ -219,6 +219,18 @@ def test_a_response_that_no_one_closes_gives_the_place_back_when_it_is_forgotten
     assert taken(layer) == {}
 
 
+def test_a_place_that_the_application_removes_from_environ_is_given_back_when_it_is_forgotten():
+    def app(environ, start_response):
+        for key in [key for key in environ if key.startswith("middleware.concurrency_limit")]:
+            del environ[key]
+        return application(environ, start_response)
+
+    layer = ConcurrencyLimit(limit=1)
+    for _ in range(2):
+        assert serve(Stack(layer).wrap(app)).status[:3] == "200"
+        gc.collect()
+
+
 def test_a_place_is_not_given_back_twice():
     layer = ConcurrencyLimit(limit=2)
     held = Held(Stack(layer).wrap(application))

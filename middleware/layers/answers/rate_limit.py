@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 from importlib import import_module
@@ -70,7 +71,8 @@ class Left(NamedTuple):
         return f'"{self.policy.name}";r={self.remaining};t={self.seconds}'
 
 
-class Count(NamedTuple):
+@dataclass(slots=True)
+class Count:
     """The result of counting a request: the remaining quota of each policy, and the policy that refuses the request."""
 
     left: tuple[Left, ...]
@@ -97,10 +99,8 @@ def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, to
 
 
 def until_room(counts: tuple[int, float, int, float], policy: Policy, cost: int) -> int:
-    """The whole seconds until a sliding window has room for a cost. The library knows those for a single request.
-
-    The count of the previous window fades until the current window ends, and then that of the current window does.
-    """
+    """The whole seconds until a sliding window has room for a cost. The library knows those for a single request."""
+    # The count of the previous window fades until the current window ends, and then that of the current window does.
     previous, fading, current, expiring = counts  # each count, and the seconds until it has faded
     room = policy.quota - cost + 1  # the sum of both has to be below it
     if current < room:
@@ -358,8 +358,8 @@ class RateLimit(Positional):
         fits = isinstance(self.storage, str) and "://" in self.storage and not self.storage.startswith("async+")
         # The values may hold passwords: their types are enough.
         problems.check(fits, "storage", rule, self.storage if isinstance(self.storage, str) else type(self.storage))
-        mapping = isinstance(self.storage_options, (Mapping, NoneType))
-        problems.check(mapping, "storage_options", "a mapping, or None", type(self.storage_options))
+        kind = type(self.storage_options)
+        problems.check(issubclass(kind, (Mapping, NoneType)), "storage_options", "a mapping, or None", kind)
         problems.check(self.strategy in _STRATEGIES, "strategy", f"one of {', '.join(_STRATEGIES)}", self.strategy)
         named = isinstance(self.policy, str) and _NAME.fullmatch(self.policy)
         rule = "1 to 64 characters of printable ASCII, without quotes, backslashes and slashes"
