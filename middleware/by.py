@@ -12,8 +12,10 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
-from middleware.http.fields import environ_key, is_token
+from middleware.http.fields import UNPREFIXED, environ_key, is_token
+from middleware.http.paths import canonical
 from middleware.wsgi.options import ConfigError
+from middleware.wsgi.refused import called_fault, named
 from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
@@ -55,6 +57,14 @@ class Key:
         return hash(self._name)
 
 
+def key_fault(given: object, rule: str) -> str | None:
+    """Return the rule, and what to write, if this cannot be called with an environ as a key; otherwise None."""
+    if given in (header, both):
+        name = f"by.{named(given)}"
+        return f"{rule}; {name} makes one: write {name}(...)"
+    return called_fault(given, rule, "is another key each time")
+
+
 def header(name: str) -> Key:
     """The value of a request header, or None if the request has none. A RateLimit stores it as a hash.
 
@@ -69,10 +79,11 @@ def header(name: str) -> Key:
     if not is_token(name):
         raise ConfigError(f"by.header: the name of a header is a token (RFC 9110 5.1); got {name!r}")
     key = environ_key(name)
+    absent = ("", None) if key in UNPREFIXED else (None,)  # PEP 3333: these may be empty or missing
 
     def read(environ: Environ) -> str | None:
         value = environ.get(key)
-        return None if value is None else Secret(value)
+        return None if value in absent else Secret(value)
 
     return Key(f"by.header({name!r})", read, frozenset())
 
@@ -85,8 +96,10 @@ def both(*keys: Callable[[Environ], str | None]) -> Key:
 
     Errors: ConfigError if there are no keys, or if one is not callable.
     """
-    if not keys or not all(map(callable, keys)):
-        raise ConfigError(f"by.both: callables of environ, such as by.address; got {keys!r}")
+    rule = "by.both: callables of environ, such as by.address"
+    fault = next(filter(None, (key_fault(key, rule) for key in keys)), None) if keys else rule
+    if fault is not None:
+        raise ConfigError(f"{fault}; got {keys!r}")
 
     def read(environ: Environ) -> str | None:
         parts = []
@@ -138,6 +151,9 @@ def user(environ: Environ) -> str | None:
 
 @_key()
 def path(environ: Environ) -> str:
-    """The path (SCRIPT_NAME and PATH_INFO) as received. Each spelling of a path is a key of its own."""
-    found: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    return found
+    """The path (SCRIPT_NAME and PATH_INFO), one key for all of its spellings: //a, /x/../a and /a/ are /a.
+
+    A view may have many paths: to limit one view, use `address` as the key and `match.path` as the condition. Paths
+    that `match.path` does not read, such as those over 2,048 characters, are one key together.
+    """
+    return canonical(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))

@@ -1,9 +1,9 @@
 """Predicates for `when`: conditions on path, method, host and header of a request, combined by `&`, `|` and `~`.
 
-A predicate has two answers, because frameworks may read one path in several ways. A call returns True if the predicate
-holds *possibly*, for at least one reading. `certainly(environ)` returns True if it holds for all readings. `&`, `|` and
-`~` combine both answers: `~p` holds possibly where `p` does not hold certainly, and certainly where `p` does not hold
-possibly.
+A predicate has two answers, because frameworks may read one path or host in several ways. A call returns True if the
+predicate holds *possibly*, for at least one reading. `certainly(environ)` returns True if it holds for all readings.
+`&`, `|` and `~` combine both answers: `~p` holds possibly where `p` does not hold certainly, and certainly where `p`
+does not hold possibly.
 
 A layer takes part if its condition holds possibly, so that a guard sees every request that the framework may route to
 the guarded path. A layer that grants something (`Effects(grants=True)`, such as CORS) takes part if its condition holds
@@ -23,9 +23,10 @@ from itertools import product
 from typing import Any, Final, TypeVar
 
 from middleware.http.authorities import covered, host_name
-from middleware.http.fields import environ_key, is_token
+from middleware.http.fields import UNPREFIXED, environ_key, is_token
 from middleware.http.paths import below, normal, readings
 from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import check_predicate
 
 Environ = dict[str, Any]
 T = TypeVar("T")
@@ -64,24 +65,24 @@ class Predicate:
         return bool(self.request_fields)
 
     def excludes(self, other: Predicate) -> bool:  # noqa: ARG002 - the default
-        """Whether no request satisfies both predicates, if its path has a single reading."""
+        """Whether no request satisfies both predicates, if it has a single reading."""
         return False
 
     def implied_by(self, other: Predicate) -> bool:
-        """Whether each request that satisfies `other` satisfies this predicate, if its path has a single reading."""
+        """Whether each request that satisfies `other` satisfies this predicate, if it has a single reading."""
         return self == other
 
     def __and__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Both(self, _predicate(other))
+        return _Both(self, other)
 
     def __rand__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Both(_predicate(other), self)
+        return _Both(other, self)
 
     def __or__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Either(self, _predicate(other))
+        return _Either(self, other)
 
     def __ror__(self, other: Callable[[Environ], bool]) -> Predicate:
-        return _Either(_predicate(other), self)
+        return _Either(other, self)
 
     def __invert__(self) -> Predicate:
         return _Not(self)
@@ -94,7 +95,7 @@ class Predicate:
 
 
 def disjoint(one: Callable[[Environ], bool] | None, other: Callable[[Environ], bool] | None) -> bool:
-    """Whether no request satisfies both conditions, if its path has a single reading. None holds for every request."""
+    """Whether no request satisfies both conditions, if it has a single reading. None holds for every request."""
     if one is None or other is None:
         return False
     first, second = _predicate(one), _predicate(other)
@@ -117,18 +118,15 @@ class _Asked(Predicate):
 
 
 def _predicate(asked: Callable[[Environ], bool]) -> Predicate:
-    if isinstance(asked, Predicate):
-        return asked
-    if not callable(asked):
-        raise TypeError(f"a predicate is a callable environ -> bool; got {asked!r}")
-    return _Asked(asked)
+    check_predicate("match", asked)
+    return asked if isinstance(asked, Predicate) else _Asked(asked)
 
 
 class _Pair(Predicate):
-    def __init__(self, one: Predicate, other: Predicate) -> None:
-        self.one, self.other = one, other
-        self.request_fields = one.request_fields | other.request_fields
-        self.pure = one.pure and other.pure
+    def __init__(self, one: Callable[[Environ], bool], other: Callable[[Environ], bool]) -> None:
+        self.one, self.other = _predicate(one), _predicate(other)
+        self.request_fields = self.one.request_fields | self.other.request_fields
+        self.pure = self.one.pure and self.other.pure
 
     def varies(self, environ: Environ) -> bool:
         """Whether a part varies, and no part that does not vary decides alone."""
@@ -182,8 +180,8 @@ class _Either(_Pair):
 
 class _Not(Predicate):
     def __init__(self, negated: Predicate) -> None:
-        self.negated = negated
-        self.request_fields, self.pure = negated.request_fields, negated.pure
+        self.negated = _predicate(negated)
+        self.request_fields, self.pure = self.negated.request_fields, self.negated.pure
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the negated predicate does not hold certainly."""
@@ -224,14 +222,16 @@ class path(Predicate):  # noqa: N801 - used like a function
     The path is SCRIPT_NAME and PATH_INFO at the time of the call. The predicate holds possibly if one reading of the
     path is below a prefix, and certainly if all readings are. The readings are the path unchanged; with dot segments
     resolved (RFC 3986 5.2.4); with runs of slashes merged and a leading slash added; without undecodable bytes; without
-    a final line end; and combinations of these. An application may be mounted at any segment boundary and read the
-    rest by itself, so each beginning followed by each reading of the rest is a reading too. Therefore `path` is fit for
-    guards: it holds possibly for //admin and /public/../admin, and `~path("/health")` does for /health/../admin. A path
-    over 2,048 characters or 128 segments is possibly below every prefix and certainly below none. The work is linear in
-    the length of the path.
+    a final line end; without "@@" before a segment, as Pyramid reads it; and combinations of these. An application may
+    be mounted at any segment boundary and read the rest by itself, so each beginning followed by each reading of the
+    rest is a reading too. Therefore `path` is fit for guards: it holds possibly for //admin and /public/../admin, and
+    `~path("/health")` does for /health/../admin. A path over 2,048 characters or 128 segments, or with a segment that
+    CherryPy reads as `__self__` or `__class__`, is possibly below every prefix and certainly below none. The work is
+    linear in the length of the path.
 
     The predicate does not know the routes of a framework: a route above the prefix that leads to a guarded view, a view
-    at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_`.
+    at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_` and finds handlers
+    by any attribute.
 
     Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
     Errors: ConfigError for a prefix without a leading slash, or with a query.
@@ -312,7 +312,9 @@ class host(Predicate):  # noqa: N801 - used like a function
     """Whether the host, without its port, is one of these. "*.example.com" matches one or more labels before the dot.
 
     The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. Case, port, a final
-    dot and empty labels are ignored: .Example.com.:80 is example.com.
+    dot and empty labels are ignored: .Example.com.:80 is example.com. A host beyond ASCII, which no browser sends, is
+    possibly every host and certainly none, because frameworks may fold it (RFC 3491), as Werkzeug before 3.1.7 does.
+
     Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
     Errors: ConfigError for a value that is not a host name, such as one with a port.
     """
@@ -329,8 +331,17 @@ class host(Predicate):  # noqa: N801 - used like a function
         self.names = tuple(map(host_name, names))
 
     def __call__(self, environ: Environ) -> bool:
+        """Whether one of the names covers the host of the request, or may do so."""
+        asked = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+        return not asked.isascii() or self._covers(asked)
+
+    def certainly(self, environ: Environ) -> bool:
         """Whether one of the names covers the host of the request."""
-        name = host_name(environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""))
+        asked = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+        return asked.isascii() and self._covers(asked)
+
+    def _covers(self, asked: str) -> bool:
+        name = host_name(asked)
         return any(covered(name, pattern) for pattern in self.names)
 
     def excludes(self, other: Predicate) -> bool:
@@ -348,7 +359,8 @@ class host(Predicate):  # noqa: N801 - used like a function
 class header(Predicate):  # noqa: N801 - used like a function
     """Whether the request has this field, or has it with exactly this value.
 
-    Responses of a layer with such a condition depend on the field, so it is added to their Vary.
+    Responses of a layer with such a condition depend on the field, so it is added to their Vary. An empty Content-Type
+    or Content-Length counts as none, because some servers leave it empty where there is none (PEP 3333).
 
     Options:
         name: str, a token. The field name, in any case. Required.
@@ -370,7 +382,9 @@ class header(Predicate):  # noqa: N801 - used like a function
     def __call__(self, environ: Environ) -> bool:
         """Whether the request has the field."""
         present = environ.get(self._key)
-        return present is not None and (self.value is None or present.strip(" \t") == self.value)
+        if present is None or (present == "" and self._key in UNPREFIXED):
+            return False
+        return self.value is None or present.strip(" \t") == self.value
 
     def excludes(self, other: Predicate) -> bool:
         """Whether both require different values of one field."""

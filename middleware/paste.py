@@ -11,7 +11,6 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from configparser import RawConfigParser
-from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -57,10 +56,19 @@ def _boolean(text: str) -> bool:
         raise ValueError("true or false (yes and no, on and off, 1 and 0 are the same)") from None
 
 
-def _number(text: str) -> int:
-    if not re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
-        raise ValueError("a whole number")
-    return int(text)
+def _written(pattern: str, kind: Callable[[str], Any], rule: str) -> Reader:
+    """A reader of text that the pattern matches, regardless of whitespace around it."""
+
+    def read(text: str) -> Any:
+        if re.fullmatch(pattern, text.strip()) is None:
+            raise ValueError(rule)
+        return kind(text)
+
+    return read
+
+
+_number: Final = _written(r"[+-]?[0-9]+", int, "a whole number")
+_seconds: Final = _written(r"[0-9]+(?:\.[0-9]+)?", float, "seconds, such as 0.5")
 
 
 def _numbers(text: str) -> list[float]:
@@ -70,23 +78,13 @@ def _numbers(text: str) -> list[float]:
         raise ValueError("numbers") from None
 
 
-def _level(text: str) -> int | str:
-    """A level of logging, by its number or its name."""
-    return _number(text) if re.fullmatch(r"\s*[0-9]+\s*", text) else _line(text).upper()
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"\s*[0-9]+(?:\.[0-9]+)?\s*", text):
-        raise ValueError("seconds, such as 0.5")
-    return float(text)
-
-
-def _scalar(text: str) -> Any:
-    """A whole number, a decimal number, or text."""
-    for read in (_number, _seconds):
-        with suppress(ValueError):
-            return read(text)
-    return text.strip()
+def _scalars(given: Mapping[str, str]) -> dict[str, Any]:
+    """The members, with numbers for what is written as one. A user, a password, 007 and +44 stay text."""
+    found: dict[str, Any] = {name: text.strip() for name, text in given.items()}
+    for name, text in found.items():
+        if re.search("user|pass", name) is None and re.fullmatch(r"-?(?:0|[1-9][0-9]*)|[0-9]+\.[0-9]+", text):
+            found[name] = float(text) if "." in text else int(text)
+    return found
 
 
 def _words(text: str) -> list[str]:
@@ -108,7 +106,7 @@ def _or_none(reader: Reader) -> Reader:
 
     def read(text: str) -> Any:
         word = text.strip().lower()
-        return None if word == "none" or _WORDS.get(word) is False else reader(text)
+        return None if word in {"none", "false", "no", "off"} else reader(text)
 
     return read
 
@@ -155,6 +153,13 @@ class Kind(NamedTuple):
     options: Mapping[str, Reader | Group]
     functions: tuple[str, ...] = ()
 
+    def no_option(self, name: str) -> str:
+        """The rule that a key breaks which is none of the options."""
+        if name in self.functions:
+            return "takes a function, which no .ini can say: put the layer into a Stack, in Python"
+        known = (f"{each}.*" if isinstance(how, Group) else each for each, how in self.options.items())
+        return f"one of the options {', '.join(known)}"
+
 
 _ENCODING: Final[Mapping[str, Reader | Group]] = {
     "minimum_size": _number,
@@ -167,7 +172,8 @@ KINDS: Final = {
         AccessLog,
         {
             **dict.fromkeys(("format", "logger"), _line),
-            "level": _or_none(_level),
+            # a level of logging, by its number or its name
+            "level": _or_none(lambda text: _number(text) if text.strip().isdigit() else _line(text).upper()),
             **dict.fromkeys(("redact", "fields"), _words),
         },
         ("skip",),
@@ -192,7 +198,7 @@ KINDS: Final = {
         {
             **dict.fromkeys(("limits", "storage", "strategy", "name", "on_storage_error"), _line),
             **dict.fromkeys(("key", "answer"), _object),
-            "storage_options": Group(_scalar),
+            "storage_options": Group(str, _scalars),
             "cost": _number,
             "headers": _boolean,
         },
@@ -380,7 +386,7 @@ def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]
         option, point, member = key.partition(".")
         how = kind.options.get(option)
         if isinstance(how, Group) != bool(point and member) or how is None:
-            problems.add(key, _no_option(kind, option), text)
+            problems.add(key, kind.no_option(option), text)
             continue
         try:
             if isinstance(how, Group):
@@ -396,19 +402,23 @@ def _options(kind: Kind, place: str, given: Mapping[str, str]) -> dict[str, Any]
     return found
 
 
-def _no_option(kind: Kind, option: str) -> str:
-    if option in kind.functions:
-        return "takes a function, which no .ini can say: put the layer into a Stack, in Python"
-    known = (f"{name}.*" if isinstance(how, Group) else name for name, how in kind.options.items())
-    return f"one of the options {', '.join(known)}"
-
-
 class _Parser(RawConfigParser):
     """Keeps the case of keys, as PasteDeploy does."""
 
     def optionxform(self, optionstr: str) -> str:
         """The key unchanged."""
         return optionstr
+
+    def keys_of(self, section: str) -> set[str]:
+        """The keys that the factory gets for a section: its own, and those of the section that it uses."""
+        found: set[str] = set()
+        for _ in self.sections():  # a circle of sections ends too
+            keys = (key.removeprefix("get ").strip() for key in self[section] if not key.startswith(("set ", "paste.")))
+            found.update(keys)
+            section = f"filter:{self[section].get('use')}"
+            if section not in self:
+                break
+        return found - {"use", "next", "require", "filter-with", *self.defaults()}
 
 
 def _place(name: str, global_conf: Mapping[str, str], given: Mapping[str, str]) -> str:
@@ -418,9 +428,7 @@ def _place(name: str, global_conf: Mapping[str, str], given: Mapping[str, str]) 
         return name
     parser = _Parser(strict=False)
     parser.read_string(Path(file).read_text("utf-8", errors="replace"))
-    sections = []
-    for section in filter(lambda section: section.startswith("filter"), parser.sections()):
-        keys = {key for key in parser[section] if key != "use" and not key.startswith(("set ", "paste."))}
-        if keys - set(parser.defaults()) == set(given) - set(parser.defaults()):
-            sections.append(f"[{section}]")
+    keys = set(given) - set(parser.defaults())
+    filters = filter(lambda section: section.startswith("filter"), parser.sections())
+    sections = [f"[{section}]" for section in filters if parser.keys_of(section) == keys]
     return f"{' or '.join(sections) or name} in {file}"

@@ -28,7 +28,7 @@ from middleware import (
     match,
 )
 from middleware.testing.shapes import SHAPES
-from shapes import TEXT, returning
+from shapes import TEXT, coroutine, returning
 
 HELLO = returning([b"hello"], headers=TEXT)[0]
 COMMON = r'(\S+) - (\S+) \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "(\S+) (\S+) (\S+)" (\d{3}|-) (\d+|-)'
@@ -552,6 +552,8 @@ def test_a_handler_that_fails_for_all_loggers_reaches_no_client_either():
         ({"level": "LOUD"}, "level: an int, the name of a level, or None; got 'LOUD'"),
         ({"level": 1.5}, "level: "),
         ({"skip": "/health"}, "skip: a predicate or None; got '/health'"),
+        ({"skip": coroutine}, "skip: a predicate or None; a coroutine always counts as true"),
+        ({"format": coroutine}, 'format: "common", "combined", "json", or a callable(Measurement) -> str; a coroutine'),
         ({"redact": 1}, "redact: a str, or an iterable of str; got 1"),
         ({"redact": [1]}, "redact: a str, or an iterable of str; got [1]"),
         ({"fields": ["X Y"]}, "fields: field names are tokens; got 'X Y'"),

@@ -66,6 +66,9 @@ ACCEPTS = {
     "application/json;q=0": False,
     "application/json;q=2": False,  # malformed, and so ignored
     "application/json;q=1;a=b": True,
+    "application/json;seq=1": True,
+    "application/json; seq=1; q=0.5, text/html;q=0.4": True,
+    "application/json;seq=1;q=2": False,
     "application/json, application/json;q=0, text/plain;q=0.5": False,
     "json": False,
     ",, application/json ,": True,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import serve
-from middleware import BasicAuth, ConfigError, Effects, External, Stack, match
-from shapes import returning
+from middleware import BasicAuth, ConfigError, Effects, External, Respond, Stack, match
+from shapes import coroutine, returning
 
 
 def told(environ, start_response):
@@ -203,6 +203,9 @@ def test_a_coroutine_function_is_refused(verify):
         ({"charset": "utf-16"}, 'charset: "UTF-8" or "ISO-8859-1"'),
         ({"charset": None}, "charset: "),
         ({"answer": "401"}, "answer: a WSGI application"),
+        ({"answer": lambda: "401"}, "answer: a WSGI application"),
+        ({"answer": coroutine}, "answer: a WSGI application"),
+        ({"answer": Respond(401)}, "answer: a WSGI application (environ, start_response), or None; a layer is none"),
     ],
 )
 def test_what_cannot_be_right_is_refused(options, rule):

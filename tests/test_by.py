@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from middleware import ConfigError, by
+from shapes import coroutine
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ def test_an_address_stands_for_what_one_client_has(given, key):
         (by.header("x-api-key"), {"HTTP_X_API_KEY": ""}, ""),
         (by.header("X-Api-Key"), {}, None),
         (by.header("Content-Type"), {"CONTENT_TYPE": "a/b"}, "a/b"),
+        (by.header("Content-Type"), {"CONTENT_TYPE": ""}, None),
+        (by.header("Content-Length"), {}, None),
         (by.user, {"REMOTE_USER": "ann"}, "ann"),
         (by.user, {"REMOTE_USER": ""}, None),
         (by.user, {}, None),
@@ -47,6 +50,27 @@ def test_an_address_stands_for_what_one_client_has(given, key):
 )
 def test_keys(key, environ, value):
     assert key(environ) == value
+
+
+SPELLINGS = ["/login/", "login", "///login", "/./login", "/x/../login", "/lo\xffgin", "/login\r\n", "/@@login"]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_path_is_one_key_however_it_is_spelled(spelling):
+    """A framework may lead each spelling to the same view, and a client could go on without end."""
+    assert by.path({"PATH_INFO": spelling}) == "/login"
+    assert by.path({"SCRIPT_NAME": "/app", "PATH_INFO": spelling}) == "/app/login"
+
+
+def test_different_paths_are_different_keys():
+    paths = ["/", "/a", "/b", "/a/b", "/A", "/caf\xc3\xa9", "/caf", "/\u2603", "/x" * 129]
+    assert len({by.path({"PATH_INFO": path}) for path in paths}) == len(paths)
+    assert by.path({"PATH_INFO": "/"}) == "/"
+
+
+@pytest.mark.parametrize("path", ["/x" * 129, "/" + "x" * 2048, "/x/__self__/login"])
+def test_paths_that_are_not_read_are_one_key(path):
+    assert by.path({"PATH_INFO": path}) == by.path({"PATH_INFO": "/y" * 129})
 
 
 def test_parts_of_a_key_cannot_be_shifted_from_one_to_the_other():
@@ -80,6 +104,8 @@ def test_keys_are_compared_and_shown_as_they_are_written():
         (lambda: by.header(None), "by.header"),
         (by.both, "by.both: callables of environ"),
         (lambda: by.both(by.address, "user"), "by.both"),
+        (lambda: by.both(by.address, coroutine), "by.both: .*; a coroutine is another key each time"),
+        (lambda: by.both(by.header, by.both), r"by.header makes one: write by.header\(...\)"),
     ],
 )
 def test_bad_keys_are_named(make, told):

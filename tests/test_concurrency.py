@@ -11,7 +11,7 @@ import pytest
 from gateway import environ, serve
 from middleware import ConcurrencyLimit, ConfigError, Headers, Middleware, Stack, by, match
 from middleware.layers.answers.concurrency import Places
-from shapes import TEXT, returning
+from shapes import TEXT, coroutine, returning
 
 PATIENCE = 30
 
@@ -187,6 +187,28 @@ def test_a_key_that_fails_takes_no_place():
     assert (answer.status[:3], taken(layer)) == ("500", {})
 
 
+def test_a_key_that_fails_in_a_nested_request_gives_no_place_of_the_outer_one_back():
+    asked, seen = [], []
+
+    def key(environ):
+        asked.append(1)
+        if len(asked) == 2:
+            raise Fault
+        return "k"
+
+    layer = ConcurrencyLimit(limit=1, key=key)
+    inner = layer.wrap(application)
+
+    def outer(environ, start_response):
+        with pytest.raises(Fault):
+            inner(environ, start_response)
+        seen.append(dict(taken(layer)))
+        return application(environ, start_response)
+
+    serve(layer.wrap(outer))
+    assert (seen, taken(layer)) == ([{"k": 1}], {})
+
+
 def test_a_response_that_no_one_closes_gives_the_place_back_when_it_is_forgotten():
     """Servers that break PEP 3333, and applications that clear environ."""
     layer = ConcurrencyLimit(limit=1)
@@ -195,6 +217,18 @@ def test_a_response_that_no_one_closes_gives_the_place_back_when_it_is_forgotten
     gc.collect()
     assert serve(app).status[:3] == "200"
     assert taken(layer) == {}
+
+
+def test_a_place_that_the_application_removes_from_environ_is_given_back_when_it_is_forgotten():
+    def app(environ, start_response):
+        for key in [key for key in environ if key.startswith("middleware.concurrency_limit")]:
+            del environ[key]
+        return application(environ, start_response)
+
+    layer = ConcurrencyLimit(limit=1)
+    for _ in range(2):
+        assert serve(Stack(layer).wrap(app)).status[:3] == "200"
+        gc.collect()
 
 
 def test_a_place_is_not_given_back_twice():
@@ -360,6 +394,7 @@ def test_a_request_waits_for_its_place():
         ({"limit": 1, "retry_after": -1}, "retry_after: whole seconds, 0 or more; got -1"),
         ({"limit": 1, "retry_after": 0.5}, "retry_after"),
         ({"limit": 1, "key": "address"}, "key: a callable of environ, or None; got 'address'"),
+        ({"limit": 1, "key": coroutine}, "key: a callable of environ, or None; a coroutine is another key each time"),
         ({"limit": 1, "answer": 1}, "answer"),
     ],
 )

@@ -28,17 +28,19 @@ site_of = cache(lambda made: made())
 
 # -- spellings -------------------------------------------------------------------------------------------------------
 
-SEGMENTS = ["admin", "public", "x", "", ".", "..", "app", "adm\xffin", "\xff", "\xff..", "admin\n", "admin\r", "ADMIN"]
+SEGMENTS = ["admin", "public", "x", "", ".", "..", "app", "adm\xffin", "\xff", "\xff..", "admin\n", "admin\r"]
+SEGMENTS += ["@@admin", "health", "__self__", "ADMIN"]
 SEGMENTS += ["admin;x", "admin%2fx", "%2e%2e", "admin\\x", "admin ", "admin\x00", "\xc0\xae\xc0\xae", "admi\xc3\xb1"]
 NAMED = ["", "/", "//", "admin", "*", "//admin", "///admin", "/admin/../x", "/admin/../public", "/public/../admin"]
 NAMED += ["/./admin", "/admin/.", "/admin//x", "/admin/\n", "/admin\n\n", "/\n/admin", "/public/../../admin/x"]
+NAMED += ["/public/../@@admin", "/health/__self__/admin", "/health/--self--/admin/x", "/__class__/admin"]
 PLAIN = [f"/{'/'.join(some)}" for length in (1, 2) for some in product(SEGMENTS, repeat=length)]
 TABLE = list(dict.fromkeys([*NAMED, *PLAIN, *(spelling[1:] for spelling in PLAIN)]))
 
 spellings = st.builds(
     lambda slash, parts, end: slash + "/".join(parts) + end,
     st.sampled_from(["", "/", "//"]),
-    st.lists(st.sampled_from(SEGMENTS[:12]) | st.text(st.characters(max_codepoint=255), max_size=3), max_size=7),
+    st.lists(st.sampled_from(SEGMENTS[:15]) | st.text(st.characters(max_codepoint=255), max_size=3), max_size=7),
     st.sampled_from(["", "/", "\n", "\r\n"]),
 )
 
@@ -103,8 +105,13 @@ EXAMPLES = [
     ("bottle_site", "/adm\xffin"),
     ("pyramid_site", "/admin\n"),
     ("pyramid_traversal", "/public/../admin"),
+    ("pyramid_traversal", "/@@admin"),
+    ("pyramid_traversal", "/public/../@@admin"),
     ("falcon_site", "//admin"),
     ("cherrypy_site", "//admin//x"),
+    ("cherrypy_site", "/health/__self__/admin"),
+    ("cherrypy_site", "/health/.-self~~/admin/x"),
+    ("cherrypy_site", "/__class__/admin"),
 ]
 
 

@@ -12,6 +12,7 @@ from hooked import ask, boom, label, site
 from middleware import ConfigError, Hooks, match
 from middleware.hooks import g, request
 from middleware.hooks.scopes import Pattern
+from shapes import coroutine
 
 
 @pytest.fixture
@@ -163,6 +164,9 @@ def test_a_route_is_for_methods(methods, method, holds):
         lambda hooks: hooks.scope("/admin?x"),
         lambda hooks: hooks.scope(re.compile(b"/x")),
         lambda hooks: hooks.scope(5),
+        lambda hooks: hooks.scope(lambda: True),
+        lambda hooks: hooks.scope(coroutine),
+        lambda hooks: hooks.scope(match.path),
         lambda hooks: hooks.route("users"),
         lambda hooks: hooks.route(5),
         lambda hooks: hooks.route("/{a}/{a}"),

@@ -271,6 +271,11 @@ def test_a_redirect_that_a_proxy_agrees_with_is_not_logged(caplog, value):
         ({"port": 65536}, "port: "),
         ({"port": True}, "port: "),
         ({"exempt": "/health"}, "exempt: a predicate environ -> bool, or None"),
+        ({"exempt": lambda: True}, "exempt: a predicate environ -> bool, or None"),
+        (
+            {"exempt": match.path},
+            "exempt: a predicate environ -> bool, or None; match.path makes one: write match.path(...)",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused(options, rule):

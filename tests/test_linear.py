@@ -122,7 +122,7 @@ PARSERS = {
     "negotiation.choose": chosen,
     "origins.is_origin": origins.is_origin,
     "origins.origin_fault": origins.origin_fault,
-    "paths": lambda text: (paths.normal(text), [*paths.readings("", text).written().paths]),
+    "paths": lambda text: (paths.normal(text), paths.canonical("", text), [*paths.readings("", text).written().paths]),
     "policies.feature_name": quietly(policies.feature_name),
     "policies.allowlist": quietly(policies.allowlist),
     "header_values.endpoints": quietly(lambda text: header_values.endpoints({"a": text})),

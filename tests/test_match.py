@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway import environ
 from middleware import ConfigError
 from middleware.match import Predicate, disjoint, header, host, method, path
+from shapes import coroutine
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,9 @@ def test_without_a_host_the_server_name_counts():
         (header("X-Mode", "a"), {"HTTP_X_MODE": "A"}, False),
         (header("Content-Type", "text/plain"), {"CONTENT_TYPE": "text/plain"}, True),
         (header("Content-Length"), {"CONTENT_LENGTH": "5"}, True),
+        (header("Content-Length"), {"CONTENT_LENGTH": ""}, False),
+        (~header("Content-Type"), {"CONTENT_TYPE": ""}, True),
+        (header("Content-Type", ""), {"CONTENT_TYPE": ""}, False),
     ],
 )
 def test_methods_and_headers(predicate, extra, holds):
@@ -136,10 +140,24 @@ def test_what_could_never_hold_is_refused(make, said):
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("other", [5, None, "path"])
+class Asynchronous(Predicate):
+    async def __call__(self, environ):
+        return False
+
+
+@pytest.mark.parametrize("other", [5, None, "path", coroutine, Asynchronous(), method, lambda: True])
 def test_only_predicates_combine(other):
+    """A coroutine and a class would always count as true."""
     with pytest.raises(TypeError, match="a predicate is a callable"):
         path("/a") & other
+    with pytest.raises(TypeError, match="a predicate is a callable"):
+        other | path("/a")
+
+
+@pytest.mark.parametrize("combine", [lambda one: one & own, lambda one: own | one, lambda one: ~one])
+def test_a_predicate_of_ones_own_is_no_coroutine(combine):
+    with pytest.raises(TypeError, match="a coroutine always counts as true: write it without async"):
+        combine(Asynchronous())
 
 
 ATOMS = [
@@ -267,6 +285,15 @@ SPELT = [
     ("/", "admin", True, False),
     ("/x", "/../admin", True, False),
     ("", "/admin/x\n", True, True),
+    ("", "/@@admin", True, False),
+    ("", "@@admin", True, False),
+    ("", "/x/../@@admin", True, False),
+    ("", "/admin/@@x", True, True),
+    ("/x", "@@admin", False, False),
+    ("", "/x/__self__/y", True, False),
+    ("", "/admin/--class--", True, False),
+    ("", "/x/__selfish__/y", False, False),
+    ("", "/x__self__/y", False, False),
     ("", "/administrator", False, False),
     ("", "/x/admin", False, False),
     ("", "/ADMIN", False, False),
@@ -365,6 +392,15 @@ def test_empty_labels_of_a_host_are_ignored(asked):
     assert host("Admin.Example.")(environ(HTTP_HOST=asked))
     assert host("*.example")(environ(HTTP_HOST=asked))
     assert not host("*.admin.example")(environ(HTTP_HOST=asked))
+
+
+@pytest.mark.parametrize("asked", ["\xaadmin.example", "adm\xadin.example", "admin.example.c\xbam", "\xfc.example"])
+def test_a_host_beyond_ascii_is_possibly_any_and_certainly_none(asked):
+    """Werkzeug before 3.1.7 folds it by IDNA."""
+    for name in ("admin.example", "*.example", "b\xfccher.example"):
+        predicate, request = host(name), environ(HTTP_HOST=asked)
+        assert (predicate(request), predicate.certainly(request)) == (True, False)
+        assert ((~predicate)(request), (~predicate).certainly(request)) == (True, False)
 
 
 # -- what responses vary by ------------------------------------------------------------------------------------------

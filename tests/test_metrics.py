@@ -14,7 +14,7 @@ from gateway import serve
 from layers_under_test import LAYERS, request, stack
 from middleware import AccessLog, ConfigError, Headers, Metrics, Middleware, SecurityHeaders, Stack, match
 from middleware.testing.shapes import SHAPES
-from shapes import TEXT, returning
+from shapes import TEXT, coroutine, returning
 
 HELLO = returning([b"hello"], headers=TEXT)[0]
 DURATION = "http_server_request_duration_seconds"
@@ -187,6 +187,7 @@ def test_the_registry_of_the_library_is_the_default():
         ({"path": "metrics"}, "path: begins with /, or None; got 'metrics'"),
         ({"path": 1}, "path: "),
         ({"route": "name"}, "route: a callable(environ) -> str, or None; got 'name'"),
+        ({"route": coroutine}, "route: a callable(environ) -> str, or None; a coroutine is no label"),
         ({"buckets": []}, "buckets: numbers of seconds, at least one, each greater than the one before; got []"),
         ({"buckets": [1, 1]}, "buckets: "),
         ({"buckets": "slow"}, "buckets: "),

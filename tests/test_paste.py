@@ -277,6 +277,9 @@ LAYERS = [
         {"HTTP_CONTENT_ENCODING": "zstd", "REQUEST_METHOD": "POST"},
     ),
     ("gzip", {"level": "9", "minimum_size": "5000"}, Gzip(level=9, minimum_size=5000), ASKING),
+    ("gzip", {"level": "0"}, Gzip(level=0), ASKING),
+    ("cors", {"allow_origins": "*", "max_age": "0"}, CORS(allow_origins="*", max_age=0), {}),
+    ("access-log", {"level": "0"}, AccessLog(level=0), {}),
     ("gzip", {"level": "none", "content_types": "text/plain", "etag": "weak"}, Gzip(etag="weak"), ASKING),
     (
         "compress",
@@ -402,6 +405,7 @@ def test_every_wrong_key_of_a_section_is_told_at_once(written):
     [
         ("headers", "set.Content-Length", "1", "Headers: set: the server frames the response by it"),
         ("timing", "precision", "11", "Timing: precision: an int from 0 to 9; got 11"),
+        ("https-redirect", "port", "0", "HTTPSRedirect: port: an int from 1 to 65535, or None; got 0"),
         ("cors", "allow_origins", "https://App.example", 'write "https://app.example"'),
         ("respond", "status", "99", "Respond: status: an int from 200 to 599"),
     ],
@@ -430,6 +434,81 @@ use = {EGG}#timing
 precision = 2
 expose = true
 """
+
+
+INHERITING = f"""
+[DEFAULT]
+places = 3
+
+[filter:base]
+use = {EGG}#timing
+metric = app
+
+[filter:inheriting]
+use = base
+get precision = places
+expose = x
+
+[filter-app:before]
+use = base
+next = app
+require = PasteDeploy
+layers = x
+
+[filter:circle]
+use = turn
+
+[filter:turn]
+use = circle
+"""
+
+
+@pytest.mark.parametrize(
+    ("section", "keys"),
+    [
+        ("filter:inheriting", {"metric": "app", "precision": "3", "expose": "x"}),
+        ("filter-app:before", {"metric": "app", "layers": "x"}),
+    ],
+)
+def test_a_section_that_uses_another_is_found_by_the_keys_of_both(tmp_path, section, keys):
+    (tmp_path / "app.ini").write_text(f"{INHERITING}\n[app:app]\npaste.app_factory = site:make\n")
+    with pytest.raises(ConfigError) as caught:
+        paste.timing(APP, {"__file__": str(tmp_path / "app.ini")}, **keys)
+    assert str(caught.value).startswith(f"[{section}] in ")
+
+
+def test_the_section_of_an_application_with_a_filter_is_named(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "site_with_a_filter.py").write_text("def make(global_conf):\n    return print\n")
+    lines = INHERITING + "[app:app]\npaste.app_factory = site_with_a_filter:make"
+    (tmp_path / "app.ini").write_text(lines)
+    with pytest.raises(ConfigError, match=r"^\[filter-app:before\] in .*: layers: true or false"):
+        loadapp(f"config:{tmp_path / 'app.ini'}", name="before")
+    with pytest.raises(ConfigError, match=r"^\[filter:inheriting\] in .*: expose: true or false"):
+        loadfilter(f"config:{tmp_path / 'app.ini'}", name="inheriting")(APP)
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "value"),
+    [
+        ("db", "2", 2),
+        ("db", "-1", -1),
+        ("db", "0", 0),
+        ("socket_timeout", "0.50", 0.5),
+        ("client_name", "007", "007"),
+        ("client_name", "+44", "+44"),
+        ("password", "00123", "00123"),
+        ("password", "123", "123"),
+        ("sentinel_password", "1.50", "1.50"),
+        ("username", "44", "44"),
+    ],
+)
+def test_an_option_of_a_storage_is_a_number_only_if_it_is_written_as_one(member, text, value):
+    layer = paste.rate_limit(
+        APP, {}, limits="5/day", **{"storage": "redis://127.0.0.1:1", f"storage_options.{member}": text}
+    )
+    found = layer.storage_options[member]
+    assert (found, type(found)) == (value, type(value))
 
 
 def test_sections_that_the_keys_cannot_tell_apart_are_both_named(written):

@@ -48,7 +48,8 @@ def texts(raw):
     decoded = {octets.decode("utf-8", how) for how in ("replace", "ignore")}
     if len(decoded) > 1:
         decoded.add(raw)
-    return {each for text in decoded for each in (text, text.rstrip("\r\n"))}
+    ended = {each for text in decoded for each in (text, text.rstrip("\r\n"))}
+    return ended | {re.sub("(?<=/)@@", "", text) for text in ended}
 
 
 def model(raw):
@@ -72,7 +73,8 @@ def is_below(path, prefix):
 
 
 PREFIXES = ["/admin", "/x", "/admin/x", "/x/admin", "/x/x/admin"]
-parts = st.lists(st.sampled_from(["admin", "x", "", ".", "..", "adm\xffin", "\xff", "\xff.", "x\n", "%2e"]), max_size=9)
+PARTS = ["admin", "x", "", ".", "..", "adm\xffin", "\xff", "\xff.", "x\n", "%2e", "@@admin"]
+parts = st.lists(st.sampled_from(PARTS), max_size=9)
 
 
 @given(parts, st.sampled_from(["", "/", "\n", "\r\n", "\xff"]))
@@ -110,6 +112,8 @@ WRITTEN = [
     ("/a\r\n", ["/a\r\n", "/a"]),
     ("/a\xff", ["/a\ufffd", "/a", "/a%FF", "/a\xff"]),
     ("/\u2603", ["/\u2603"]),
+    ("/a/@@b", ["/a/@@b", "/a/b"]),
+    ("/a/@@@@", ["/a/@@@@", "/a/@@"]),
 ]
 
 
@@ -141,6 +145,14 @@ MOUNTED = [
 def test_an_application_reads_what_follows_its_mount_by_itself(script, path, prefix, possibly, certainly):
     asked = readings(script, path)
     assert (asked.possibly(normal(prefix)), asked.certainly(normal(prefix))) == (possibly, certainly)
+
+
+@pytest.mark.parametrize("path", ["/a/__self__/b", "/__class__", "/a/\xff/..self~~"])
+def test_an_attribute_may_lead_anywhere(path):
+    asked = readings("", path)
+    assert asked.possibly(("elsewhere",))
+    assert not asked.certainly(())
+    assert asked.written()[1:] == (False, False)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +214,7 @@ def lines_run(function):
     return count
 
 
-SPELLINGS = ["/..", "/.", "/", "/a", "/a/..", "//a/../.", "/\xff", "/a/b/../..", "/x/admin/.."]
+SPELLINGS = ["/..", "/.", "/", "/a", "/a/..", "//a/../.", "/\xff", "/a/b/../..", "/x/admin/..", "/@@a"]
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import limits
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway import serve
@@ -23,7 +23,7 @@ from middleware import ConfigError, Effects, RateLimit, Stack, by, match
 from middleware.layers.answers import rate_limit
 from needed import needs
 from serving import Server, ask, environment, script
-from shapes import returning
+from shapes import coroutine, returning
 
 SUPPORT = Path(__file__).parent / "support"
 APP = returning([b"served"])[0]
@@ -108,12 +108,14 @@ def test_seconds_are_whole_and_within_the_window(monkeypatch, reset, seconds):
 
 
 @every_strategy
-@given(quota=st.integers(1, 9), pauses=st.lists(st.floats(0, 70), min_size=1, max_size=30))
-def test_a_client_that_waits_as_long_as_it_was_told_passes(strategy, quota, pauses):
+@given(quota=st.integers(1, 9), rest=st.integers(0, 8), pauses=st.lists(st.floats(0, 70), min_size=1, max_size=30))
+@example(quota=5, rest=5, pauses=[0, 0, 0])
+def test_a_client_that_waits_as_long_as_it_was_told_passes(strategy, quota, rest, pauses):
+    """Whatever a request costs; `rest` is what the quota has beyond that."""
     now = 1_000_000_000.0
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(time, "time", lambda: now)
-        app = RateLimit(APP, f"{quota}/minute", strategy=strategy)
+        app = RateLimit(APP, f"{quota + rest}/minute", strategy=strategy, cost=quota)
         for pause in pauses:
             now += pause
             answer = serve(app)
@@ -234,6 +236,8 @@ def test_bad_limits_are_named(text):
     ("options", "told"),
     [
         ({"key": "address"}, "key: a callable of environ"),
+        ({"key": coroutine}, "key: a callable of environ; a coroutine is another key each time: write it without"),
+        ({"key": by.header}, r"key: a callable of environ; by.header makes one: write by.header\(...\)"),
         ({"storage": "memory"}, "storage: a URI"),
         ({"storage": None}, "storage: a URI"),
         ({"storage": "async+memory://"}, "storage: a URI"),
@@ -242,7 +246,11 @@ def test_bad_limits_are_named(text):
             r"a storage of the limits library \(unknown storage scheme : nope://\*\*\*@h",
         ),
         ({"storage": "redis://:sesame@h:port"}, "storage: a storage of the limits library"),
+        ({"storage": b"redis://:sesame@h"}, "storage: a URI.*; got <class 'bytes'>"),
+        ({"storage": "redis://u:se#sesame@h/0"}, r"library \(percent-encode # / \? \[ \] in a user and a password\)"),
+        ({"storage": "redis://u:sesame/x@h/0"}, r"percent-encode .*; got 'redis://\*\*\*@h/0'"),
         ({"storage_options": 1}, "storage_options: a mapping, or None"),
+        ({"storage_options": [("password", "sesame")]}, "storage_options: a mapping, or None; got <class 'list'>"),
         ({"strategy": "leaky"}, "strategy: one of fixed-window, moving-window, sliding-window-counter"),
         ({"name": ""}, "name: 1 to 64 characters"),
         ({"name": 'a"'}, "name"),
@@ -430,6 +438,15 @@ def test_it_is_logged_once_a_minute_without_credentials(monkeypatch, clock, capl
         "OSError: no route\\nto *** and ***"
     )
     assert lines == [("middleware", logging.ERROR, told)] * 3
+
+
+def test_an_error_that_may_have_a_piece_of_the_password_is_logged_by_its_type(monkeypatch, caplog):
+    """The client takes "sesame" for the host."""
+    layer, limiter = broken(monkeypatch, storage="redis://sesame#x@h")
+    limiter.error = OSError("connecting to sesame:6379")
+    serve(layer.wrap(APP))
+    assert "sesame" not in caplog.text
+    assert "OSError: percent-encode # / ? [ ] in a user and a password" in caplog.text
 
 
 def test_a_storage_that_is_down_at_the_start_is_asked_again(monkeypatch, clock, caplog):

@@ -16,6 +16,7 @@ from middleware import CORS, AccessLog, ConfigError, Headers, Hooks, Middleware,
 from middleware.logs import RequestIdFilter
 from middleware.wsgi.identity import log_extra
 from shapes import Body, returning
+from shapes import coroutine as predicate
 
 MADE = re.compile(r"[0-9a-f]{32}")
 
@@ -225,6 +226,7 @@ class Awaited:
         ({"header": "Connection"}, "RequestId: header: hop-by-hop"),
         ({"header": "Content-Length"}, "RequestId: header: the server frames the response by it"),
         ({"accept": "yes"}, "RequestId: accept: a bool or a predicate; got 'yes'"),
+        ({"accept": predicate}, "RequestId: accept: a bool or a predicate; a coroutine always counts as true"),
         ({"generate": "uuid"}, "RequestId: generate: a callable -> str"),
         ({"generate": coroutine}, "no coroutine function"),
         ({"generate": Awaited()}, "no coroutine function"),

@@ -15,7 +15,7 @@ from gateway import environ, serve
 from layers_under_test import plain
 from middleware import ConfigError, External, Headers, Hooks, Middleware, Stack, Timing, match
 from middleware.layers.timing.server_timing import metric, quoted_string
-from shapes import TEXT, Body, Failure, returning
+from shapes import TEXT, Body, Failure, coroutine, returning
 
 METRIC = re.compile(r'([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)((?:;desc="(?:[^"\\]|\\.)*")?);dur=([0-9]+(?:\.[0-9]+)?)')
 
@@ -542,6 +542,8 @@ class Awaited:
         ({"expose": None}, "expose: a bool or a predicate"),
         ({"expose": awaited}, "expose: a bool or a predicate"),
         ({"expose": Awaited()}, "expose: a bool or a predicate"),
+        ({"expose": coroutine}, "expose: a bool or a predicate; a coroutine always counts as true"),
+        ({"on_complete": coroutine}, "on_complete: a callable or None; a coroutine is never awaited"),
         ({"layers": "yes"}, "layers: True or False"),
         ({"precision": 10}, "precision: an int from 0 to 9"),
         ({"precision": -1}, "precision: an int from 0 to 9"),

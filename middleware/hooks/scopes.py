@@ -32,6 +32,7 @@ from middleware.hooks.request_forms import Limits
 from middleware.http.fields import is_token
 from middleware.http.paths import is_too_long, normal, readings
 from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Environ, Predicate
 
 Hook: TypeAlias = Callable[..., Any]
@@ -375,7 +376,7 @@ class Decorators(Generic[Level]):
             problems.check(isinstance(where.pattern, str), "where", "a pattern of str", where)
         else:
             rule = "a prefix such as '/admin', a re.Pattern, or a predicate environ -> bool"
-            problems.check(callable(where), "where", rule, where)
+            problems.add_fault("where", predicate_fault(where, rule), where)
         problems.done()
         kind: Any = Prefix if isinstance(where, str) else Pattern if isinstance(where, re.Pattern) else Asked
         return self._within("scope", kind(where))

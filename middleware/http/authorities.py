@@ -1,7 +1,7 @@
 """Authorities: host[:port] as a request has it, and the patterns that cover a host (RFC 9110 4.2, 7.2).
 
 `authority` is strict and serves decisions about access: text with more than one reading is None. `host_name` is lenient
-and serves conditions, which must recognize a host in every spelling.
+and serves conditions, which must recognize a host in every spelling in ASCII.
 """
 
 import re

@@ -10,6 +10,7 @@ _TCHAR: Final = r"[!#$%&'*+\-.^_`|~0-9a-z]+"
 # because no media type for JSON or text has one.
 _RANGE: Final = re.compile(rf"({_TCHAR}/{_TCHAR})((?:[ \t]*;[ \t]*[^;]*)*)")
 _WEIGHT: Final = re.compile(r";[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*(?:;|\Z)")
+_WEIGHTED: Final = re.compile(r";[ \t]*q=")
 _JSON: Final = ("application/problem+json", "application/json")
 _TEXT: Final = ("text/plain", "text/html")
 
@@ -35,7 +36,7 @@ def prefers_json(accept: str) -> bool:
         found = _RANGE.fullmatch(member.strip(" \t"))
         if found is not None:
             weight = _WEIGHT.search(found[2])
-            said = float(weight[1]) if weight else 1.0 if "q=" not in found[2] else None
+            said = float(weight[1]) if weight else None if _WEIGHTED.search(found[2]) else 1.0
             if said is not None:
                 weights[found[1]] = min(said, weights.get(found[1], 1.0))
     named = [weight for name, weight in weights.items() if is_json(name)]

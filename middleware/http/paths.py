@@ -1,8 +1,8 @@
 """Paths: the ways in which frameworks may read one (RFC 3986 sections 3.3 and 5.2.4; PEP 3333, Unicode Issues).
 
-//admin, /x/../admin or /adm%FFin is /admin to one framework and another path to the next, and an application that is
-mounted at a segment boundary reads the rest by itself. `readings` finds all of them in time linear in the path: the
-rest of the path from each boundary on is a linked list of segments, and all of these lists share their ends.
+//admin, /x/../admin, /@@admin or /adm%FFin is /admin to one framework and another path to others, and an application
+that is mounted at a segment boundary reads the rest by itself. `readings` finds all of them in time linear in the path:
+the rest of the path from each boundary on is a linked list of segments, and all of these lists share their ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ Rest: TypeAlias = "tuple[str, Rest] | None"  # a segment, and the rest after it
 LONGEST: Final = 2048  # characters of a path that is read
 MOST: Final = 128  # segments of a path that is read
 MOST_WRITTEN: Final = 32  # readings of a path that are written out
-_ODD: Final = re.compile(r"//|/\.\.?(?:/|\Z)|[\r\n]\Z")  # in a path with several readings
+_ODD: Final = re.compile(r"//|/@@|/\.\.?(?:/|\Z)|[\r\n]\Z")  # in a path with several readings
+# CherryPy gets attributes by segments, in which punctuation stands for "_". Two lead from a handler to its object.
+_ATTRIBUTE: Final = re.compile(r"(?<![^/])[!-.:-@\[-`{-~]{2}(?:self|class)[!-.:-@\[-`{-~]{2}(?![^/])")
 _MERGED: Final = frozenset({""})
 _CLIMBED: Final = frozenset({"."})
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
@@ -29,6 +31,15 @@ _SURROGATES: Final = re.compile("[\udc80-\udcff]")
 def normal(path: str) -> Segments:
     """The segments of a path in its normal form, without dot segments and empty segments."""
     return tuple(filter(None, _listed(_rests(path.split("/"), _MERGED | _CLIMBED)[0])))
+
+
+def canonical(script_name: str, path_info: str) -> str:
+    """One text for all spellings of a path, given as in environ. All paths that are not read have one text together."""
+    raw = script_name + path_info
+    if is_too_long(raw) or _ATTRIBUTE.search(raw) is not None:
+        return "not read"
+    text = _decoded(f"{script_name}/{path_info}")[:2][-1]  # without undecodable bytes
+    return _path(normal(text.rstrip("\r\n").replace("/@@", "/"))) or "/" * bool(raw)
 
 
 def below(path: Segments, prefix: Segments) -> bool:
@@ -50,6 +61,8 @@ def is_too_long(path: str) -> bool:
 @lru_cache(maxsize=32)  # all predicates and scopes of a request ask about the same path
 def _read(script_name: str, path_info: str) -> Readings:
     raw = script_name + path_info
+    if _ATTRIBUTE.search(raw) is not None:
+        return _Unread(raw)
     texts = _decoded(raw)
     if not _is_rooted(raw):
         return _Several([f"/{text}" for text in texts], texts[:1], certain=False)
@@ -81,9 +94,10 @@ def percented(text: str) -> str:
     return _SURROGATES.sub(lambda found: f"%{ord(found[0]) - 0xDC00:02X}", text)
 
 
-def _lines(texts: Iterable[str]) -> Iterable[str]:
-    """The texts, with and without a final line end."""
-    return dict.fromkeys(each for text in texts for each in (text, text.rstrip("\r\n")))
+def _spelled(texts: Iterable[str]) -> Iterable[str]:
+    """The texts, with and without a final line end, and the "@@" that Pyramid takes from the name of a view."""
+    ended = [each for text in texts for each in (text, text.rstrip("\r\n"))]
+    return dict.fromkeys((*ended, *(text.replace("/@@", "/") for text in ended)))
 
 
 class Written(NamedTuple):
@@ -92,7 +106,7 @@ class Written(NamedTuple):
     Attributes:
         paths: the readings.
         complete: bool. Whether these are all readings. There may be too many to list.
-        read: bool. Whether the path was short enough to be read. If not, it is possibly below every prefix.
+        read: bool. Whether the path could be read. If not, it is possibly below every prefix.
     """
 
     paths: Iterable[str]
@@ -139,7 +153,7 @@ class _One(Readings):
 
 
 class _Unread(Readings):
-    """A path that is too long to be read."""
+    """A path that is too long to be read, or that may leave any prefix by an attribute."""
 
     __slots__ = ("_raw",)
 
@@ -155,12 +169,12 @@ class _Unread(Readings):
         return False
 
     def written(self) -> Written:
-        """The unchanged path; all readings if no segment is "..", because these are few. They are not cached."""
+        """The unchanged path; all readings if these are known, and few without a segment "..". They are not cached."""
         texts = _decoded(self._raw)
-        if any("/.." in text for text in texts):
+        if any("/.." in text for text in texts) or _ATTRIBUTE.search(self._raw) is not None:
             return Written(texts[:1], complete=False, read=False)
         rooted = [text if _is_rooted(text) else f"/{text}" for text in texts]
-        spelled = chain.from_iterable(_Spelling(text).written() for text in _lines(rooted))
+        spelled = chain.from_iterable(_Spelling(text).written() for text in _spelled(rooted))
         return Written(dict.fromkeys(chain(texts[:1], spelled)), read=False)
 
 
@@ -176,7 +190,7 @@ class _Several(Readings):
     __slots__ = ("_certain", "_spellings", "_stands", "_written")
 
     def __init__(self, texts: Iterable[str], stands: Iterable[str] = (), *, certain: bool = True) -> None:
-        self._certain, self._stands, self._spellings = certain, stands, tuple(map(_Spelling, _lines(texts)))
+        self._certain, self._stands, self._spellings = certain, stands, tuple(map(_Spelling, _spelled(texts)))
         self._written: tuple[str, ...] = ()  # until first needed
 
     def possibly(self, prefix: Segments) -> bool:

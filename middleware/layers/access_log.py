@@ -18,6 +18,7 @@ from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
 from middleware.wsgi.measurement import Followed, Following, Measurement, counted_method
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.refused import called_fault, predicate_fault
 from middleware.wsgi.types import Application, Environ, Predicate
 
 Format: TypeAlias = str | Callable[[Measurement], str | None]
@@ -105,7 +106,8 @@ class AccessLog(Following):
         self.format, self.logger, self.level, self.skip = plain(format), logger, level, skip
         problems = Problems("AccessLog")
         rule = '"common", "combined", "json", or a callable(Measurement) -> str'
-        problems.check(callable(format) or format in [*_FORMATS], "format", rule, format)
+        fault = format not in [*_FORMATS] and called_fault(format, rule, "is no line")
+        problems.add_fault("format", fault, format)
         named = isinstance(logger, (str, logging.Logger))
         problems.check(named, "logger", "the name of a logger, or a logging.Logger", logger)
         self._level: int | None = None
@@ -114,7 +116,7 @@ class AccessLog(Following):
                 self._level = logging.NullHandler(level).level  # reads names
             except (TypeError, ValueError):
                 problems.add("level", "an int, the name of a level, or None", level)
-        problems.check(skip is None or callable(skip), "skip", "a predicate or None", skip)
+        problems.add_fault("skip", skip is not None and predicate_fault(skip, "a predicate or None"), skip)
         self.redact = _texts(problems, "redact", redact)
         self.fields = _texts(problems, "fields", fields)
         for name in self.fields:

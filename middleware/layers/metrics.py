@@ -14,6 +14,7 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.measurement import Followed, Following, counted_method
 from middleware.wsgi.options import ConfigError, Problems
+from middleware.wsgi.refused import called_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,7 +77,8 @@ class Metrics(Following):
         problems.check(
             path is None or (isinstance(path, str) and path.startswith("/")), "path", "begins with /, or None", path
         )
-        problems.check(route is None or callable(route), "route", "a callable(environ) -> str, or None", route)
+        rule = "a callable(environ) -> str, or None"
+        problems.add_fault("route", route is not None and called_fault(route, rule, "is no label"), route)
         self.registry, self.path, self.route = registry, path, route
         try:
             self.buckets = tuple(map(float, buckets))

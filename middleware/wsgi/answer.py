@@ -11,6 +11,7 @@ from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import status_fault, status_line, without_content
 from middleware.wsgi.held import close_iterable
 from middleware.wsgi.options import is_async
+from middleware.wsgi.refused import is_factory, wraps_nothing
 from middleware.wsgi.response import Response, Transform, method_name
 from middleware.wsgi.types import Application, Environ, ExcInfo, StartResponse, Write
 
@@ -66,9 +67,11 @@ def fixed(status: str, fields: list[Line], body: bytes) -> Application:
 
 def answer_fault(given: object) -> str | None:
     """Return why this is no valid `answer=`, or None if it is valid or left out."""
-    if given is None or (callable(given) and not is_async(given)):
-        return None
-    return "a WSGI application (environ, start_response), or None"
+    rule = "a WSGI application (environ, start_response), or None"
+    if wraps_nothing(given):
+        return f"{rule}; a layer is none until it wraps one"
+    fits = given is None or (callable(given) and not is_async(given) and not is_factory(given))
+    return None if fits else rule
 
 
 def refusal(given: Application | None, status: int, detail: str, headers: Iterable[Line] = ()) -> Application:

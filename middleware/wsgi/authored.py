@@ -99,7 +99,7 @@ def check_options(cls: Any, args: tuple[Any, ...], options: Mapping[str, object]
     names = [*parameters][by_position:]
     unknown = [name for name in options if name not in parameters]
     if unknown:
-        raise TypeError("; ".join(_unknown(cls, name, names) for name in unknown))
+        raise TypeError("; ".join(_unknown(cls, name, parameters) for name in unknown))
     if [*parameters][1:by_position] == ["app"]:
         _check_positions(cls.__name__, parameters, names, args, options)
         _check_required(cls.__name__, parameters, names, options)
@@ -140,7 +140,9 @@ def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], name
     return [*required, *alike, *names][0]
 
 
-def _unknown(cls: type, name: str, names: Sequence[str]) -> str:
+def _unknown(cls: type, name: str, parameters: Mapping[str, inspect.Parameter]) -> str:
+    named = (each.name for each in parameters.values() if each.kind is not inspect.Parameter.POSITIONAL_ONLY)
+    names = [each for each in named if each not in ("self", "app")]
     peer = PEERS.get(name.lower(), "")
     if peer and (peer.partition("=")[0] in names or " " in peer):
         hint = f"here it is {peer}"

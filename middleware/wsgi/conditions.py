@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.options import each, is_async
+from middleware.wsgi.options import each
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ, Predicate
@@ -13,13 +13,6 @@ def certain(predicate: Predicate) -> Predicate:
     """Return the predicate for "holds for every reading of the path". A plain callable is always certain."""
     certainly: Predicate = getattr(predicate, "certainly", predicate)
     return certainly
-
-
-def predicate_fault(given: object) -> str | None:
-    """Return why this is no valid optional predicate, or None. A coroutine would always be true."""
-    return (
-        None if given is None or (callable(given) and not is_async(given)) else "a predicate environ -> bool, or None"
-    )
 
 
 def asked(condition: Predicate | None, effects: Effects) -> Predicate | None:

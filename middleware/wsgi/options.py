@@ -1,7 +1,7 @@
 """Options of constructors: the checks that all layers share, and one error that names every wrong option."""
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, Literal, TypeVar, cast
 
 from middleware.http.fields import plain
@@ -124,5 +124,6 @@ def copied(value: object) -> Any:
 
 
 def is_async(given: object) -> bool:
-    """Whether calling this gives a coroutine, which nothing awaits."""
-    return iscoroutinefunction(given) or iscoroutinefunction(getattr(given, "__call__", None))  # noqa: B004 - what calling it gives
+    """Whether calling this gives a coroutine or an asynchronous generator, which nothing awaits."""
+    called = (given,) if isinstance(given, type) else (given, getattr(given, "__call__", None))  # noqa: B004 - what calling it gives
+    return any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in called)

@@ -1,7 +1,9 @@
-"""Refused: errors for values that cannot be a WSGI application, a middleware or a predicate, with what to write."""
+"""Refused: errors for values that cannot be a WSGI application, a predicate or a key, with what to write."""
 
 import inspect
 from typing import Any, Final
+
+from middleware.wsgi.options import is_async
 
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -24,7 +26,7 @@ def check_application(owner: str, app: object) -> None:
         raise TypeError(f"{owner}: {rule}; got {app!r}")
     if wraps_nothing(app):
         raise TypeError(f"{owner}: {rule}, and {app!r} is none until it wraps one: give what its wrap(app) returns")
-    if _is_asynchronous(app):
+    if is_async(app):
         raise TypeError(
             f"{owner}: {rule}, and {app!r} is an ASGI application: "
             f"give a2wsgi.ASGIMiddleware({named(app)}), of the package a2wsgi"
@@ -71,26 +73,27 @@ def _signature(function: Any) -> inspect.Signature:
 
 
 def check_predicate(owner: str, predicate: object) -> None:
-    """Raise TypeError for an object that cannot be called with an environ."""
-    rule = f"{owner}: a predicate is a callable environ -> bool"
-    if isinstance(predicate, str) and predicate.startswith("/"):
-        raise TypeError(f"{rule}; got {predicate!r}: write match.path({predicate!r})")
-    if isinstance(predicate, type) and hasattr(predicate, "certainly"):
-        name = predicate.__name__
-        raise TypeError(f"{rule}, and match.{name} makes one: write match.{name}(...)")
-    if not callable(predicate) or not takes(predicate, 1):
-        raise TypeError(f"{rule}; got {predicate!r}")
-    if _is_asynchronous(predicate):
-        raise TypeError(
-            f"{rule}, and {predicate!r} is a coroutine, which always counts as true: write it without async"
-        )
+    """Raise TypeError for an object that cannot be called with an environ as a predicate."""
+    fault = predicate_fault(predicate, f"{owner}: a predicate is a callable environ -> bool")
+    if fault is not None:
+        hint = f": write match.path({predicate!r})" if isinstance(predicate, str) and predicate.startswith("/") else ""
+        raise TypeError(f"{fault}; got {predicate!r}{hint}")
+
+
+def predicate_fault(given: object, rule: str = "a predicate environ -> bool, or None") -> str | None:
+    """Return the rule, and what to write, if this cannot be called with an environ as a predicate; otherwise None."""
+    if isinstance(given, type) and hasattr(given, "certainly"):
+        return f"{rule}; match.{given.__name__} makes one: write match.{given.__name__}(...)"
+    return called_fault(given, rule, "always counts as true")
+
+
+def called_fault(given: object, rule: str, coroutine: str) -> str | None:
+    """Return the rule if this cannot be called with one argument, or gives a coroutine; otherwise None."""
+    if not callable(given) or not takes(given, 1):
+        return rule
+    return f"{rule}; a coroutine {coroutine}: write it without async" if is_async(given) else None
 
 
 def named(value: object) -> str:
     """Return the name that the value probably has in the caller's code."""
     return str(getattr(value, "__name__", "app"))
-
-
-def _is_asynchronous(value: Any) -> bool:
-    function = value if inspect.isroutine(value) or isinstance(value, type) else type(value).__call__
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

@@ -104,7 +104,7 @@ def pyramid_site():
 
 
 def pyramid_traversal():
-    """A tree of resources, in which the path is looked up segment by segment."""
+    """A tree of resources, in which the path is looked up segment by segment, and a view by name."""
     from pyramid.response import Response
 
     class Node(dict):
@@ -123,6 +123,7 @@ def pyramid_traversal():
     def configure(config):
         config.set_root_factory(lambda _: root)
         config.add_view(view, context=Node)
+        config.add_view(lambda context, _: Response(OTHER if context is public else ADMIN), context=Node, name="admin")
 
     return _pyramid(configure)
 
@@ -149,7 +150,7 @@ def falcon_site():
 
 
 def cherrypy_site(mounted=""):
-    """A tree of handlers, by names of attributes."""
+    """A tree of handlers, by names of attributes, one of which is a method."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of what it imports
         import cherrypy
@@ -171,6 +172,10 @@ def cherrypy_site(mounted=""):
 
     class Root:
         admin, public = saying(ADMIN), saying(OTHER)
+
+        @cherrypy.expose
+        def health(self, *_):
+            return OTHER
 
     tree = _cptree.Tree()
     tree.mount(Root(), mounted, {"/": {"tools.trailing_slash.on": False}})

@@ -7,6 +7,7 @@ from itertools import count
 from math import isfinite
 from typing import ClassVar, Final
 
+from middleware import by
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
@@ -97,8 +98,9 @@ class Stay:
 
     __slots__ = ("held", "key", "outer", "places")
 
-    def __init__(self, places: Places, key: Hashable, outer: "Stay | None") -> None:
-        self.places, self.key, self.outer = places, key, outer
+    def __init__(self, places: Places, outer: "Stay | None") -> None:
+        self.places, self.outer = places, outer
+        self.key: Hashable = None
         self.held = False
 
     def end(self) -> None:
@@ -158,7 +160,7 @@ class ConcurrencyLimit(Middleware):
         problems.check(
             type(retry_after) is int and retry_after >= 0, "retry_after", "whole seconds, 0 or more", retry_after
         )
-        problems.check(key is None or callable(key), "key", "a callable of environ, or None", key)
+        problems.add_fault("key", key is not None and by.key_fault(key, "a callable of environ, or None"), key)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
         self.limit, self.wait, self.retry_after, self.key, self.answer = limit, wait, retry_after, key, answer
@@ -169,12 +171,14 @@ class ConcurrencyLimit(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Take a place, or refuse."""
-        key = None if self.key is None else self.key(environ)
-        stay = environ[self._key] = Stay(self._places, key, environ.get(self._key))
-        if key is None and self.key is not None:
-            note(environ, "not limited: the key is None")
-            return None
-        stay.held = self._places.take(key, self.wait)
+        # Before the key, which may raise: on_close would find the place of an outer request of this environ.
+        stay = environ[self._key] = Stay(self._places, environ.get(self._key))
+        if self.key is not None:
+            stay.key = self.key(environ)
+            if stay.key is None:
+                note(environ, "not limited: the key is None")
+                return None
+        stay.held = self._places.take(stay.key, self.wait)
         if stay.held:
             return None
         note(environ, f"refused: {self.limit} requests have a place")

@@ -6,11 +6,12 @@ from typing import ClassVar, Final
 from middleware.http.authorities import DEFAULT_PORTS, authority
 from middleware.http.origins import listed_fault, matcher
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
-from middleware.wsgi.conditions import certain, predicate_fault, varying
+from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, each
 from middleware.wsgi.plan import Layer
+from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Application, Environ, Predicate
 
 SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -88,7 +89,7 @@ class CrossOriginProtection(Middleware):
             listed = isinstance(origin, str) and origin not in ("null", "*")
             problems.add_fault("trusted_origins", listed_fault(origin) if listed else _UNLISTED, origin)
         self.exempt, self.answer = exempt, answer
-        problems.add_fault("exempt", predicate_fault(exempt), exempt)
+        problems.add_fault("exempt", exempt is not None and predicate_fault(exempt), exempt)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
         self._trusts = matcher(self.trusted_origins)

@@ -47,8 +47,9 @@ class TrustedHosts(Middleware):
     that leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on
     every response, and outside everything that uses the Host. Does nothing to responses. A Host that is missing (with
     HTTP/1.0 too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on the Host, put
-    ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. `environ["middleware.host"]` is the authority that was
-    checked, in lower case and without a final dot.
+    ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. It has to be removed before an application that reads it
+    without being told to, as Bottle does. `environ["middleware.host"]` is the authority that was checked, in lower case
+    and without a final dot.
 
     Options:
         hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not

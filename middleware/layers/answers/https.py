@@ -9,11 +9,12 @@ from urllib.parse import unquote_to_bytes
 from middleware.http.authorities import Authority, authority
 from middleware.http.locations import REDIRECTS, encoded, is_target, leads_to, origin_form
 from middleware.wsgi.answer import answer, note, redirect
-from middleware.wsgi.conditions import certain, predicate_fault, varying
+from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Layer
+from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Application, Environ, Predicate
 
 _HOST: Final = "middleware.host"  # the authority that TrustedHosts has checked
@@ -122,7 +123,7 @@ class HTTPSRedirect(Middleware):
             problems.check(place is not None and place.port is None, "host", rule, self.host)
         if self.port is not None:
             problems.integer("port", self.port, 1, 0xFFFF, ", or None")
-        problems.add_fault("exempt", predicate_fault(self.exempt), self.exempt)
+        problems.add_fault("exempt", self.exempt is not None and predicate_fault(self.exempt), self.exempt)
         problems.done()
 
     def on_request(self, environ: Environ) -> Application | None:

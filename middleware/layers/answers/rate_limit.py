@@ -38,6 +38,7 @@ _STRATEGIES: Final = ("fixed-window", "moving-window", "sliding-window-counter")
 _LARGEST: Final = 10**15 - 1  # of an integer in a structured field (RFC 9651 3.3.1)
 _STORED: Final = 64  # bytes of a key that is stored as it is
 _NAME: Final = re.compile(r"[!#-.0-\[\]-~](?:[ !#-.0-\[\]-~]{0,62}[!#-.0-\[\]-~])?")
+_DIVIDING: Final = re.compile(r"[#/?\[\]]")  # of a URI (RFC 3986 2.2)
 _SHARED: Final = re.compile(r"(redis|valkey)s?(?:\+|:)")
 _NEVER: Final = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)  # 0 seconds, which the library takes for one
 _NUMBERS: Final = count()
@@ -81,16 +82,30 @@ class Count:
 def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, told: bool) -> Count:
     """Count a request by each of the policies, up to the first that refuses it."""
     left = []
+    strategies = import_module("limits.strategies").STRATEGIES
     for policy in policies:
         passes = limiter.hit(policy.item, policy.name, key, cost=cost)
         if passes and not told:
             continue
         reset, remaining = limiter.get_window_stats(policy.item, policy.name, key)
         seconds = min(max(ceil(reset - time.time()), 0), policy.window)  # the clocks of two machines differ
+        if not passes and cost > 1 and isinstance(limiter, strategies["sliding-window-counter"]):
+            counts = limiter.storage.get_sliding_window(policy.item.key_for(policy.name, key), policy.window)
+            seconds = max(seconds, until_room(counts, policy, cost))
         left.append(Left(policy, max(remaining, 0), seconds))
         if not passes:
             return Count(tuple(left), left[-1])
     return Count(tuple(left), None)
+
+
+def until_room(counts: tuple[int, float, int, float], policy: Policy, cost: int) -> int:
+    """The whole seconds until a sliding window has room for a cost. The library knows those for a single request."""
+    # The count of the previous window fades until the current window ends, and then that of the current window does.
+    previous, fading, current, expiring = counts  # each count, and the seconds until it has faded
+    room = policy.quota - cost + 1  # the sum of both has to be below it
+    if current < room:
+        return ceil(fading - policy.window * (room - current) / max(previous, 1))
+    return ceil(expiring - policy.window * room / current)
 
 
 def stored(key: str) -> str:
@@ -128,16 +143,16 @@ def hidden(uri: str) -> str:
     return shown if mark else "***"
 
 
-def secrets(uri: str, options: Mapping[str, Any]) -> list[str]:
-    """The password of a storage, encoded and decoded, which no log may contain."""
-    user, colon, password = uri.partition("://")[2].rpartition("@")[0].partition(":")
+def told(uri: str, options: Mapping[str, Any], error: Exception) -> str:
+    """The text of an error without the password of the storage, encoded and decoded."""
+    credentials = uri.partition("://")[2].rpartition("@")[0]
+    if _DIVIDING.search(credentials) is not None:  # the text may have any piece of the password
+        return "percent-encode # / ? [ ] in a user and a password"
+    user, colon, password = credentials.partition(":")
     written = password if colon else user
     given = [value for option, value in options.items() if "pass" in option and isinstance(value, str)]
-    return [secret for secret in (written, unquote(written), *given) if secret]
-
-
-def _without(hide: Iterable[str], text: str) -> str:
-    for secret in hide:
+    text = str(error).replace(uri, hidden(uri))
+    for secret in filter(None, (written, unquote(written), *given)):
         text = text.replace(secret, "***")
     return text
 
@@ -145,10 +160,8 @@ def _without(hide: Iterable[str], text: str) -> str:
 class Store:
     """The storage of the counts. After a failure it is not used for a while, so that requests do not wait."""
 
-    def __init__(self, make: Callable[[], Any], shown: str, hide: Iterable[str]) -> None:
-        self._make = make
-        self._shown = shown
-        self._hide = tuple(hide)
+    def __init__(self, make: Callable[[], Any], shown: str, told: Callable[[Exception], str]) -> None:
+        self._make, self._shown, self._told = make, shown, told
         self._limiter: Any = None
         self._until = 0.0
         self._logged = -LOGGED
@@ -183,7 +196,7 @@ class Store:
         self._until = now + PAUSE
         if now - self._logged >= LOGGED:
             self._logged = now
-            text = _without(self._hide, f"{type(error).__name__}: {error}")
+            text = f"{type(error).__name__}: {self._told(error)}"
             logger.error("%s has failed, and is left alone for %d s: %s", self._shown, PAUSE, escaped(text))
 
 
@@ -191,15 +204,13 @@ def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
     """The limiter that counts by a strategy in the storage at a URI. ConfigError if it cannot be made."""
     wrong: tuple[type[Exception], ...] = (import_module("limits.errors").ConfigurationError, TypeError, ValueError)
     storage = import_module("limits.storage").storage_from_string
-    rule = None
     try:
         kept = storage(str(uri), **{**timeouts(uri), **options})
         return import_module("limits.strategies").STRATEGIES[strategy](kept)
     except NotImplementedError:
         rule = f"a storage that can count by {strategy}"
     except wrong as error:
-        why = _without(secrets(uri, options), str(error).replace(uri, hidden(uri)))
-        rule = f"a storage of the limits library ({why})"
+        rule = f"a storage of the limits library ({told(uri, options, error)})"
     raise ConfigError(f"RateLimit: storage: {rule}; got {uri!r}")
 
 
@@ -331,7 +342,7 @@ class RateLimit(Positional):
         self._store = Store(
             partial(limiter_of, self.storage, kept, strategy),
             f"RateLimit {name!r}: the storage {hidden(self.storage)}",
-            secrets(self.storage, kept),
+            partial(told, self.storage, kept),
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
 
@@ -342,12 +353,13 @@ class RateLimit(Positional):
         self._refusal = refused
 
     def _check(self, problems: Problems) -> list[Policy]:
-        problems.check(callable(self.key), "key", "a callable of environ", self.key)
+        problems.add_fault("key", by.key_fault(self.key, "a callable of environ"), self.key)
         rule = "a URI, such as memory:// or redis://127.0.0.1:6379/0"
         fits = isinstance(self.storage, str) and "://" in self.storage and not self.storage.startswith("async+")
-        problems.check(fits, "storage", rule, self.storage)
-        mapping = isinstance(self.storage_options, (Mapping, NoneType))
-        problems.check(mapping, "storage_options", "a mapping, or None", self.storage_options)
+        # The values may hold passwords: their types are enough.
+        problems.check(fits, "storage", rule, self.storage if isinstance(self.storage, str) else type(self.storage))
+        kind = type(self.storage_options)
+        problems.check(issubclass(kind, (Mapping, NoneType)), "storage_options", "a mapping, or None", kind)
         problems.check(self.strategy in _STRATEGIES, "strategy", f"one of {', '.join(_STRATEGIES)}", self.strategy)
         named = isinstance(self.policy, str) and _NAME.fullmatch(self.policy)
         rule = "1 to 64 characters of printable ASCII, without quotes, backslashes and slashes"

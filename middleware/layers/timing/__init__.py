@@ -12,13 +12,14 @@ from middleware.http.fields import Line, is_token, option_name_fault, plain, val
 from middleware.layers.timing.recorder import SAID, Recorder, Running, recorders, running
 from middleware.layers.timing.server_timing import MetricLines, metric
 from middleware.wsgi.answer import note
-from middleware.wsgi.conditions import certain, predicate_fault, varying
+from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems, is_async
 from middleware.wsgi.plan import Layer, Made
+from middleware.wsgi.refused import called_fault, predicate_fault
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -106,14 +107,14 @@ class Timing(Middleware):
             value = getattr(self, option)
             left_out = value is None and option != "header"
             problems.add_fault(option, not left_out and fault(value), value)
-        shown = isinstance(self.expose, bool) or (self.expose is not None and not predicate_fault(self.expose))
-        problems.check(shown, "expose", "a bool or a predicate", self.expose)
+        shown = not isinstance(self.expose, bool) and predicate_fault(self.expose, "a bool or a predicate")
+        problems.add_fault("expose", shown, self.expose)
         problems.boolean("layers", self.layers)
         problems.integer("precision", self.precision, 0, 9)
         ticks = callable(self.clock) and not is_async(self.clock)
         problems.check(ticks, "clock", "a callable -> seconds (no coroutine function)", self.clock)
-        told = self.on_complete is None or (callable(self.on_complete) and not is_async(self.on_complete))
-        problems.check(told, "on_complete", "a callable or None (no coroutine function)", self.on_complete)
+        told = self.on_complete is not None and called_fault(self.on_complete, "a callable or None", "is never awaited")
+        problems.add_fault("on_complete", told, self.on_complete)
         problems.done()
 
     def on_request(self, environ: Environ) -> None:
