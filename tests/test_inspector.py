@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from gateway import serve
-from middleware import ConfigError, Effects, Headers, Inspector, Middleware, Stack
+from middleware import ConfigError, Effects, Headers, Inspector, Middleware, Stack, match
 from middleware.cli.debugging import Debugger
 from middleware.sight.inspector import is_local
 
@@ -253,6 +253,20 @@ def test_two_inspectors_both_hear_why():
     for page, cookie in pages.items():
         query = "exchange=2" if page == PAGE else "exchange=1"
         assert b"a reason" in serve(run, page, HTTP_COOKIE=cookie, QUERY_STRING=query, **HERE).body
+
+
+def test_an_inspector_does_not_hide_the_layers_inside_it():
+    """Neither from an explanation nor from another Inspector, whether the stack was wrapped before or not."""
+    stack = Stack(Headers(set={"X-A": "1"}), Headers(set={"X-B": "1"}).when(match.path("/b")), Headers())
+    for explanation in (
+        Stack(Inspector(), stack).explain(app, "/"),
+        Stack().explain(Stack(Inspector(), stack).wrap(app), "/"),
+        Stack(Inspector().named("outer"), Inspector(), stack).explain(app, "/"),
+    ):
+        steps = {step.name: step for step in explanation.steps}
+        assert [name for name in steps if name != "outer"] == ["Inspector", "Headers", "Headers-2", "Headers-3"]
+        assert (steps["Inspector"].added, steps["Headers"].added) == ((), (("X-A", "1"),))
+        assert steps["Headers-2"].note == "condition path('/b') does not hold"
 
 
 def test_the_url_is_logged_once(caplog):

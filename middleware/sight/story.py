@@ -222,6 +222,7 @@ class _Watched(Middleware):
     def __init__(self, watched: Middleware, key: str, number: int) -> None:
         super().__init__()
         self.watched, self.key, self.number = watched, key, number
+        self.name = watched.name  # by which an outer Recording knows it
 
     def layer(self) -> Layer:
         """The layer without the declarations by which a row could replace it."""
