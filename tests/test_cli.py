@@ -403,6 +403,44 @@ def test_what_cannot_be_served_is_one_line_and_status_2(command, arguments, said
     assert done.status == 2
 
 
+LAZY = """
+from flask import Flask, request
+from middleware import Stack
+
+class Lazy:
+    def __getattr__(self, name): raise LookupError(f"{name} is not configured")
+    def _raise(self): raise LookupError("nothing is configured")
+    __class__ = property(_raise)
+    __call__ = _raise
+
+lazy = Lazy()
+site = Flask("site")
+stack = Stack()
+def app(environ, start_response): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "lazy:app"], "'lazy:app' is a function, not a stack; stacks there: stack"),
+        (["show", "lazy:nope"], "'lazy' has no 'nope'; stacks there: stack"),
+        (["explain", "lazy:nope", "/"], "'lazy' has no 'nope'; applications there: "),
+        (["explain", "lazy:request", "/"], "looking at 'lazy:request' failed: RuntimeError: Working outside of "),
+        (["explain", "lazy:lazy", "/"], "looking at 'lazy:lazy' failed: LookupError: nothing is configured ("),
+        (["show", "lazy:lazy"], "looking at 'lazy:lazy' failed: LookupError: nothing is configured ("),
+        (["show", "lazy:lazy.stack"], "looking at 'lazy:lazy.stack' failed: LookupError: stack is not configured ("),
+        (["serve", "lazy:lazy.app"], "looking at 'lazy:lazy.app' failed: LookupError: app is not configured ("),
+    ],
+)
+def test_a_lazy_object_that_raises_is_one_line_and_status_2(command, here, arguments, said):
+    """As the settings of Django that are not configured, and the request of Flask outside of one."""
+    (here / "lazy.py").write_text(LAZY)
+    done = command(*arguments)
+    assert said in done.err
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
+
+
 def test_a_proxy_of_a_framework_in_the_module_is_not_asked_anything(command, here):
     """What is there is found without running code of what is there."""
     (here / "careful.py").write_text(

@@ -26,7 +26,7 @@ class LoggedId(RequestId):
 
 
 def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Application:
-    """Write log records to stderr, and put an access log and request ids around `app` unless all of its requests meet them."""
+    """Write log records to stderr; add the access log and the request ids that not all requests to `app` meet."""
     root, access = logging.getLogger(), logging.getLogger("middleware.access")
     if not root.handlers:  # otherwise the application has configured logging
         handler = logging.StreamHandler()
