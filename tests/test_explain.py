@@ -514,6 +514,9 @@ def test_an_endless_body_has_an_end():
         ("/a%20b?c=d#e", {}, {"PATH_INFO": "/a b", "QUERY_STRING": "c=d", "REQUEST_METHOD": "GET"}),
         ("//a", {}, {"PATH_INFO": "//a"}),
         ("/%C3%A4", {}, {"PATH_INFO": "/\xc3\xa4"}),
+        ("/\xe4?\u65e5", {}, {"PATH_INFO": "/\xc3\xa4", "QUERY_STRING": "\xe6\x97\xa5"}),
+        ("/\udcff?\udcff", {}, {"PATH_INFO": "/\xff", "QUERY_STRING": "\xff"}),
+        ("http://\xe4/\xe4?\xe4", {}, {"HTTP_HOST": "\xc3\xa4", "PATH_INFO": "/\xc3\xa4", "QUERY_STRING": "\xc3\xa4"}),
         ("https://a.example/b?c", {}, {"wsgi.url_scheme": "https", "HTTP_HOST": "a.example", "PATH_INFO": "/b"}),
         ("http://a.example", {}, {"PATH_INFO": "/", "QUERY_STRING": ""}),
         ({"PATH_INFO": "/x", "REMOTE_ADDR": "10.0.0.1"}, {}, {"PATH_INFO": "/x", "REMOTE_ADDR": "10.0.0.1"}),
@@ -540,6 +543,8 @@ def test_a_request_is_an_environ_a_path_or_a_url(request_, headers, keys):
         (5, {}, TypeError, "a request is an environ, or a path"),
         ("a", {}, ValueError, "a path begins with '/'"),
         ("ftp://a/", {}, ValueError, "a path begins with '/'"),
+        ("http://[::1/", {}, ValueError, "a URL with http:// or https://; got 'http://[::1/'"),
+        ("http://a]/", {}, ValueError, "a URL with http:// or https://; got 'http://a]/'"),
         ("/", {"origin": 5}, TypeError, "origin: the value of a request header is a str; got 5"),
     ],
 )
