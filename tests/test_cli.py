@@ -368,6 +368,8 @@ def test_a_wrong_target_is_one_line_that_says_what_was_looked_for_and_what_is_th
         (["shop:app", "--grace", "long"], "invalid float value: 'long'"),
         (["shop:app", "--threads", "few"], "invalid int value: 'few'"),
         (["shop:app", "--trusted-proxy-count", "2"], "go with --trusted-proxy ADDRESS"),
+        (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-count", "0"], "--trusted-proxy-count 0: at least one"),
+        (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-count", "-1"], "--trusted-proxy-count -1: at least one"),
         (["shop:app", "--trusted-proxy-headers", "forwarded"], "go with --trusted-proxy ADDRESS"),
         (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-headers", "via"], "waitress does not take this: "),
         (["shop:app", "--stac", "shop:stack"], "unrecognized arguments: --stac shop:stack; did you mean --stack?"),

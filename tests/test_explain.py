@@ -396,6 +396,26 @@ def test_a_layer_that_fails_has_answered_nothing(layer):
         assert steps["Headers-2"].note == "an error further out: the request did not come here"
 
 
+class BreaksLate(Middleware):
+    def on_response(self, environ, response):
+        raise LookupError("late")
+
+
+def test_a_layer_that_fails_on_a_response_is_told_beside_the_head_of_the_application():
+    explanation = Stack(Headers(set={"X-A": "1"}), BreaksLate(), Headers()).explain(sending(HTML), "/")
+    assert [step.note for step in explanation.steps] == ["", "an exception was raised here", ""]
+    assert (explanation.application, explanation.status[:3]) == (("200 OK", (HTML,)), "500")
+    assert explanation.error == "LookupError: late"
+
+
+def test_the_answer_to_an_exception_is_that_of_the_application_if_it_raised():
+    """An inner stack, which answers by itself, is the application of the outer one."""
+    answering = Stack(Headers()).wrap(failing)
+    for app in (failing, lambda *request: answering(*request)):
+        assert Stack(Headers()).explain(app, "/").application[0] == "500 Internal Server Error"
+    assert Stack(Breaks()).explain(sending(HTML), "/").application is None
+
+
 def test_a_layer_that_was_not_reached_has_added_nothing():
     """An External is no part of the pass that answers the exception."""
     _, external = Stack(Breaks(), External(lambda app: app)).explain(sending(HTML), "/").steps
