@@ -1372,6 +1372,37 @@ def test_what_nobody_reads_changes_no_exit_status(here, arguments, status):
     assert (done.returncode, done.stderr.count("\n")) == (status, int(status == 2))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux and BSD have")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "shop:stack"],
+        ["show", "shop:stack", "--format", "svg"],
+        ["check", "shop:broken"],
+        ["explain", "shop:app", "/"],
+    ],
+)
+def test_a_result_that_cannot_be_written_is_one_line_and_status_2(here, arguments):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - as a shell redirects to it
+        command = [sys.executable, "-m", "middleware", *arguments]
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    said = f"python -m middleware: stdout cannot be written: {os.strerror(errno.ENOSPC)}\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("wrong", [errno.EPIPE, errno.EINVAL, errno.ENOSPC])
+def test_output_that_cannot_be_written_is_an_error_of_results_alone(monkeypatch, wrong):
+    class Stream(io.StringIO):
+        def write(self, text):
+            raise OSError(wrong, os.strerror(wrong))
+
+    monkeypatch.setattr(sys, "stdout", Stream())
+    output.say("Serving")
+    expected = contextlib.nullcontext() if wrong != errno.ENOSPC else pytest.raises(CommandError, match="stdout cannot")
+    with expected:
+        output.result("text")
+
+
 @pytest.mark.parametrize("arguments", [["serve", "shop:app", "--stack", "shop:warned"], ["demo"]])
 def test_a_server_whose_output_nobody_reads_serves(here, listener, arguments):
     given = listener.fileno()

@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Final
 
-from middleware.cli.output import CommandError, raised, say
+from middleware.cli.output import CommandError, raised, result
 from middleware.cli.targets import STACK, load, load_application
 from middleware.sight.explain import environ_of, explain
 from middleware.stack.builder import Stack
@@ -28,7 +28,7 @@ def explaining(arguments: Namespace) -> int:
         explanation = explain(stack, app, environ, {})
     except Exception as error:
         raise CommandError(f"wrapping the application failed: {raised(error)}") from error
-    say(explanation if arguments.format == "text" else json.dumps(explanation.as_dict(), indent=2))
+    result(explanation if arguments.format == "text" else json.dumps(explanation.as_dict(), indent=2))
     return 0
 
 

@@ -214,17 +214,14 @@ def _redacted(url: str, names: frozenset[str]) -> str:
         start = 0
         while start <= len(part):
             name, equals, _ = part[start : start + longest].partition("=")
-            if equals and not names.isdisjoint(_readings(name)):
+            held = name.encode("latin-1", "replace").decode(
+                "utf-8", "replace"
+            )  # text of an environ holds UTF-8 (PEP 3333)
+            if equals and not names.isdisjoint((unquote_plus(name).lower(), unquote_plus(held).lower())):
                 parts[number] = f"{part[:start]}{name}=***"
                 break
             start = (part.find(";", start) + 1) or len(part) + 1
     return f"{path}{mark}{'&'.join(parts)}"
-
-
-def _readings(name: str) -> tuple[str, str]:
-    """The name of a query parameter in lower case, as text, and as the UTF-8 that it holds (PEP 3333)."""
-    held = name.encode("latin-1", "replace").decode("utf-8", "replace")
-    return unquote_plus(name).lower(), unquote_plus(held).lower()
 
 
 # -- formats ---------------------------------------------------------------------------------------------------------
