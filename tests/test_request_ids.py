@@ -252,6 +252,22 @@ def test_an_environ_may_be_used_again():
         body.close()
 
 
+def test_a_copy_of_an_environ_may_be_used_again_after_the_request_that_it_was_copied_in():
+    """The outer response is closed first, so that its identity is what the copy is left with."""
+    app = RequestId(telling)
+    one = environ(HTTP_X_REQUEST_ID="first")
+    outer = app(one, lambda *head: None)
+    copy = one.copy()
+    inner = app(copy, lambda *head: None)
+    outer.close()
+    inner.close()
+    copy["HTTP_X_REQUEST_ID"] = "second"
+    body = app(copy, lambda *head: None)
+    assert b"".join(body) == b"second second"
+    body.close()
+    assert middleware.request_id() is None
+
+
 # -- options ---------------------------------------------------------------------------------------------------------
 
 
