@@ -420,6 +420,7 @@ REDACTED = [
     ("a+key=s", "a+key=***"),
     (f"a{';' * 2000}token=s;;", f"a{';' * 2000}token=***"),
     ("%74%6F%6B%65%6E=s", "%74%6F%6B%65%6E=***"),
+    ("contrase%C3%B1a=s", "contrase%C3%B1a=***"),
 ]
 
 
@@ -428,9 +429,17 @@ def test_values_of_query_parameters_are_left_out_everywhere(lines, query, shown)
     told = {"QUERY_STRING": query, "HTTP_REFERER": f"https://a.example/?{query}"}
     for kind in ("common", "combined", "json", lambda m: f"{m.target} {m.referer}"):
         lines.records.clear()
-        _, line = logged(lines, format=kind, redact=["token", "a key"], fields="Referer", **told)
+        _, line = logged(lines, format=kind, redact=["token", "a key", "contrase\xf1a"], fields="Referer", **told)
         assert f"/?{query}" not in line or query == shown
         assert f"/?{shown}" in line
+
+
+@pytest.mark.parametrize("name", ["contrase\xc3\xb1a", "CONTRASE\xc3\x91A", "contrase\xf1a", "c%6Fntrase\xc3\xb1a"])
+def test_a_name_that_the_client_has_not_encoded_is_found(lines, name):
+    """In the bytes of UTF-8, as servers give it, and as the text itself."""
+    told = {"QUERY_STRING": f"{name}=hunter2", "HTTP_REFERER": f"https://a.example/?{name}=hunter2"}
+    _, line = logged(lines, redact="contrase\xf1a", **told)
+    assert (line.count("=***"), "hunter2" in line) == (2, False)
 
 
 def test_the_longest_form_of_a_name_is_found(lines):

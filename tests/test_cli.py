@@ -368,6 +368,8 @@ def test_a_wrong_target_is_one_line_that_says_what_was_looked_for_and_what_is_th
         (["shop:app", "--grace", "long"], "invalid float value: 'long'"),
         (["shop:app", "--threads", "few"], "invalid int value: 'few'"),
         (["shop:app", "--trusted-proxy-count", "2"], "go with --trusted-proxy ADDRESS"),
+        (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-count", "0"], "--trusted-proxy-count 0: at least one"),
+        (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-count", "-1"], "--trusted-proxy-count -1: at least one"),
         (["shop:app", "--trusted-proxy-headers", "forwarded"], "go with --trusted-proxy ADDRESS"),
         (["shop:app", "--trusted-proxy", "*", "--trusted-proxy-headers", "via"], "waitress does not take this: "),
         (["shop:app", "--stac", "shop:stack"], "unrecognized arguments: --stac shop:stack; did you mean --stack?"),
@@ -401,6 +403,44 @@ def test_what_cannot_be_served_is_one_line_and_status_2(command, arguments, said
     assert said in done.err
     assert done.err.count("\n") == 1
     assert done.status == 2
+
+
+LAZY = """
+from flask import Flask, request
+from middleware import Stack
+
+class Lazy:
+    def __getattr__(self, name): raise LookupError(f"{name} is not configured")
+    def _raise(self): raise LookupError("nothing is configured")
+    __class__ = property(_raise)
+    __call__ = _raise
+
+lazy = Lazy()
+site = Flask("site")
+stack = Stack()
+def app(environ, start_response): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "lazy:app"], "'lazy:app' is a function, not a stack; stacks there: stack"),
+        (["show", "lazy:nope"], "'lazy' has no 'nope'; stacks there: stack"),
+        (["explain", "lazy:nope", "/"], "'lazy' has no 'nope'; applications there: "),
+        (["explain", "lazy:request", "/"], "looking at 'lazy:request' failed: RuntimeError: Working outside of "),
+        (["explain", "lazy:lazy", "/"], "looking at 'lazy:lazy' failed: LookupError: nothing is configured ("),
+        (["show", "lazy:lazy"], "looking at 'lazy:lazy' failed: LookupError: nothing is configured ("),
+        (["show", "lazy:lazy.stack"], "looking at 'lazy:lazy.stack' failed: LookupError: stack is not configured ("),
+        (["serve", "lazy:lazy.app"], "looking at 'lazy:lazy.app' failed: LookupError: app is not configured ("),
+    ],
+)
+def test_a_lazy_object_that_raises_is_one_line_and_status_2(command, here, arguments, said):
+    """As the settings of Django that are not configured, and the request of Flask outside of one."""
+    (here / "lazy.py").write_text(LAZY)
+    done = command(*arguments)
+    assert said in done.err
+    assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
 
 
 def test_a_proxy_of_a_framework_in_the_module_is_not_asked_anything(command, here):
@@ -1330,6 +1370,37 @@ def test_what_nobody_reads_changes_no_exit_status(here, arguments, status):
         assert subprocess.run(command, check=False, stdout=gone, stderr=gone).returncode == status
         done = subprocess.run(command, check=False, stdout=gone, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (status, int(status == 2))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux and BSD have")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "shop:stack"],
+        ["show", "shop:stack", "--format", "svg"],
+        ["check", "shop:broken"],
+        ["explain", "shop:app", "/"],
+    ],
+)
+def test_a_result_that_cannot_be_written_is_one_line_and_status_2(here, arguments):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - as a shell redirects to it
+        command = [sys.executable, "-m", "middleware", *arguments]
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    said = f"python -m middleware: stdout cannot be written: {os.strerror(errno.ENOSPC)}\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("wrong", [errno.EPIPE, errno.EINVAL, errno.ENOSPC])
+def test_output_that_cannot_be_written_is_an_error_of_results_alone(monkeypatch, wrong):
+    class Stream(io.StringIO):
+        def write(self, text):
+            raise OSError(wrong, os.strerror(wrong))
+
+    monkeypatch.setattr(sys, "stdout", Stream())
+    output.say("Serving")
+    expected = contextlib.nullcontext() if wrong != errno.ENOSPC else pytest.raises(CommandError, match="stdout cannot")
+    with expected:
+        output.result("text")
 
 
 @pytest.mark.parametrize("arguments", [["serve", "shop:app", "--stack", "shop:warned"], ["demo"]])

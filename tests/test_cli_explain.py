@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,9 +80,15 @@ def said(command, *arguments):
             "GET|/|||a=1; b=2|x, y|",
         ),
         (["https://a.example/b"], "GET|/b|||||"),
+        (["/\xe4?q=\u65e5"], "GET|/\xc3\xa4|q=\xe6\x97\xa5||||"),
+        (["-d", "a=1", "-d", "b=2", "/"], "POST|/||application/x-www-form-urlencoded|||a=1&b=2"),
+        (["-d", "a=1", "-d", "@form", "/"], "POST|/||application/x-www-form-urlencoded|||a=1&b=2&c=3"),
+        (["-d", "@-", "/"], "POST|/||application/x-www-form-urlencoded|||d=4"),
     ],
 )
-def test_the_request_is_the_one_that_is_typed(command, arguments, request_):
+def test_the_request_is_the_one_that_is_typed(command, arguments, request_, monkeypatch):
+    Path("form").write_bytes(b"b=2\r\n&c=3\n\0")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"d=4\n")))
     assert said(command, *arguments) == request_
 
 
@@ -116,6 +123,8 @@ def test_the_exit_status_is_0_whatever_the_status_of_the_response_is(command):
         (["explained:app", "-H", "Origin", "/"], "-H 'Origin': write 'Name: value'"),
         (["explained:app", "-H", ": x", "/"], "-H ': x': write 'Name: value'"),
         (["explained:app", "a"], "a path begins with '/'"),
+        (["explained:app", "http://[::1/"], "a URL with http:// or https://; got 'http://[::1/'"),
+        (["explained:app", "-d", "@nothing", "/"], "argument -d: @nothing: No such file or directory"),
         (["explained:app", "--stack", "explained:refusing", "/"], "TypeError: not good enough"),
         (["explained:app"], "the following arguments are required: PATH"),
     ],
@@ -125,6 +134,13 @@ def test_what_cannot_be_explained_is_one_line_and_status_2(command, arguments, m
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_body_from_a_stdin_that_does_not_exist_is_one_line_and_status_2(command, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    status, out, err = command("explain", "explained:app", "-d", "@-", "/")
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert "argument -d: @-: No such file" in err
 
 
 @pytest.mark.parametrize("name", ["stack", "wrapped", "flask"])

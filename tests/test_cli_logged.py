@@ -8,6 +8,8 @@ import os
 import re
 
 from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import serve
 from middleware import AccessLog, Headers, RequestId, Stack
@@ -65,9 +67,30 @@ def test_what_the_stack_has_is_not_added():
     assert logged(around, "combined") is around
 
 
+def test_what_stands_inside_another_middleware_is_not_added():
+    complete = Stack(RequestId(), AccessLog()).wrap(app)
+    for given in (
+        ProxyFix(complete),
+        ProxyFix(RequestId(AccessLog(app))),
+        DispatcherMiddleware(complete, {"/shop": ProxyFix(complete)}),
+    ):
+        assert logged(given, "combined") is given
+    alone = AccessLog(app)
+    assert logged(alone, "combined").stack.names == ("LoggedId",)
+
+
+def test_what_some_mounted_applications_lack_is_added():
+    """A request without a line is worse than one with two."""
+    complete = Stack(RequestId(), AccessLog()).wrap(app)
+    for given in (DispatcherMiddleware(complete, {"/shop": app}), DispatcherMiddleware(app, {"/shop": complete})):
+        assert logged(given, "combined").stack.names == ("LoggedId", "AccessLog")
+
+
 def test_what_the_stack_of_a_flask_application_has_is_not_added():
     site = Flask("site")
     site.wsgi_app = Stack(RequestId(), AccessLog()).wrap(site.wsgi_app)
+    assert logged(site, "combined") is site
+    site.wsgi_app = ProxyFix(site.wsgi_app)
     assert logged(site, "combined") is site
 
 

@@ -551,12 +551,21 @@ def test_a_layer_that_answers_is_who_added_it():
     assert gone == []
 
 
-def test_the_head_of_an_error_has_the_lines_of_the_error_alone():
+class Breaks(Middleware):
+    """Raises on a response."""
+
+    def on_response(self, environ, response):
+        raise RuntimeError("after the application")
+
+
+@pytest.mark.parametrize("layers", [[], [Breaks()]])
+def test_the_head_of_an_error_has_the_lines_of_the_error_alone(layers):
     def failing(environ, start_response):
         start_response("200 OK", [("X-Lost", "1")])
         raise RuntimeError("after the head")
 
-    lines, gone = attributed(Stack(Headers(set={"X-A": "1"})).explain(failing, "/"))
+    app = hello if layers else failing
+    lines, gone = attributed(Stack(Headers(set={"X-A": "1"}), *layers).explain(app, "/"))
     assert [(line.name, line.by) for line in lines] == [
         ("Content-Type", (APPLICATION,)),
         ("Content-Length", (APPLICATION,)),

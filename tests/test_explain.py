@@ -396,6 +396,26 @@ def test_a_layer_that_fails_has_answered_nothing(layer):
         assert steps["Headers-2"].note == "an error further out: the request did not come here"
 
 
+class BreaksLate(Middleware):
+    def on_response(self, environ, response):
+        raise LookupError("late")
+
+
+def test_a_layer_that_fails_on_a_response_is_told_beside_the_head_of_the_application():
+    explanation = Stack(Headers(set={"X-A": "1"}), BreaksLate(), Headers()).explain(sending(HTML), "/")
+    assert [step.note for step in explanation.steps] == ["", "an exception was raised here", ""]
+    assert (explanation.application, explanation.status[:3]) == (("200 OK", (HTML,)), "500")
+    assert explanation.error == "LookupError: late"
+
+
+def test_the_answer_to_an_exception_is_that_of_the_application_if_it_raised():
+    """An inner stack, which answers by itself, is the application of the outer one."""
+    answering = Stack(Headers()).wrap(failing)
+    for app in (failing, lambda *request: answering(*request)):
+        assert Stack(Headers()).explain(app, "/").application[0] == "500 Internal Server Error"
+    assert Stack(Breaks()).explain(sending(HTML), "/").application is None
+
+
 def test_a_layer_that_was_not_reached_has_added_nothing():
     """An External is no part of the pass that answers the exception."""
     _, external = Stack(Breaks(), External(lambda app: app)).explain(sending(HTML), "/").steps
@@ -514,6 +534,9 @@ def test_an_endless_body_has_an_end():
         ("/a%20b?c=d#e", {}, {"PATH_INFO": "/a b", "QUERY_STRING": "c=d", "REQUEST_METHOD": "GET"}),
         ("//a", {}, {"PATH_INFO": "//a"}),
         ("/%C3%A4", {}, {"PATH_INFO": "/\xc3\xa4"}),
+        ("/\xe4?\u65e5", {}, {"PATH_INFO": "/\xc3\xa4", "QUERY_STRING": "\xe6\x97\xa5"}),
+        ("/\udcff?\udcff", {}, {"PATH_INFO": "/\xff", "QUERY_STRING": "\xff"}),
+        ("http://\xe4/\xe4?\xe4", {}, {"HTTP_HOST": "\xc3\xa4", "PATH_INFO": "/\xc3\xa4", "QUERY_STRING": "\xc3\xa4"}),
         ("https://a.example/b?c", {}, {"wsgi.url_scheme": "https", "HTTP_HOST": "a.example", "PATH_INFO": "/b"}),
         ("http://a.example", {}, {"PATH_INFO": "/", "QUERY_STRING": ""}),
         ({"PATH_INFO": "/x", "REMOTE_ADDR": "10.0.0.1"}, {}, {"PATH_INFO": "/x", "REMOTE_ADDR": "10.0.0.1"}),
@@ -540,6 +563,8 @@ def test_a_request_is_an_environ_a_path_or_a_url(request_, headers, keys):
         (5, {}, TypeError, "a request is an environ, or a path"),
         ("a", {}, ValueError, "a path begins with '/'"),
         ("ftp://a/", {}, ValueError, "a path begins with '/'"),
+        ("http://[::1/", {}, ValueError, "a URL with http:// or https://; got 'http://[::1/'"),
+        ("http://a]/", {}, ValueError, "a URL with http:// or https://; got 'http://a]/'"),
         ("/", {"origin": 5}, TypeError, "origin: the value of a request header is a str; got 5"),
     ],
 )

@@ -6,10 +6,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from flask import Flask
 
 from gateway import serve
-from middleware import ConfigError, Effects, Headers, Inspector, Middleware, Stack
+from middleware import ConfigError, Effects, Headers, Inspector, Middleware, Stack, match
 from middleware.cli.debugging import Debugger
+from middleware.sight.explain import watched
 from middleware.sight.inspector import is_local
 
 TOKEN = "s3cret-token"  # noqa: S105 - of these tests
@@ -178,6 +180,21 @@ def test_secrets_are_not_kept():
     assert "https://a.example/?a=1&amp;access_token=(not kept)#id_token=(not kept)" in page
 
 
+def test_secrets_in_the_text_of_notes_and_exceptions_are_not_kept():
+    class Tells(Middleware):
+        def on_request(self, environ):
+            environ["middleware.notes"].append(f"would not lead to '//x?{environ['QUERY_STRING']}': it is no URL")
+            raise LookupError(f"no page /?{environ['QUERY_STRING']}")
+
+    inspector = Inspector(token=TOKEN)
+    run = Stack(inspector, Tells()).wrap(app)
+    serve(run, "/", QUERY_STRING="a=seen&token=hidden", **HERE)
+    [(_, told)] = inspector._kept.exchanges
+    assert "hidden" not in repr(told)
+    assert told.steps[0].note.startswith("would not lead to '//x?a=seen&token=(not kept)': it is no URL")
+    assert told.error == "LookupError: no page /?a=seen&token=(not kept)"
+
+
 def test_the_last_exchanges_are_kept():
     run = inspected(keep=2)
     cookie = cookie_of(run)
@@ -253,6 +270,20 @@ def test_two_inspectors_both_hear_why():
     for page, cookie in pages.items():
         query = "exchange=2" if page == PAGE else "exchange=1"
         assert b"a reason" in serve(run, page, HTTP_COOKIE=cookie, QUERY_STRING=query, **HERE).body
+
+
+def test_an_inspector_does_not_hide_the_layers_inside_it():
+    """Neither from an explanation nor from another Inspector, whether the stack was wrapped before or not."""
+    stack = Stack(Headers(set={"X-A": "1"}), Headers(set={"X-B": "1"}).when(match.path("/b")), Headers())
+    for explanation in (
+        Stack(Inspector(), stack).explain(app, "/"),
+        Stack().explain(Stack(Inspector(), stack).wrap(app), "/"),
+        Stack(Inspector().named("outer"), Inspector(), stack).explain(app, "/"),
+    ):
+        steps = {step.name: step for step in explanation.steps}
+        assert [name for name in steps if name != "outer"] == ["Inspector", "Headers", "Headers-2", "Headers-3"]
+        assert (steps["Inspector"].added, steps["Headers"].added) == ((), (("X-A", "1"),))
+        assert steps["Headers-2"].note == "condition path('/b') does not hold"
 
 
 def test_the_url_is_logged_once(caplog):
@@ -359,3 +390,15 @@ def test_a_traceback_takes_the_place_of_the_500_of_an_inner_stack():
     assert answer.status == "500 Internal Server Error"
     assert answer.body.endswith(b"</html>")
     assert b"Internal Server Error\n" not in answer.body
+
+
+@pytest.mark.parametrize("propagates", [True, None])
+def test_the_traceback_of_a_framework_is_shown_if_the_framework_raises(propagates, caplog):
+    """As the guide says: Flask answers exceptions by itself unless it is told to raise them."""
+    site = Flask("site")
+    site.config["PROPAGATE_EXCEPTIONS"] = propagates
+    site.add_url_rule("/error", view_func=lambda: app({"PATH_INFO": "/error"}, None), endpoint="error")
+    run = watched(Debugger(token=TOKEN), Stack(), site)
+    answer = serve(run, "/error", HTTP_COOKIE=cookie_of(run), **HERE)
+    assert answer.status[:3] == "500"
+    assert (b"Traceback (most recent call last)" in answer.body) is bool(propagates)

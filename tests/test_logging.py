@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway import serve
 from hooked import boom
-from middleware import CORS, Hooks, Stack, Timing
+from middleware import CORS, AccessLog, External, Hooks, RequestId, Stack, Timing
 from middleware.cli import server
 from middleware.hooks import ContextHooks
 from middleware.wsgi.escaped import escaped
@@ -73,6 +73,33 @@ def test_a_path_and_a_method_cannot_forge_a_line(name, caplog):
     app, line = LOGGED[name]
     serve(app, FORGED, method="G\x1bT", lint=False)
     assert caplog.records[0].getMessage() == line.format(SHOWN)
+
+
+def shifting(environ, start_response):
+    """As DispatcherMiddleware shifts the path, and a framework that clears environ."""
+    environ.update(SCRIPT_NAME="/shop", PATH_INFO="/items")
+    if environ.get("test.clears"):
+        environ.clear()
+    raise LookupError
+
+
+@pytest.mark.parametrize(
+    ("layers", "clears", "path"),
+    [
+        ([Timing()], False, "/shop/items"),
+        ([Timing()], True, ""),  # no layer depends on environ, so that it is not kept
+        ([RequestId(), AccessLog()], False, "/shop/items"),
+        ([RequestId(), AccessLog()], True, "/shop/items"),
+        ([RequestId(), External(lambda app: app)], False, "/shop/items"),
+    ],
+)
+def test_an_error_is_logged_with_the_whole_path_as_it_came_in(layers, clears, path, caplog):
+    request = {"HTTP_X_REQUEST_ID": "given", "test.clears": clears}
+    serve(Stack(*layers).wrap(shifting), "/shop/items", lint=False, **request)
+    [record] = [each for each in caplog.records if each.name == "middleware"]
+    assert record.getMessage() == f"Exception on GET {path}"
+    assert (record.method, record.path) == ("GET", path)
+    assert record.request_id == (None if isinstance(layers[0], Timing) else "given")
 
 
 @pytest.mark.parametrize("end", ["", "\x85\x1b", "\xe2\x80\xae"])

@@ -188,9 +188,12 @@ def test_the_registry_of_the_library_is_the_default():
         ({"path": 1}, "path: "),
         ({"route": "name"}, "route: a callable(environ) -> str, or None; got 'name'"),
         ({"route": coroutine}, "route: a callable(environ) -> str, or None; a coroutine is no label"),
-        ({"buckets": []}, "buckets: numbers of seconds, at least one, each greater than the one before; got []"),
+        ({"buckets": []}, "buckets: finite numbers of seconds, at least one, each greater than the one before; got []"),
         ({"buckets": [1, 1]}, "buckets: "),
         ({"buckets": "slow"}, "buckets: "),
+        ({"buckets": [float("inf")]}, "buckets: finite numbers of seconds, at least one, "),
+        ({"buckets": [float("nan")]}, "buckets: finite numbers of seconds, at least one, "),
+        ({"buckets": [float("-inf"), 1]}, "buckets: finite numbers of seconds, at least one, "),
         ({"buckets": None, "path": ""}, "2 options are wrong"),
     ],
 )
@@ -214,6 +217,21 @@ def test_a_registry_that_has_such_a_metric_of_others_is_told(registry):
     Counter("http_server_active_requests", "of others", registry=registry)
     with pytest.raises(ConfigError, match="Metrics: registry: it has no metrics of these names yet; Duplicated"):
         Metrics(registry=registry)
+
+
+@pytest.mark.parametrize("name", [DURATION, SIZE])
+def test_a_registry_that_is_refused_keeps_nothing_of_the_attempt(registry, name):
+    other = Counter(name, "of others", registry=registry)
+    with pytest.raises(ConfigError, match="Metrics: registry: "):
+        Metrics(registry=registry)
+    registry.unregister(other)
+    serve(Metrics(HELLO, registry=registry))
+    assert counts(registry) == {("GET", "200", ""): 1}
+
+
+def test_the_last_bucket_may_be_written(registry):
+    assert Metrics(registry=registry, buckets=[1, float("inf")]).buckets == (1,)
+    assert Metrics(registry=registry, buckets=[1]).buckets == (1,)
 
 
 def test_without_the_library_the_error_says_what_to_install(monkeypatch):

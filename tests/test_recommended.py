@@ -52,6 +52,15 @@ def test_bad_options_are_those_of_the_layers():
         Stack.recommended(preset="best")
 
 
+@pytest.mark.parametrize("value", ["false", "0", "no", "off", 0, 1, None])
+@pytest.mark.parametrize("option", ["https", "compress"])
+def test_a_switch_is_a_bool(option, value):
+    with pytest.raises(ConfigError, match=f"Stack.recommended: {option}: True or False; got {value!r}"):
+        Stack.recommended(**{option: value})
+    with pytest.raises(ConfigError, match="2 options are wrong"):
+        Stack.recommended(https=value, compress=value)
+
+
 def test_a_page_has_what_a_careful_team_would_send(caplog):
     app = Stack.recommended(trusted_hosts="app.example", https=True).wrap(APP)
     with caplog.at_level(logging.INFO, "middleware.access"):

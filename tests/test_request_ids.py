@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import gc
 import logging
 import re
 import threading
+import weakref
 
 import pytest
 
@@ -180,6 +182,51 @@ def test_an_inner_application_has_the_id_of_the_outer_one():
     assert middleware.request_id() is None
 
 
+@pytest.mark.parametrize("inside", [1, 3])
+def test_a_request_in_process_leaves_the_id_of_the_request_that_makes_it(inside):
+    """The inner request has an environ of its own, as from a test client."""
+    seen = []
+
+    def app(environ, start_response):
+        for number in range(inside):
+            serve(RequestId(telling), HTTP_X_REQUEST_ID=f"inner-{number}")
+            seen.append(middleware.request_id())
+        return telling(environ, start_response)
+
+    serve(RequestId(app), HTTP_X_REQUEST_ID="given")
+    assert seen == ["given"] * inside
+    assert middleware.request_id() is None
+
+
+def test_a_request_in_process_may_outlive_the_one_that_makes_it():
+    """Neither end shows the id of a closed request, in whichever order they come."""
+    inner = RequestId(telling)
+    bodies = []
+
+    def app(environ_, start_response):
+        bodies.append(inner(environ(HTTP_X_REQUEST_ID="inner"), lambda *head: None))
+        return telling(environ_, start_response)
+
+    serve(RequestId(app), HTTP_X_REQUEST_ID="given", lint=False)
+    assert middleware.request_id() == "inner"
+    bodies.pop().close()
+    assert middleware.request_id() is None
+
+
+def test_responses_that_are_never_closed_are_not_kept():
+    """A request keeps none of those before it alive, however many no one has closed."""
+    app = RequestId(telling)
+    known = []
+    for number in range(3):
+        app(one := environ(HTTP_X_REQUEST_ID=str(number)), lambda *head: None)
+        known.append(weakref.ref(one["middleware.request_id.open"]))
+        del one
+    gc.collect()
+    assert [each() is None for each in known] == [True, True, False]  # the last one is the current one
+    serve(app)
+    assert middleware.request_id() is None
+
+
 def test_asynchronous_hooks_see_the_id():
     hooks = Hooks()
     seen = []
@@ -204,6 +251,22 @@ def test_an_environ_may_be_used_again():
         body = app(one, lambda *head: None)
         assert b"".join(body).decode() == f"{given} {given}"
         body.close()
+
+
+def test_a_copy_of_an_environ_may_be_used_again_after_the_request_that_it_was_copied_in():
+    """The outer response is closed first, so that its identity is what the copy is left with."""
+    app = RequestId(telling)
+    one = environ(HTTP_X_REQUEST_ID="first")
+    outer = app(one, lambda *head: None)
+    copy = one.copy()
+    inner = app(copy, lambda *head: None)
+    outer.close()
+    inner.close()
+    copy["HTTP_X_REQUEST_ID"] = "second"
+    body = app(copy, lambda *head: None)
+    assert b"".join(body) == b"second second"
+    body.close()
+    assert middleware.request_id() is None
 
 
 # -- options ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 import middleware
 from middleware.cli.demo import demo
-from middleware.cli.explaining import explaining
+from middleware.cli.explaining import explaining, sent
 from middleware.cli.logged import ACCESS_LOGS
 from middleware.cli.output import CommandError, flush, nearest, prepare, say
 from middleware.cli.serve import FORWARDED, serve
@@ -114,7 +114,15 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
     telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
     telling.add_argument("-H", dest="header", metavar="'Name: value'", action="append", default=[], help="a header")
-    telling.add_argument("-d", dest="data", metavar="DATA", help="the request body, a form unless -H says otherwise")
+    telling.add_argument(
+        "-d",
+        dest="data",
+        metavar="DATA",
+        type=sent,
+        action="append",
+        default=[],
+        help="the request body, a form unless -H says otherwise; @FILE reads it; several are joined by &",
+    )
     telling.add_argument("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     telling.add_argument("path", metavar="PATH", help="a path such as '/a?b=c', or a URL")
 

@@ -2,10 +2,12 @@
 
 import io
 import json
-from argparse import Namespace
+import sys
+from argparse import ArgumentTypeError, Namespace
+from pathlib import Path
 from typing import Final
 
-from middleware.cli.output import CommandError, raised, say
+from middleware.cli.output import CommandError, raised, result
 from middleware.cli.targets import STACK, load, load_application
 from middleware.sight.explain import environ_of, explain
 from middleware.stack.builder import Stack
@@ -26,7 +28,7 @@ def explaining(arguments: Namespace) -> int:
         explanation = explain(stack, app, environ, {})
     except Exception as error:
         raise CommandError(f"wrapping the application failed: {raised(error)}") from error
-    say(explanation if arguments.format == "text" else json.dumps(explanation.as_dict(), indent=2))
+    result(explanation if arguments.format == "text" else json.dumps(explanation.as_dict(), indent=2))
     return 0
 
 
@@ -40,14 +42,28 @@ def _environ(arguments: Namespace) -> Environ:
         text = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
         given.setdefault(name.strip().upper().replace("-", "_"), []).append(text)
     fields = {name: ("; " if name == "COOKIE" else ", ").join(values) for name, values in given.items()}
-    data = arguments.data
+    data: list[bytes] = arguments.data
     try:
         environ = environ_of(arguments.path, fields)
     except ValueError as error:
-        raise CommandError(str(error).partition(": ")[2]) from None
-    environ["REQUEST_METHOD"] = arguments.method or ("GET" if data is None else "POST")
-    if data is not None:
-        body = data.encode("utf-8", "surrogateescape")
+        raise CommandError(str(error).removeprefix("Stack.explain: ")) from None
+    environ["REQUEST_METHOD"] = arguments.method or ("POST" if data else "GET")
+    if data:
+        body = b"&".join(data)
         environ.setdefault("CONTENT_TYPE", _FORM)
         environ.update({"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)})
     return environ
+
+
+def sent(data: str) -> bytes:
+    """The bytes of one `-d`: those of a file for `@FILE`, of stdin for `@-`, without line ends and NUL, as with curl.
+
+    Errors: ArgumentTypeError for a file that cannot be read.
+    """
+    if not data.startswith("@"):
+        return data.encode("utf-8", "surrogateescape")
+    try:
+        read = sys.stdin.buffer.read() if data == "@-" and sys.stdin else Path(data[1:]).read_bytes()
+    except OSError as error:
+        raise ArgumentTypeError(f"{data}: {error.strerror}") from None
+    return read.translate(None, b"\r\n\0")

@@ -7,7 +7,7 @@ from typing import Final
 from middleware.layers.access_log import AccessLog
 from middleware.layers.request_id import RequestId
 from middleware.logs import RequestIdFilter
-from middleware.sight.nested import unwrapped
+from middleware.sight.nested import always_meets
 from middleware.stack.builder import Stack
 from middleware.stack.order import OrderWarning
 from middleware.wsgi.layer import Middleware
@@ -26,7 +26,7 @@ class LoggedId(RequestId):
 
 
 def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Application:
-    """Write log records to stderr, and put an access log and request ids around `app` unless its stacks have them."""
+    """Write log records to stderr; add the access log and the request ids that not all requests to `app` meet."""
     root, access = logging.getLogger(), logging.getLogger("middleware.access")
     if not root.handlers:  # otherwise the application has configured logging
         handler = logging.StreamHandler()
@@ -37,9 +37,8 @@ def logged(app: Application, form: str, redact: tuple[str, ...] = ()) -> Applica
         if form == "json":  # without a prefix, so that programs can read it
             access.addHandler(logging.StreamHandler())
             access.propagate = False
-    layers = [layer for stack in unwrapped(app)[0] for layer in stack]
-    wanted: list[Middleware] = [] if any(isinstance(layer, RequestId) for layer in layers) else [LoggedId()]
-    if form != "off" and not any(isinstance(layer, AccessLog) for layer in layers):
+    wanted: list[Middleware] = [] if always_meets(app, RequestId) else [LoggedId()]
+    if form != "off" and not always_meets(app, AccessLog):
         wanted.append(AccessLog(format=form, redact=redact))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OrderWarning)

@@ -11,8 +11,10 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from difflib import get_close_matches
+from errno import EINVAL, EPIPE
 from typing import Any, Final
 
+_CLOSED: Final = (EPIPE, EINVAL)  # the reader of a pipe has closed it; EINVAL is that of Windows
 # The styles of lines on a terminal.
 _STYLES: Final = (
     (re.compile(r"^ +(?:\d+|\*)  \S.*$", re.MULTILINE), "bold"),
@@ -37,15 +39,34 @@ def prepare() -> None:
 def say(text: object, *, error: bool = False) -> None:
     """Print lines to stdout, or to stderr if `error`; in colour on a terminal.
 
-    Does nothing if the stream does not exist or its reader has closed it.
+    Does nothing if the stream does not exist or cannot be written.
     """
-    stream = sys.stderr if error else sys.stdout
+    _print(text, sys.stderr if error else sys.stdout)
+
+
+def result(text: object) -> None:
+    """Print the result of a command to stdout, in colour on a terminal.
+
+    Does nothing if stdout does not exist or its reader has closed it.
+
+    Errors: CommandError if stdout cannot be written for another reason, such as a full disk.
+    """
+    failure = _print(text, sys.stdout)
+    if failure is not None and failure.errno not in _CLOSED:
+        raise CommandError(f"stdout cannot be written: {failure.strerror}")
+
+
+def _print(text: object, stream: Any) -> OSError | None:
+    """Print lines; return the exception if they cannot be written."""
     wants_colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    with suppress(OSError):
+    failure = None
+    try:
         is_coloured = wants_colour and stream is not None and stream.isatty()
         if not (is_coloured and _say_in_colour(str(text), stream)):
             print(text, file=stream)
-    flush()
+    except OSError as error:
+        failure = error
+    return flush().get(stream, failure)
 
 
 def _say_in_colour(text: str, stream: Any) -> bool:
@@ -67,18 +88,21 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" + "s" * (count != 1)
 
 
-def flush() -> None:
-    """Flush stdout and stderr. A stream whose flush fails is redirected to the null device."""
+def flush() -> dict[Any, OSError]:
+    """Flush stdout and stderr; return the exceptions. A stream whose flush fails is redirected to the null device."""
+    failures = {}
     for stream in (sys.stdout, sys.stderr):
         if stream is None:  # the process was started without it
             continue
         try:
             stream.flush()
-        except OSError:
+        except OSError as error:
+            failures[stream] = error
             with suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123 - no file that a Path names
                 os.dup2(nowhere.fileno(), stream.fileno())
         except RuntimeError:  # a signal handler has interrupted another flush of this stream
             pass
+    return failures
 
 
 # -- errors ----------------------------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ def _adjustments(arguments: Namespace) -> dict[str, Any]:
     if arguments.debug:
         found["clear_untrusted_proxy_headers"] = False  # requests through a proxy must be recognizable
     names, count = arguments.trusted_proxy_headers, arguments.trusted_proxy_count
+    if count < 1:  # with 0, waitress believes the address that the client itself wrote
+        raise CommandError(f"--trusted-proxy-count {count}: at least one is needed")
     if arguments.trusted_proxy is not None:
         trusted = {"trusted_proxy_headers": set(names.split(",")), "trusted_proxy_count": count}
         return {**found, "trusted_proxy": arguments.trusted_proxy, **trusted}

@@ -8,7 +8,7 @@ from typing import Final
 from wsgiref.simple_server import demo_app
 
 from middleware.cli.drawing import dot, svg
-from middleware.cli.output import CommandError, plural, say
+from middleware.cli.output import CommandError, plural, result
 from middleware.cli.serve import told
 from middleware.cli.targets import STACKS, load
 from middleware.stack.builder import Stack, built
@@ -25,13 +25,13 @@ def show(arguments: Namespace) -> int:
     form = FORMATS[arguments.format]
     texts = [form(stack) for _, stack in stacks]
     if form is str:
-        say(told(stacks))
+        result(told(stacks))
     elif form is svg and len(texts) > 1:
         raise CommandError(f"{arguments.stack!r} has {len(texts)} stacks, and an SVG is of one: --format dot has all")
     elif form is as_json and len(texts) > 1:
-        say(f"[{', '.join(texts)}]")
+        result(f"[{', '.join(texts)}]")
     else:
-        say("\n".join(texts))
+        result("\n".join(texts))
     return 0
 
 
@@ -93,7 +93,7 @@ def check(arguments: Namespace) -> int:
     failed = False
     for at, stack in load(arguments.stack, STACKS):
         found = stack.check()
-        say("\n".join([*([f"Mounted on {at}:"] if at else []), *report(stack, found)]))
+        result("\n".join([*([f"Mounted on {at}:"] if at else []), *report(stack, found)]))
         failed = failed or any(finding.severity == "error" for finding in found)
     return int(failed)
 

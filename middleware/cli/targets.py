@@ -6,7 +6,8 @@ import inspect
 import os
 import pkgutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -67,20 +68,21 @@ def load(target: str, expected: Expected[T]) -> T:
         raise CommandError(f"{target!r} names nothing in a module: write {expected.form}; {_offered(module, expected)}")
     owner: Any = module
     label, parent = name, owner
-    for part in path.removesuffix("()").split("."):
-        try:
-            owner, parent = getattr(owner, part), owner
-        except AttributeError:
-            near = nearest(part, _names(owner, expected))
-            raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, expected)}{near}") from None
-        label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
-    if path.endswith("()"):
-        owner = _made(owner, label)
-    elif inspect.isroutine(owner) and is_factory(owner) and takes(owner, 0):
-        raise CommandError(f"{target!r} is a function that may be a factory: write {target}() for what it returns")
-    picked = expected.pick(owner)
-    if picked is None:
-        raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
+    with _looking_at(target):
+        for part in path.removesuffix("()").split("."):
+            try:
+                owner, parent = getattr(owner, part), owner
+            except AttributeError:
+                near = nearest(part, _names(owner, expected))
+                raise CommandError(f"{label!r} has no {part!r}; {_offered(owner, expected)}{near}") from None
+            label = f"{label}.{part}" if ":" in label else f"{label}:{part}"
+        if path.endswith("()"):
+            owner = _made(owner, label)
+        elif inspect.isroutine(owner) and is_factory(owner) and takes(owner, 0):
+            raise CommandError(f"{target!r} is a function that may be a factory: write {target}() for what it returns")
+        picked = expected.pick(owner)
+        if picked is None:
+            raise CommandError(f"{target!r} is {_described(owner)}, not {expected.one}; {_offered(parent, expected)}")
     _warn_of(_shadow())
     return picked
 
@@ -91,11 +93,23 @@ def load_application(target: str) -> Application:
     Errors: CommandError as from `load`, and for a callable that is not a WSGI application.
     """
     app = load(target, APPLICATION)
-    try:
-        check_application(repr(target), app)
-    except TypeError as error:
-        raise CommandError(str(error)) from error
+    with _looking_at(target):
+        try:
+            check_application(repr(target), app)
+        except TypeError as error:
+            raise CommandError(str(error)) from error
     return app
+
+
+@contextmanager
+def _looking_at(target: str) -> Iterator[None]:
+    """Raise CommandError for an exception of an object that is looked at, such as a proxy outside of a request."""
+    try:
+        yield
+    except CommandError:
+        raise
+    except Exception as error:
+        raise CommandError(f"looking at {target!r} failed: {raised(error)}") from error
 
 
 def _made(factory: Any, label: str) -> object:
@@ -176,11 +190,14 @@ def _names(owner: object, expected: Expected[Any]) -> list[str]:
     own = getattr(owner, "__module__", getattr(owner, "__name__", None))
 
     def is_offer(value: object) -> bool:
-        if STACK.pick(value) is None:
-            is_foreign = inspect.isroutine(value) and getattr(value, "__module__", None) != own
-            if is_foreign or inspect.isclass(value):
-                return False
-        return expected.pick(value) is not None
+        try:
+            if STACK.pick(value) is None:
+                is_foreign = inspect.isroutine(value) and getattr(value, "__module__", None) != own
+                if is_foreign or inspect.isclass(value):
+                    return False
+            return expected.pick(value) is not None
+        except Exception:  # noqa: BLE001 - a proxy of a framework, which raises outside of a request
+            return False
 
     members = getattr(owner, "__dict__", {}).items()
     return [name for name, value in members if not name.startswith("_") and is_offer(value)]

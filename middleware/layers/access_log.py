@@ -216,7 +216,8 @@ def _redacted(url: str, names: frozenset[str]) -> str:
         start = 0
         while start <= len(part):
             name, equals, _ = part[start : start + longest].partition("=")
-            if equals and unquote_plus(name).lower() in names:
+            held = name.encode("latin-1", "replace").decode("utf-8", "replace")  # what environ stands for (PEP 3333)
+            if equals and not names.isdisjoint((unquote_plus(name).lower(), unquote_plus(held).lower())):
                 parts[number] = f"{part[:start]}{name}=***"
                 break
             start = (part.find(";", start) + 1) or len(part) + 1

@@ -6,8 +6,9 @@ import logging
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from math import inf, isfinite
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from middleware.wsgi.effects import Effects
@@ -50,8 +51,8 @@ class Metrics(Following):
         route: callable(environ) -> str, or None. The label http_route, evaluated when the request is over, so that a
             framework may have put its route into environ. Each value is a series: return few. Default None, the label
             is empty.
-        buckets: iterable of floats, in rising order. Upper bounds of the durations, in seconds. Default: those of
-            OpenTelemetry, 0.005 to 10.
+        buckets: iterable of finite floats, in rising order; an infinity may end it, as every histogram does. Upper
+            bounds of the durations, in seconds. Default: those of OpenTelemetry, 0.005 to 10.
 
     Errors: ConfigError, also without prometheus_client. An exception of `route` is logged, and the label is empty.
     Source: OpenTelemetry semantic conventions for HTTP metrics; Prometheus, Metric and label naming.
@@ -80,13 +81,7 @@ class Metrics(Following):
         rule = "a callable(environ) -> str, or None"
         problems.add_fault("route", route is not None and called_fault(route, rule, "is no label"), route)
         self.registry, self.path, self.route = registry, path, route
-        try:
-            self.buckets = tuple(map(float, buckets))
-        except (TypeError, ValueError):
-            self.buckets = ()
-        rising = self.buckets and all(one < other for one, other in pairwise(self.buckets))
-        rule = "numbers of seconds, at least one, each greater than the one before"
-        problems.check(rising, "buckets", rule, buckets)
+        self.buckets: tuple[float, ...] = problems.read("buckets", buckets, _Series.bounds, ())
         problems.done()
         self._series = _Series.of(client, client.REGISTRY if registry is None else registry, self.buckets)
         self._page = self.exposition(registry) if path is not None else None
@@ -163,21 +158,35 @@ class _Series(NamedTuple):
     buckets: tuple[float, ...]
 
     @staticmethod
+    def bounds(given: Iterable[float]) -> tuple[float, ...]:
+        """The bounds of buckets, without an infinity at the end. Raises ValueError for others than `Metrics` takes."""
+        try:
+            found = tuple(map(float, given))
+        except (TypeError, ValueError):
+            found = ()
+        finite = found[:-1] if found[-1:] == (inf,) else found
+        if not finite or not all(map(isfinite, finite)) or any(one >= other for one, other in pairwise(finite)):
+            raise ValueError("finite numbers of seconds, at least one, each greater than the one before")
+        return finite
+
+    @staticmethod
     def of(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
         """The series of a registry, made once."""
         active = "http_server_active_requests", "Requests that are not over yet."
         duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
         size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."
+        made: list[Any] = []
         with _making:
             series = _made.get(registry)
             try:
-                series = series or _Series(
-                    client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"),
-                    client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets),
-                    client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES),
-                    buckets,
-                )
+                if series is None:
+                    made.append(client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"))
+                    made.append(client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets))
+                    made.append(client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES))
+                    series = _Series._make((*made, buckets))
             except ValueError as error:
+                for each in made:
+                    registry.unregister(each)
                 raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None
             _made[registry] = series
         if series.buckets != buckets:

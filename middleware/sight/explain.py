@@ -84,16 +84,7 @@ def environ_of(request: Environ | str, fields: Mapping[str, str]) -> Environ:
     elif not isinstance(request, str):
         raise TypeError(f"Stack.explain: a request is an environ, or a path such as '/a?b=c'; got {request!r}")
     else:
-        if request.startswith("/"):
-            origin, (path, _, query) = {}, request.partition("#")[0].partition("?")
-        else:
-            url = urlsplit(request)
-            if url.scheme not in ("http", "https") or not url.netloc:
-                rule = "a path begins with '/', a URL with http:// or https://"
-                raise ValueError(f"Stack.explain: {rule}; got {request!r}")
-            origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": url.netloc}, url.path or "/", url.query
-        decoded = unquote_to_bytes(path).decode("latin-1")
-        environ = {**origin, "SCRIPT_NAME": "", "PATH_INFO": decoded, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
+        environ = _environ_at(request)
     for name, value in fields.items():
         if not isinstance(value, str):
             raise TypeError(f"Stack.explain: {name}: the value of a request header is a str; got {value!r}")
@@ -102,6 +93,23 @@ def environ_of(request: Environ | str, fields: Mapping[str, str]) -> Environ:
     environ.setdefault("REMOTE_ADDR", "127.0.0.1")
     environ.setdefault("QUERY_STRING", "")
     return environ
+
+
+def _environ_at(target: str) -> Environ:
+    """The environ of a GET for a path or URL. It has the bytes of the target in UTF-8, as latin-1 (PEP 3333)."""
+    text = target.encode("utf-8", "surrogateescape").decode("latin-1")
+    origin, (path, _, query) = {}, text.partition("#")[0].partition("?")
+    if not text.startswith("/"):
+        try:
+            url = urlsplit(text)
+        except ValueError:  # brackets that hold no IPv6 address
+            url = urlsplit("")
+        if url.scheme not in ("http", "https") or not url.netloc:
+            rule = "a path begins with '/', a URL with http:// or https://"
+            raise ValueError(f"Stack.explain: {rule}; got {target!r}")
+        origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": url.netloc}, url.path or "/", url.query
+    decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+    return {**origin, "SCRIPT_NAME": "", "PATH_INFO": decoded, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
 
 
 def _answer(app: Application, environ: Environ) -> tuple[str, list[tuple[str, str]], Exception | None]:

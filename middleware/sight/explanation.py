@@ -77,7 +77,8 @@ class Explanation:
         fields: tuple of (name, value). The request headers.
         steps: tuple of Step. The layers that the request or its response met, outermost first. A layer whose condition
             does not hold is among them; those inside a layer that answered are not.
-        application: (status, header lines), or None. The head that the application sent.
+        application: (status, header lines), or None. The head that the application sent, or that of the
+            answer if it raised an exception. None if it was not reached.
         status: str. The status of the response, or "" if there is none.
         headers: tuple of (name, value). The header lines of the response.
         error: str or None. The exception that the application or a layer raised.

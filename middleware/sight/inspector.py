@@ -71,8 +71,9 @@ class Inspector(Recording):
     SameSite=Strict and HttpOnly, that replaces the token afterwards.
 
     Not kept: bodies, and the values of Authorization, Proxy-Authorization, Cookie, Set-Cookie, and of header fields and
-    query parameters whose name contains key, token, secret, password or csrf. Layers run one by one, so a request takes
-    longer than without an Inspector. It does nothing to other requests and their responses.
+    query parameters whose name contains key, token, secret, password or csrf, in notes and exceptions too. Layers run
+    one by one, so a request takes longer than without an Inspector. It does nothing to other requests and their
+    responses.
 
     Options:
         path: str. The whole path of the page. Default "/__stack__".
@@ -246,7 +247,8 @@ def redacted(explanation: Explanation) -> Explanation:
     steps = []
     for step in explanation.steps:
         changed = tuple((name, _value(name, old), _value(name, new)) for name, old, new in step.changed)
-        steps.append(replace(step, added=_lines(step.added), changed=changed, removed=_lines(step.removed)))
+        added, removed = _lines(step.added), _lines(step.removed)
+        steps.append(replace(step, added=added, changed=changed, removed=removed, note=_url(step.note)))
     return replace(
         explanation,
         target=_url(explanation.target),
@@ -254,6 +256,7 @@ def redacted(explanation: Explanation) -> Explanation:
         steps=tuple(steps),
         application=None if head is None else (head[0], _lines(head[1])),
         headers=_lines(explanation.headers),
+        error=None if explanation.error is None else _url(explanation.error),
     )
 
 

@@ -2,16 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from inspect import getattr_static
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 from middleware.stack.builder import Stack
+from middleware.wsgi.layer import Middleware
+
+T = TypeVar("T")
 
 
 def stack_of(value: object) -> Stack | None:
     """The value itself if it is a stack, or the stack that wraps it, or None."""
     # Looked up statically, because proxies of frameworks raise outside of a request.
-    found = value if isinstance(value, Stack) else getattr_static(value, "stack", None)
-    return found if isinstance(found, Stack) else None
+    found = value if is_a(value, Stack) else getattr_static(value, "stack", None)
+    return found if is_a(found, Stack) else None
+
+
+def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
+    """Whether the type of a value is of a kind. Does not ask the value for its `__class__`, as isinstance does."""
+    return issubclass(type(value), kind)
 
 
 def stacks_in(app: Any, at: str = "", within: tuple[object, ...] = ()) -> Iterator[tuple[str, Stack]]:
@@ -22,12 +30,27 @@ def stacks_in(app: Any, at: str = "", within: tuple[object, ...] = ()) -> Iterat
     stack = stack_of(app)
     if stack is not None:
         yield at, stack
-    inside = [(at, getattr_static(app, name, None)) for name in ("wsgi_app", "app")]
+    for path, each in _inside(app, within):
+        yield from stacks_in(each, f"{at}{path}", (app, *within))
+
+
+def always_meets(app: Any, kind: type[Middleware], within: tuple[object, ...] = ()) -> bool:
+    """Whether every request to an application meets a layer of a kind, in a stack or by itself.
+
+    Looks where `stacks_in` does. Where applications are mounted, each of them has to have such a layer.
+    """
+    if any(is_a(layer, kind) for layer in (app, *(stack_of(app) or ()))):
+        return True
+    inside = [always_meets(each, kind, (app, *within)) for _, each in _inside(app, within)]
+    return any(inside) if getattr_static(app, "mounts", None) is None else bool(inside) and all(inside)
+
+
+def _inside(app: Any, within: tuple[object, ...]) -> list[tuple[str, Any]]:
+    """The applications directly inside another, without those around it; each with the path that it is mounted on."""
+    inside = [("", getattr_static(app, name, None)) for name in ("wsgi_app", "app")]
     mounts = getattr_static(app, "mounts", None)
-    inside += [(f"{at}{path}", each) for path, each in mounts.items()] if isinstance(mounts, Mapping) else []
-    for path, each in inside:
-        if callable(each) and not any(each is outer for outer in (app, *within)):
-            yield from stacks_in(each, path, (app, *within))
+    inside += mounts.items() if isinstance(mounts, Mapping) else []
+    return [(path, each) for path, each in inside if callable(each) and all(each is not one for one in (app, *within))]
 
 
 def called(app: Any) -> Any:

@@ -28,6 +28,7 @@ from middleware.wsgi.types import Application, Environ, Predicate
 
 _NUMBERS: Final = count()
 _ENGINE: Final = frozenset((MARK, EXCEPTION, NOTES))  # environ keys that no layer sets
+_RAISED: Final = "an exception was raised here"
 _clock = time.perf_counter
 Head = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -72,7 +73,7 @@ class Visit:
         elif self.left is None:
             yield "no response came back: an exception passed"
         elif self.further is None and not answered:
-            yield "an exception was raised here"
+            yield _RAISED
         elif self.entered is None and not answered:
             yield "answers an exception that was raised inside"
 
@@ -91,6 +92,7 @@ class Story:
     Attributes:
         visits: one for each layer, outermost first.
         at: the number of the layer that is running, or None.
+        reached: whether the application has been called.
         head: the head of the application, or None while there is none.
     """
 
@@ -98,6 +100,7 @@ class Story:
         self.names = names
         self.visits = [Visit() for _ in names]
         self.at: int | None = None
+        self.reached = False
         self.head: Head | None = None
         self.outer = outer  # the notes of an outer Recording
         self._before: Environ = {}
@@ -124,6 +127,8 @@ class Story:
         self._before, self.at = environ.copy(), number
         if number < len(self.visits):
             self.visits[number].came = _clock()
+        else:
+            self.reached = True
 
     def changes(self, environ: Environ) -> list[str]:
         """The environ keys that were set, changed or deleted since the last mark."""
@@ -138,8 +143,8 @@ class Story:
         head = response.status, tuple(response.headers)
         if number < len(self.visits):
             self._left(self.visits[number], environ, head, now)
-        else:
-            self.head = head
+        elif self.reached and (self.head is None or getattr(response, "error", None) is None):
+            self.head = head  # that of the answer to an exception only if the application raised it
         if number:
             outside = self.visits[number - 1]
             outside.entered, self.at, outside.back = head, number - 1, _clock()
@@ -222,6 +227,7 @@ class _Watched(Middleware):
     def __init__(self, watched: Middleware, key: str, number: int) -> None:
         super().__init__()
         self.watched, self.key, self.number = watched, key, number
+        self.name = watched.name  # by which an outer Recording knows it
 
     def layer(self) -> Layer:
         """The layer without the declarations by which a row could replace it."""
@@ -232,10 +238,15 @@ class _Watched(Middleware):
 
         def on_response(environ: Environ, response: Response) -> Transform | None:
             story: Story | None = environ.get(self.key)
+            if story is None:
+                return respond(environ, response)
             body = response.body
-            transform = respond(environ, response)
-            if story is not None:
-                story.visits[self.number].transform = transform is not None or response.body is not body
+            try:
+                transform = respond(environ, response)
+            except BaseException:
+                story.note(self.number, _RAISED)
+                raise
+            story.visits[self.number].transform = transform is not None or response.body is not body
             return transform
 
         return layer._replace(on_response=on_response)

@@ -113,7 +113,7 @@ class Stack(Wrapper):
             compress: bool. Whether responses are encoded. Default True.
             preset: as SecurityHeaders takes it. How careful browsers are asked to be. Default "balanced".
 
-        Errors: ConfigError of the layers.
+        Errors: ConfigError, also those of the layers.
         """
         from middleware.stack.recommended import layers
 

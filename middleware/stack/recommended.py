@@ -15,6 +15,7 @@ from middleware.layers.request_id import RequestId
 from middleware.layers.security import SecurityHeaders
 from middleware.layers.timing import Timing
 from middleware.wsgi.layer import Middleware
+from middleware.wsgi.options import Problems
 from middleware.wsgi.types import Predicate
 
 Preset: TypeAlias = Literal["basic", "balanced", "strict", "api"]
@@ -32,6 +33,10 @@ def layers(
     preset: Preset,
 ) -> Iterator[Middleware]:
     """The layers of `Stack.recommended`, outermost first. The options are documented there."""
+    problems = Problems("Stack.recommended")
+    problems.boolean("https", https)
+    problems.boolean("compress", compress)
+    problems.done()
     origins = CORS(allow_origins=allow_origins)
     opened = origins.declared().shares  # pages of every origin may read responses, so they may embed them too
     yield RequestId()

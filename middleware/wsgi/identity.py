@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
+from weakref import ref
 
 from middleware.wsgi.escaped import escaped
 
@@ -22,13 +23,16 @@ class Identity:
     Attributes:
         id: str.
         outer: the identity that an outer layer gave the same request, or None.
+        around: a weak reference to the identity of the request that makes this one in process, or None. It is weak,
+            because a response that is never closed must not be kept by the next request.
         closed: bool.
     """
 
-    __slots__ = ("closed", "id", "outer")
+    __slots__ = ("__weakref__", "around", "closed", "id", "outer")
 
-    def __init__(self, request_id: str, outer: Identity | None) -> None:
+    def __init__(self, request_id: str, outer: Identity | None, around: Identity | None) -> None:
         self.id, self.outer, self.closed = request_id, outer, False
+        self.around = None if around is None else ref(around)
 
 
 _CURRENT: Final[ContextVar[Identity | None]] = ContextVar("middleware.request_id", default=None)
@@ -38,16 +42,25 @@ def request_id() -> str | None:
     """Return the id of the request that runs in this context, or None outside of a request.
 
     It holds from the moment when `RequestId` has seen the request until the response is closed, in asynchronous hooks
-    too. None as well where no `RequestId` stands outside. A thread that the application starts has a context of its
-    own: run it in `contextvars.copy_context()`.
+    too. A request that the application makes in process has its own id, and leaves that of the outer one. None as well
+    where no `RequestId` stands outside. A thread that the application starts has a context of its own: run it in
+    `contextvars.copy_context()`.
     """
-    identity = innermost(_CURRENT.get())
+    identity = _current()
     return identity.id if identity is not None else None
+
+
+def _current() -> Identity | None:
+    """Return the innermost identity of this context that is open, or None."""
+    identity = _CURRENT.get()
+    while identity is not None and identity.closed:
+        identity = None if identity.around is None else identity.around()
+    return identity
 
 
 def enter(request_id: str, outer: Identity | None) -> Identity:
     """Make an id the current one. `outer` is the open identity of the same request from an outer layer, or None."""
-    identity = Identity(request_id, outer)
+    identity = Identity(request_id, outer, _current())
     _CURRENT.set(identity)
     return identity
 
@@ -59,12 +72,12 @@ def leave(identity: Identity | None) -> Identity | None:
         return None
     identity.closed = True
     if _CURRENT.get() is identity:  # else another request runs in this context, or none did
-        _CURRENT.set(identity.outer)
+        _CURRENT.set(_current())
     return identity.outer
 
 
 def innermost(identity: Identity | None) -> Identity | None:
-    """Return the innermost identity that is open, from this one outwards, or None."""
+    """Return the innermost identity of a request that is open, from this one outwards, or None."""
     while identity is not None and identity.closed:
         identity = identity.outer
     return identity

@@ -66,11 +66,12 @@ def attributed(told: Explanation) -> tuple[list[Line], list[Line]]:
 
 
 def _taken(lines: list[Line], line: tuple[str, str]) -> Line:
-    """Remove the Line of a header line from `lines`, and return it."""
+    """Remove the Line of a header line from `lines`, and return it. One of the answer to an exception is not there."""
     name, value = line
-    found = next(each for each in lines if (each.name.lower(), each.value) == (name.lower(), value))
-    lines.remove(found)
-    return found._replace(name=name)
+    for number, each in enumerate(lines):
+        if (each.name.lower(), each.value) == (name.lower(), value):
+            return lines.pop(number)._replace(name=name)
+    return Line(name, value, (APPLICATION,))
 
 
 def begin(stack: Stack, environ: Environ) -> Callable[[Explanation, Samples], str]:
