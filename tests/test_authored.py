@@ -444,6 +444,8 @@ DECLARING = {
     "Compress with a 406": lambda kind: kind(not_acceptable="406"),
     "InjectHTML": lambda kind: kind(html="<b>", nonce=True),
     "RequestId": lambda kind: kind(header="X-Id"),
+    "RateLimit": lambda kind: kind("1/day"),
+    "RateLimit without fields": lambda kind: kind("1/day", headers=False),
     "RequestId without a field": lambda kind: kind(response=False),
     "Metrics": lambda kind: kind(),
     "Metrics with a page": lambda kind: kind(path="/metrics"),

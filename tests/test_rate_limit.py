@@ -17,6 +17,7 @@ import limits
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from limits.storage import MemoryStorage
 
 from gateway import serve
 from middleware import ConfigError, Effects, RateLimit, Stack, by, match
@@ -544,6 +545,20 @@ class Redis:
 
     def kill(self):
         self.server.close()
+
+
+def test_the_memory_of_the_process_is_asked_by_one_thread_at_a_time(monkeypatch):
+    """It loses counts of several, and fails where two of them start its timer."""
+    layer, held, real = RateLimit("3/day", strategy="fixed-window"), [], MemoryStorage.incr
+
+    def incr(self, *args, **options):
+        held.append(layer._store._one.locked())
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(MemoryStorage, "incr", incr)
+    assert statuses(Stack(layer).wrap(APP), 2) == ["200", "200"]
+    assert held == [True, True]
+    assert not layer._store._one.locked()
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from hashlib import blake2b
 from importlib import import_module
 from itertools import count
 from math import ceil
+from threading import Lock
 from types import NoneType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
@@ -38,7 +40,6 @@ _STRATEGIES: Final = ("fixed-window", "moving-window", "sliding-window-counter")
 _LARGEST: Final = 10**15 - 1  # of an integer in a structured field (RFC 9651 3.3.1)
 _STORED: Final = 64  # bytes of a key that is stored as it is
 _NAME: Final = re.compile(r"[!#-.0-\[\]-~](?:[ !#-.0-\[\]-~]{0,62}[!#-.0-\[\]-~])?")
-_DIVIDING: Final = re.compile(r"[#/?\[\]]")  # of a URI (RFC 3986 2.2)
 _SHARED: Final = re.compile(r"(redis|valkey)s?(?:\+|:)")
 _NEVER: Final = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)  # 0 seconds, which the library takes for one
 _NUMBERS: Final = count()
@@ -99,8 +100,7 @@ def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, to
 
 
 def until_room(counts: tuple[int, float, int, float], policy: Policy, cost: int) -> int:
-    """The whole seconds until a sliding window has room for a cost. The library knows those for a single request."""
-    # The count of the previous window fades until the current window ends, and then that of the current window does.
+    """The whole seconds until a sliding window has room for a cost: first the previous count fades, then the current."""
     previous, fading, current, expiring = counts  # each count, and the seconds until it has faded
     room = policy.quota - cost + 1  # the sum of both has to be below it
     if current < room:
@@ -146,11 +146,10 @@ def hidden(uri: str) -> str:
 def told(uri: str, options: Mapping[str, Any], error: Exception) -> str:
     """The text of an error without the password of the storage, encoded and decoded."""
     credentials = uri.partition("://")[2].rpartition("@")[0]
-    if _DIVIDING.search(credentials) is not None:  # the text may have any piece of the password
+    if {*credentials} & {*"#/?[]"}:  # RFC 3986 2.2; the text may have any piece of the password
         return "percent-encode # / ? [ ] in a user and a password"
-    user, colon, password = credentials.partition(":")
-    written = password if colon else user
-    given = [value for option, value in options.items() if "pass" in option and isinstance(value, str)]
+    written = credentials.partition(":")[2] if ":" in credentials else credentials
+    given = (value for option, value in options.items() if "pass" in option and isinstance(value, str))
     text = str(error).replace(uri, hidden(uri))
     for secret in filter(None, (written, unquote(written), *given)):
         text = text.replace(secret, "***")
@@ -160,11 +159,10 @@ def told(uri: str, options: Mapping[str, Any], error: Exception) -> str:
 class Store:
     """The storage of the counts. After a failure it is not used for a while, so that requests do not wait."""
 
-    def __init__(self, make: Callable[[], Any], shown: str, told: Callable[[Exception], str]) -> None:
-        self._make, self._shown, self._told = make, shown, told
+    def __init__(self, make: Callable[[], Any], shown: str, told: Callable[[Exception], str], one: Any) -> None:
+        self._make, self._shown, self._told, self._one = make, shown, told, one
         self._limiter: Any = None
-        self._until = 0.0
-        self._logged = -LOGGED
+        self._until, self._logged = 0.0, -LOGGED
         try:
             self._limiter = make()
         except ConfigError:
@@ -183,7 +181,8 @@ class Store:
         try:
             if self._limiter is None:
                 self._limiter = self._make()
-            found = question(self._limiter)
+            with self._one:
+                found = question(self._limiter)
         except Exception as error:  # noqa: BLE001 - each client has errors of its own
             self._fail(error)
             return None
@@ -203,9 +202,8 @@ class Store:
 def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
     """The limiter that counts by a strategy in the storage at a URI. ConfigError if it cannot be made."""
     wrong: tuple[type[Exception], ...] = (import_module("limits.errors").ConfigurationError, TypeError, ValueError)
-    storage = import_module("limits.storage").storage_from_string
     try:
-        kept = storage(str(uri), **{**timeouts(uri), **options})
+        kept = import_module("limits.storage").storage_from_string(str(uri), **{**timeouts(uri), **options})
         return import_module("limits.strategies").STRATEGIES[strategy](kept)
     except NotImplementedError:
         rule = f"a storage that can count by {strategy}"
@@ -343,6 +341,7 @@ class RateLimit(Positional):
             partial(limiter_of, self.storage, kept, strategy),
             f"RateLimit {name!r}: the storage {hidden(self.storage)}",
             partial(told, self.storage, kept),
+            Lock() if self.storage.startswith("memory:") else nullcontext(),  # it loses counts of several threads
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
 
@@ -408,10 +407,11 @@ class RateLimit(Positional):
             response.headers.add("RateLimit", ", ".join(map(str, count.left)))
 
     def declared(self) -> Effects:
-        """The request values that the key reads, and the name, which is unique."""
-        sets = self.effects.sets if self.headers else frozenset()
-        requires: frozenset[str] = getattr(self.key, "requires", frozenset())
-        return Effects(answers=True, refuses=True, sets=sets, requires=requires, unique=f"RateLimit {self.policy}")
+        """The effects of the class, the request values that the key reads, and the name, which is unique."""
+        sets = self.effects.sets - (frozenset() if self.headers else RateLimit.effects.sets)
+        requires = self.effects.requires | getattr(self.key, "requires", frozenset())
+        unique = self.effects.unique or f"RateLimit {self.policy}"
+        return replace(self.effects, sets=sets, requires=requires, unique=unique)
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The limits that it counts, and the storage."""
