@@ -100,7 +100,7 @@ def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, to
 
 
 def until_room(counts: tuple[int, float, int, float], policy: Policy, cost: int) -> int:
-    """The whole seconds until a sliding window has room for a cost: the previous count fades first, then the current."""
+    """The whole seconds until a sliding window has room for a cost: its previous count fades before the current one."""
     previous, fading, current, expiring = counts  # each count, and the seconds until it has faded
     room = policy.quota - cost + 1  # the sum of both has to be below it
     if current < room:
