@@ -97,6 +97,18 @@ def test_an_encoder_may_wait_for_one_chunk_before_its_head_and_its_decoder_may_r
     )
 
 
+@pytest.mark.parametrize("error", [EOFError, ValueError])
+@pytest.mark.parametrize("broken_off", [True, False])
+def test_a_decoder_may_refuse_content_that_is_broken_off_by_that_error_alone(error, broken_off):
+    def content(answer):
+        if bool(answer.error) is broken_off:
+            raise error
+        return answer.body
+
+    laws = {breach.law for breach in breaches(lambda app: app, content=content)}
+    assert ("body" in laws) is not (broken_off and error is EOFError)
+
+
 def test_no_middleware_at_all_is_transparent():
     assert_wsgi_transparent(lambda app: app)
 
@@ -184,6 +196,10 @@ class Caches:
 
     def __init__(self, app):
         self.app, self.kept = app, {}
+
+    @classmethod
+    def of(cls, app):
+        return cls(app)
 
     def __call__(self, environ, start_response):
         path = environ["PATH_INFO"]
@@ -956,6 +972,43 @@ def test_a_response_without_content_is_owed_none_of_a_middleware_that_changes_co
     assert "no-content" not in {breach.law for breach in found}
 
 
+@pytest.mark.parametrize(
+    ("options", "held"),
+    [
+        ({}, {"Content-Type", "ETag"}),
+        ({"content": lambda answer: answer.body}, {"Content-Type"}),
+        ({"body": bytes.upper}, set()),
+    ],
+    ids=["unchanged", "encoded", "rewritten"],
+)
+def test_the_fields_that_describe_the_content_may_change_with_it_and_no_others(options, held):
+    def middleware(app):
+        def start_with(start_response):
+            return lambda status, headers, *exc_info: start_response(
+                status, [line for line in headers if line[0] not in ("Content-Type", "ETag")], *exc_info
+            )
+
+        return lambda environ, start_response: app(environ, start_with(start_response))
+
+    lost = [breach.owed for breach in breaches(middleware, **options) if breach.law == "fields"]
+    assert {name for name in ("Content-Type", "ETag") if f"('{name}'" in "".join(lost)} == held
+
+
+@pytest.mark.parametrize(("content", "laws"), [(None, {"head-length"}), (lambda answer: answer.body, set())])
+def test_the_length_of_encoded_content_is_not_known_for_a_head(content, laws):
+    def middleware(app):
+        def start_with(environ, start_response):
+            def start(status, headers, *exc_info):
+                added = [("Content-Length", "1")] if environ["REQUEST_METHOD"] == "HEAD" and len(headers) == 1 else []
+                return start_response(status, [*headers, *added], *exc_info)
+
+            return start
+
+        return lambda environ, start_response: app(environ, start_with(environ, start_response))
+
+    assert {breach.law for breach in breaches(middleware, content=content)} == laws
+
+
 def test_a_law_or_a_shape_is_skipped_with_a_reason():
     def copies(app):
         return lambda environ, start_response: copies_lists(app, environ, start_response)
@@ -977,13 +1030,25 @@ def test_a_law_or_a_shape_is_skipped_with_a_reason():
         ({"skip": {"close": 1}}, "skip['close']: a reason, in words; got 1"),
         ({"body": "upper"}, "body: a callable that returns bytes; got 'upper'"),
         ({"content": 1}, "content: a callable that returns bytes; got 1"),
+        ({"skip": ["sized"]}, "skip: a mapping of names to reasons; got ['sized']"),
+        ({"skip": []}, "skip: a mapping of names to reasons; got []"),
+        ({"skip": {1: "why"}}, "shapes ("),
+        ({"statuses": [1]}, "statuses: a mapping of str to str; got [1]"),
+        ({"statuses": {"200 OK": 201}}, "statuses: a mapping of str to str; got {'200 OK': 201}"),
+        ({"statuses": {200: "200 OK"}}, "statuses: a mapping of str to str; got {200: '200 OK'}"),
+        ({"environ": 5}, "environ: a mapping of keys of a request to their values; got 5"),
+        ({"environ": {1: "1"}}, "environ: a mapping of keys of a request to their values; got {1: '1'}"),
+        ({"environ": {"method": "POST"}}, "to their values; got {'method': 'POST'}"),
+        ({"answers_errors": "yes"}, "answers_errors: True or False; got 'yes'"),
         ({"middleware": None}, "middleware: a callable application -> application; got None"),
     ],
 )
 def test_a_wrong_option_is_an_error(options, said):
-    with pytest.raises(ConfigError) as caught:
-        assert_wsgi_transparent(**{"middleware": lambda app: app, **options})
-    assert said in str(caught.value)
+    given = {"middleware": lambda app: app, **options}
+    for call in (assert_wsgi_transparent, breaches):
+        with pytest.raises(ConfigError) as caught:
+            call(**given)
+        assert said in str(caught.value)
 
 
 def test_the_environ_of_a_request_has_what_it_is_given():
@@ -1041,6 +1106,19 @@ def test_a_report_names_middleware_law_source_application_seen_and_owed():
 def test_a_report_names_an_object_by_its_repr_and_counts_one_law():
     first = report(functools.partial(int), [Breach("status", "a: b", "c", "d")]).splitlines()[0]
     assert first == "functools.partial(<class 'int'>) is not transparent: it breaks 1 law"
+
+
+@pytest.mark.parametrize(
+    ("middleware", "name"),
+    [
+        (Headers(set={"X-Set": "1"}).wrap, "Headers(set={'X-Set': '1'})"),
+        (Stack(Headers(set={"X-Set": "1"}), Gzip()).wrap, "Stack(Headers(set={'X-Set': '1'}), Gzip())"),
+        (Caches.of, "Caches.of"),
+    ],
+)
+def test_a_report_names_the_object_of_a_bound_method_or_the_method_of_a_class(middleware, name):
+    first = report(middleware, [Breach("status", "a: b", "c", "d")]).splitlines()[0]
+    assert first == f"{name} is not transparent: it breaks 1 law"
 
 
 def test_an_unexpected_error_is_told_with_the_line_that_raised_it():
