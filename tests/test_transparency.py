@@ -685,6 +685,13 @@ def reads_the_request(app, environ, start_response):
     return app(environ, start_response)
 
 
+@breaks("request")
+def empties_the_query_of_get(app, environ, start_response):
+    if environ["REQUEST_METHOD"] == "GET":
+        environ["QUERY_STRING"] = ""
+    return app(environ, start_response)
+
+
 class Input:
     """A wsgi.input around another, on which one way of reading finds nothing."""
 
