@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import gzip
 import itertools
 import warnings
 
@@ -12,7 +13,7 @@ import pytest
 
 from content_of import content
 from layers_under_test import LAYERS, Witness, request, stack
-from middleware import ConfigError, Effects, Headers, Middleware, Stack
+from middleware import Compress, ConfigError, Effects, Gzip, Headers, Middleware, Stack
 from middleware.testing import Answer, Breach, assert_wsgi_transparent, breaches, serve
 from middleware.testing.laws import LAWS
 from middleware.testing.shapes.definition import Failure
@@ -84,6 +85,28 @@ def test_a_list_that_is_watched_further_in_stays_sized(around):
     )
     answer = serve(Stack(around).wrap(inner), lint=False)
     assert (len(answer.result), answer.body, answer.error) == (2, b"onetwo", None)
+
+
+@pytest.mark.parametrize("layer", [Gzip(), Compress(codings="gzip", minimum_size=0)], ids=["gzip", "compress"])
+def test_an_encoder_may_wait_for_one_chunk_before_its_head_and_its_decoder_may_refuse_a_part(layer):
+    assert_wsgi_transparent(
+        Stack(layer).wrap,
+        content=lambda answer: gzip.decompress(answer.body) if answer.get("Content-Encoding") else answer.body,
+        answers_errors=True,
+        environ={"HTTP_ACCEPT_ENCODING": "gzip"},
+    )
+
+
+@pytest.mark.parametrize("error", [EOFError, ValueError])
+@pytest.mark.parametrize("broken_off", [True, False])
+def test_a_decoder_may_refuse_content_that_is_broken_off_by_that_error_alone(error, broken_off):
+    def content(answer):
+        if bool(answer.error) is broken_off:
+            raise error
+        return answer.body
+
+    laws = {breach.law for breach in breaches(lambda app: app, content=content)}
+    assert ("body" in laws) is not (broken_off and error is EOFError)
 
 
 def test_no_middleware_at_all_is_transparent():
@@ -166,6 +189,26 @@ def fails_at_once(app, environ, start_response):
 def asks_twice(app, environ, start_response):
     getattr(app(environ, lambda *head: len), "close", int)()
     return app(environ, start_response)
+
+
+class Caches:
+    """Answers each request for a path from the second on."""
+
+    def __init__(self, app):
+        self.app, self.kept = app, {}
+
+    @classmethod
+    def of(cls, app):
+        return cls(app)
+
+    def __call__(self, environ, start_response):
+        path = environ["PATH_INFO"]
+        if path not in self.kept:
+            heads = []
+            self.kept[path] = list(self.app(environ, lambda *head: heads.append(head) or len)), heads
+        body, heads = self.kept[path]
+        start_response(*heads[-1])
+        return body
 
 
 @breaks("raises")
@@ -265,6 +308,18 @@ def sorts_the_lines(status, headers, *exc_info):
 @starting
 def sends_every_line_twice(status, headers, *exc_info):
     return status, [line for line in headers for _ in range(2)], *exc_info
+
+
+@breaks("fields")
+@starting
+def sends_all_as_html(status, headers, *exc_info):
+    return status, [(name, "text/html" if name == "Content-Type" else value) for name, value in headers], *exc_info
+
+
+@breaks("fields")
+@starting
+def drops_entity_tags(status, headers, *exc_info):
+    return status, [line for line in headers if line[0] != "ETag"], *exc_info
 
 
 @breaks("header-list")
@@ -380,6 +435,31 @@ def appends_and_leaves_the_length(app, environ, start_response):
     return [*app(environ, start_response), b"!"]
 
 
+def without_content(*statuses):
+    """Edit of a head: Content-Length 0 in responses of these statuses."""
+
+    def edit(status, headers, *exc_info):
+        added = [("Content-Length", "0")] if status[:3] in statuses else []
+        return status, [*headers, *added], *exc_info
+
+    edit.__name__ = f"gives_a_length_to_{'_'.join(statuses)}"
+    return starting(edit)
+
+
+breaks("length")(without_content("101"))
+breaks("length")(without_content("204"))
+breaks("head-length")(without_content("304"))
+
+
+@breaks("head-length")
+def finds_no_content_in_head(app, environ, start_response):
+    def start(status, headers, *exc_info):
+        added = [("Content-Length", "0")] if environ["REQUEST_METHOD"] == "HEAD" and len(headers) == 1 else []
+        return start_response(status, [*headers, *added], *exc_info)
+
+    return app(environ, start)
+
+
 @breaks("head-length")
 def measures_a_body_that_is_not_there(app, environ, start_response):
     heads = []
@@ -393,6 +473,37 @@ def measures_a_body_that_is_not_there(app, environ, start_response):
 @breaks("file-wrapper")
 def makes_an_iterator_of_all(app, environ, start_response):
     return Wrapping(app(environ, start_response))
+
+
+class OfOne(Wrapping):
+    """Claims to have one chunk."""
+
+    def __len__(self):
+        return 1
+
+
+@breaks("sized")
+def counts_every_list_as_one(app, environ, start_response):
+    result = app(environ, start_response)
+    return OfOne(result) if isinstance(result, (list, tuple)) else result
+
+
+@breaks("sized")
+def counts_every_stream_as_one(app, environ, start_response):
+    result = app(environ, start_response)
+    return result if isinstance(result, (list, tuple)) else OfOne(result)
+
+
+class Uncountable(Wrapping):
+    """Has len(), which the body inside does not have."""
+
+    def __len__(self):
+        return len(self.chunks)
+
+
+@breaks("sized")
+def asks_an_iterator_for_its_length(app, environ, start_response):
+    return Uncountable(app(environ, start_response))
 
 
 @breaks("same-body")
@@ -414,6 +525,15 @@ def looks_at_the_first_chunk(app, environ, start_response):
             self.chunks = itertools.chain([next(self.chunks, b"")], self.chunks)
 
     return Peeked(app(environ, start_response))
+
+
+@breaks("blocks")
+def waits_for_two_before_the_head(app, environ, start_response):
+    heads = []
+    body = Wrapping(app(environ, lambda *head: heads.append(head) or len))
+    body.chunks = itertools.chain([next(body.chunks, b"") for _ in range(2)], body.chunks)
+    start_response(*heads[-1])
+    return body
 
 
 @breaks("blocks")
@@ -532,9 +652,83 @@ def makes_get_of_head(app, environ, start_response):
     return app(environ, start_response)
 
 
+def changing(key, change):
+    """A middleware whose application finds another value of a key in the environ, or none."""
+
+    def around(app, environ, start_response):
+        given = environ.pop(key, "")
+        if change is not None:
+            environ[key] = change(given)
+        return app(environ, start_response)
+
+    around.__name__ = f"changes_{key}"
+    return around
+
+
+# Each with the laws that it breaks besides.
+CHANGED = {
+    changing("QUERY_STRING", lambda given: ""): set(),
+    changing("SCRIPT_NAME", lambda given: "/elsewhere"): set(),
+    changing("PATH_INFO", lambda given: "/elsewhere"): {"state"},  # two requests get the response of one
+    changing("wsgi.url_scheme", lambda given: "https"): set(),
+    changing("HTTP_HOST", lambda given: "other.example"): set(),
+    changing("CONTENT_TYPE", None): set(),
+    changing("CONTENT_LENGTH", None): {"input"},
+}
+for each in CHANGED:
+    breaks("request")(each)
+
+
 @breaks("input")
 def reads_the_request(app, environ, start_response):
     environ["wsgi.input"].read(100)
+    return app(environ, start_response)
+
+
+@breaks("request")
+def empties_the_query_of_get(app, environ, start_response):
+    if environ["REQUEST_METHOD"] == "GET":
+        environ["QUERY_STRING"] = ""
+    return app(environ, start_response)
+
+
+class Input:
+    """A wsgi.input around another, on which one way of reading finds nothing."""
+
+    def __init__(self, given, fault):
+        self.given, self.fault = given, fault
+
+    def __iter__(self):
+        return iter(() if self.fault == "iteration" else self.given)
+
+    def __getattr__(self, name):
+        if name == self.fault == "readlines":
+            return lambda *size: []
+        return (lambda *size: b"") if name == self.fault else getattr(self.given, name)
+
+
+def reading(fault):
+    """A middleware whose wsgi.input has that fault."""
+    around = changing("wsgi.input", lambda given: Input(given, fault))
+    around.__name__ = f"loses_what_is_read_by_{fault}"
+    return around
+
+
+INPUTS = [reading(fault) for fault in ("read", "readline", "readlines", "iteration")]
+for each in INPUTS:
+    breaks("input")(each)
+
+
+class OnlyRead:
+    """A wsgi.input that has read() alone."""
+
+    def __init__(self, given):
+        self.read = given.read
+
+
+@breaks("input")
+def knows_only_read(app, environ, start_response):
+    environ["wsgi.input"] = OnlyRead(environ["wsgi.input"])
     return app(environ, start_response)
 
 
@@ -601,8 +795,35 @@ class KeepsCount:
         return self.app(environ, start_response)
 
 
+class KeepsStatus:
+    """Sends another status to every request after the first."""
+
+    def __init__(self, app):
+        self.app, self.statuses = app, []
+
+    def __call__(self, environ, start_response):
+        def start(status, *rest):
+            self.statuses.append(status)
+            return start_response("202 Again" if len(self.statuses) > 1 else status, *rest)
+
+        return self.app(environ, start)
+
+
+class KeepsContent:
+    """Adds to the content of every request after the first."""
+
+    def __init__(self, app):
+        self.app, self.requests = app, 0
+
+    def __call__(self, environ, start_response):
+        self.requests += 1
+        return [*self.app(environ, start_response), *[b"!"] * (self.requests - 1)]
+
+
+ZOO.append(pytest.param("called", Caches, {}, id="Caches"))
 ZOO += [
-    pytest.param("state", kind, {}, id=kind.__name__) for kind in (KeepsTheServer, KeepsTheBody, KeepsLines, KeepsCount)
+    pytest.param("state", kind, {}, id=kind.__name__)
+    for kind in (KeepsTheServer, KeepsTheBody, KeepsLines, KeepsCount, KeepsStatus, KeepsContent)
 ]
 
 
@@ -632,6 +853,18 @@ def test_every_law_has_one_that_breaks_it():
         (reads_the_request, {"input"}),
         (keeps_itself, {"cycles"}),
         (closes_twice, {"close", "sized", "same-body", "file-wrapper"}),
+        (sends_all_as_html, {"fields"}),
+        (drops_entity_tags, {"fields"}),
+        (without_content("101"), {"length"}),
+        (without_content("204"), {"length"}),
+        (without_content("304"), {"head-length"}),
+        (finds_no_content_in_head, {"head-length"}),
+        (counts_every_list_as_one, {"sized", "same-body"}),
+        (counts_every_stream_as_one, {"sized", "file-wrapper"}),
+        (asks_an_iterator_for_its_length, {"sized", "same-body", "file-wrapper"}),
+        *((around, {"request", *besides}) for around, besides in CHANGED.items()),
+        *((around, {"input"}) for around in INPUTS),
+        (knows_only_read, {"input", "lint-inside"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -639,6 +872,12 @@ def test_what_breaks_little_is_blamed_for_little(middleware, laws):
     """So that a report leads to the fault, and to nothing that follows from it."""
     found = breaches(lambda app: lambda environ, start_response: middleware(app, environ, start_response))
     assert {breach.law for breach in found} == laws
+
+
+@pytest.mark.parametrize(("middleware", "law"), [(KeepsStatus, "state"), (KeepsContent, "state"), (Caches, "called")])
+def test_a_second_request_is_compared_with_the_first(middleware, law):
+    found = [breach for breach in breaches(middleware) if breach.case.startswith("the same request twice")]
+    assert {breach.law for breach in found} == {law}
 
 
 class AfterALateHead(Wrapping):
@@ -740,6 +979,43 @@ def test_a_response_without_content_is_owed_none_of_a_middleware_that_changes_co
     assert "no-content" not in {breach.law for breach in found}
 
 
+@pytest.mark.parametrize(
+    ("options", "held"),
+    [
+        ({}, {"Content-Type", "ETag"}),
+        ({"content": lambda answer: answer.body}, {"Content-Type"}),
+        ({"body": bytes.upper}, set()),
+    ],
+    ids=["unchanged", "encoded", "rewritten"],
+)
+def test_the_fields_that_describe_the_content_may_change_with_it_and_no_others(options, held):
+    def middleware(app):
+        def start_with(start_response):
+            return lambda status, headers, *exc_info: start_response(
+                status, [line for line in headers if line[0] not in ("Content-Type", "ETag")], *exc_info
+            )
+
+        return lambda environ, start_response: app(environ, start_with(start_response))
+
+    lost = [breach.owed for breach in breaches(middleware, **options) if breach.law == "fields"]
+    assert {name for name in ("Content-Type", "ETag") if f"('{name}'" in "".join(lost)} == held
+
+
+@pytest.mark.parametrize(("content", "laws"), [(None, {"head-length"}), (lambda answer: answer.body, set())])
+def test_the_length_of_encoded_content_is_not_known_for_a_head(content, laws):
+    def middleware(app):
+        def start_with(environ, start_response):
+            def start(status, headers, *exc_info):
+                added = [("Content-Length", "1")] if environ["REQUEST_METHOD"] == "HEAD" and len(headers) == 1 else []
+                return start_response(status, [*headers, *added], *exc_info)
+
+            return start
+
+        return lambda environ, start_response: app(environ, start_with(environ, start_response))
+
+    assert {breach.law for breach in breaches(middleware, content=content)} == laws
+
+
 def test_a_law_or_a_shape_is_skipped_with_a_reason():
     def copies(app):
         return lambda environ, start_response: copies_lists(app, environ, start_response)
@@ -761,13 +1037,25 @@ def test_a_law_or_a_shape_is_skipped_with_a_reason():
         ({"skip": {"close": 1}}, "skip['close']: a reason, in words; got 1"),
         ({"body": "upper"}, "body: a callable that returns bytes; got 'upper'"),
         ({"content": 1}, "content: a callable that returns bytes; got 1"),
+        ({"skip": ["sized"]}, "skip: a mapping of names to reasons; got ['sized']"),
+        ({"skip": []}, "skip: a mapping of names to reasons; got []"),
+        ({"skip": {1: "why"}}, "shapes ("),
+        ({"statuses": [1]}, "statuses: a mapping of str to str; got [1]"),
+        ({"statuses": {"200 OK": 201}}, "statuses: a mapping of str to str; got {'200 OK': 201}"),
+        ({"statuses": {200: "200 OK"}}, "statuses: a mapping of str to str; got {200: '200 OK'}"),
+        ({"environ": 5}, "environ: a mapping of keys of a request to their values; got 5"),
+        ({"environ": {1: "1"}}, "environ: a mapping of keys of a request to their values; got {1: '1'}"),
+        ({"environ": {"method": "POST"}}, "to their values; got {'method': 'POST'}"),
+        ({"answers_errors": "yes"}, "answers_errors: True or False; got 'yes'"),
         ({"middleware": None}, "middleware: a callable application -> application; got None"),
     ],
 )
 def test_a_wrong_option_is_an_error(options, said):
-    with pytest.raises(ConfigError) as caught:
-        assert_wsgi_transparent(**{"middleware": lambda app: app, **options})
-    assert said in str(caught.value)
+    given = {"middleware": lambda app: app, **options}
+    for call in (assert_wsgi_transparent, breaches):
+        with pytest.raises(ConfigError) as caught:
+            call(**given)
+        assert said in str(caught.value)
 
 
 def test_the_environ_of_a_request_has_what_it_is_given():
@@ -825,6 +1113,19 @@ def test_a_report_names_middleware_law_source_application_seen_and_owed():
 def test_a_report_names_an_object_by_its_repr_and_counts_one_law():
     first = report(functools.partial(int), [Breach("status", "a: b", "c", "d")]).splitlines()[0]
     assert first == "functools.partial(<class 'int'>) is not transparent: it breaks 1 law"
+
+
+@pytest.mark.parametrize(
+    ("middleware", "name"),
+    [
+        (Headers(set={"X-Set": "1"}).wrap, "Headers(set={'X-Set': '1'})"),
+        (Stack(Headers(set={"X-Set": "1"}), Gzip()).wrap, "Stack(Headers(set={'X-Set': '1'}), Gzip())"),
+        (Caches.of, "Caches.of"),
+    ],
+)
+def test_a_report_names_the_object_of_a_bound_method_or_the_method_of_a_class(middleware, name):
+    first = report(middleware, [Breach("status", "a: b", "c", "d")]).splitlines()[0]
+    assert first == f"{name} is not transparent: it breaks 1 law"
 
 
 def test_an_unexpected_error_is_told_with_the_line_that_raised_it():

@@ -59,17 +59,34 @@ LAWS: Final = {
         'PEP 3333 "The write() Callable"',
     ),
     "no-content": Law("Responses to HEAD, and 1xx, 204 and 304, have no content.", "RFC 9110 6.4.1"),
-    "length": Law("There is at most one Content-Length, and it is the length of the content.", "RFC 9110 8.6"),
-    "head-length": Law("The Content-Length of a HEAD is that of GET, or is left out.", "RFC 9110 8.6"),
-    "sized": Law("A list or tuple stays sized, or gets a Content-Length: servers keep the connection by it.", _LENGTH),
+    "length": Law(
+        "There is at most one Content-Length, and it is the length of the content. 1xx and 204 have none.",
+        "RFC 9110 8.6",
+    ),
+    "head-length": Law(
+        "The Content-Length of a HEAD or a 304 is that of the 200 to GET, or is left out.", "RFC 9110 8.6"
+    ),
+    "sized": Law(
+        "A list or tuple stays sized, or gets a Content-Length: servers keep the connection by it. len() is exact.",
+        _LENGTH,
+    ),
     "same-body": Law("An unchanged list or tuple is passed on as the same object.", _LENGTH),
     "file-wrapper": Law("An unchanged wsgi.file_wrapper is passed on as the same object.", _FILES),
-    "blocks": Law("One chunk in, one value out; none is pulled before it is asked for.", _BLOCKS),
+    "blocks": Law(
+        "One chunk in, one value out; none is pulled before it is asked for, except one that the head waits for.",
+        _BLOCKS,
+    ),
     "ended": Law("An exhausted iterator is not resumed: it may block.", _BLOCKS),
     "close": Law("close() of the application's iterable is called, and once.", _DETAILS),
     "environ": Law("The application gets the server's own environ: what it writes there is seen outside.", _ENVIRON),
     "method": Law("The application sees the method that the client sent.", _ENVIRON),
-    "input": Law("The application can read the content of the request.", 'PEP 3333 "Input and Error Streams"'),
+    "request": Law(
+        "The application sees the URL, and the type and length of the content, that the client sent.", _ENVIRON
+    ),
+    "input": Law(
+        "The application can read the content of the request, in each way that files have.",
+        'PEP 3333 "Input and Error Streams"',
+    ),
     "state": Law("A request leaves no state behind for later or concurrent requests.", 'PEP 3333 "Thread Support"'),
     "cycles": Law("A request leaves no reference cycle behind.", 'gc, "Garbage Collector interface"'),
 }

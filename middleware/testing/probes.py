@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import io
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise, zip_longest
+from itertools import islice, pairwise, zip_longest
 from typing import Any, Final, TypeAlias
 
-from middleware.testing.cases import Owed, told
+from middleware.testing.cases import Owed, Recorded, told
 from middleware.testing.gateway import Answer, environ, serve
 from middleware.testing.laws import Breach
 from middleware.testing.shapes.definition import TEXT, CountedBody, Shape, begin, returning
-from middleware.wsgi.types import Application, Environ, StartResponse
+from middleware.wsgi.types import Application, Environ, StartResponse, Write
 
 Wrap: TypeAlias = "Callable[[Application], Application]"
 
@@ -29,19 +29,65 @@ def keeps_fields(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
         yield Breach("fields", "fields: sends two Set-Cookie among other lines", repr(seen), repr(LINES))
 
 
+_CONTENT: Final = b"a=1\nb=2"
+_READS: Final[dict[str, Callable[[Any, int], Iterable[bytes]]]] = {
+    "read()": lambda stream, length: [stream.read(length)],
+    "readline()": lambda stream, _length: iter(stream.readline, b""),
+    "readlines()": lambda stream, _length: stream.readlines(),
+    "iteration": lambda stream, _length: stream,
+}
+
+
+def _posted() -> dict[str, Any]:
+    """The keys of a request with content."""
+    return {"wsgi.input": io.BytesIO(_CONTENT), "CONTENT_LENGTH": str(len(_CONTENT)), "CONTENT_TYPE": "text/plain"}
+
+
 def keeps_input(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
-    """The application can read the content of the request."""
-    found: list[bytes] = []
+    """The application can read the content of the request, in each way that files have."""
+    for way, read in _READS.items():
+        found: list[object] = []
+
+        def app(
+            environ: Environ, start_response: StartResponse, read: Any = read, found: list[object] = found
+        ) -> Iterable[bytes]:
+            try:
+                chunks = read(environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0))
+                found.append(b"".join(islice(chunks, len(_CONTENT))))  # a faulty stream may have no end
+            except Exception as error:  # noqa: BLE001 - caused by the stream
+                found.append(told(error))
+            begin(start_response)
+            return [b"onetwo"]
+
+        serve(middleware(app), method="POST", lint=False, **{**owed.environ, **_posted()})
+        if found not in ([], [_CONTENT]):
+            yield Breach("input", f"reading: reads the content of a POST by {way}", repr(found[0]), repr(_CONTENT))
+
+
+_URL: Final = {"SCRIPT_NAME": "/mounted", "QUERY_STRING": "a=1&b=%20"}
+_SEEN: Final = (
+    *("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT"),
+    *("SERVER_PROTOCOL", "CONTENT_TYPE", "CONTENT_LENGTH"),
+)
+
+
+def keeps_request(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
+    """The application sees the URL, and the type and length of the content, that the client sent."""
+    seen: list[dict[str, Any]] = []
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        found.append(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        seen.append({key: environ.get(key, "") for key in _SEEN})
         begin(start_response)
         return [b"onetwo"]
 
-    sent = {"wsgi.input": io.BytesIO(b"a=1"), "CONTENT_LENGTH": "3", "CONTENT_TYPE": "text/plain"}
-    serve(middleware(app), method="POST", lint=False, **{**owed.environ, **sent})
-    if found not in ([], [b"a=1"]):
-        yield Breach("input", "reading: reads the content of a POST", repr(found[0]), "b'a=1'")
+    for method, posted in (("GET", {}), ("POST", _posted())):
+        sent = {**_URL, **owed.environ, **posted}
+        serve(middleware(app), method=method, lint=False, **sent)
+        wanted = environ(method=method, **sent)
+        wrong = [key for key in _SEEN if seen and seen[-1][key] != wanted.get(key, "")]
+        if wrong:
+            shown = [{key: found.get(key, "") for key in wrong} for found in (seen[-1], wanted)]
+            yield Breach("request", f"looking: looks at the environ of a {method}", *map(repr, shown))
 
 
 def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
@@ -49,17 +95,23 @@ def keeps_blocks(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
     case = "stream: returns an iterator of four chunks"
     body = CountedBody([b"one", b"", b"two", b"three"])
     answer = Answer(environ=environ(**owed.environ))
-    pulls = [0]
+    pulls, begun = [0], []
+
+    def start(*head: Any) -> Write:
+        begun.append(body.pulled)
+        return answer.start(*head)
+
     try:
-        answer.result = middleware(returning(body)[0])(answer.environ, answer.start)
+        answer.result = middleware(returning(body)[0])(answer.environ, start)
         pulls += [body.pulled]
         pulls += [body.pulled for _ in answer.result]
         _close(answer)
     except Exception as error:  # noqa: BLE001 - the server sees everything
         yield Breach("raises", case, told(error), "no error")
         return
-    if pulls[1]:
-        yield Breach("blocks", case, f"{pulls[1]} chunks were pulled before the server asked for one", "none")
+    if pulls[1] > min([1, *begun]):  # one may be pulled to decide on the head, and none after it
+        shown = f"{pulls[1]} chunks were pulled before the server asked for one"
+        yield Breach("blocks", case, shown, "none, or one that the head waits for")
     elif max(after - before for before, after in pairwise(pulls)) > 1:
         yield Breach("blocks", case, f"pulled after each value: {pulls[2:]}", "one chunk for each value at most")
 
@@ -107,12 +159,22 @@ def _close(answer: Answer) -> None:
 
 
 def keeps_nothing(middleware: Wrap, owed: Owed) -> Iterator[Breach]:
-    """The second of two equal requests gets the same fields as the first."""
-    wrapped = middleware(_echo)
-    first, second = (serve(wrapped, "/one", lint=False, **owed.environ) for _ in range(2))
-    names = [[name for name, _ in answer.headers] for answer in (first, second)]
-    if names[0] != names[1]:
-        yield Breach("state", "the same request twice", f"fields {names[1]}", f"fields {names[0]}")
+    """Two equal requests both reach the application, and get the same response, except for the values of fields."""
+    case = "the same request twice"
+    app = Recorded(_echo)
+    wrapped = middleware(app)
+    found: list[tuple[Any, ...]] = []
+    for _ in range(2):
+        answer = serve(wrapped, "/one", lint=False, **owed.environ)
+        try:
+            content: object = owed.content(answer)
+        except Exception as error:  # noqa: BLE001 - a decoder may raise anything
+            content = told(error)
+        found.append((answer.status, [name for name, _ in answer.headers], content))
+    if found[0] != found[1]:
+        yield Breach("state", case, f"then {found[1]!r}", f"as at first {found[0]!r}")
+    if app.calls != len(found):
+        yield Breach("called", case, f"the application is called {app.calls} times", "2 times")
 
 
 def cycles_of(middleware: Wrap, shape: Shape, owed: Owed) -> int:
@@ -145,4 +207,4 @@ def _once(wrapped: Application, shape: Shape, owed: Owed) -> None:
     getattr(result, "close", int)()
 
 
-PROBES: Final = (keeps_fields, keeps_input, keeps_blocks, keeps_apart, keeps_nothing)
+PROBES: Final = (keeps_fields, keeps_request, keeps_input, keeps_blocks, keeps_apart, keeps_nothing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -36,8 +37,10 @@ def assert_wsgi_transparent(
 
     Options:
         middleware: callable application -> application. A class, a function or Stack.wrap. Required.
-        body: callable bytes -> bytes. The deliberate change of the content. Default: none.
-        content: callable Answer -> bytes. Decodes the content of an encoded response. Default: the content as sent.
+        body: callable bytes -> bytes. The deliberate change of the content, with which Content-Type and ETag may
+            change. Default: none.
+        content: callable Answer -> bytes. Decodes the content of an encoded response, whose ETag may change. It may
+            raise EOFError for content that an error broke off. Default: the content as sent.
         statuses: mapping str -> str. Status lines of the application, and those that the client gets. Default: no
             change.
         answers_errors: bool. An error before any content is answered by a 5xx, not raised. Default False.
@@ -63,7 +66,8 @@ def assert_wsgi_transparent(
 
 def breaches(middleware: Wrap, **options: Any) -> tuple[Breach, ...]:
     """The breaches that `assert_wsgi_transparent` would report. Takes the same options."""
-    skip = options.pop("skip", None) or {}
+    skip = options.pop("skip", None)
+    skip = {} if skip is None else skip
     owed = Owed(**{option: value for option, value in options.items() if value is not None})
     _check(middleware, owed, skip)
     found = _found(middleware, [shape for shape in MATRIX if shape.name not in skip], owed)
@@ -81,6 +85,16 @@ def _found(middleware: Wrap, shapes: list[Shape], owed: Owed) -> Iterator[Breach
             yield Breach("cycles", f"{shape.name}: {shape.says}", f"{count} objects for the collector", "none")
 
 
+def _maps(value: object, to: type) -> bool:
+    """Whether the value is a mapping of str to this type."""
+    return isinstance(value, Mapping) and all(
+        isinstance(key, str) and isinstance(each, to) for key, each in value.items()
+    )
+
+
+_OF_SERVE: Final = {"app", "path", "method", "stop_after", "lint"}  # arguments of `serve`, and no keys of a request
+
+
 def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
     problems = Problems("assert_wsgi_transparent")
     wraps = callable(middleware) and not wraps_nothing(middleware)
@@ -88,8 +102,13 @@ def _check(middleware: object, owed: Owed, skip: Mapping[str, str]) -> None:
     for option in ("body", "content"):
         value = getattr(owed, option)
         problems.check(value is None or callable(value), option, "a callable that returns bytes", value)
+    problems.check(_maps(owed.statuses, str), "statuses", "a mapping of str to str", owed.statuses)
+    keys = _maps(owed.environ, object) and _OF_SERVE.isdisjoint(owed.environ)
+    problems.check(keys, "environ", "a mapping of keys of a request to their values", owed.environ)
+    problems.boolean("answers_errors", owed.answers_errors)
+    mapping = problems.check(isinstance(skip, Mapping), "skip", "a mapping of names to reasons", skip)
     known = {*LAWS, *(shape.name for shape in MATRIX)}
-    for name, reason in skip.items():
+    for name, reason in skip.items() if mapping else ():
         problems.check(name in known, "skip", f"names of laws and shapes ({', '.join(sorted(known))})", name)
         problems.check(isinstance(reason, str) and reason.strip(), f"skip[{name!r}]", "a reason, in words", reason)
     problems.done()
@@ -131,12 +150,18 @@ def _of_a_client(middleware: Wrap, shape: Shape, owed: Owed, stop_after: int, wh
 _SHOWN: Final = 3  # applications for each law; of the others only the names
 
 
+def _named(middleware: object) -> str:
+    """The name of a class or function, or the repr of an object: for its bound method too."""
+    if inspect.ismethod(middleware) and not isinstance(middleware.__self__, type):
+        return repr(middleware.__self__)
+    return getattr(middleware, "__qualname__", None) or repr(middleware)
+
+
 def report(middleware: object, found: Sequence[Breach]) -> str:
     """The breaches in words, in the order of the laws: each law once, with its source."""
     laws = [*filter({breach.law for breach in found}.__contains__, LAWS)]
     count = f"{len(laws)} law" + "s" * (len(laws) > 1)
-    name = getattr(middleware, "__qualname__", None) or repr(middleware)
-    lines = [f"{name} is not transparent: it breaks {count}"]
+    lines = [f"{_named(middleware)} is not transparent: it breaks {count}"]
     for law in laws:
         lines += ["", f"{law}: {LAWS[law].sentence} [{LAWS[law].source}]"]
         against = [breach for breach in found if breach.law == law]
