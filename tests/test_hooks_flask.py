@@ -15,7 +15,7 @@ from webob import exc
 
 from gateway import serve
 from hooked import ask, boom, label, site
-from middleware import ConfigError, Headers, Hooks, OrderError, Stack
+from middleware import ConfigError, Headers, Hooks, OrderError, Stack, Timing
 from middleware.hooks import (
     InternalServerError,
     Response,
@@ -451,6 +451,56 @@ def test_propagated_are_errors_that_no_handler_is_for(seen, caplog, error, handl
     answer = ask(hooks, app=site({"/": error}))
     assert (answer.error, seen) == ((None, ["after", None]) if handled else (error, [error]))
     assert not caplog.records
+
+
+def clears_at_once(environ, start_response):
+    environ.clear()
+    start_response("200 OK", [])
+    return [b"x"]
+
+
+def clears_in_the_stream(environ, start_response):
+    start_response("200 OK", [])
+    environ.clear()
+    yield b"x"
+    environ.clear()
+
+
+def clears_and_raises(environ, start_response):
+    environ.clear()
+    raise ZeroDivisionError
+
+
+def deletes_the_keys_of_layers(environ, start_response):
+    for key in [key for key in environ if key.startswith("middleware.")]:
+        del environ[key]
+    start_response("200 OK", [])
+    return [b"x"]
+
+
+@pytest.mark.parametrize("moment", ["close", "flask"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda one, two, app: one.wrap(app),
+        lambda one, two, app: one.wrap(two.wrap(app)),
+        lambda one, two, app: Stack(Timing(), one).wrap(app),
+        lambda one, two, app: Stack(Headers(set={"X-Set": "1"}), one, two).wrap(app),
+    ],
+)
+@pytest.mark.parametrize(
+    "app",
+    [clears_at_once, clears_in_the_stream, clears_and_raises, deletes_the_keys_of_layers],
+    ids=lambda app: app.__name__,
+)
+def test_an_application_that_clears_environ_loses_no_teardown(seen, app, wrap, moment):
+    one, two = Hooks(teardown=moment), Hooks(teardown=moment)
+    one.teardown_request(lambda error: seen.append(type(error)))
+    two.teardown_request(lambda error: None)
+    answer = serve(wrap(one, two, app), lint=False)
+    failed = app is clears_and_raises
+    assert (answer.status[:3], answer.error) == ("500" if failed else "200", None)
+    assert seen == [ZeroDivisionError if failed else type(None)]
 
 
 # -- after_this_request ----------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ class Dispatcher(ABC, Generic[C]):
         cycle.owner, cycle.registry = self, self.registry
         cycle.plan = self.registry.common  # until the scopes are known
         if self.tears_down:
-            kept: _Pending = environ.setdefault(_KEY, _Pending())
+            kept: _Pending = environ[_KEY]
             kept.contexts[self] = cycle
         environ.pop(EXCEPTION, None)
         token = CURRENT.set(cycle)
@@ -284,6 +284,11 @@ class _Pending:
         self.contexts: dict[object, Context] = {}
 
 
+def _expect_teardown(environ: Environ) -> None:
+    """Prepare the environ for teardown, before the pipeline saves the keys of layers, which may be cleared."""
+    environ.setdefault(_KEY, _Pending())
+
+
 def _end_request(owner: object, environ: Environ, error: BaseException | None) -> None:
     """Run the teardown hooks of one dispatcher, at the end of a request."""
     kept: _Pending = environ[_KEY]
@@ -321,12 +326,16 @@ def _early(app: Application, owner: object) -> Application:
     """The application with teardown before its body is iterated, as in Flask."""
 
     def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        _expect_teardown(environ)
+        kept = environ[_KEY]
         try:
             body = app(environ, start_response)
         except BaseException as error:
+            environ[_KEY] = kept  # the application may have cleared the environ
             with suppress(BaseException):  # logged; the first error is raised
                 _end_request(owner, environ, None if ends_takeover(environ, error) else error)
             raise
+        environ[_KEY] = kept
         try:
             _end_request(owner, environ, None)
         except BaseException:
@@ -401,8 +410,10 @@ class HookedApplication:
         registry = dispatcher.registry
         registry.close()
         dispatcher.tears_down = registry.tears_down
-        on_close = partial(_end_request, dispatcher) if dispatcher.tears_down and self._late else None
+        on_request, on_close = None, None
+        if dispatcher.tears_down and self._late:
+            on_request, on_close = _expect_teardown, partial(_end_request, dispatcher)
         vary = tuple(name for predicate in registry.predicates for name in varying(predicate))
-        run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False, vary=vary)])
+        run = pipeline(dispatcher, [Layer(None, on_request, None, on_close, waits=False, vary=vary)])
         self._run = _early(run, dispatcher) if dispatcher.tears_down and not self._late else run
         return self._run
