@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import threading
 from dataclasses import dataclass
@@ -13,9 +14,9 @@ import flask
 import pytest
 from webob import exc
 
-from gateway import serve
+from gateway import environ, serve
 from hooked import ask, boom, label, site
-from middleware import ConfigError, Headers, Hooks, OrderError, Stack, Timing
+from middleware import ConfigError, ContextHooks, Headers, Hooks, OrderError, Stack, Timing
 from middleware.hooks import (
     InternalServerError,
     Response,
@@ -594,6 +595,30 @@ def test_the_same_hooks_run_once_however_often_they_are_around(hooks, seen):
     assert seen == [each for each in ALL if each != "view"]
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda one, app: one.wrap(Hooks().wrap(one.wrap(app))),
+        lambda one, app: one.wrap(ContextHooks().wrap(Hooks().wrap(one.wrap(app)))),
+        lambda one, app: Stack(one, ContextHooks()).wrap(one.wrap(app)),
+        lambda one, app: one.wrap(Stack(Headers(set={"X-Set": "1"}), one.named("again")).wrap(app)),
+        lambda one, app: one.wrap(one.with_options(teardown="flask").wrap(app)),
+    ],
+)
+def test_whatever_stands_between_the_same_hooks_run_once(hooks, seen, wrap):
+    tracing(hooks, seen)
+    assert serve(wrap(hooks, site())).body == b"hello"
+    assert seen == [each for each in ALL if each != "view"]
+
+
+def test_the_application_called_in_a_bound_request_runs_without_its_hooks(hooks, seen):
+    hooks.before_request(noting(seen, "before"))
+    bound = environ()
+    with hooks.request_context(bound):
+        assert [*hooks.wrap(site())(bound, lambda status, lines: None)] == [b"hello"]
+    assert seen == []
+
+
 def test_a_request_within_a_request_has_hooks_of_its_own(hooks, seen):
     hooks.before_request(lambda: seen.append(request.path))
     app = hooks.wrap(lambda environ, start: inner(environ, start))
@@ -623,6 +648,59 @@ def test_hooks_are_a_value():
     hooks.scope("/x").before_request(print)
     hooks.after_request(print)
     assert dict(hooks.describe()) == {"runs": "1 before_request, 1 after_request"}
+
+
+@pytest.mark.parametrize("kind", [Hooks, ContextHooks])
+def test_a_copy_with_other_options_shares_the_functions(kind):
+    hooks = kind()
+    admin, copy = hooks.scope("/admin"), hooks.with_options(propagate_exceptions=True)
+    admin.before_request(lambda *_: abort(403))
+    copy.before_request(lambda *_: abort(401) if request.args else None)
+    for each in (hooks, copy, copy.named("again")):
+        assert [ask(each, **asked).status[:3] for asked in ({}, {"QUERY_STRING": "a=1"}, {"path": "/admin"})] == [
+            *("200", "401", "403")
+        ]
+        assert (ask(each, app=site({"/": boom})).error is None) == (each is hooks)
+    assert hooks != copy
+    assert hooks == copy.with_options(propagate_exceptions=False).with_options(max_form_parts=1000)
+    with pytest.raises(AssertionError, match="after the first request"):
+        copy.before_request(print)
+    with pytest.raises(OrderError, match="unique"):
+        Stack(hooks, copy).wrap(site())
+
+
+def test_a_copy_has_options_of_its_own(hooks, seen):
+    hooks.after_request(noting(seen, 1))
+    hooks.after_request(noting(seen, 2))
+    hooks.before_request(lambda: request.get_data() and None)
+    copy = hooks.with_options(after_order="registration", max_content_length=0)
+    sized = {"CONTENT_LENGTH": "1", "wsgi.input": io.BytesIO(b"x")}
+    assert [ask(hooks, **sized).status[:3], ask(copy, **sized).status[:3]] == ["200", "413"]
+    assert seen == [2, 1, 1, 2]
+
+
+class Keyed(Hooks):
+    """Hooks whose constructor registers functions."""
+
+    def __init__(self, app=None, /, *, key="a", **options):
+        super().__init__(app, **options)
+        self.before_request(lambda: abort(403) if request.args.get("key") != key else None)
+        self.errorhandler(403)(lambda error: ("no", 403))
+        self.scope("/x")
+
+
+def test_a_copy_has_the_functions_of_its_own_constructor():
+    hooks = Keyed()
+    copy = hooks.with_options(key="b")
+    assert ask(hooks, QUERY_STRING="key=a").status == ask(copy, QUERY_STRING="key=b").status == "200 OK"
+    assert ask(hooks, QUERY_STRING="key=b").body == ask(copy, QUERY_STRING="key=a").body == b"no"
+
+
+def test_and_refuses_to_lose_those_that_were_registered_later():
+    hooks = Keyed()
+    hooks.teardown_request(print)
+    with pytest.raises(TypeError, match=r"Keyed\.with_options: the constructor of Keyed registers functions"):
+        hooks.with_options(key="b")
 
 
 def test_all_wrong_options_are_named_at_once():

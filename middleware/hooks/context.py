@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.request import Request
 from middleware.hooks.response_object import Response
-from middleware.hooks.scopes import HookPlan, Registry
+from middleware.hooks.scopes import HookPlan, Registry, Scope
 from middleware.wsgi.held import Begun, Held
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -34,6 +34,7 @@ class Context(Held):
     Attributes:
         path: (SCRIPT_NAME, PATH_INFO) as received. Applications that mount others change them.
         registry: the hooks of the application.
+        roots: the root scopes of the hooks that this request is inside of, innermost first.
         plan: the hooks that take part in this request.
         view_args: dict. The parameters that scopes found in the path.
         after_this: the functions of `after_this_request`.
@@ -44,6 +45,7 @@ class Context(Held):
 
     plan: HookPlan
     registry: Registry
+    roots: tuple[Scope, ...] = ()
     error: BaseException | None = None
     author: object = None
     view_args: dict[str, Any] | None = None
@@ -73,6 +75,10 @@ class Context(Held):
             request = Request.of(self.environ, self.path, self.view_args, limits, handed_over=handed_over)
             self._request = request
         return request
+
+    def stand_within(self, outer: Context) -> None:
+        """Note that the request is inside of other hooks too."""
+        self.roots += outer.roots
 
     def hand_over(self) -> None:
         """Rewind the request body for the application, which is called next."""
@@ -116,7 +122,10 @@ def answer_of(app: Application) -> tuple[str, list[tuple[str, str]], Iterable[by
 
 
 class Namespace:
-    """Arbitrary attributes, shared by the hooks and the application of one request, with a few methods of dict."""
+    """Arbitrary attributes, shared by the hooks and the application of one request, with a few methods of dict.
+
+    Each Hooks around an application has its own, and the application sees that of the innermost, as in Flask.
+    """
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute, or `default`."""

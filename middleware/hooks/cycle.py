@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context
@@ -29,6 +29,9 @@ from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.takeover import TakenOver, ends_takeover
 from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 logger = logging.getLogger("middleware.hooks")
 _KEY: Final = "middleware.hooks"
@@ -121,6 +124,10 @@ class Dispatcher(ABC, Generic[C]):
         """Run one request (PEP 3333)."""
         cycle = self.cycle_class(environ, start_response)
         cycle.owner, cycle.registry = self, self.registry
+        cycle.roots = (self.registry.root,)
+        around = CURRENT.get()
+        if around is not None and around.environ is environ:
+            cycle.stand_within(around)
         cycle.plan = self.registry.common  # until the scopes are known
         if self.tears_down:
             kept: _Pending = environ[_KEY]
@@ -368,8 +375,27 @@ class HookLayer(Splitting):
         return HookedApplication(app, self.dispatcher(app), self.asked, late=self._late)
 
     def declared(self) -> Effects:
-        """The effects. A registry may be in a stack only once."""
-        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry):#x}")
+        """The effects. The registered functions may be in a stack only once."""
+        return Effects(answers=True, reads_input=True, unique=f"hooks {id(self._registry.root):#x}")
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy with these options in place of its own, which shares the registered functions.
+
+        A copy whose constructor registers functions has those, because they may depend on the options.
+
+        Errors: those of the constructor; TypeError if functions were registered both by it and later.
+        """
+        made: Self = super().with_options(**options)
+        registry, own = made._registry, made._registry.size
+        if own == 0:
+            registry.share(self._registry)
+            return made._changed(_scope=registry.root)
+        if own != self._registry.size:
+            raise TypeError(
+                f"{self.name}.with_options: the constructor of {type(self).__name__} registers functions, and others "
+                "were registered later, which the copy would lose: construct it with these options and register them"
+            )
+        return made
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The number of hooks of each kind."""
@@ -381,7 +407,7 @@ class HookLayer(Splitting):
         """Do nothing: hooks run once, however many times they wrap an application."""
 
     def _compared(self) -> tuple[object, ...]:
-        return *super()._compared(), id(self._registry)
+        return *super()._compared(), id(self._registry.root)
 
 
 class HookedApplication:
@@ -400,7 +426,7 @@ class HookedApplication:
         """Run one request (PEP 3333); without hooks if the condition fails, or the request is already inside them."""
         run = self._run or self._assemble()
         around = CURRENT.get()
-        within = around is not None and around.environ is environ and around.registry is self._dispatcher.registry
+        within = around is not None and around.environ is environ and self._dispatcher.registry.root in around.roots
         if within or (self._condition is not None and not self._condition(environ)):
             run = self._app
         return run(environ, start_response)

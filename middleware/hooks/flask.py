@@ -303,7 +303,7 @@ class Hooks(FlaskDecorators, HookLayer):
         """Bind a request without running it, for scripts and tests. Teardown hooks run at the end of the block."""
         self._registry.close()
         cycle = Cycle(environ, lambda *_: lambda _: None)
-        cycle.registry = self._registry
+        cycle.registry, cycle.roots = self._registry, (self._registry.root,)
         cycle.plan, cycle.view_args = self._registry.plan_for(environ, cycle.path[1])
         try:
             with bound(cycle):

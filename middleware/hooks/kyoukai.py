@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from middleware.hooks.context import Context
 from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy
 from middleware.hooks.http_errors import InternalServerError, is_response
 from middleware.hooks.request import Request
@@ -149,6 +150,12 @@ class ContextCycle(Cycle):
 
     ctx: Any = None
     outer: Any = None  # the context of outer hooks
+
+    def stand_within(self, outer: Context) -> None:
+        """Share `g` and `after_this_request` with outer hooks, because these hooks use neither."""
+        super().stand_within(outer)
+        self._names = outer.namespace
+        self.after_this = outer.after_this = [*outer.after_this]
 
     def enter(self, ctx: Any) -> None:
         """Put the context into the environ."""
