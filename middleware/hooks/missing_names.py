@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 _HEADER: Final = "use response.headers[{!r}]"
 _OWN: Final = "use webob.Request(request.environ).{}, whose type is WebOb's"
+_OWN_CALL: Final = "use webob.Request(request.environ).{}()"
 _ROUTED: Final = "the application has routed the request by itself; use request.path, or a scope or route of Hooks"
 _FORM: Final = "use request.form and request.files"
 
@@ -19,6 +20,8 @@ REQUEST: Final = {
     "accept_languages": _OWN.format("accept_language"),
     "accept_mimetypes": _OWN.format("accept"),
     "application": "use Hooks(app) to wrap an application",
+    "as_bytes": _OWN_CALL.format("as_bytes"),
+    "as_text": _OWN_CALL.format("as_text"),
     "blueprint": _ROUTED,
     "blueprints": _ROUTED,
     "cache_control": _OWN.format("cache_control"),

@@ -40,6 +40,16 @@ class RequestBody(_WebOb):
     max_form_parts: int | None = forms.Limits().max_form_parts
 
     @property
+    def method(self) -> str:
+        """The method in upper case. Assignment changes the environ too."""
+        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        return method.upper()
+
+    @method.setter
+    def method(self, value: str) -> None:
+        self.environ["REQUEST_METHOD"] = value
+
+    @property
     def args(self) -> forms.MultiDict[str]:
         """The query as names and values."""
         return forms.MultiDict(forms.urlencoded(self.environ.get("QUERY_STRING", "").encode("latin-1")))
@@ -200,8 +210,8 @@ class RequestBody(_WebOb):
 
     @property
     def values(self) -> forms.MultiDict[str]:
-        """The query and, for POST, PUT and PATCH, the fields of the form."""
-        form = self.form.items(multi=True) if self.method in ("POST", "PUT", "PATCH") else []
+        """The query and, except for GET, the fields of the form."""
+        form = [] if self.method == "GET" else self.form.items(multi=True)
         return forms.MultiDict([*self.args.items(multi=True), *form])
 
     @property
