@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, Typ
 from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.http_errors import InternalServerError
-from middleware.hooks.response_object import Response
+from middleware.hooks.response_object import Response, body_of
 from middleware.hooks.scopes import Registry, qualified_name
 from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
@@ -89,7 +89,7 @@ class Cycle(Context):
         reference cycle is broken at once.
         """
         forgets = partial(forget, self.environ, self.server)
-        body = reply.response if isinstance(reply, Response) else self.body
+        body = body_of(reply) if isinstance(reply, Response) else self.body
         if body is self.body and isinstance(body, (list, tuple)):
             forgets()
         else:
@@ -205,7 +205,7 @@ class Dispatcher(ABC, Generic[C]):
         body = sending.Unreadable() if unreadable or cycle.body is None else cycle.body
         passthrough = unreadable or is_file(cycle.environ, body)
         status, lines, _ = cycle.head
-        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough)
+        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough, lent=True)
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
@@ -238,7 +238,7 @@ class Dispatcher(ABC, Generic[C]):
         if isinstance(reply, Cycle):
             return reply.head
         cycle.closers += reply.closers
-        body = reply.response
+        body = body_of(reply)
         return Settled(reply.status, [*reply.headers], None if isinstance(body, sending.Unreadable) else body)
 
     def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
@@ -247,10 +247,10 @@ class Dispatcher(ABC, Generic[C]):
         if EXCEPTION in cycle.environ:
             cycle.forget_error(reply)
         if isinstance(reply, Response):
-            if reply.response is not cycle.body or reply.status != cycle.status:
+            if body_of(reply) is not cycle.body or reply.status != cycle.status:
                 sending.complete_head(reply)
             cycle.send_head(Settled(reply.status, [*reply.headers], None))
-            return sending.outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
+            return sending.outgoing(cycle, body_of(reply), (*reply.closers, *cycle.closers))
         if not cycle.passed:
             cycle.send_head(cycle.head)
         body = cycle.body if cycle.instead is None else cycle.instead

@@ -1,6 +1,6 @@
 """Responses from values: everything that Flask accepts as the return value of a view."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,8 +29,14 @@ def make_response(*args: Any) -> Response:
     return converted(args[0] if len(args) == 1 else args, "make_response was given")
 
 
-def converted(value: Any, source: str) -> Response:
-    """The response for a value. `source` begins the message of the TypeError: "make_response was given"."""
+def converted(value: Any, source: str, discard: Callable[[Response], object] = bool) -> Response:
+    """The response for a value.
+
+    Options:
+        value: the value, or a tuple of one with status and headers. Required.
+        source: str. Begins the message of the TypeError: "make_response was given". Required.
+        discard: called with the response if its status or headers are invalid. Default: it is left alone.
+    """
     value, status, headers = tuple_parts(value, source) if isinstance(value, tuple) else (value, None, None)
     if isinstance(value, (str, bytes, bytearray, Iterator)):
         return Response(value, status, headers)
@@ -43,10 +49,13 @@ def converted(value: Any, source: str) -> Response:
     else:
         beside = " and a status" if status is not None else ""
         raise TypeError(f"{source} {type(value).__name__}{beside}, which is no response: {_ACCEPTED}")
-    if status is not None:
-        response.status = status
-    if headers:
-        response.headers.update(headers)
+    try:
+        if status is not None:
+            response.status = status
+        response.headers.update(headers or ())
+    except Exception:
+        discard(response)
+        raise
     return response
 
 

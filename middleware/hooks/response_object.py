@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from types import GeneratorType
 from typing import Any, Final, TypeAlias, cast
 from zlib import decompressobj, error
 
@@ -62,7 +63,8 @@ class Response(ResponseFields, _WebOb):
     direct_passthrough: bool = False
     conditional_response: bool = False
     _status: str
-    _app_iter: Iterable[bytes]
+    _app_iter: Iterable[bytes] = ()
+    _lent: object = None  # the application's body, which is closed with the sent response
     _given: Sequence[Line] = ()  # the header lines of the application
     _exposed: bool = False  # a hook has accessed the body
     closers: tuple[Callable[[], object], ...] = ()
@@ -93,12 +95,16 @@ class Response(ResponseFields, _WebOb):
             self.mimetype = mimetype or "text/html"
 
     @classmethod
-    def of(cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool) -> Response:
-        """The response of an application, unmodified."""
+    def of(
+        cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool, lent: bool = False
+    ) -> Response:
+        """The response of an application, unmodified. `lent`: its body is closed by others."""
         self = cls.__new__(cls)
         self.__dict__.update(
             _status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body, direct_passthrough=passthrough
         )
+        if lent:
+            self.__dict__["_lent"] = body
         return self
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
@@ -154,6 +160,7 @@ class Response(ResponseFields, _WebOb):
     def response(self) -> Iterable[bytes]:
         """The body as an iterable: a list, a tuple, or a stream that can be iterated once."""
         self.__dict__["_exposed"] = True  # faster than __setattr__
+        self._close_once()
         return self._app_iter
 
     @response.setter
@@ -168,7 +175,26 @@ class Response(ResponseFields, _WebOb):
         chunks = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
         self._drop_coding(chunks)
         self.headers.remove("Content-Length")
-        self._app_iter = chunks
+        self._put(chunks)
+
+    def _put(self, body: Iterable[bytes]) -> None:
+        """Use another body. The former is closed with the response."""
+        if body is not self._app_iter:
+            self.closers = (*self._closing(), *self.closers)
+            self._app_iter = body
+
+    def _close_once(self) -> None:
+        """Make sure that a stream is closed once, because a hook may wrap it and close it too."""
+        body = self._app_iter
+        plain = body is self._lent or isinstance(body, (GeneratorType, ClosedOnce)) or hasattr(body, "__len__")
+        if not plain and hasattr(body, "close"):
+            self.__dict__["_app_iter"] = ClosedOnce(body)
+
+    def _closing(self) -> tuple[Callable[[], object], ...]:
+        """The function that closes the body, unless others do."""
+        self._close_once()
+        close = None if self._app_iter is self._lent else getattr(self._app_iter, "close", None)
+        return () if close is None else (close,)
 
     def _drop_coding(self, body: Iterable[bytes] | None) -> None:
         """Remove the fields of an encoded body if `body`, its replacement, is not encoded in the same way.
@@ -229,7 +255,7 @@ class Response(ResponseFields, _WebOb):
         """
         encoded = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._drop_coding([encoded])
-        self._app_iter = [encoded]
+        self._put([encoded])
         self.headers["Content-Length"] = str(len(encoded))
 
     data = body = property(get_data, set_data)
@@ -242,6 +268,7 @@ class Response(ResponseFields, _WebOb):
         self.__dict__["_exposed"] = True  # faster than __setattr__
         if self.is_sequence:
             return
+        self._close_once()
         if self.direct_passthrough:
             raise RuntimeError(
                 "this body is not to be read: direct_passthrough is set, as for files sent by the server"
@@ -300,10 +327,21 @@ class Response(ResponseFields, _WebOb):
         self.location = location  # WebOb has made it absolute
         return self
 
-    def taking_over(self, other: Response) -> Response:
-        """Take over the `call_on_close` functions of a response that this one replaces."""
-        self.closers = (*other.closers, *self.closers)
+    def taking_over(self, others: Sequence[Response], lent: object) -> Response:
+        """Close the responses that this one replaces when it is closed: their bodies and `call_on_close` functions.
+
+        `lent` is the application's body, which is closed by others. A body that this response has stays open.
+        """
+        for other in reversed(others):
+            if other is not self:
+                self.closers = (*other.given_up(self._app_iter, lent), *self.closers)
         return self
+
+    def given_up(self, *kept: object) -> tuple[Callable[[], object], ...]:
+        """The functions that close this response, except a body that is among those kept. From then on it has none."""
+        closing = () if any(self._app_iter is body for body in kept) else self._closing()
+        closers, self.closers = (*closing, *self.closers), ()
+        return closers
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(missing("response", name))
@@ -322,6 +360,37 @@ for _name in RESPONSE:
     setattr(Response, _name, Missing("response", _name))
 for _name in FIELDS:
     setattr(Response, _name, Assigned(_name))
+
+
+class ClosedOnce:
+    """A stream with a close() that can be called again."""
+
+    __slots__ = ("_body", "_closed")
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def __next__(self) -> bytes:
+        return cast("bytes", next(self._body))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def close(self) -> None:
+        """Close the stream, once."""
+        if not self._closed:
+            self._closed = True
+            self._body.close()
+
+
+def body_of(response: Response) -> Iterable[bytes]:
+    """The body, without the notes that are taken when a hook accesses it."""
+    body: Iterable[bytes] = response.__dict__["_app_iter"]
+    return body
 
 
 def encoded(body: Iterable[bytes] | Iterable[str]) -> Iterator[bytes]:

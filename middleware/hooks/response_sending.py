@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NoReturn, TypeAlias
 
 from middleware.hooks.context import CURRENT, Context, bound
-from middleware.hooks.response_object import Response, encoded
+from middleware.hooks.response_object import Response, body_of, encoded
 from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
@@ -71,7 +71,7 @@ def complete_head(response: Response) -> None:
         for name in _OF_CONTENT:
             response.headers.remove(name)
     elif response.is_sequence and "Content-Length" not in response.headers:
-        response.headers["Content-Length"] = str(sum(map(len, response.response)))
+        response.headers["Content-Length"] = str(sum(map(len, body_of(response))))
 
 
 # -- the body ----------------------------------------------------------------------------------------------------------
