@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hooked import ask, boom
@@ -247,6 +249,31 @@ def test_an_error_response_that_hooks_fail_on_is_sent_whole():
     hooks.after_request(lambda response: Response(response.response, 500))
     assert ask(hooks).body == b"x"
     assert [stream.closed for stream in kept.streams] == [1] * 2
+    assert kept.ends == 2
+
+
+@pytest.mark.parametrize("replacing", [True, False])
+def test_a_head_that_is_replaced_in_the_stream_has_its_responses_closed(replacing):
+    hooks, kept = Hooks(), Kept()
+
+    @hooks.after_request
+    def answer(response):
+        if response.status_code == 503 and replacing:
+            return kept.response(503)
+        response.call_on_close(kept.end)
+        return response
+
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        yield b""
+        try:
+            boom()
+        except ZeroDivisionError:
+            start_response("503 Busy", list(TEXT), sys.exc_info())
+        yield b"busy"
+
+    assert ask(hooks, app=app).body == (b"x" if replacing else b"busy")
+    assert [stream.closed for stream in kept.streams] == [1] * replacing
     assert kept.ends == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import threading
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -13,6 +14,7 @@ from uuid import UUID
 import flask
 import pytest
 from webob import exc
+from werkzeug.datastructures import WWWAuthenticate
 
 from gateway import environ, serve
 from hooked import ask, boom, label, site
@@ -319,10 +321,65 @@ def test_what_no_handler_can_be_registered_for(hooks, key, error):
         hooks.errorhandler(key)(told("never"))
 
 
-@pytest.mark.parametrize("code", [200, 999])
-def test_what_abort_does_not_take(code):
-    with pytest.raises(LookupError, match=str(code)):
+@pytest.mark.parametrize("handler", [5, None, "page"])
+def test_what_is_no_function_is_no_handler(hooks, handler):
+    for register in (
+        lambda: hooks.errorhandler(404)(handler),
+        lambda: hooks.register_error_handler(404, handler),
+        lambda: hooks.app_errorhandler(KeyError)(handler),
+    ):
+        with pytest.raises(TypeError, match="errorhandler takes a function"):
+            register()
+
+
+@pytest.mark.parametrize("code", [200, 999, "404", None, {"a": 1}, ("x", 403), True])
+def test_what_abort_does_not_take(hooks, code):
+    with pytest.raises(LookupError, match=re.escape(repr(code))):
         abort(code)
+    hooks.before_request(lambda: abort(code))
+    assert ask(hooks).status == "500 INTERNAL SERVER ERROR"
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "lines"),
+    [
+        (405, {"valid_methods": ["GET", "HEAD"]}, [("Allow", "GET, HEAD")]),
+        (401, {"www_authenticate": WWWAuthenticate("basic", {"realm": "a"})}, None),
+        (401, {"www_authenticate": [WWWAuthenticate("basic", {"realm": "a"}), "Bearer"]}, None),
+        (401, {"www_authenticate": None}, []),
+        (429, {"retry_after": 5}, [("Retry-After", "5")]),
+        (503, {"retry_after": datetime(2026, 11, 20, tzinfo=timezone.utc)}, None),
+        (416, {"length": 10}, [("Content-Range", "bytes */10")]),
+    ],
+)
+def test_the_fields_of_an_error_are_those_of_flask(hooks, code, given, lines):
+    hooks.before_request(lambda: abort(code, **given))
+    answer = ask(hooks)
+    theirs = flask.Flask("site")
+    theirs.before_request(lambda: flask.abort(code, **given))
+    names = ("Allow", "WWW-Authenticate", "Retry-After", "Content-Range")
+    expected = [(name, value) for name in names for value in theirs.test_client().get("/").headers.getlist(name)]
+    assert [(name, value) for name in names for value in answer.get_all(name)] == expected
+    assert lines in (None, expected)
+    assert answer.status.startswith(str(code))
+
+
+def test_a_challenge_may_be_a_str(hooks):
+    hooks.before_request(lambda: abort(401, www_authenticate="Basic"))
+    assert ask(hooks).get_all("WWW-Authenticate") == ["Basic"]
+
+
+@pytest.mark.parametrize(("code", "name"), [(404, "valid_methods"), (405, "methods")])
+def test_an_error_has_no_other_fields(code, name):
+    with pytest.raises(TypeError, match=rf"abort\({code}\) has no '{name}'"):
+        abort(code, **{name: ["GET"]})
+
+
+@pytest.mark.parametrize("method", ["on_request", "on_response", "on_close"])
+@pytest.mark.parametrize("kind", [Hooks, ContextHooks])
+def test_a_method_that_would_never_be_called_is_refused(kind, method):
+    with pytest.raises(TypeError, match=rf"Tagged\.{method} would never be called"):
+        type("Tagged", (kind,), {method: lambda self, environ, other=None: None})
 
 
 def test_an_unhandled_error_is_logged_and_becomes_a_500(hooks, caplog, seen):

@@ -41,6 +41,8 @@ class Context(Held):
         handed_over: bool. Whether the application has been called.
         author: the function whose return value becomes the response, for messages.
         error: the unhandled exception, for teardown.
+        closers: the functions to call when the body is closed. Those that a head brings which replaces one that the
+            server has are called too.
     """
 
     plan: HookPlan
@@ -48,6 +50,7 @@ class Context(Held):
     roots: tuple[Scope, ...] = ()
     error: BaseException | None = None
     author: object = None
+    closers: tuple[Callable[[], object], ...] = ()
     view_args: dict[str, Any] | None = None
     handed_over: bool = False
     after_this: list[Callable[[Response], Response]] | tuple[()] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
@@ -50,13 +50,11 @@ class Cycle(Context):
     Attributes:
         view: the application's response as an object, while hooks see it.
         failed: bool. Whether the response is that to an unhandled error.
-        closers: the functions to call when the body is closed.
     """
 
     owner: Dispatcher[Any]
     view: Response | None = None
     failed: bool = False
-    closers: tuple[Callable[[], object], ...] = ()
 
     def replaced(self) -> None:
         """Give the view the new head: the application called start_response again while a hook read the body."""
@@ -246,15 +244,16 @@ class Dispatcher(ABC, Generic[C]):
         cycle.view = None
         if EXCEPTION in cycle.environ:
             cycle.forget_error(reply)
+        closers, cycle.closers = cycle.closers, ()
         if isinstance(reply, Response):
             if body_of(reply) is not cycle.body or reply.status != cycle.status:
                 sending.complete_head(reply)
             cycle.send_head(Settled(reply.status, [*reply.headers], None))
-            return sending.outgoing(cycle, body_of(reply), (*reply.closers, *cycle.closers))
+            return sending.outgoing(cycle, body_of(reply), (*reply.closers, *closers))
         if not cycle.passed:
             cycle.send_head(cycle.head)
         body = cycle.body if cycle.instead is None else cycle.instead
-        return sending.outgoing(cycle, () if body is None else body, cycle.closers)
+        return sending.outgoing(cycle, () if body is None else body, closers)
 
 
 def _drop(cycle: Cycle) -> None:
@@ -365,6 +364,12 @@ class HookLayer(Splitting):
     _counted: ClassVar[tuple[str, ...]] = ("before", "after")
     _late: bool = True  # teardown runs when the body is closed
     _registry: Registry
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("on_request", "on_response", "on_close"):
+            if getattr(cls, name) is not getattr(Splitting, name):
+                raise TypeError(f"{cls.__name__}.{name} would never be called: hooks are registered functions")
 
     @abstractmethod
     def dispatcher(self, app: Application) -> Dispatcher[Any]:

@@ -53,10 +53,12 @@ REQUEST: Final = {
 RESPONSE: Final = {
     "autocorrect_location_header": "Location is sent as it is",
     "automatically_set_content_length": "Content-Length is set with the data",
+    "cache_expires": "set response.cache_control.max_age, and response.expires",
     "default_mimetype": "it is text/html; set response.mimetype",
     "default_status": "it is 200; set response.status_code",
     "force_type": "use make_response(value)",
     "from_app": "use make_response(application)",
+    "from_file": "use make_response(webob.Response.from_file(file))",
     "get_app_iter": "use response.response",
     "get_wsgi_headers": "use response.headers.to_wsgi_list()",
     "get_wsgi_response": "use response.status, response.headers and response.response",
@@ -96,6 +98,10 @@ class Missing:
         raise AttributeError(self._message)
 
     def __set__(self, instance: object, value: object) -> NoReturn:
+        raise AttributeError(self._message)
+
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        """Raise the error for a method that is called on the class."""
         raise AttributeError(self._message)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from json import dumps
 from typing import Any
@@ -75,7 +75,9 @@ def answered(app: Application) -> Response:
     if isinstance(app, HTTPException):
         return converted(app.get_response(), "abort was given")
     if isinstance(app, webob.Response) and not isinstance(app, webob.exc.WSGIHTTPException):
-        return Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
+        response = Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
+        response.conditional_response = app.conditional_response
+        return response
     location = app.location if isinstance(app, webob.Response) else None
     response = Response.of(*answer_of(app), passthrough=False)
     if location is not None:
@@ -98,7 +100,7 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 def _json_default(value: object) -> object:
     """A JSON value for an object of another type, as in Flask."""
     if isinstance(value, date):
-        return written_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001 - Flask reads a date as UTC
+        return written_date(value)
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -25,6 +25,7 @@ import webob
 from middleware.hooks.missing_names import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.hooks.response_headers import Pairs, ResponseHeaders
+from middleware.http.entity_tags import entity_tag, tags_listed
 from middleware.http.fields import DIGESTS, Line
 from middleware.http.status import status_fault
 from middleware.wsgi.types import Environ, StartResponse
@@ -172,7 +173,7 @@ class Response(ResponseFields, _WebOb):
     def _replace(self, body: Iterable[bytes] | Iterable[str]) -> None:
         if not isinstance(body, Iterable):
             raise TypeError(f"a body is an iterable, not {type(body).__name__}")
-        chunks = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
+        chunks = checked_chunks(body) if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
         self._drop_coding(chunks)
         self.headers.remove("Content-Length")
         self._put(chunks)
@@ -251,8 +252,11 @@ class Response(ResponseFields, _WebOb):
     def set_data(self, data: bytes | bytearray | str) -> None:
         """Replace the body and set Content-Length.
 
-        Errors: RuntimeError if the application has encoded the body, a hook has read it, and the data is not encoded.
+        Errors: TypeError for data that is not str or bytes; RuntimeError if the application has encoded the body, a
+        hook has read it, and the data is not encoded.
         """
+        if not isinstance(data, (str, bytes, bytearray, memoryview)):
+            raise TypeError(f"the data of a response is str or bytes, not {type(data).__name__}")
         encoded = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._drop_coding([encoded])
         self._put([encoded])
@@ -311,21 +315,55 @@ class Response(ResponseFields, _WebOb):
         start_response(self._status, [*self.headers])
         return self._app_iter
 
-    def make_conditional(self, request_or_environ: Any) -> Response:
-        """Become a 304, 206 or 416 if the conditions and ranges of the request apply (RFC 9110 13 and 14)."""
-        environ = getattr(request_or_environ, "environ", request_or_environ)
+    def make_conditional(
+        self,
+        request_or_environ: Any,
+        accept_ranges: bool | str = True,  # noqa: FBT001, FBT002 - Flask's signature
+        complete_length: int | None = None,
+    ) -> Response:
+        """Become a 304, 206, 412 or 416 if the conditions and ranges of the request apply (RFC 9110 13 and 14).
+
+        Does nothing to a response other than 2xx, and for a method other than GET and HEAD.
+
+        Options:
+            request_or_environ: the request. Required.
+            accept_ranges: bool, "bytes" or "none". Whether a range is sent, where the length is known. Default True.
+            complete_length: int or None. The Content-Length of a stream that has none. Default None.
+        """
+        environ = dict(getattr(request_or_environ, "environ", request_or_environ))
+        method = environ.get("REQUEST_METHOD", "GET")
+        if not "2" <= self._status < "3" or method not in ("GET", "HEAD"):
+            return self
+        if self._fails(environ.get("HTTP_IF_MATCH", "")):
+            self.status = 412
+            return self
+        if complete_length is not None:
+            self.headers.setdefault("Content-Length", complete_length)
+        if "HTTP_IF_NONE_MATCH" in environ:
+            environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # RFC 9110 13.1.3
+        ranges = method == "GET" and accept_ranges not in (False, None, "none")
+        if not ranges or not _RANGE.fullmatch(environ.get("HTTP_RANGE", "")):
+            environ.pop("HTTP_RANGE", None)
+        self._evaluate(environ)
+        return self
+
+    def _fails(self, if_match: str) -> bool:
+        """Whether the ETag, if there is one, is none of the tags of an If-Match, in strong comparison."""
+        tag = self.headers.get("ETag")
+        own, listed = entity_tag(tag or ""), [*tags_listed(if_match)]
+        return tag is not None and listed != [] and (own not in listed or own is None or own.weak)
+
+    def _evaluate(self, environ: Environ) -> None:
+        """Let WebOb evaluate the conditions and the range of a request."""
         location = self.headers.get("Location")
 
         def start(status: str, lines: list[tuple[str, str]]) -> None:
             self._status, self._headerlist = status, lines
 
         plain = _WebOb(status=self._status, headerlist=self.headers.items(), app_iter=self._app_iter)
-        if "HTTP_RANGE" in environ and not _RANGE.fullmatch(environ["HTTP_RANGE"]):
-            environ = {key: value for key, value in environ.items() if key != "HTTP_RANGE"}
         with suppress(ValueError, OverflowError):  # a malformed date: ignore the condition (RFC 9110 13.1.3)
             self._app_iter = plain.conditional_response_app(environ, start)
         self.location = location  # WebOb has made it absolute
-        return self
 
     def taking_over(self, others: Sequence[Response], lent: object) -> Response:
         """Close the responses that this one replaces when it is closed: their bodies and `call_on_close` functions.
@@ -360,6 +398,15 @@ for _name in RESPONSE:
     setattr(Response, _name, Missing("response", _name))
 for _name in FIELDS:
     setattr(Response, _name, Assigned(_name))
+
+
+def checked_chunks(body: Sequence[bytes] | Sequence[str]) -> list[bytes]:
+    """The chunks of a sized body as bytes. TypeError for anything else than str and bytes."""
+    chunks = [*encoded(body)]
+    for chunk in chunks:
+        if not isinstance(chunk, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a body consists of bytes or str, not {type(chunk).__name__}; for JSON use jsonify(value)")
+    return chunks
 
 
 class ClosedOnce:

@@ -8,6 +8,7 @@ are not checked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, NoReturn, TypeAlias
 
 from middleware.hooks.context import CURRENT, Context, bound
@@ -111,6 +112,7 @@ class Stream:
         if context.instead is not known and context.instead is not None:
             # The application replaced its head in this step, and a hook then replaced the body.
             self._iterator = iter(context.instead)
+            self.closing((partial(close_iterable, context.instead),))
             chunk = next_chunk(self._iterator)
         if chunk is None:
             raise StopIteration
@@ -126,9 +128,10 @@ class Stream:
         if self._closed:
             return
         self._closed = True
+        late, self._context.closers = self._context.closers, ()
         with bound(self._context):
             try:
-                _close_all((getattr(self._body, "close", None), *self._closers))
+                _close_all((getattr(self._body, "close", None), *self._closers, *late))
             finally:
                 self._context.body = None  # break the reference cycle: the body is this stream
                 forget(self._context.environ, self._context.server)

@@ -198,6 +198,8 @@ class Scope:
     def handle(self, key: object, function: Hook) -> None:
         """Register an errorhandler. It replaces the one of the same code and class."""
         code, kind = handler_key(key)
+        if not callable(function):
+            raise TypeError(f"errorhandler takes a function, not {function!r}")
         self.handlers.setdefault(code, {})[kind] = synchronous(function)
 
 
@@ -377,6 +379,9 @@ class Decorators(Generic[Level]):
                 below it. A pattern matches the path up to any segment boundary that it can reach; its named groups are
                 in request.view_args, and "." matches line ends. Within a prefix, a pattern or a route, the path is
                 relative to the end of that match. Required.
+
+        Of several prefixes that cover a path, only the longest counts, as with blueprints. A scope that is part of
+        another is made with `scope` of that other: `hooks.scope("/admin").scope("/api")` has the hooks of both.
 
         A request belongs to the scope if one reading of its path does (middleware.match.path): //admin belongs to
         "/admin".
