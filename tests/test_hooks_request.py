@@ -309,6 +309,8 @@ def test_the_headers_can_be_set():
     del made.headers["X-A"]
     made.headers["X-B"] = "2"
     assert [name for name, _ in made.headers if name != "Host"] == ["Content-Type", "X-B"]
+    made.headers = made.headers
+    assert made.headers["X-B"] == "2"
     made.headers = {"X-C": "3"}
     assert made.headers.to_wsgi_list() == [("X-C", "3")]
     assert "CONTENT_TYPE" not in made.environ

@@ -243,7 +243,8 @@ class Hooks(FlaskDecorators, HookLayer):
 
     Register functions with `@hooks.before_request`, `@hooks.after_request`, `@hooks.teardown_request` and
     `@hooks.errorhandler(404)`, for all requests or in a scope, before the first request. Copies (`wrap`, `named`,
-    `when`, in a stack) share the registered functions. Without registered functions, Hooks only answers errors.
+    `when`, `with_options`, in a stack) share the registered functions. Without registered functions, Hooks only
+    answers errors.
 
     Stands inside layers whose headers must be on every response, and outside everything whose responses the hooks must
     see. It answers the errors of inner layers and the application; inner layers do not see those responses. Does

@@ -131,7 +131,7 @@ def _with_object(
     value: Any,
     source: str,
     response: ObjectResponse | None = None,
-    discard: Callable[[Response], object] = bool,
+    discard: Callable[[Response], object] = lambda _: None,
 ) -> Response:
     """A response with an object as its body.
 
@@ -319,7 +319,8 @@ class ContextHooks(ContextDecorators, HookLayer):
     "post", for all requests, in a `scope` or for a `route`, before the first request. Both kinds run from the outermost
     scope to the route, in the order added. A function that returns None keeps the context or the response; any other
     value replaces it. Only `abort` stops a request early. Any failure is a 500, which no after_request hook sees.
-    Copies share the registered functions. Without registered functions, ContextHooks only answers errors.
+    Copies (`wrap`, `named`, `when`, `with_options`, in a stack) share the registered functions. Without registered
+    functions, ContextHooks only answers errors.
 
     Stands where Hooks does: inside layers whose headers must be on every response, and outside everything whose
     responses the hooks must see. Does nothing to a body that no hook touches.

@@ -245,8 +245,9 @@ class Request(RequestBody):
 
     @headers.setter
     def headers(self, value: Any) -> None:
+        fields = dict(value)
         self.headers.clear()
-        self.headers.update(value)
+        self.headers.update(fields)
 
     @property
     def cookies(self) -> Cookies:

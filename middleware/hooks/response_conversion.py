@@ -29,7 +29,7 @@ def make_response(*args: Any) -> Response:
     return converted(args[0] if len(args) == 1 else args, "make_response was given")
 
 
-def converted(value: Any, source: str, discard: Callable[[Response], object] = bool) -> Response:
+def converted(value: Any, source: str, discard: Callable[[Response], object] = lambda _: None) -> Response:
     """The response for a value.
 
     Options:
