@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from gateway import environ
 from hooked import ask, boom
 from middleware import ContextHooks, Hooks
 from middleware.hooks import Response, abort, make_response
@@ -275,6 +276,45 @@ def test_a_head_that_is_replaced_in_the_stream_has_its_responses_closed(replacin
     assert ask(hooks, app=app).body == (b"x" if replacing else b"busy")
     assert [stream.closed for stream in kept.streams] == [1] * replacing
     assert kept.ends == 2
+
+
+def test_a_response_that_is_used_again_closes_nothing_of_an_earlier_request():
+    hooks, kept, denied = Hooks(), Kept(), Response("denied", 403)
+    hooks.after_request(lambda response: denied)
+    hooks.before_request(kept.response)
+    for _ in range(3):
+        assert ask(hooks).body == b"denied"
+    assert ([stream.closed for stream in kept.streams], kept.ends) == ([1] * 3, 3)
+
+
+@pytest.mark.parametrize("propagate", [False, True])
+def test_what_was_replaced_is_closed_if_the_other_is_refused(propagate):
+    hooks, kept = Hooks(propagate_exceptions=propagate), Kept()
+    hooks.before_request(kept.response)
+    hooks.after_request(lambda response: response if response.status_code == 500 else Bad(kept.stream()))
+    ask(hooks)
+    assert ([stream.closed for stream in kept.streams], kept.ends) == ([1, 1], 1)
+
+
+class Bad(Response):
+    """A response with a line that is refused when it is sent."""
+
+    def __init__(self, body):
+        super().__init__(body)
+        self.headerlist.append(("X", "a\r\nb"))
+
+
+def test_a_response_is_closed_if_the_server_refuses_its_head():
+    hooks, kept = Hooks(), Kept()
+    hooks.before_request(kept.response)
+    hooks.after_request(lambda response: kept.response())
+
+    def refuse(*_):
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        hooks.wrap(kept.application())(environ(), refuse)
+    assert ([stream.closed for stream in kept.streams], kept.ends) == ([1, 1], 2)
 
 
 def test_a_stream_of_another_hook_can_be_used_as_it_was_made():

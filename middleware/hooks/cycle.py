@@ -7,34 +7,33 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.http_errors import InternalServerError
 from middleware.hooks.response_object import Response, body_of
-from middleware.hooks.scopes import Registry, qualified_name
+from middleware.hooks.scopes import Registry
+from middleware.hooks.teardown import await_end, early, end_request, expect_teardown
 from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.held import Settled, close_iterable
+from middleware.wsgi.held import Settled
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
-from middleware.wsgi.takeover import TakenOver, ends_takeover
+from middleware.wsgi.takeover import TakenOver
 from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 logger = logging.getLogger("middleware.hooks")
-_KEY: Final = "middleware.hooks"
 
 
 class ReplyPolicy(NamedTuple):
@@ -63,9 +62,18 @@ class Cycle(Context):
             self.view.become(status, lines)
 
     def drop(self) -> None:
-        """Close the application's body, which is not sent."""
+        """Close the application's body, which is not sent, and the responses that were replaced."""
         self.view = None  # break the reference cycle: the view has the body, which has this context
-        super().drop()
+        closers, self.closers = self.closers, ()
+        sending.close_all((super().drop, *closers))
+
+    def last_of(self, made: Sequence[Response]) -> Response:
+        """The last of several responses. Those that it replaces are closed when the body is closed."""
+        response = made[-1]
+        for other in made[:-1]:
+            if other is not response:
+                self.closers += other.given_up(body_of(response), self.body)
+        return response
 
     def decide(self) -> Settled:
         """Run the hooks for a head whose body cannot be read."""
@@ -128,8 +136,7 @@ class Dispatcher(ABC, Generic[C]):
             cycle.stand_within(around)
         cycle.plan = self.registry.common  # until the scopes are known
         if self.tears_down:
-            kept: _Pending = environ[_KEY]
-            kept.contexts[self] = cycle
+            await_end(self, cycle)
         environ.pop(EXCEPTION, None)
         token = CURRENT.set(cycle)
         try:
@@ -242,17 +249,24 @@ class Dispatcher(ABC, Generic[C]):
     def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
         """Send the head to the server; return the body."""
         cycle.view = None
+        body: Iterable[bytes] | None
+        if isinstance(reply, Response):
+            try:
+                if body_of(reply) is not cycle.body or reply.status != cycle.status:
+                    sending.complete_head(reply)
+                cycle.send_head(Settled(reply.status, [*reply.headers], None))
+            except BaseException:
+                cycle.discard(reply)
+                raise
+            body = body_of(reply)
+            cycle.closers += reply.closers
+        else:
+            if not cycle.passed:
+                cycle.send_head(cycle.head)
+            body = cycle.body if cycle.instead is None else cycle.instead
         if EXCEPTION in cycle.environ:
             cycle.forget_error(reply)
         closers, cycle.closers = cycle.closers, ()
-        if isinstance(reply, Response):
-            if body_of(reply) is not cycle.body or reply.status != cycle.status:
-                sending.complete_head(reply)
-            cycle.send_head(Settled(reply.status, [*reply.headers], None))
-            return sending.outgoing(cycle, body_of(reply), (*reply.closers, *closers))
-        if not cycle.passed:
-            cycle.send_head(cycle.head)
-        body = cycle.body if cycle.instead is None else cycle.instead
         return sending.outgoing(cycle, () if body is None else body, closers)
 
 
@@ -273,83 +287,6 @@ def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | N
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None
-
-
-# -- teardown ----------------------------------------------------------------------------------------------------------
-
-
-class _Pending:
-    """The contexts whose teardown is pending, by dispatcher.
-
-    One opaque object in the environ, because tools that walk an environ could not sort or serialize its content.
-    """
-
-    __slots__ = ("contexts",)
-
-    def __init__(self) -> None:
-        self.contexts: dict[object, Context] = {}
-
-
-def _expect_teardown(environ: Environ) -> None:
-    """Prepare the environ for teardown, before the pipeline saves the keys of layers, which may be cleared."""
-    environ.setdefault(_KEY, _Pending())
-
-
-def _end_request(owner: object, environ: Environ, error: BaseException | None) -> None:
-    """Run the teardown hooks of one dispatcher, at the end of a request."""
-    kept: _Pending = environ[_KEY]
-    context = kept.contexts.pop(owner)
-    if not kept.contexts:
-        del environ[_KEY]
-    try:
-        tear_down(context, error)
-    finally:
-        del error
-        server: Any = context.server
-        forget(environ, server.__self__.server)  # of the pass that called this function
-
-
-def tear_down(context: Context, error: BaseException | None) -> None:
-    """Call every teardown hook with the unhandled error. Log every exception they raise, and raise the first."""
-    unhandled, context.error = context.error or error, None
-    first = error = None
-    token = CURRENT.set(context)
-    try:
-        for hook in context.plan.teardown:
-            try:
-                hook(unhandled)
-            except BaseException as failure:  # noqa: PERF203 - the other hooks run too
-                logger.exception("The teardown_request hook %s failed", qualified_name(hook))
-                first = first or failure
-        if first is not None:
-            raise first
-    finally:
-        CURRENT.reset(token)
-        del unhandled, first  # break the traceback reference cycle
-
-
-def _early(app: Application, owner: object) -> Application:
-    """The application with teardown before its body is iterated, as in Flask."""
-
-    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        _expect_teardown(environ)
-        kept = environ[_KEY]
-        try:
-            body = app(environ, start_response)
-        except BaseException as error:
-            environ[_KEY] = kept  # the application may have cleared the environ
-            with suppress(BaseException):  # logged; the first error is raised
-                _end_request(owner, environ, None if ends_takeover(environ, error) else error)
-            raise
-        environ[_KEY] = kept
-        try:
-            _end_request(owner, environ, None)
-        except BaseException:
-            close_iterable(body)
-            raise
-        return body
-
-    return run
 
 
 # -- the layer ---------------------------------------------------------------------------------------------------------
@@ -443,8 +380,8 @@ class HookedApplication:
         dispatcher.tears_down = registry.tears_down
         on_request, on_close = None, None
         if dispatcher.tears_down and self._late:
-            on_request, on_close = _expect_teardown, partial(_end_request, dispatcher)
+            on_request, on_close = expect_teardown, partial(end_request, dispatcher)
         vary = tuple(name for predicate in registry.predicates for name in varying(predicate))
         run = pipeline(dispatcher, [Layer(None, on_request, None, on_close, waits=False, vary=vary)])
-        self._run = _early(run, dispatcher) if dispatcher.tears_down and not self._late else run
+        self._run = early(run, dispatcher) if dispatcher.tears_down and not self._late else run
         return self._run

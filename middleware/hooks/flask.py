@@ -31,12 +31,13 @@ from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from middleware.hooks.context import bound
-from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger, tear_down
+from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger
 from middleware.hooks.http_errors import ERRORS, InternalServerError, is_response, reaches_no_handler
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
+from middleware.hooks.teardown import tear_down
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.identity import log_extra
@@ -148,7 +149,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
                     raise TypeError(f"the after_request hook {name} returned {kind}: it has to return a response")
                 result = answered(result)
             made.append(result)
-        return made[-1].taking_over(made[:-1], cycle.body)
+        return cycle.last_of(made)
 
     def _internal_error(self, cycle: Cycle, error: InternalServerError) -> Response | Cycle:
         handler = cycle.plan.handler(error)
@@ -162,7 +163,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
                 "An after_request hook failed on the response to an error, which is sent without it",
                 extra=log_extra(cycle.environ, self.layer_name),
             )
-            return response.taking_over(made, cycle.body)
+            return cycle.last_of([*made, response])
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:

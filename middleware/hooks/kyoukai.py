@@ -252,7 +252,7 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
             if result is not None and result is not made[-1]:
                 made.append(_with_object(result, f"the hook {qualified_name(hook)} returned", discard=cycle.discard))
         cycle.author = None
-        response = made[-1].taking_over(made[:-1], cycle.body)
+        response = cycle.last_of(made)
         return response.convert() if isinstance(response, ObjectResponse) else response
 
     def _failed(self, cycle: ContextCycle, error: Exception) -> Response | ContextCycle:

@@ -365,16 +365,6 @@ class Response(ResponseFields, _WebOb):
             self._app_iter = plain.conditional_response_app(environ, start)
         self.location = location  # WebOb has made it absolute
 
-    def taking_over(self, others: Sequence[Response], lent: object) -> Response:
-        """Close the responses that this one replaces when it is closed: their bodies and `call_on_close` functions.
-
-        `lent` is the application's body, which is closed by others. A body that this response has stays open.
-        """
-        for other in reversed(others):
-            if other is not self:
-                self.closers = (*other.given_up(self._app_iter, lent), *self.closers)
-        return self
-
     def given_up(self, *kept: object) -> tuple[Callable[[], object], ...]:
         """The functions that close this response, except a body that is among those kept. From then on it has none."""
         closing = () if any(self._app_iter is body for body in kept) else self._closing()

@@ -131,7 +131,7 @@ class Stream:
         late, self._context.closers = self._context.closers, ()
         with bound(self._context):
             try:
-                _close_all((getattr(self._body, "close", None), *self._closers, *late))
+                close_all((getattr(self._body, "close", None), *self._closers, *late))
             finally:
                 self._context.body = None  # break the reference cycle: the body is this stream
                 forget(self._context.environ, self._context.server)
@@ -147,7 +147,7 @@ class ClosingList(list[bytes]):
     def close(self) -> None:
         """Call the closers, once."""
         closers, self._closers = self._closers, ()
-        _close_all(closers)
+        close_all(closers)
 
 
 class Unreadable:
@@ -157,7 +157,7 @@ class Unreadable:
         raise RuntimeError("this body cannot be read: it is already being sent, by write() or as a stream")
 
 
-def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
+def close_all(closers: Sequence[Callable[[], object] | None]) -> None:
     """Call each, even if another raises. An ExitStack would create a reference cycle with the exception."""
     if not closers:
         return
@@ -166,7 +166,7 @@ def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
         if closing is not None:
             closing()
     finally:
-        _close_all(rest)
+        close_all(rest)
 
 
 def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Iterable[bytes]:
