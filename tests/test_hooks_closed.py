@@ -317,6 +317,18 @@ def test_a_response_is_closed_if_the_server_refuses_its_head():
     assert ([stream.closed for stream in kept.streams], kept.ends) == ([1, 1], 2)
 
 
+def test_a_body_of_an_application_of_a_hook_that_is_none_is_a_500():
+    def wrong(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        return [1]
+
+    hooks, kept = Hooks(), Kept()
+    hooks.before_request(lambda: wrong)
+    hooks.after_request(lambda response: response.call_on_close(kept.end) and response)
+    assert ask(hooks, lint=False).status == "500 INTERNAL SERVER ERROR"
+    assert kept.ends == 2
+
+
 def test_a_stream_of_another_hook_can_be_used_as_it_was_made():
     hooks, kept = Hooks(), Kept()
 

@@ -369,7 +369,9 @@ def test_a_challenge_may_be_a_str(hooks):
     assert ask(hooks).get_all("WWW-Authenticate") == ["Basic"]
 
 
-@pytest.mark.parametrize(("code", "name"), [(404, "valid_methods"), (405, "methods")])
+@pytest.mark.parametrize(
+    ("code", "name"), [(404, "valid_methods"), (405, "www_authenticate"), (413, "retry_after"), (404, "length")]
+)
 def test_an_error_has_no_other_fields(code, name):
     with pytest.raises(TypeError, match=rf"abort\({code}\) has no '{name}'"):
         abort(code, **{name: ["GET"]})

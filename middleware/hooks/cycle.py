@@ -251,13 +251,8 @@ class Dispatcher(ABC, Generic[C]):
         cycle.view = None
         body: Iterable[bytes] | None
         if isinstance(reply, Response):
-            try:
-                if body_of(reply) is not cycle.body or reply.status != cycle.status:
-                    sending.complete_head(reply)
-                cycle.send_head(Settled(reply.status, [*reply.headers], None))
-            except BaseException:
-                cycle.discard(reply)
-                raise
+            _complete(cycle, reply)
+            cycle.send_head(Settled(reply.status, [*reply.headers], None))
             body = body_of(reply)
             cycle.closers += reply.closers
         else:
@@ -268,6 +263,12 @@ class Dispatcher(ABC, Generic[C]):
             cycle.forget_error(reply)
         closers, cycle.closers = cycle.closers, ()
         return sending.outgoing(cycle, () if body is None else body, closers)
+
+
+def _complete(cycle: Cycle, reply: Response) -> None:
+    """Complete the head, unless all of the response that it depends on is the application's."""
+    if body_of(reply) is not cycle.body or reply.status != cycle.status:
+        sending.complete_head(reply)
 
 
 def _drop(cycle: Cycle) -> None:
@@ -284,6 +285,8 @@ def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | N
         if conditional and reply.conditional_response:
             reply.make_conditional(cycle.environ)
         sending.check_head(reply, cycle)
+        if conditional:
+            _complete(cycle, reply)
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None

@@ -7,7 +7,8 @@ is and reaches no handler. The exceptions of `abort` are also WebOb's, so `excep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import lru_cache
 from html import escape
 from http import HTTPStatus
@@ -60,17 +61,19 @@ class HTTPException(Exception):  # noqa: N818 - Flask's name
         self.description = self.explanation if description is None else description
         self.response = response
 
-    def set_fields(self, given: Mapping[str, Any]) -> None:
+    def set_fields(self, **given: Any) -> None:
         """Set fields of the page by the keywords of `abort`. TypeError for one that the error does not have."""
         lines: list[tuple[str, str]] = []
         for keyword, value in given.items():
-            codes, field, written = _FIELDS.get(keyword, ((), "", str))
+            codes, field, written = _FIELDS[keyword]
+            if value is None:
+                continue
             if self.code not in codes:
                 raise TypeError(
                     f"abort({self.code}) has no {keyword!r}: set other fields on a response that it is given"
                 )
             several = keyword == "www_authenticate" and isinstance(value, (list, tuple))
-            lines += ((field, written(each)) for each in (value if several else (value,)) if each is not None)
+            lines += ((field, written(each)) for each in (value if several else (value,)))
         self.fields = tuple(lines)
 
     def get_response(self, environ: Environ | None = None) -> Any:  # noqa: ARG002 - Flask's signature
@@ -141,17 +144,26 @@ _FIELDS: Final[dict[str, tuple[tuple[int, ...], str, Callable[[Any], str]]]] = {
 }
 
 
-def abort(code: int | Application, description: str | None = None, response: Any = None, **fields: Any) -> NoReturn:
+def abort(
+    code: int | Application,
+    description: str | None = None,
+    response: Any = None,
+    *,
+    valid_methods: Iterable[str] | None = None,
+    www_authenticate: Any = None,
+    retry_after: datetime | int | None = None,
+    length: int | None = None,
+) -> NoReturn:
     """Raise the HTTPException of a status, or end the request with the given response.
 
     Options:
         code: int, 400 to 599, or a response. The status of the error, or the response that is sent. Required.
         description: str or None. The text of the page, in place of the standard one. Default None.
         response: a response, or None. Sent in place of the page. Default None.
-        valid_methods: iterable of str. Allow, for 405.
-        www_authenticate: str, an object of Werkzeug, or a list of them. WWW-Authenticate, for 401.
-        retry_after: datetime, or int in seconds. Retry-After, for 429 and 503.
-        length: int in bytes. The length that Content-Range has, for 416.
+        valid_methods: iterable of str, or None. The methods in Allow, for 405. Default None: no such field.
+        www_authenticate: str, an object of Werkzeug, a list of them, or None. WWW-Authenticate, for 401. Default None.
+        retry_after: datetime, int in seconds, or None. Retry-After, for 429 and 503. Default None.
+        length: int in bytes, or None. The length of the whole in Content-Range, for 416. Default None.
 
     Errors: LookupError for a code that is not an error's; TypeError for a field that the error does not have.
     """
@@ -160,7 +172,9 @@ def abort(code: int | Application, description: str | None = None, response: Any
     if not isinstance(code, int) or code not in ERRORS:
         raise LookupError(f"no exception for {code!r}: abort takes the code of an error, 400 to 599, or a response")
     error = ERRORS[code](description, response)
-    error.set_fields(fields)
+    error.set_fields(
+        valid_methods=valid_methods, www_authenticate=www_authenticate, retry_after=retry_after, length=length
+    )
     try:
         raise error
     finally:

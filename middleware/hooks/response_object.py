@@ -326,7 +326,7 @@ class Response(ResponseFields, _WebOb):
         Does nothing to a response other than 2xx, and for a method other than GET and HEAD.
 
         Options:
-            request_or_environ: the request. Required.
+            request_or_environ: Request or environ. The request whose conditions count. Required.
             accept_ranges: bool, "bytes" or "none". Whether a range is sent, where the length is known. Default True.
             complete_length: int or None. The Content-Length of a stream that has none. Default None.
         """
