@@ -9,7 +9,7 @@ import pytest
 
 from gateway import environ, serve
 from hooked import ask, boom, site
-from middleware import Hooks
+from middleware import ContextHooks, Hooks, Stack
 from middleware.hooks import after_this_request, g, has_request_context, request
 
 
@@ -102,6 +102,21 @@ def test_hooks_within_hooks_have_a_g_of_their_own(seen):
     outer.teardown_request(lambda error: seen.append(g.name))
     serve(outer.wrap(inner.wrap(site())))
     assert seen == [False, "inner", "outer", "inner", "outer"]
+
+
+def test_hooks_that_have_no_g_pass_that_of_outer_hooks_on(hooks, seen):
+    hooks.before_request(lambda: setattr(g, "user", "ann"))
+    hooks.after_request(lambda response: seen.append(g.page) or response)
+    between = ContextHooks()
+    between.before_request(lambda ctx: seen.append(g.user))
+
+    def view(environ, start_response):
+        g.page = after_this_request(lambda response: seen.append("after") or response) and "page"
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield g.user.encode()
+
+    assert serve(Stack(hooks, between).wrap(view)).body == b"ann"
+    assert seen == ["ann", "after", "page"]
 
 
 def test_a_request_is_seen_as_it_came_by_who_mounted_others(seen):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import re
 import threading
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -12,10 +14,11 @@ from uuid import UUID
 import flask
 import pytest
 from webob import exc
+from werkzeug.datastructures import WWWAuthenticate
 
-from gateway import serve
+from gateway import environ, serve
 from hooked import ask, boom, label, site
-from middleware import ConfigError, Headers, Hooks, OrderError, Stack
+from middleware import ConfigError, ContextHooks, Headers, Hooks, OrderError, Stack, Timing
 from middleware.hooks import (
     InternalServerError,
     Response,
@@ -318,10 +321,67 @@ def test_what_no_handler_can_be_registered_for(hooks, key, error):
         hooks.errorhandler(key)(told("never"))
 
 
-@pytest.mark.parametrize("code", [200, 999])
-def test_what_abort_does_not_take(code):
-    with pytest.raises(LookupError, match=str(code)):
+@pytest.mark.parametrize("handler", [5, None, "page"])
+def test_what_is_no_function_is_no_handler(hooks, handler):
+    for register in (
+        lambda: hooks.errorhandler(404)(handler),
+        lambda: hooks.register_error_handler(404, handler),
+        lambda: hooks.app_errorhandler(KeyError)(handler),
+    ):
+        with pytest.raises(TypeError, match="errorhandler takes a function"):
+            register()
+
+
+@pytest.mark.parametrize("code", [200, 999, "404", None, {"a": 1}, ("x", 403), True])
+def test_what_abort_does_not_take(hooks, code):
+    with pytest.raises(LookupError, match=re.escape(repr(code))):
         abort(code)
+    hooks.before_request(lambda: abort(code))
+    assert ask(hooks).status == "500 INTERNAL SERVER ERROR"
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "lines"),
+    [
+        (405, {"valid_methods": ["GET", "HEAD"]}, [("Allow", "GET, HEAD")]),
+        (401, {"www_authenticate": WWWAuthenticate("basic", {"realm": "a"})}, None),
+        (401, {"www_authenticate": [WWWAuthenticate("basic", {"realm": "a"}), "Bearer"]}, None),
+        (401, {"www_authenticate": None}, []),
+        (429, {"retry_after": 5}, [("Retry-After", "5")]),
+        (503, {"retry_after": datetime(2026, 11, 20, tzinfo=timezone.utc)}, None),
+        (416, {"length": 10}, [("Content-Range", "bytes */10")]),
+    ],
+)
+def test_the_fields_of_an_error_are_those_of_flask(hooks, code, given, lines):
+    hooks.before_request(lambda: abort(code, **given))
+    answer = ask(hooks)
+    theirs = flask.Flask("site")
+    theirs.before_request(lambda: flask.abort(code, **given))
+    names = ("Allow", "WWW-Authenticate", "Retry-After", "Content-Range")
+    expected = [(name, value) for name in names for value in theirs.test_client().get("/").headers.getlist(name)]
+    assert [(name, value) for name in names for value in answer.get_all(name)] == expected
+    assert lines in (None, expected)
+    assert answer.status.startswith(str(code))
+
+
+def test_a_challenge_may_be_a_str(hooks):
+    hooks.before_request(lambda: abort(401, www_authenticate="Basic"))
+    assert ask(hooks).get_all("WWW-Authenticate") == ["Basic"]
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(404, "valid_methods"), (405, "www_authenticate"), (413, "retry_after"), (404, "length")]
+)
+def test_an_error_has_no_other_fields(code, name):
+    with pytest.raises(TypeError, match=rf"abort\({code}\) has no '{name}'"):
+        abort(code, **{name: ["GET"]})
+
+
+@pytest.mark.parametrize("method", ["on_request", "on_response", "on_close"])
+@pytest.mark.parametrize("kind", [Hooks, ContextHooks])
+def test_a_method_that_would_never_be_called_is_refused(kind, method):
+    with pytest.raises(TypeError, match=rf"Tagged\.{method} would never be called"):
+        type("Tagged", (kind,), {method: lambda self, environ, other=None: None})
 
 
 def test_an_unhandled_error_is_logged_and_becomes_a_500(hooks, caplog, seen):
@@ -453,6 +513,56 @@ def test_propagated_are_errors_that_no_handler_is_for(seen, caplog, error, handl
     assert not caplog.records
 
 
+def clears_at_once(environ, start_response):
+    environ.clear()
+    start_response("200 OK", [])
+    return [b"x"]
+
+
+def clears_in_the_stream(environ, start_response):
+    start_response("200 OK", [])
+    environ.clear()
+    yield b"x"
+    environ.clear()
+
+
+def clears_and_raises(environ, start_response):
+    environ.clear()
+    raise ZeroDivisionError
+
+
+def deletes_the_keys_of_layers(environ, start_response):
+    for key in [key for key in environ if key.startswith("middleware.")]:
+        del environ[key]
+    start_response("200 OK", [])
+    return [b"x"]
+
+
+@pytest.mark.parametrize("moment", ["close", "flask"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda one, two, app: one.wrap(app),
+        lambda one, two, app: one.wrap(two.wrap(app)),
+        lambda one, two, app: Stack(Timing(), one).wrap(app),
+        lambda one, two, app: Stack(Headers(set={"X-Set": "1"}), one, two).wrap(app),
+    ],
+)
+@pytest.mark.parametrize(
+    "app",
+    [clears_at_once, clears_in_the_stream, clears_and_raises, deletes_the_keys_of_layers],
+    ids=lambda app: app.__name__,
+)
+def test_an_application_that_clears_environ_loses_no_teardown(seen, app, wrap, moment):
+    one, two = Hooks(teardown=moment), Hooks(teardown=moment)
+    one.teardown_request(lambda error: seen.append(type(error)))
+    two.teardown_request(lambda error: None)
+    answer = serve(wrap(one, two, app), lint=False)
+    failed = app is clears_and_raises
+    assert (answer.status[:3], answer.error) == ("500" if failed else "200", None)
+    assert seen == [ZeroDivisionError if failed else type(None)]
+
+
 # -- after_this_request ----------------------------------------------------------------------------------------------
 
 
@@ -544,6 +654,30 @@ def test_the_same_hooks_run_once_however_often_they_are_around(hooks, seen):
     assert seen == [each for each in ALL if each != "view"]
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda one, app: one.wrap(Hooks().wrap(one.wrap(app))),
+        lambda one, app: one.wrap(ContextHooks().wrap(Hooks().wrap(one.wrap(app)))),
+        lambda one, app: Stack(one, ContextHooks()).wrap(one.wrap(app)),
+        lambda one, app: one.wrap(Stack(Headers(set={"X-Set": "1"}), one.named("again")).wrap(app)),
+        lambda one, app: one.wrap(one.with_options(teardown="flask").wrap(app)),
+    ],
+)
+def test_whatever_stands_between_the_same_hooks_run_once(hooks, seen, wrap):
+    tracing(hooks, seen)
+    assert serve(wrap(hooks, site())).body == b"hello"
+    assert seen == [each for each in ALL if each != "view"]
+
+
+def test_the_application_called_in_a_bound_request_runs_without_its_hooks(hooks, seen):
+    hooks.before_request(noting(seen, "before"))
+    bound = environ()
+    with hooks.request_context(bound):
+        assert [*hooks.wrap(site())(bound, lambda status, lines: None)] == [b"hello"]
+    assert seen == []
+
+
 def test_a_request_within_a_request_has_hooks_of_its_own(hooks, seen):
     hooks.before_request(lambda: seen.append(request.path))
     app = hooks.wrap(lambda environ, start: inner(environ, start))
@@ -573,6 +707,59 @@ def test_hooks_are_a_value():
     hooks.scope("/x").before_request(print)
     hooks.after_request(print)
     assert dict(hooks.describe()) == {"runs": "1 before_request, 1 after_request"}
+
+
+@pytest.mark.parametrize("kind", [Hooks, ContextHooks])
+def test_a_copy_with_other_options_shares_the_functions(kind):
+    hooks = kind()
+    admin, copy = hooks.scope("/admin"), hooks.with_options(propagate_exceptions=True)
+    admin.before_request(lambda *_: abort(403))
+    copy.before_request(lambda *_: abort(401) if request.args else None)
+    for each in (hooks, copy, copy.named("again")):
+        assert [ask(each, **asked).status[:3] for asked in ({}, {"QUERY_STRING": "a=1"}, {"path": "/admin"})] == [
+            *("200", "401", "403")
+        ]
+        assert (ask(each, app=site({"/": boom})).error is None) == (each is hooks)
+    assert hooks != copy
+    assert hooks == copy.with_options(propagate_exceptions=False).with_options(max_form_parts=1000)
+    with pytest.raises(AssertionError, match="after the first request"):
+        copy.before_request(print)
+    with pytest.raises(OrderError, match="unique"):
+        Stack(hooks, copy).wrap(site())
+
+
+def test_a_copy_has_options_of_its_own(hooks, seen):
+    hooks.after_request(noting(seen, 1))
+    hooks.after_request(noting(seen, 2))
+    hooks.before_request(lambda: request.get_data() and None)
+    copy = hooks.with_options(after_order="registration", max_content_length=0)
+    sized = {"CONTENT_LENGTH": "1", "wsgi.input": io.BytesIO(b"x")}
+    assert [ask(hooks, **sized).status[:3], ask(copy, **sized).status[:3]] == ["200", "413"]
+    assert seen == [2, 1, 1, 2]
+
+
+class Keyed(Hooks):
+    """Hooks whose constructor registers functions."""
+
+    def __init__(self, app=None, /, *, key="a", **options):
+        super().__init__(app, **options)
+        self.before_request(lambda: abort(403) if request.args.get("key") != key else None)
+        self.errorhandler(403)(lambda error: ("no", 403))
+        self.scope("/x")
+
+
+def test_a_copy_has_the_functions_of_its_own_constructor():
+    hooks = Keyed()
+    copy = hooks.with_options(key="b")
+    assert ask(hooks, QUERY_STRING="key=a").status == ask(copy, QUERY_STRING="key=b").status == "200 OK"
+    assert ask(hooks, QUERY_STRING="key=b").body == ask(copy, QUERY_STRING="key=a").body == b"no"
+
+
+def test_and_refuses_to_lose_those_that_were_registered_later():
+    hooks = Keyed()
+    hooks.teardown_request(print)
+    with pytest.raises(TypeError, match=r"Keyed\.with_options: the constructor of Keyed registers functions"):
+        hooks.with_options(key="b")
 
 
 def test_all_wrong_options_are_named_at_once():

@@ -217,6 +217,19 @@ def replaces(hooks):
     hooks.after_request(lambda response: Response(iter([b"other"])))
 
 
+def replaces_a_stream(hooks):
+    hooks.after_request(lambda response: (response.set_data("data"), response)[1])
+    hooks.after_request(lambda response: Response(chunk for chunk in response.response))
+    hooks.after_request(lambda response: Response(Stream(response, [b"x"])))
+
+
+def fails_with_a_stream(hooks):
+    teardown(hooks)
+    hooks.after_request(fail)
+    hooks.after_request(lambda response: Response(Stream(None, [b"x"])))
+    hooks.before_request(lambda: (Response(Stream(None, [b"x"])), "bad") if request.method == "HEAD" else None)
+
+
 def in_async(hooks):
     @hooks.before_request
     async def before():
@@ -243,6 +256,7 @@ def async_fails(hooks):
 PROGRAMS = [
     *(nothing, teardown, all_kinds, handlers, before_fails, after_fails, teardown_fails, aborts),
     *(aborts_with_a_response, misses, misses_a_key, spoils, reads, replaces, in_async, async_fails),
+    *(replaces_a_stream, fails_with_a_stream),
 ]
 
 # -- a server that keeps nothing ---------------------------------------------------------------------------------------

@@ -407,6 +407,7 @@ FAILS = {
         (lambda: abort(403), "403 FORBIDDEN", 0),
         (lambda: abort(Response("redirected", 302)), "302 FOUND", 0),
         (lambda: abort(object()), "500 INTERNAL SERVER ERROR", 1),
+        (lambda: abort(404, response=object()), "500 INTERNAL SERVER ERROR", 1),
     ],
 )
 def test_whatever_fails_skips_the_hooks_that_follow(hooks, seen, caplog, where, fail, status, logged):  # noqa: PLR0917

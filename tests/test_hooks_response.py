@@ -16,6 +16,7 @@ from middleware.hooks.missing_names import RESPONSE
 from shapes import Body
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+EAST = datetime(2026, 11, 20, 1, tzinfo=timezone(timedelta(hours=2)))
 
 
 def doing(source):
@@ -24,7 +25,16 @@ def doing(source):
     code = compile("\n".join([*lines, f"outcome = {last}"]), source, "exec")
 
     def run(kind):
-        names = {"r": kind("body", 200, {"X-A": "1"}), "R": kind, "NOON": NOON, "timedelta": timedelta}
+        names = {
+            "r": kind("body", 200, {"X-A": "1"}),
+            "R": kind,
+            "NOON": NOON,
+            "EAST": EAST,
+            "DAY": NOON.date(),
+            "timedelta": timedelta,
+            "datetime": datetime,
+            "timezone": timezone,
+        }
         try:
             exec(code, names)  # noqa: S102 - the table's own lines
         except Exception as error:  # noqa: BLE001 - compared
@@ -98,6 +108,21 @@ r.expires = NOON | r.headers["Expires"]
 r.last_modified = NOON | r.last_modified
 r.date = NOON | r.headers["Date"]
 r.retry_after = 120 | r.headers["Retry-After"]
+r.expires = EAST | r.headers["Expires"]
+r.last_modified = EAST | r.headers["Last-Modified"]
+r.date = EAST | (r.headers["Date"], r.date)
+r.retry_after = EAST | r.headers["Retry-After"]
+r.expires = DAY | r.headers["Expires"]
+r.last_modified = 86400 | r.headers["Last-Modified"]
+r.set_cookie("a", expires=DAY) | r.headers["Set-Cookie"]
+r.data = 5
+r.set_data(None)
+r.cache_control.max_age = 1.5 * 3600 | r.headers["Cache-Control"]
+r.cache_control.max_age = "60" | r.headers["Cache-Control"]
+r.cache_control.max_age = "x"
+r.cache_control.max_age = 0 | r.headers["Cache-Control"]
+bool(r.cache_control)
+r.cache_control.no_store = True | bool(r.cache_control)
 r.content_encoding = "gzip" | r.headers["Content-Encoding"]
 r.content_location = "/x" | r.headers["Content-Location"]
 r.accept_ranges = "bytes" | r.accept_ranges
@@ -248,6 +273,23 @@ WEBOB = [  # WebOb's own names go on working, on the same fields
         (True, "x"),
     ),
     ("r.get_json(force=True)", ValueError),
+    ("r.expires = 'soon' | r.headers['Expires']", "soon"),
+    ("r.expires = timedelta(0) | abs(r.expires - datetime.now(timezone.utc)) < timedelta(seconds=9)", True),
+    ("r.last_modified = NOON.timetuple() | r.last_modified == NOON", True),
+    ("del r.date | r.date", None),
+    ("r.retry_after = 1.5 | r.headers['Retry-After']", "1"),
+    ("r.cache_control.max_age = timedelta(hours=1) | r.headers['Cache-Control']", "max-age=3600"),
+    ("r.cache_control.max_age = True | len(r.cache_control)", 1),
+    ("r.data = memoryview(b'x') | r.data", b"x"),
+    ("r.data = [b'x']", TypeError),
+    ("R([1])", TypeError),
+    ("r.response = ['x', None]", TypeError),
+    (
+        "r.content_type_params = {'charset': 'x', 'a': 'b c'} | r.headers['Content-Type']",
+        'text/html; charset=x; a="b c"',
+    ),
+    ("r.content_type_params = None | r.content_type_params", {}),
+    ("R.from_file(None)", AttributeError),
     ("R(5)", TypeError),
     ("r.response = 5", SyntaxError),
 ]
@@ -265,6 +307,13 @@ def test_what_neither_has_says_what_to_use(name):
     for use in (lambda: getattr(response, name), lambda: setattr(response, name, "x")):
         with pytest.raises(AttributeError, match=f"a response has no '{name}': "):
             use()
+
+
+def test_a_parameter_that_is_refused_leaves_the_media_type():
+    response = Response()
+    with pytest.raises(ValueError, match="CR"):
+        response.content_type_params = {"a": "x\r\ny"}
+    assert response.content_type == "text/html; charset=utf-8"
 
 
 def test_unknown_directives_are_no_attributes():
@@ -338,6 +387,63 @@ def test_conditional_requests(asked, status, body, how):
     answer = ask(hooks, app=site(), **asked)
     assert (answer.status, answer.get("Location")) == (status, "/here")
     assert body is None or answer.body == body
+
+
+CONDITIONS = [
+    ({"HTTP_IF_NONE_MATCH": '"a"'}, "GET", 200, 304),
+    ({"HTTP_IF_NONE_MATCH": '"a"'}, "HEAD", 200, 304),
+    ({"HTTP_IF_NONE_MATCH": '"a"'}, "POST", 200, 200),
+    ({"HTTP_IF_NONE_MATCH": '"a"'}, "GET", 201, 304),
+    ({"HTTP_IF_NONE_MATCH": '"a"'}, "GET", 404, 404),
+    ({"HTTP_IF_NONE_MATCH": '"z"', "HTTP_IF_MODIFIED_SINCE": "Fri, 20 Nov 2026 12:00:00 GMT"}, "GET", 200, 200),
+    ({"HTTP_IF_MODIFIED_SINCE": "Fri, 20 Nov 2026 12:00:00 GMT"}, "GET", 200, 304),
+    ({"HTTP_IF_MATCH": '"z"'}, "GET", 200, 412),
+    ({"HTTP_IF_MATCH": '"z", "a"'}, "GET", 200, 200),
+    ({"HTTP_IF_MATCH": 'W/"a"'}, "GET", 200, 412),
+    ({"HTTP_IF_MATCH": "*"}, "GET", 200, 200),
+    ({"HTTP_IF_MATCH": '"z"', "HTTP_IF_NONE_MATCH": '"a"'}, "GET", 200, 412),
+    ({"HTTP_RANGE": "bytes=0-1"}, "GET", 200, 206),
+    ({"HTTP_RANGE": "bytes=0-1"}, "HEAD", 200, 200),
+    ({"HTTP_RANGE": "bytes=0-1"}, "POST", 200, 200),
+]
+
+
+def conditioned(status=200, tag='"a"', body=b"0123456789"):
+    return Response(body, status, {"Last-Modified": "Fri, 20 Nov 2026 12:00:00 GMT", **({"ETag": tag} if tag else {})})
+
+
+@pytest.mark.parametrize(("fields", "method", "status", "becomes"), CONDITIONS)
+def test_conditions_count_as_the_rfc_says(fields, method, status, becomes):
+    """RFC 9110 13.1 to 13.2 and 14.2."""
+    response = conditioned(status)
+    assert response.make_conditional(environ("/", method, **fields)) is response
+    assert response.status_code == becomes
+
+
+@pytest.mark.parametrize(
+    ("tag", "field", "becomes"), [(None, '"z"', 200), ('W/"a"', '"a"', 412), ('W/"a"', 'W/"a"', 412), ('"a"', "z", 200)]
+)
+def test_an_if_match_is_compared_strongly_and_only_with_a_tag(tag, field, becomes):
+    assert conditioned(tag=tag).make_conditional(environ("/", HTTP_IF_MATCH=field)).status_code == becomes
+
+
+def test_ranges_are_optional_and_a_stream_may_tell_its_length():
+    ranged = environ("/", HTTP_RANGE="bytes=0-1")
+    assert [conditioned().make_conditional(ranged, accepted).status_code for accepted in (False, None, "none")] == [
+        200
+    ] * 3
+    assert [conditioned().make_conditional(ranged, accepted).status_code for accepted in (True, "bytes")] == [206] * 2
+    streamed = conditioned(body=iter([b"01234", b"56789"]))
+    assert streamed.make_conditional(ranged, accept_ranges=True, complete_length=10).status_code == 206
+    assert (streamed.get_data(), streamed.headers["Content-Range"]) == (b"01", "bytes 0-1/10")
+    assert conditioned(body=iter([b"01"])).make_conditional(ranged).status_code == 200
+
+
+def test_a_conditional_response_of_webob_stays_conditional():
+    hooks = Hooks()
+    hooks.before_request(lambda: webob.Response("x", etag="a", conditional_response=True))
+    assert ask(hooks, HTTP_IF_NONE_MATCH='"a"').status == "304 Not Modified"
+    assert ask(hooks, HTTP_IF_NONE_MATCH='"b"').status == "200 OK"
 
 
 def test_a_response_is_an_application_and_can_be_copied():

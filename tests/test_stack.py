@@ -278,6 +278,12 @@ def test_third_party_middleware_may_stand_alone():
         External(plain)({}, None)
 
 
+@pytest.mark.parametrize("method", ["on_request", "on_response", "on_close"])
+def test_a_method_that_an_external_would_never_call_is_refused(method):
+    with pytest.raises(TypeError, match=rf"Own\.{method} would never be called"):
+        type("Own", (External,), {method: lambda self, *given: None})
+
+
 def test_effects_that_are_given_are_shown():
     given = External(plain, effects=Effects(answers=True, sets={"X-A"}))
     assert repr(given) == "External(plain, effects=Effects(answers=True, sets=frozenset({'x-a'})))"

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.request import Request
 from middleware.hooks.response_object import Response
-from middleware.hooks.scopes import HookPlan, Registry
+from middleware.hooks.scopes import HookPlan, Registry, Scope
 from middleware.wsgi.held import Begun, Held
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -34,18 +34,23 @@ class Context(Held):
     Attributes:
         path: (SCRIPT_NAME, PATH_INFO) as received. Applications that mount others change them.
         registry: the hooks of the application.
+        roots: the root scopes of the hooks that this request is inside of, innermost first.
         plan: the hooks that take part in this request.
         view_args: dict. The parameters that scopes found in the path.
         after_this: the functions of `after_this_request`.
         handed_over: bool. Whether the application has been called.
         author: the function whose return value becomes the response, for messages.
         error: the unhandled exception, for teardown.
+        closers: the functions to call when the body is closed. Those that a head brings which replaces one that the
+            server has are called too.
     """
 
     plan: HookPlan
     registry: Registry
+    roots: tuple[Scope, ...] = ()
     error: BaseException | None = None
     author: object = None
+    closers: tuple[Callable[[], object], ...] = ()
     view_args: dict[str, Any] | None = None
     handed_over: bool = False
     after_this: list[Callable[[Response], Response]] | tuple[()] = ()
@@ -73,6 +78,10 @@ class Context(Held):
             request = Request.of(self.environ, self.path, self.view_args, limits, handed_over=handed_over)
             self._request = request
         return request
+
+    def stand_within(self, outer: Context) -> None:
+        """Note that the request is inside of other hooks too."""
+        self.roots += outer.roots
 
     def hand_over(self) -> None:
         """Rewind the request body for the application, which is called next."""
@@ -116,7 +125,10 @@ def answer_of(app: Application) -> tuple[str, list[tuple[str, str]], Iterable[by
 
 
 class Namespace:
-    """Arbitrary attributes, shared by the hooks and the application of one request, with a few methods of dict."""
+    """Arbitrary attributes, shared by the hooks and the application of one request, with a few methods of dict.
+
+    Each Hooks around an application has its own, and the application sees that of the innermost, as in Flask.
+    """
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute, or `default`."""

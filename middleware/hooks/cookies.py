@@ -5,8 +5,9 @@ cookie is skipped. Within quotes a backslash escapes a character, or a byte of U
 """
 
 import re
+from calendar import timegm
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from email.utils import format_datetime, formatdate
 from time import time
 from typing import Any, Final, NamedTuple
@@ -36,7 +37,7 @@ def set_cookie_value(
     value: str = "",
     *,
     max_age: timedelta | float | None = None,
-    expires: str | datetime | float | None = None,
+    expires: str | date | timedelta | float | None = None,
     path: str | None = "/",
     domain: str | None = None,
     secure: bool = False,
@@ -81,14 +82,27 @@ def cookie_pair(key: str, value: str) -> str:
     return f"{key}={value}"
 
 
-def written_date(value: str | datetime | float) -> str:
-    """A time in HTTP's format (RFC 9110 5.6.7). A datetime without a zone is UTC; a str is returned unchanged."""
+def written_date(value: Any) -> str:
+    """A time in HTTP's format (RFC 9110 5.6.7).
+
+    Options:
+        value: datetime, which is UTC if it has no zone; date, its midnight; timedelta from now; struct_time in UTC;
+            seconds since the epoch; or a str, which is returned unchanged. Required.
+    """
     if isinstance(value, str):
         return value
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
+    if isinstance(value, date):
+        whole = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3], tzinfo=timezone.utc)
+        aware = whole if whole.tzinfo else whole.replace(tzinfo=timezone.utc)
         return format_datetime(aware.astimezone(timezone.utc), usegmt=True)
-    return formatdate(value, usegmt=True)
+    if isinstance(value, timedelta):
+        value = time() + value.total_seconds()
+    return formatdate(timegm(value) if isinstance(value, tuple) else value, usegmt=True)
+
+
+def retry_after_value(value: Any) -> str:
+    """A Retry-After (RFC 9110 10.2.3): a number is in seconds, anything else is a time."""
+    return str(int(value)) if isinstance(value, (int, float)) else written_date(value)
 
 
 def seconds(value: timedelta | float) -> int:
@@ -128,13 +142,13 @@ def _domain(value: str) -> str:
     return domain
 
 
-def _date(value: str | datetime | float) -> str:
-    date = written_date(value)
-    if _DATE.fullmatch(date) is None:
+def _date(value: str | date | timedelta | float) -> str:
+    text = written_date(value)
+    if _DATE.fullmatch(text) is None:
         raise ValueError(
-            f"the expiry date of a cookie is ASCII text without a semicolon (RFC 6265 4.1.1), not {date!r}"
+            f"the expiry date of a cookie is ASCII text without a semicolon (RFC 6265 4.1.1), not {text!r}"
         )
-    return date
+    return text
 
 
 def _path(value: str) -> str:

@@ -7,32 +7,34 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.http_errors import InternalServerError
-from middleware.hooks.response_object import Response
-from middleware.hooks.scopes import Registry, qualified_name
+from middleware.hooks.response_object import Response, body_of
+from middleware.hooks.scopes import Registry
+from middleware.hooks.teardown import await_end, early, end_request, expect_teardown
 from middleware.wsgi.body import is_file
 from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.held import Settled, close_iterable
+from middleware.wsgi.held import Settled
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
 from middleware.wsgi.splitting import Splitting
-from middleware.wsgi.takeover import TakenOver, ends_takeover
+from middleware.wsgi.takeover import TakenOver
 from middleware.wsgi.types import Application, Environ, Predicate, StartResponse
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 logger = logging.getLogger("middleware.hooks")
-_KEY: Final = "middleware.hooks"
 
 
 class ReplyPolicy(NamedTuple):
@@ -48,13 +50,11 @@ class Cycle(Context):
     Attributes:
         view: the application's response as an object, while hooks see it.
         failed: bool. Whether the response is that to an unhandled error.
-        closers: the functions to call when the body is closed.
     """
 
     owner: Dispatcher[Any]
     view: Response | None = None
     failed: bool = False
-    closers: tuple[Callable[[], object], ...] = ()
 
     def replaced(self) -> None:
         """Give the view the new head: the application called start_response again while a hook read the body."""
@@ -63,9 +63,18 @@ class Cycle(Context):
             self.view.become(status, lines)
 
     def drop(self) -> None:
-        """Close the application's body, which is not sent."""
+        """Close the application's body, which is not sent, and the responses that were replaced."""
         self.view = None  # break the reference cycle: the view has the body, which has this context
-        super().drop()
+        closers, self.closers = self.closers, ()
+        sending.close_all((super().drop, *closers))
+
+    def last_of(self, made: Sequence[Response]) -> Response:
+        """The last of several responses. Those that it replaces are closed when the body is closed."""
+        response = made[-1]
+        for other in made[:-1]:
+            if other is not response:
+                self.closers += other.given_up(body_of(response), self.body)
+        return response
 
     def decide(self) -> Settled:
         """Run the hooks for a head whose body cannot be read."""
@@ -87,7 +96,7 @@ class Cycle(Context):
         reference cycle is broken at once.
         """
         forgets = partial(forget, self.environ, self.server)
-        body = reply.response if isinstance(reply, Response) else self.body
+        body = body_of(reply) if isinstance(reply, Response) else self.body
         if body is self.body and isinstance(body, (list, tuple)):
             forgets()
         else:
@@ -122,10 +131,13 @@ class Dispatcher(ABC, Generic[C]):
         """Run one request (PEP 3333)."""
         cycle = self.cycle_class(environ, start_response)
         cycle.owner, cycle.registry = self, self.registry
+        cycle.roots = (self.registry.root,)
+        around = CURRENT.get()
+        if around is not None and around.environ is environ:
+            cycle.stand_within(around)
         cycle.plan = self.registry.common  # until the scopes are known
         if self.tears_down:
-            kept: _Pending = environ.setdefault(_KEY, _Pending())
-            kept.contexts[self] = cycle
+            await_end(self, cycle)
         environ.pop(EXCEPTION, None)
         token = CURRENT.set(cycle)
         try:
@@ -199,7 +211,7 @@ class Dispatcher(ABC, Generic[C]):
         body = sending.Unreadable() if unreadable or cycle.body is None else cycle.body
         passthrough = unreadable or is_file(cycle.environ, body)
         status, lines, _ = cycle.head
-        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough)
+        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough, lent=True)
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
@@ -232,23 +244,32 @@ class Dispatcher(ABC, Generic[C]):
         if isinstance(reply, Cycle):
             return reply.head
         cycle.closers += reply.closers
-        body = reply.response
+        body = body_of(reply)
         return Settled(reply.status, [*reply.headers], None if isinstance(body, sending.Unreadable) else body)
 
     def _sent(self, cycle: C, reply: Response | C) -> Iterable[bytes]:
         """Send the head to the server; return the body."""
         cycle.view = None
+        body: Iterable[bytes] | None
+        if isinstance(reply, Response):
+            _complete(cycle, reply)
+            cycle.send_head(Settled(reply.status, [*reply.headers], None))
+            body = body_of(reply)
+            cycle.closers += reply.closers
+        else:
+            if not cycle.passed:
+                cycle.send_head(cycle.head)
+            body = cycle.body if cycle.instead is None else cycle.instead
         if EXCEPTION in cycle.environ:
             cycle.forget_error(reply)
-        if isinstance(reply, Response):
-            if reply.response is not cycle.body or reply.status != cycle.status:
-                sending.complete_head(reply)
-            cycle.send_head(Settled(reply.status, [*reply.headers], None))
-            return sending.outgoing(cycle, reply.response, (*reply.closers, *cycle.closers))
-        if not cycle.passed:
-            cycle.send_head(cycle.head)
-        body = cycle.body if cycle.instead is None else cycle.instead
-        return sending.outgoing(cycle, () if body is None else body, cycle.closers)
+        closers, cycle.closers = cycle.closers, ()
+        return sending.outgoing(cycle, () if body is None else body, closers)
+
+
+def _complete(cycle: Cycle, reply: Response) -> None:
+    """Complete the head, unless all of the response that it depends on is the application's."""
+    if body_of(reply) is not cycle.body or reply.status != cycle.status:
+        sending.complete_head(reply)
 
 
 def _drop(cycle: Cycle) -> None:
@@ -265,77 +286,11 @@ def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | N
         if conditional and reply.conditional_response:
             reply.make_conditional(cycle.environ)
         sending.check_head(reply, cycle)
+        if conditional:
+            _complete(cycle, reply)
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None
-
-
-# -- teardown ----------------------------------------------------------------------------------------------------------
-
-
-class _Pending:
-    """The contexts whose teardown is pending, by dispatcher.
-
-    One opaque object in the environ, because tools that walk an environ could not sort or serialize its content.
-    """
-
-    __slots__ = ("contexts",)
-
-    def __init__(self) -> None:
-        self.contexts: dict[object, Context] = {}
-
-
-def _end_request(owner: object, environ: Environ, error: BaseException | None) -> None:
-    """Run the teardown hooks of one dispatcher, at the end of a request."""
-    kept: _Pending = environ[_KEY]
-    context = kept.contexts.pop(owner)
-    if not kept.contexts:
-        del environ[_KEY]
-    try:
-        tear_down(context, error)
-    finally:
-        del error
-        server: Any = context.server
-        forget(environ, server.__self__.server)  # of the pass that called this function
-
-
-def tear_down(context: Context, error: BaseException | None) -> None:
-    """Call every teardown hook with the unhandled error. Log every exception they raise, and raise the first."""
-    unhandled, context.error = context.error or error, None
-    first = error = None
-    token = CURRENT.set(context)
-    try:
-        for hook in context.plan.teardown:
-            try:
-                hook(unhandled)
-            except BaseException as failure:  # noqa: PERF203 - the other hooks run too
-                logger.exception("The teardown_request hook %s failed", qualified_name(hook))
-                first = first or failure
-        if first is not None:
-            raise first
-    finally:
-        CURRENT.reset(token)
-        del unhandled, first  # break the traceback reference cycle
-
-
-def _early(app: Application, owner: object) -> Application:
-    """The application with teardown before its body is iterated, as in Flask."""
-
-    def run(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        try:
-            body = app(environ, start_response)
-        except BaseException as error:
-            with suppress(BaseException):  # logged; the first error is raised
-                _end_request(owner, environ, None if ends_takeover(environ, error) else error)
-            raise
-        try:
-            _end_request(owner, environ, None)
-        except BaseException:
-            close_iterable(body)
-            raise
-        return body
-
-    return run
 
 
 # -- the layer ---------------------------------------------------------------------------------------------------------
@@ -360,8 +315,27 @@ class HookLayer(Splitting):
         return HookedApplication(app, self.dispatcher(app), self.asked, late=self._late)
 
     def declared(self) -> Effects:
-        """The effects of the class. A registry may be in a stack only once."""
-        return replace(self.effects, unique=self.effects.unique or f"hooks {id(self._registry):#x}")
+        """The effects of the class. The registered functions may be in a stack only once."""
+        return replace(self.effects, unique=self.effects.unique or f"hooks {id(self._registry.root):#x}")
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy with these options in place of its own, which shares the registered functions.
+
+        A copy whose constructor registers functions has those, because they may depend on the options.
+
+        Errors: those of the constructor; TypeError if functions were registered both by it and later.
+        """
+        made: Self = super().with_options(**options)
+        registry, own = made._registry, made._registry.size
+        if own == 0:
+            registry.share(self._registry)
+            return made._changed(_scope=registry.root)
+        if own != self._registry.size:
+            raise TypeError(
+                f"{self.name}.with_options: the constructor of {type(self).__name__} registers functions, and others "
+                "were registered later, which the copy would lose: construct it with these options and register them"
+            )
+        return made
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The number of hooks of each kind."""
@@ -373,7 +347,7 @@ class HookLayer(Splitting):
         """Do nothing: hooks run once, however many times they wrap an application."""
 
     def _compared(self) -> tuple[object, ...]:
-        return *super()._compared(), id(self._registry)
+        return *super()._compared(), id(self._registry.root)
 
 
 class HookedApplication:
@@ -392,7 +366,7 @@ class HookedApplication:
         """Run one request (PEP 3333); without hooks if the condition fails, or the request is already inside them."""
         run = self._run or self._assemble()
         around = CURRENT.get()
-        within = around is not None and around.environ is environ and around.registry is self._dispatcher.registry
+        within = around is not None and around.environ is environ and self._dispatcher.registry.root in around.roots
         if within or (self._condition is not None and not self._condition(environ)):
             run = self._app
         return run(environ, start_response)
@@ -402,8 +376,10 @@ class HookedApplication:
         registry = dispatcher.registry
         registry.close()
         dispatcher.tears_down = registry.tears_down
-        on_close = partial(_end_request, dispatcher) if dispatcher.tears_down and self._late else None
+        on_request, on_close = None, None
+        if dispatcher.tears_down and self._late:
+            on_request, on_close = expect_teardown, partial(end_request, dispatcher)
         vary = tuple(name for predicate in registry.predicates for name in varying(predicate))
-        run = pipeline(dispatcher, [Layer(None, None, None, on_close, waits=False, vary=vary)])
-        self._run = _early(run, dispatcher) if dispatcher.tears_down and not self._late else run
+        run = pipeline(dispatcher, [Layer(None, on_request, None, on_close, waits=False, vary=vary)])
+        self._run = early(run, dispatcher) if dispatcher.tears_down and not self._late else run
         return self._run

@@ -31,12 +31,13 @@ from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from middleware.hooks.context import bound
-from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger, tear_down
+from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger
 from middleware.hooks.http_errors import ERRORS, InternalServerError, is_response, reaches_no_handler
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
+from middleware.hooks.teardown import tear_down
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.identity import log_extra
@@ -123,37 +124,46 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         if own and not (cycle.plan.after or cycle.after_this):
             return cycle
         if own:
-            return self._after(cycle, self._view(cycle, unreadable=unreadable))
-        return self._after(cycle, converted(value, f"{qualified_name(cycle.author)} returned"))
+            made = [self._view(cycle, unreadable=unreadable)]
+        else:
+            made = [converted(value, f"{qualified_name(cycle.author)} returned", cycle.discard)]
+        try:
+            return self._after(cycle, made)
+        except BaseException:
+            for response in made:
+                cycle.discard(response)
+            raise
 
     def _unreadable_reply(self, cycle: Cycle) -> Response | Cycle:
         return self._finalized(cycle, cycle, unreadable=True)
 
-    def _after(self, cycle: Cycle, response: Response) -> Response:
+    def _after(self, cycle: Cycle, made: list[Response]) -> Response:
+        """The response after the after_request hooks. `made` has the first; those that replace it are appended."""
         for hook in chain(cycle.after_this, cycle.plan.after):  # a hook may append to after_this
-            result: Any = hook(response)
-            if result is response:
+            result: Any = hook(made[-1])
+            if result is made[-1]:
                 continue
             if not isinstance(result, Response):
                 if not callable(result):
                     kind, name = type(result).__name__, qualified_name(hook)
                     raise TypeError(f"the after_request hook {name} returned {kind}: it has to return a response")
                 result = answered(result)
-            response = result.taking_over(response)
-        return response
+            made.append(result)
+        return cycle.last_of(made)
 
     def _internal_error(self, cycle: Cycle, error: InternalServerError) -> Response | Cycle:
         handler = cycle.plan.handler(error)
         value = error if handler is None else _result(cycle, handler, error)
-        response = converted(value, f"{qualified_name(cycle.author)} returned")
+        response = converted(value, f"{qualified_name(cycle.author)} returned", cycle.discard)
+        made = [response]
         try:
-            return self._after(cycle, response)
+            return self._after(cycle, made)
         except Exception:  # noqa: BLE001 - logged
             logger.exception(
                 "An after_request hook failed on the response to an error, which is sent without it",
                 extra=log_extra(cycle.environ, self.layer_name),
             )
-            return response
+            return cycle.last_of([*made, response])
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:
@@ -234,7 +244,8 @@ class Hooks(FlaskDecorators, HookLayer):
 
     Register functions with `@hooks.before_request`, `@hooks.after_request`, `@hooks.teardown_request` and
     `@hooks.errorhandler(404)`, for all requests or in a scope, before the first request. Copies (`wrap`, `named`,
-    `when`, in a stack) share the registered functions. Without registered functions, Hooks only answers errors.
+    `when`, `with_options`, in a stack) share the registered functions. Without registered functions, Hooks only
+    answers errors.
 
     Stands inside layers whose headers must be on every response, and outside everything whose responses the hooks must
     see. It answers the errors of inner layers and the application; inner layers do not see those responses. Does
@@ -303,7 +314,7 @@ class Hooks(FlaskDecorators, HookLayer):
         """Bind a request without running it, for scripts and tests. Teardown hooks run at the end of the block."""
         self._registry.close()
         cycle = Cycle(environ, lambda *_: lambda _: None)
-        cycle.registry = self._registry
+        cycle.registry, cycle.roots = self._registry, (self._registry.root,)
         cycle.plan, cycle.view_args = self._registry.plan_for(environ, cycle.path[1])
         try:
             with bound(cycle):

@@ -7,7 +7,8 @@ is and reaches no handler. The exceptions of `abort` are also WebOb's, so `excep
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import lru_cache
 from html import escape
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from typing import Any, Final, NoReturn
 
 from webob import exc
 
+from middleware.hooks.cookies import retry_after_value
 from middleware.hooks.response_object import Response
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -45,22 +47,40 @@ class HTTPException(Exception):  # noqa: N818 - Flask's name
         name: the reason phrase.
         description: the text of the page.
         response: the response given to the constructor, or None for the page.
+        fields: the header fields of the page that are particular to the error, such as Allow.
     """
 
     code: int | None = None
     name: str = "Unknown Error"
     explanation: str = ""
 
+    fields: tuple[tuple[str, str], ...] = ()
+
     def __init__(self, description: str | None = None, response: Any = None) -> None:
         super().__init__(description)
         self.description = self.explanation if description is None else description
         self.response = response
 
+    def set_fields(self, **given: Any) -> None:
+        """Set fields of the page by the keywords of `abort`. TypeError for one that the error does not have."""
+        lines: list[tuple[str, str]] = []
+        for keyword, value in given.items():
+            codes, field, written = _FIELDS[keyword]
+            if value is None:
+                continue
+            if self.code not in codes:
+                raise TypeError(
+                    f"abort({self.code}) has no {keyword!r}: set other fields on a response that it is given"
+                )
+            several = keyword == "www_authenticate" and isinstance(value, (list, tuple))
+            lines += ((field, written(each)) for each in (value if several else (value,)))
+        self.fields = tuple(lines)
+
     def get_response(self, environ: Environ | None = None) -> Any:  # noqa: ARG002 - Flask's signature
         """The response given to the constructor, or else a page."""
         if self.response is not None:
             return self.response
-        return Response(self.get_body(), self.code, content_type="text/html; charset=utf-8")
+        return Response(self.get_body(), self.code, self.fields, content_type="text/html; charset=utf-8")
 
     def get_body(self) -> str:
         """The HTML of the page."""
@@ -115,21 +135,50 @@ ERRORS: Final = {int(status): _class_for(status) for status in HTTPStatus if sta
 ERRORS[500] = InternalServerError
 
 
-def abort(code: int | Application, description: str | None = None, response: Any = None) -> NoReturn:
+# The keywords of `abort` for fields: the codes that have it, the name of the field, and its value.
+_FIELDS: Final[dict[str, tuple[tuple[int, ...], str, Callable[[Any], str]]]] = {
+    "length": ((416,), "Content-Range", "bytes */{}".format),
+    "retry_after": ((429, 503), "Retry-After", retry_after_value),
+    "valid_methods": ((405,), "Allow", ", ".join),
+    "www_authenticate": ((401,), "WWW-Authenticate", str),
+}
+
+
+def abort(
+    code: int | Application,
+    description: str | None = None,
+    response: Any = None,
+    *,
+    valid_methods: Iterable[str] | None = None,
+    www_authenticate: Any = None,
+    retry_after: datetime | int | None = None,
+    length: int | None = None,
+) -> NoReturn:
     """Raise the HTTPException of a status, or end the request with the given response.
 
     Options:
         code: int, 400 to 599, or a response. The status of the error, or the response that is sent. Required.
         description: str or None. The text of the page, in place of the standard one. Default None.
         response: a response, or None. Sent in place of the page. Default None.
+        valid_methods: iterable of str, or None. The methods in Allow, for 405. Default None: no such field.
+        www_authenticate: str, an object of Werkzeug, a list of them, or None. WWW-Authenticate, for 401. Default None.
+        retry_after: datetime, int in seconds, or None. Retry-After, for 429 and 503. Default None.
+        length: int in bytes, or None. The length of the whole in Content-Range, for 416. Default None.
 
-    Errors: LookupError for a code that is not an error's.
+    Errors: LookupError for a code that is not an error's; TypeError for a field that the error does not have.
     """
-    if not isinstance(code, int):
+    if not isinstance(code, int) and callable(code):
         raise HTTPException(response=code)
-    if code not in ERRORS:
+    if not isinstance(code, int) or code not in ERRORS:
         raise LookupError(f"no exception for {code!r}: abort takes the code of an error, 400 to 599, or a response")
-    raise ERRORS[code](description, response)
+    error = ERRORS[code](description, response)
+    error.set_fields(
+        valid_methods=valid_methods, www_authenticate=www_authenticate, retry_after=retry_after, length=length
+    )
+    try:
+        raise error
+    finally:
+        del error  # break the traceback reference cycle
 
 
 def is_response(error: BaseException) -> bool:

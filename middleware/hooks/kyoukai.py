@@ -25,15 +25,16 @@ response fails at once, with a message that names the hook.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
+from middleware.hooks.context import Context
 from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy
 from middleware.hooks.http_errors import InternalServerError, is_response
 from middleware.hooks.request import Request
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import converted, tuple_parts
-from middleware.hooks.response_object import Response
+from middleware.hooks.response_object import Response, body_of
 from middleware.hooks.response_sending import Stream
 from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_name
 from middleware.wsgi.answer import note
@@ -100,7 +101,8 @@ class ObjectResponse(Response):
         del self.headers["Content-Length"]
         if isinstance(value, (dict, list)) and not self.is_json:
             self.content_type = "application/json"
-        self._app_iter, self._unconverted, self._source = value, True, source
+        self._put(value)
+        self._unconverted, self._source = True, source
         return self
 
     def set_data(self, data: bytes | bytearray | str) -> None:
@@ -119,23 +121,29 @@ class ObjectResponse(Response):
         """Convert an object to bytes. TypeError if `make_response` would not accept it."""
         if self._unconverted:
             made = converted(self._app_iter, self._source)
-            self._unconverted, self._app_iter = False, made.response
+            self._unconverted, self._app_iter = False, body_of(made)
             self.closers += made.closers
             self.content_type = self.content_type or made.content_type
         return self
 
 
-def _with_object(value: Any, source: str, response: ObjectResponse | None = None) -> Response:
+def _with_object(
+    value: Any,
+    source: str,
+    response: ObjectResponse | None = None,
+    discard: Callable[[Response], object] = lambda _: None,
+) -> Response:
     """A response with an object as its body.
 
     Options:
         value: the object, or a tuple with status and headers. A response is returned unchanged.
         source: str. Begins the message of an error: "the hook f returned".
         response: keeps its head, unless the value has one. Default None: a new response.
+        discard: called with a response whose status or headers are invalid in the value. Default: it is left alone.
     """
     body, status, headers = tuple_parts(value, source) if isinstance(value, tuple) else (value, None, None)
     if response is None and not isinstance(body, (*_OBJECTS, list)):
-        return converted(value, source)
+        return converted(value, source, discard)
     whole = ObjectResponse() if response is None else response
     whole.hold(body, source)
     if status is not None:
@@ -149,6 +157,12 @@ class ContextCycle(Cycle):
 
     ctx: Any = None
     outer: Any = None  # the context of outer hooks
+
+    def stand_within(self, outer: Context) -> None:
+        """Share `g` and `after_this_request` with outer hooks, because these hooks use neither."""
+        super().stand_within(outer)
+        self._names = outer.namespace
+        self.after_this = outer.after_this = [*outer.after_this]
 
     def enter(self, ctx: Any) -> None:
         """Put the context into the environ."""
@@ -219,20 +233,27 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
         response: Any = self._view(cycle, unreadable=unreadable)
         if has_result and not unreadable:
             response = _with_object(result, f'environ["{RESULT}"] was', response)
-        response = self._after(cycle, response)
-        return response.convert() if isinstance(response, ObjectResponse) else response
+        made = [response]
+        try:
+            return self._after(cycle, made)
+        except BaseException:
+            for response in made:
+                cycle.discard(response)
+            raise
 
     def _unreadable_reply(self, cycle: ContextCycle) -> Response | ContextCycle:
         return self._finalized(cycle, unreadable=True)
 
-    def _after(self, cycle: ContextCycle, response: Response) -> Response:
+    def _after(self, cycle: ContextCycle, made: list[Response]) -> Response:
+        """The response after the after_request hooks. `made` has the first; those that replace it are appended."""
         for hook in cycle.plan.after:
             cycle.author = hook
-            result = hook(cycle.ctx, response)
-            if result is not None and result is not response:
-                response = _with_object(result, f"the hook {qualified_name(hook)} returned").taking_over(response)
+            result = hook(cycle.ctx, made[-1])
+            if result is not None and result is not made[-1]:
+                made.append(_with_object(result, f"the hook {qualified_name(hook)} returned", discard=cycle.discard))
         cycle.author = None
-        return response
+        response = cycle.last_of(made)
+        return response.convert() if isinstance(response, ObjectResponse) else response
 
     def _failed(self, cycle: ContextCycle, error: Exception) -> Response | ContextCycle:
         if is_response(error) and not cycle.passed:
@@ -298,7 +319,8 @@ class ContextHooks(ContextDecorators, HookLayer):
     "post", for all requests, in a `scope` or for a `route`, before the first request. Both kinds run from the outermost
     scope to the route, in the order added. A function that returns None keeps the context or the response; any other
     value replaces it. Only `abort` stops a request early. Any failure is a 500, which no after_request hook sees.
-    Copies share the registered functions. Without registered functions, ContextHooks only answers errors.
+    Copies (`wrap`, `named`, `when`, `with_options`, in a stack) share the registered functions. Without registered
+    functions, ContextHooks only answers errors.
 
     Stands where Hooks does: inside layers whose headers must be on every response, and outside everything whose
     responses the hooks must see. Does nothing to a body that no hook touches.

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 
 _HEADER: Final = "use response.headers[{!r}]"
 _OWN: Final = "use webob.Request(request.environ).{}, whose type is WebOb's"
+_OWN_CALL: Final = "use webob.Request(request.environ).{}()"
 _ROUTED: Final = "the application has routed the request by itself; use request.path, or a scope or route of Hooks"
 _FORM: Final = "use request.form and request.files"
 
@@ -19,6 +20,8 @@ REQUEST: Final = {
     "accept_languages": _OWN.format("accept_language"),
     "accept_mimetypes": _OWN.format("accept"),
     "application": "use Hooks(app) to wrap an application",
+    "as_bytes": _OWN_CALL.format("as_bytes"),
+    "as_text": _OWN_CALL.format("as_text"),
     "blueprint": _ROUTED,
     "blueprints": _ROUTED,
     "cache_control": _OWN.format("cache_control"),
@@ -50,10 +53,12 @@ REQUEST: Final = {
 RESPONSE: Final = {
     "autocorrect_location_header": "Location is sent as it is",
     "automatically_set_content_length": "Content-Length is set with the data",
+    "cache_expires": "set response.cache_control.max_age, and response.expires",
     "default_mimetype": "it is text/html; set response.mimetype",
     "default_status": "it is 200; set response.status_code",
     "force_type": "use make_response(value)",
     "from_app": "use make_response(application)",
+    "from_file": "use make_response(webob.Response.from_file(file))",
     "get_app_iter": "use response.response",
     "get_wsgi_headers": "use response.headers.to_wsgi_list()",
     "get_wsgi_response": "use response.status, response.headers and response.response",
@@ -93,6 +98,10 @@ class Missing:
         raise AttributeError(self._message)
 
     def __set__(self, instance: object, value: object) -> NoReturn:
+        raise AttributeError(self._message)
+
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        """Raise the error for a method that is called on the class."""
         raise AttributeError(self._message)
 
 

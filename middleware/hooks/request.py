@@ -11,9 +11,9 @@ instead.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Final, NamedTuple
+from string import punctuation
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
 from webob.request import BaseRequest
@@ -23,6 +23,7 @@ from middleware.hooks.field_values import lenient
 from middleware.hooks.missing_names import REQUEST, Missing, missing
 from middleware.hooks.request_body import RequestBody
 from middleware.hooks.request_forms import Limits, MultiDict
+from middleware.hooks.request_headers import Authorization, RequestHeaders
 from middleware.http.fields import is_token
 from middleware.http.paths import percented
 from middleware.wsgi.types import Environ
@@ -49,6 +50,9 @@ _ASSIGNABLE: Final = (
     "values",
 )
 _NON_ASCII: Final = re.compile("(?:%[89A-Fa-f][0-9A-Fa-f])+")
+# A host name, an IPv4 address or an IPv6 address in brackets, and a port: those that Werkzeug accepts.
+_HOST: Final = re.compile(r"(?:[a-z0-9.-]+|\[[a-f0-9]*:[a-f0-9.:]+])(?::([1-9][0-9]{,4}))?", re.ASCII | re.IGNORECASE)
+_LAST_PORT: Final = 65535
 
 
 class UserAgent(str):
@@ -56,15 +60,6 @@ class UserAgent(str):
 
     __slots__ = ()
     string = property(str)
-
-
-class Authorization(NamedTuple):
-    """The credentials of Authorization (RFC 9110 11.6.2)."""
-
-    type: str
-    username: str | None = None
-    password: str | None = None
-    token: str | None = None
 
 
 class Cookies(MultiDict[str], MutableMapping[str, str]):
@@ -177,6 +172,19 @@ class Request(RequestBody):
     root_path = script_root
 
     @property
+    def host(self) -> str:
+        """The host of the request, and its port unless that is the default; empty if invalid. Can be assigned."""
+        server, port = self.environ.get("SERVER_NAME", ""), self.environ.get("SERVER_PORT")
+        own = f"[{server}]:{port}" if ":" in server and server[0] != "[" else f"{server}:{port}"
+        default = ":443" if self.is_secure else ":80"
+        found = _HOST.fullmatch(self.environ.get("HTTP_HOST", own).removesuffix(default))
+        return found[0] if found and int(found[1] or 0) <= _LAST_PORT else ""
+
+    @host.setter
+    def host(self, value: str) -> None:
+        self.environ["HTTP_HOST"] = value
+
+    @property
     def host_url(self) -> str:
         """Scheme and host, with a trailing slash."""
         return f"{self.scheme}://{self.host}/"
@@ -196,7 +204,8 @@ class Request(RequestBody):
     @property
     def url(self) -> str:
         """The URL. Characters outside ASCII are decoded."""
-        return f"{self.base_url}?{_readable(self.environ['QUERY_STRING'])}" if self.query_string else self.base_url
+        query = _readable(quote(self.query_string, safe=punctuation))
+        return f"{self.base_url}?{query}" if query else self.base_url
 
     @property
     def application_url(self) -> str:
@@ -230,6 +239,17 @@ class Request(RequestBody):
     # -- head ------------------------------------------------------------------------------------------------------
 
     @property
+    def headers(self) -> RequestHeaders:
+        """The fields. Changes and assignment change the environ too."""
+        return RequestHeaders(self.environ)
+
+    @headers.setter
+    def headers(self, value: Any) -> None:
+        fields = dict(value)
+        self.headers.clear()
+        self.headers.update(fields)
+
+    @property
     def cookies(self) -> Cookies:
         """The cookies by name: the first of several. Changes and assignment change the environ too."""
         return Cookies(self.environ)
@@ -247,16 +267,7 @@ class Request(RequestBody):
     @property
     def authorization(self) -> Authorization | None:
         """The credentials of Authorization; None if absent, or if Basic credentials are malformed."""
-        scheme, _, token = self.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-        if not scheme:
-            return None
-        if scheme.lower() != "basic":
-            return Authorization(scheme.lower(), token=token.strip())
-        try:
-            username, colon, password = b64decode(token, validate=True).decode().partition(":")
-        except ValueError:
-            return None
-        return Authorization("basic", username, password) if colon else None
+        return Authorization.from_header(self.environ.get("HTTP_AUTHORIZATION", ""))
 
     date = lenient(BaseRequest.date)
     if_modified_since = lenient(BaseRequest.if_modified_since)
@@ -280,6 +291,8 @@ class Request(RequestBody):
         """The headers that a preflight requests."""
         requested = self.environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
         return [name.strip() for name in requested.split(",") if name.strip()]
+
+    __str__ = BaseRequest.__repr__  # WebOb's would read the body
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(missing("request", name))

@@ -40,6 +40,16 @@ class RequestBody(_WebOb):
     max_form_parts: int | None = forms.Limits().max_form_parts
 
     @property
+    def method(self) -> str:
+        """The method in upper case. Assignment changes the environ too."""
+        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        return method.upper()
+
+    @method.setter
+    def method(self, value: str) -> None:
+        self.environ["REQUEST_METHOD"] = value
+
+    @property
     def args(self) -> forms.MultiDict[str]:
         """The query as names and values."""
         return forms.MultiDict(forms.urlencoded(self.environ.get("QUERY_STRING", "").encode("latin-1")))
@@ -77,13 +87,40 @@ class RequestBody(_WebOb):
         """
         if self._kept is None:
             try:
-                self._kept = _keep(self.environ, self.max_content_length)
+                self._kept = self._keep()
             except ClientDisconnected:
                 if not self._handed_over:
                     raise
                 rule = "a before_request hook that reads it keeps it"
                 raise RuntimeError(f"the request body was consumed, or the client disconnected: {rule}") from None
         return self._kept
+
+    def _keep(self) -> Any:
+        """Read the body into a file, put it in the place of wsgi.input, and return it at its start.
+
+        A body of unknown length is read only where the server ends it (wsgi.input_terminated). Otherwise, or if
+        Content-Length is malformed (RFC 9110 8.6), the body is empty and environ does not change.
+
+        Errors: ClientDisconnected; 413 for a body of more than `max_content_length` bytes.
+        """
+        environ: Environ = self.environ
+        length, limit = declared_length(environ) or 0, forms.largest(self.max_content_length)
+        if length > limit:
+            abort(413)
+        if not (environ.get("wsgi.input_terminated") if length == UNKNOWN else length):
+            return BytesIO()
+        body, kept = counted(environ, length, None), forms.Spool(_IN_MEMORY)
+        try:
+            _copy(body, kept, length, limit)
+        except Exception:
+            kept.seek(0)
+            environ["wsgi.input"] = BufferedReader(_Joined(kept, body.stream))
+            raise
+        if length == UNKNOWN:
+            environ["CONTENT_LENGTH"] = str(kept.tell())
+        kept.seek(0)
+        environ["wsgi.input"] = kept
+        return kept
 
     def hand_over(self) -> None:
         """Rewind the body for the application, which is called next."""
@@ -200,8 +237,8 @@ class RequestBody(_WebOb):
 
     @property
     def values(self) -> forms.MultiDict[str]:
-        """The query and, for POST, PUT and PATCH, the fields of the form."""
-        form = self.form.items(multi=True) if self.method in ("POST", "PUT", "PATCH") else []
+        """The query and, except for GET, the fields of the form."""
+        form = [] if self.method == "GET" else self.form.items(multi=True)
         return forms.MultiDict([*self.args.items(multi=True), *form])
 
     @property
@@ -240,33 +277,6 @@ class _Joined(RawIOBase):
             data = data or stream.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
-
-
-def _keep(environ: Environ, most: int | None) -> Any:
-    """Read the body into a file, put it in the place of wsgi.input, and return it at its start.
-
-    A body of unknown length is read only where the server ends it (wsgi.input_terminated). Otherwise, or if
-    Content-Length is malformed (RFC 9110 8.6), the body is empty and environ does not change.
-
-    Errors: ClientDisconnected; 413 for a body of more than `most` bytes.
-    """
-    length, limit = declared_length(environ) or 0, forms.largest(most)
-    if length > limit:
-        abort(413)
-    if not (environ.get("wsgi.input_terminated") if length == UNKNOWN else length):
-        return BytesIO()
-    body, kept = counted(environ, length, None), forms.Spool(_IN_MEMORY)
-    try:
-        _copy(body, kept, length, limit)
-    except Exception:
-        kept.seek(0)
-        environ["wsgi.input"] = BufferedReader(_Joined(kept, body.stream))
-        raise
-    if length == UNKNOWN:
-        environ["CONTENT_LENGTH"] = str(kept.tell())
-    kept.seek(0)
-    environ["wsgi.input"] = kept
-    return kept
 
 
 def _copy(body: Input, kept: forms.Spool, length: int, limit: float) -> None:

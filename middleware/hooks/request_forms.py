@@ -8,8 +8,9 @@ them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
+from copy import deepcopy
 from io import BytesIO
 from os import PathLike
 from shutil import copyfileobj
@@ -102,6 +103,18 @@ class MultiDict(Mapping[str, T], Generic[T]):
 
     getall = getlist  # WebOb's name
 
+    def listvalues(self) -> Iterable[list[T]]:
+        """All values of each name."""
+        return [[*values] for values in self._lists.values()]
+
+    def copy(self) -> MutableMultiDict[T]:
+        """A copy that can be changed."""
+        return MutableMultiDict(self.items(multi=True))
+
+    def deepcopy(self) -> MutableMultiDict[T]:
+        """A copy that can be changed, of copies of the values."""
+        return MutableMultiDict(deepcopy(self.items(multi=True)))
+
     def lists(self) -> Iterable[tuple[str, list[T]]]:
         """Every name with all of its values."""
         return [(name, [*values]) for name, values in self._lists.items()]
@@ -116,6 +129,39 @@ class MultiDict(Mapping[str, T], Generic[T]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.items(multi=True)!r})"
+
+
+class MutableMultiDict(MultiDict[T], MutableMapping[str, T]):
+    """A copy of a MultiDict, which can be changed. Setting a name replaces all of its values."""
+
+    def __setitem__(self, name: str, value: T) -> None:
+        self._lists[name] = [value]
+
+    def __delitem__(self, name: str) -> None:
+        del self._lists[name]
+
+    def add(self, name: str, value: T) -> None:
+        """Add a value to a name."""
+        self._lists.setdefault(name, []).append(value)
+
+    def setlist(self, name: str, values: Iterable[T]) -> None:
+        """Replace the values of a name."""
+        self._lists[name] = [*values]
+
+    def poplist(self, name: str) -> list[T]:
+        """Remove a name and return its values; an empty list if it is missing."""
+        return self._lists.pop(name, [])
+
+    def update(self, *given: Any, **more: T) -> None:
+        """Add values to names. A list or a tuple stands for several values, as in Flask."""
+        for source in (*given, more):
+            if isinstance(source, MultiDict):
+                pairs = source.items(multi=True)
+            else:
+                pairs = source.items() if isinstance(source, Mapping) else source
+            for name, value in pairs:
+                for each in value if isinstance(value, (list, tuple, set)) else (value,):
+                    self.add(name, each)
 
 
 def urlencoded(data: bytes, errors: str = "surrogateescape") -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Responses from values: everything that Flask accepts as the return value of a view."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from json import dumps
 from typing import Any
@@ -29,8 +29,14 @@ def make_response(*args: Any) -> Response:
     return converted(args[0] if len(args) == 1 else args, "make_response was given")
 
 
-def converted(value: Any, source: str) -> Response:
-    """The response for a value. `source` begins the message of the TypeError: "make_response was given"."""
+def converted(value: Any, source: str, discard: Callable[[Response], object] = lambda _: None) -> Response:
+    """The response for a value.
+
+    Options:
+        value: the value, or a tuple of one with status and headers. Required.
+        source: str. Begins the message of the TypeError: "make_response was given". Required.
+        discard: called with the response if its status or headers are invalid. Default: it is left alone.
+    """
     value, status, headers = tuple_parts(value, source) if isinstance(value, tuple) else (value, None, None)
     if isinstance(value, (str, bytes, bytearray, Iterator)):
         return Response(value, status, headers)
@@ -43,10 +49,13 @@ def converted(value: Any, source: str) -> Response:
     else:
         beside = " and a status" if status is not None else ""
         raise TypeError(f"{source} {type(value).__name__}{beside}, which is no response: {_ACCEPTED}")
-    if status is not None:
-        response.status = status
-    if headers:
-        response.headers.update(headers)
+    try:
+        if status is not None:
+            response.status = status
+        response.headers.update(headers or ())
+    except Exception:
+        discard(response)
+        raise
     return response
 
 
@@ -66,7 +75,9 @@ def answered(app: Application) -> Response:
     if isinstance(app, HTTPException):
         return converted(app.get_response(), "abort was given")
     if isinstance(app, webob.Response) and not isinstance(app, webob.exc.WSGIHTTPException):
-        return Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
+        response = Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
+        response.conditional_response = app.conditional_response
+        return response
     location = app.location if isinstance(app, webob.Response) else None
     response = Response.of(*answer_of(app), passthrough=False)
     if location is not None:
@@ -89,7 +100,7 @@ def jsonify(*args: Any, **kwargs: Any) -> Response:
 def _json_default(value: object) -> object:
     """A JSON value for an object of another type, as in Flask."""
     if isinstance(value, date):
-        return written_date(value if isinstance(value, datetime) else datetime(*value.timetuple()[:3]))  # noqa: DTZ001 - Flask reads a date as UTC
+        return written_date(value)
     if isinstance(value, (Decimal, UUID)):
         return str(value)
     if is_dataclass(value) and not isinstance(value, type):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date as day
+from datetime import timedelta
 from functools import partial
 from hashlib import sha1
 from json import dumps, loads
 from typing import Any, Final
 
-import webob
+from webob.datetime_utils import parse_date, parse_date_delta
 
-from middleware.hooks.cookies import seconds, set_cookie_value
+from middleware.hooks.cookies import retry_after_value, seconds, set_cookie_value, written_date
 from middleware.hooks.field_values import lenient, parameters
 from middleware.hooks.response_headers import CacheControl, HeaderSet, ResponseHeaders
 from middleware.http.lists import members
@@ -65,10 +66,10 @@ class ResponseFields:
     content_type = _field("Content-Type", about="The whole Content-Type field, or None.")
     content_length = _field("Content-Length", int, int)
     age = _field("Age", lambda value: timedelta(seconds=int(value)), seconds)
-    date = lenient(webob.Response.date)
-    expires = lenient(webob.Response.expires)
-    last_modified = lenient(webob.Response.last_modified)
-    retry_after = lenient(webob.Response.retry_after)
+    date = _field("Date", parse_date, written_date)
+    expires = _field("Expires", parse_date, written_date)
+    last_modified = _field("Last-Modified", parse_date, written_date)
+    retry_after = _field("Retry-After", parse_date_delta, retry_after_value)
     access_control_allow_origin = _field("Access-Control-Allow-Origin")
     access_control_max_age = _field("Access-Control-Max-Age", int)
     access_control_allow_headers = _members("Access-Control-Allow-Headers")
@@ -103,6 +104,15 @@ class ResponseFields:
     def mimetype_params(self) -> dict[str, str]:
         """The parameters of the media type. To change them, assign `content_type`."""
         return parameters(self.content_type or "")
+
+    @property
+    def content_type_params(self) -> dict[str, str]:
+        """The parameters of the media type, as a copy. Assignment replaces them."""
+        return self.mimetype_params
+
+    @content_type_params.setter
+    def content_type_params(self, value: dict[str, str] | None) -> None:
+        self.headers.set("Content-Type", media_type(self.content_type), **(value or {}))
 
     # -- caching -------------------------------------------------------------------------------------------------
 
@@ -175,7 +185,7 @@ class ResponseFields:
         key: str,
         value: str = "",
         max_age: timedelta | float | None = None,
-        expires: str | datetime | float | None = None,
+        expires: str | day | timedelta | float | None = None,
         path: str | None = "/",
         domain: str | None = None,
         secure: bool = False,  # noqa: FBT001, FBT002 - Flask's signature

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
 from typing import Any, Final, TypeAlias
 
+from middleware.hooks.cookies import seconds
 from middleware.http.fields import TOKEN, Fields, Line
 
 Pairs: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]]"
@@ -23,7 +24,8 @@ _FLAGS: Final = (
     "proxy_revalidate",
     "public",
 )
-_VALUES: Final = ("max_age", "no_cache", "private", "s_maxage", "stale_if_error", "stale_while_revalidate")
+_DELTAS: Final = ("max_age", "s_maxage", "stale_if_error", "stale_while_revalidate")  # RFC 9111 1.2.2
+_VALUES: Final = (*_DELTAS, "no_cache", "private")
 
 
 class ResponseHeaders(Fields):  # noqa: PLW1641 - a mutable object has no hash
@@ -202,7 +204,8 @@ class HeaderSet(MutableSet[str]):
 class CacheControl:
     """The directives of Cache-Control as attributes: flags are True or False; values are int, str, True or None.
 
-    An unknown name is an AttributeError (RFC 9111 5.2.2, RFC 8246, RFC 5861).
+    Durations are in whole seconds and may be set as a timedelta. Without directives the object is false. An unknown
+    name is an AttributeError (RFC 9111 5.2.2, RFC 8246, RFC 5861).
     """
 
     def __init__(self, text: str, changed: Callable[[str], None]) -> None:
@@ -219,16 +222,20 @@ class CacheControl:
         value = self._directives.get(directive, False)
         return None if value is False else True if value is None else int(value) if value.isdecimal() else value
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         directive = _directive(name)
         if value is None or value is False:
             self._directives.pop(directive, None)
         else:
-            self._directives[directive] = None if value is True else str(value)
+            kept = seconds(value) if name in _DELTAS and value is not True else value
+            self._directives[directive] = None if kept is True else str(kept)
         self._changed(str(self))
 
     def __delattr__(self, name: str) -> None:
         setattr(self, name, None)
+
+    def __len__(self) -> int:
+        return len(self._directives)
 
     def __str__(self) -> str:
         pieces = []

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from types import GeneratorType
 from typing import Any, Final, TypeAlias, cast
 from zlib import decompressobj, error
 
@@ -24,6 +25,7 @@ import webob
 from middleware.hooks.missing_names import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.hooks.response_headers import Pairs, ResponseHeaders
+from middleware.http.entity_tags import entity_tag, tags_listed
 from middleware.http.fields import DIGESTS, Line
 from middleware.http.status import status_fault
 from middleware.wsgi.types import Environ, StartResponse
@@ -62,7 +64,8 @@ class Response(ResponseFields, _WebOb):
     direct_passthrough: bool = False
     conditional_response: bool = False
     _status: str
-    _app_iter: Iterable[bytes]
+    _app_iter: Iterable[bytes] = ()
+    _lent: object = None  # the application's body, which is closed with the sent response
     _given: Sequence[Line] = ()  # the header lines of the application
     _exposed: bool = False  # a hook has accessed the body
     closers: tuple[Callable[[], object], ...] = ()
@@ -93,12 +96,16 @@ class Response(ResponseFields, _WebOb):
             self.mimetype = mimetype or "text/html"
 
     @classmethod
-    def of(cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool) -> Response:
-        """The response of an application, unmodified."""
+    def of(
+        cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool, lent: bool = False
+    ) -> Response:
+        """The response of an application, unmodified. `lent`: its body is closed by others."""
         self = cls.__new__(cls)
         self.__dict__.update(
             _status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body, direct_passthrough=passthrough
         )
+        if lent:
+            self.__dict__["_lent"] = body
         return self
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
@@ -154,6 +161,7 @@ class Response(ResponseFields, _WebOb):
     def response(self) -> Iterable[bytes]:
         """The body as an iterable: a list, a tuple, or a stream that can be iterated once."""
         self.__dict__["_exposed"] = True  # faster than __setattr__
+        self._close_once()
         return self._app_iter
 
     @response.setter
@@ -165,10 +173,29 @@ class Response(ResponseFields, _WebOb):
     def _replace(self, body: Iterable[bytes] | Iterable[str]) -> None:
         if not isinstance(body, Iterable):
             raise TypeError(f"a body is an iterable, not {type(body).__name__}")
-        chunks = [*encoded(body)] if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
+        chunks = checked_chunks(body) if isinstance(body, (list, tuple)) else cast("Iterable[bytes]", body)
         self._drop_coding(chunks)
         self.headers.remove("Content-Length")
-        self._app_iter = chunks
+        self._put(chunks)
+
+    def _put(self, body: Iterable[bytes]) -> None:
+        """Use another body. The former is closed with the response."""
+        if body is not self._app_iter:
+            self.closers = (*self._closing(), *self.closers)
+            self._app_iter = body
+
+    def _close_once(self) -> None:
+        """Make sure that a stream is closed once, because a hook may wrap it and close it too."""
+        body = self._app_iter
+        plain = body is self._lent or isinstance(body, (GeneratorType, ClosedOnce)) or hasattr(body, "__len__")
+        if not plain and hasattr(body, "close"):
+            self.__dict__["_app_iter"] = ClosedOnce(body)
+
+    def _closing(self) -> tuple[Callable[[], object], ...]:
+        """The function that closes the body, unless others do."""
+        self._close_once()
+        close = None if self._app_iter is self._lent else getattr(self._app_iter, "close", None)
+        return () if close is None else (close,)
 
     def _drop_coding(self, body: Iterable[bytes] | None) -> None:
         """Remove the fields of an encoded body if `body`, its replacement, is not encoded in the same way.
@@ -225,11 +252,14 @@ class Response(ResponseFields, _WebOb):
     def set_data(self, data: bytes | bytearray | str) -> None:
         """Replace the body and set Content-Length.
 
-        Errors: RuntimeError if the application has encoded the body, a hook has read it, and the data is not encoded.
+        Errors: TypeError for data that is not str or bytes; RuntimeError if the application has encoded the body, a
+        hook has read it, and the data is not encoded.
         """
+        if not isinstance(data, (str, bytes, bytearray, memoryview)):
+            raise TypeError(f"the data of a response is str or bytes, not {type(data).__name__}")
         encoded = data.encode("utf-8") if isinstance(data, str) else bytes(data)
         self._drop_coding([encoded])
-        self._app_iter = [encoded]
+        self._put([encoded])
         self.headers["Content-Length"] = str(len(encoded))
 
     data = body = property(get_data, set_data)
@@ -242,6 +272,7 @@ class Response(ResponseFields, _WebOb):
         self.__dict__["_exposed"] = True  # faster than __setattr__
         if self.is_sequence:
             return
+        self._close_once()
         if self.direct_passthrough:
             raise RuntimeError(
                 "this body is not to be read: direct_passthrough is set, as for files sent by the server"
@@ -284,26 +315,61 @@ class Response(ResponseFields, _WebOb):
         start_response(self._status, [*self.headers])
         return self._app_iter
 
-    def make_conditional(self, request_or_environ: Any) -> Response:
-        """Become a 304, 206 or 416 if the conditions and ranges of the request apply (RFC 9110 13 and 14)."""
-        environ = getattr(request_or_environ, "environ", request_or_environ)
+    def make_conditional(
+        self,
+        request_or_environ: Any,
+        accept_ranges: bool | str = True,  # noqa: FBT001, FBT002 - Flask's signature
+        complete_length: int | None = None,
+    ) -> Response:
+        """Become a 304, 206, 412 or 416 if the conditions and ranges of the request apply (RFC 9110 13 and 14).
+
+        Does nothing to a response other than 2xx, and for a method other than GET and HEAD.
+
+        Options:
+            request_or_environ: Request or environ. The request whose conditions count. Required.
+            accept_ranges: bool, "bytes" or "none". Whether a range is sent, where the length is known. Default True.
+            complete_length: int or None. The Content-Length of a stream that has none. Default None.
+        """
+        environ = dict(getattr(request_or_environ, "environ", request_or_environ))
+        method = environ.get("REQUEST_METHOD", "GET")
+        if not "2" <= self._status < "3" or method not in ("GET", "HEAD"):
+            return self
+        if self._fails(environ.get("HTTP_IF_MATCH", "")):
+            self.status = 412
+            return self
+        if complete_length is not None:
+            self.headers.setdefault("Content-Length", complete_length)
+        if "HTTP_IF_NONE_MATCH" in environ:
+            environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # RFC 9110 13.1.3
+        ranges = method == "GET" and accept_ranges not in (False, None, "none")
+        if not ranges or not _RANGE.fullmatch(environ.get("HTTP_RANGE", "")):
+            environ.pop("HTTP_RANGE", None)
+        self._evaluate(environ)
+        return self
+
+    def _fails(self, if_match: str) -> bool:
+        """Whether the ETag, if there is one, is none of the tags of an If-Match, in strong comparison."""
+        tag = self.headers.get("ETag")
+        own, listed = entity_tag(tag or ""), [*tags_listed(if_match)]
+        return tag is not None and listed != [] and (own not in listed or own is None or own.weak)
+
+    def _evaluate(self, environ: Environ) -> None:
+        """Let WebOb evaluate the conditions and the range of a request."""
         location = self.headers.get("Location")
 
         def start(status: str, lines: list[tuple[str, str]]) -> None:
             self._status, self._headerlist = status, lines
 
         plain = _WebOb(status=self._status, headerlist=self.headers.items(), app_iter=self._app_iter)
-        if "HTTP_RANGE" in environ and not _RANGE.fullmatch(environ["HTTP_RANGE"]):
-            environ = {key: value for key, value in environ.items() if key != "HTTP_RANGE"}
         with suppress(ValueError, OverflowError):  # a malformed date: ignore the condition (RFC 9110 13.1.3)
             self._app_iter = plain.conditional_response_app(environ, start)
         self.location = location  # WebOb has made it absolute
-        return self
 
-    def taking_over(self, other: Response) -> Response:
-        """Take over the `call_on_close` functions of a response that this one replaces."""
-        self.closers = (*other.closers, *self.closers)
-        return self
+    def given_up(self, *kept: object) -> tuple[Callable[[], object], ...]:
+        """The functions that close this response, except a body that is among those kept. From then on it has none."""
+        closing = () if any(self._app_iter is body for body in kept) else self._closing()
+        closers, self.closers = (*closing, *self.closers), ()
+        return closers
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(missing("response", name))
@@ -322,6 +388,46 @@ for _name in RESPONSE:
     setattr(Response, _name, Missing("response", _name))
 for _name in FIELDS:
     setattr(Response, _name, Assigned(_name))
+
+
+def checked_chunks(body: Sequence[bytes] | Sequence[str]) -> list[bytes]:
+    """The chunks of a sized body as bytes. TypeError for anything else than str and bytes."""
+    chunks = [*encoded(body)]
+    for chunk in chunks:
+        if not isinstance(chunk, (bytes, bytearray, memoryview)):
+            raise TypeError(f"a body consists of bytes or str, not {type(chunk).__name__}; for JSON use jsonify(value)")
+    return chunks
+
+
+class ClosedOnce:
+    """A stream with a close() that can be called again."""
+
+    __slots__ = ("_body", "_closed")
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def __next__(self) -> bytes:
+        return cast("bytes", next(self._body))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def close(self) -> None:
+        """Close the stream, once."""
+        if not self._closed:
+            self._closed = True
+            self._body.close()
+
+
+def body_of(response: Response) -> Iterable[bytes]:
+    """The body, without the notes that are taken when a hook accesses it."""
+    body: Iterable[bytes] = response.__dict__["_app_iter"]
+    return body
 
 
 def encoded(body: Iterable[bytes] | Iterable[str]) -> Iterator[bytes]:

@@ -8,10 +8,11 @@ are not checked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, NoReturn, TypeAlias
 
 from middleware.hooks.context import CURRENT, Context, bound
-from middleware.hooks.response_object import Response, encoded
+from middleware.hooks.response_object import Response, body_of, encoded
 from middleware.http.fields import Line, check_line
 from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
@@ -71,7 +72,7 @@ def complete_head(response: Response) -> None:
         for name in _OF_CONTENT:
             response.headers.remove(name)
     elif response.is_sequence and "Content-Length" not in response.headers:
-        response.headers["Content-Length"] = str(sum(map(len, response.response)))
+        response.headers["Content-Length"] = str(sum(map(len, body_of(response))))
 
 
 # -- the body ----------------------------------------------------------------------------------------------------------
@@ -111,6 +112,7 @@ class Stream:
         if context.instead is not known and context.instead is not None:
             # The application replaced its head in this step, and a hook then replaced the body.
             self._iterator = iter(context.instead)
+            self.closing((partial(close_iterable, context.instead),))
             chunk = next_chunk(self._iterator)
         if chunk is None:
             raise StopIteration
@@ -126,9 +128,10 @@ class Stream:
         if self._closed:
             return
         self._closed = True
+        late, self._context.closers = self._context.closers, ()
         with bound(self._context):
             try:
-                _close_all((getattr(self._body, "close", None), *self._closers))
+                close_all((getattr(self._body, "close", None), *self._closers, *late))
             finally:
                 self._context.body = None  # break the reference cycle: the body is this stream
                 forget(self._context.environ, self._context.server)
@@ -144,7 +147,7 @@ class ClosingList(list[bytes]):
     def close(self) -> None:
         """Call the closers, once."""
         closers, self._closers = self._closers, ()
-        _close_all(closers)
+        close_all(closers)
 
 
 class Unreadable:
@@ -154,7 +157,7 @@ class Unreadable:
         raise RuntimeError("this body cannot be read: it is already being sent, by write() or as a stream")
 
 
-def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
+def close_all(closers: Sequence[Callable[[], object] | None]) -> None:
     """Call each, even if another raises. An ExitStack would create a reference cycle with the exception."""
     if not closers:
         return
@@ -163,7 +166,7 @@ def _close_all(closers: Sequence[Callable[[], object] | None]) -> None:
         if closing is not None:
             closing()
     finally:
-        _close_all(rest)
+        close_all(rest)
 
 
 def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Iterable[bytes]:

@@ -181,10 +181,15 @@ class Route(Place):
 
 
 class Scope:
-    """The functions of one scope, and the scopes within it."""
+    """The functions of one scope, and the scopes within it.
+
+    Attributes:
+        closed: bool. Of a root scope: whether registration has ended.
+    """
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.closed = False
         self.before: list[Hook] = []
         self.after: list[Hook] = []
         self.teardown: list[Hook] = []
@@ -194,6 +199,8 @@ class Scope:
     def handle(self, key: object, function: Hook) -> None:
         """Register an errorhandler. It replaces the one of the same code and class."""
         code, kind = handler_key(key)
+        if not callable(function):
+            raise TypeError(f"errorhandler takes a function, not {function!r}")
         self.handlers.setdefault(code, {})[kind] = synchronous(function)
 
 
@@ -231,7 +238,10 @@ _AFTER_ORDERS: Final[dict[str, Callable[[Sequence[Scope]], Iterable[list[Hook]]]
 class Registry:
     """The scopes of one Hooks or ContextHooks object, shared by all of its copies.
 
+    Copies with other options have a registry of their own, which shares the scopes.
+
     Attributes:
+        scopes: all of them, the root first.
         common: the functions of the root scope, which run for every request; set by `close`.
         limits: of request bodies.
     """
@@ -240,46 +250,54 @@ class Registry:
         self.limits = limits
         self.root = Scope(Asked(lambda _: True))
         self.common = HookPlan()
-        self._closed = False
-        self._scopes = [self.root]
+        self.scopes = [self.root]
         self._after_order = _AFTER_ORDERS[after_order]
         self._plan = lru_cache(maxsize=256)(self._planned)
+
+    def share(self, other: "Registry") -> None:
+        """Share the scopes of another registry."""
+        self.root, self.scopes = other.root, other.scopes
 
     def add(self, scope: Scope, to: Scope) -> None:
         """Add a scope within another."""
         to.within.append(scope)
-        self._scopes.append(scope)
+        self.scopes.append(scope)
 
     def check_open(self, what: str) -> None:
         """Raise AssertionError, as Flask does, after the first request. `what` names the method that was called."""
-        if self._closed:
+        if self.root.closed:
             raise AssertionError(
                 f"{what} was called after the first request, which did not see the function; register functions before"
             )
 
     def close(self) -> None:
         """End registration, at the first request."""
-        if not self._closed:
-            self.common = self._planned((self.root,))
-            self._closed = True
+        self.root.closed = True
+        self.common = self._plan((self.root,))
 
     @property
     def predicates(self) -> list[Predicate]:
         """The predicates of all scopes."""
-        return [scope.place.predicate for scope in self._scopes if isinstance(scope.place, Asked)]
+        return [scope.place.predicate for scope in self.scopes if isinstance(scope.place, Asked)]
 
     @property
     def tears_down(self) -> bool:
         """Whether any scope has a teardown hook."""
-        return any(scope.teardown for scope in self._scopes)
+        return any(scope.teardown for scope in self.scopes)
+
+    @property
+    def size(self) -> int:
+        """The number of functions and of scopes within the root."""
+        handlers = sum(len(handlers) for scope in self.scopes for handlers in scope.handlers.values())
+        return len(self.scopes) - 1 + handlers + sum(map(self.count, ("before", "after", "teardown")))
 
     def count(self, kind: str) -> int:
         """The number of hooks of a kind: "before", "after" or "teardown"."""
-        return sum(len(getattr(scope, kind)) for scope in self._scopes)
+        return sum(len(getattr(scope, kind)) for scope in self.scopes)
 
     def plan_for(self, environ: Environ, path: str) -> tuple[HookPlan, dict[str, Any] | None]:
         """The functions for a request whose PATH_INFO came as `path`, and the parameters; None without scopes."""
-        if len(self._scopes) == 1:
+        if len(self.scopes) == 1:
             return self.common, None
         paths, complete, read = readings("", path).written()
         possible = () if complete and read else (Prefix,) if complete else _ALL_KINDS
@@ -362,6 +380,9 @@ class Decorators(Generic[Level]):
                 below it. A pattern matches the path up to any segment boundary that it can reach; its named groups are
                 in request.view_args, and "." matches line ends. Within a prefix, a pattern or a route, the path is
                 relative to the end of that match. Required.
+
+        Of several prefixes that cover a path, only the longest counts, as with blueprints. A scope that is part of
+        another is made with `scope` of that other: `hooks.scope("/admin").scope("/api")` has the hooks of both.
 
         A request belongs to the scope if one reading of its path does (middleware.match.path): //admin belongs to
         "/admin".

@@ -1,7 +1,7 @@
 """Splitting: a layer that wraps the application by itself, and so splits a stack into two passes."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from middleware.wsgi.conditions import asked, varying
 from middleware.wsgi.effects import declared_by
@@ -18,6 +18,12 @@ class Splitting(Middleware):
     """
 
     answers_errors: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in ("on_request", "on_response", "on_close"):
+            if getattr(cls, name) is not getattr(Middleware, name):
+                raise TypeError(f"{cls.__name__}.{name} would never be called: the layer wraps the application itself")
 
     @abstractmethod
     def around(self, app: Application) -> Application:
