@@ -102,11 +102,12 @@ def _lines(text: str) -> list[str]:
 
 
 def _or_none(reader: Reader) -> Reader:
-    """A reader that returns None for "none", "false", "no" and "off"."""
+    """A reader that returns None for "none", "false", "no" and "off", and for "0" where that is no number."""
+    off = {"none", "false", "no", "off", *(["0"] if reader in {_line, _secure} else [])}
 
     def read(text: str) -> Any:
         word = text.strip().lower()
-        return None if word in {"none", "false", "no", "off"} else reader(text)
+        return None if word in off else reader(text)
 
     return read
 

@@ -12,7 +12,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gateway import serve
-from middleware import AccessLog, Headers, RequestId, Stack
+from middleware import AccessLog, Headers, RequestId, Stack, match
 from middleware.cli.logged import logged
 
 
@@ -82,6 +82,8 @@ def test_what_stands_inside_another_middleware_is_not_added():
 def test_what_some_mounted_applications_lack_is_added():
     """A request without a line is worse than one with two."""
     complete = Stack(RequestId(), AccessLog()).wrap(app)
+    conditional = Stack(RequestId(), AccessLog().when(match.path("/api"))).wrap(app)
+    assert logged(conditional, "combined").stack.names == ("AccessLog",)
     for given in (DispatcherMiddleware(complete, {"/shop": app}), DispatcherMiddleware(app, {"/shop": complete})):
         assert logged(given, "combined").stack.names == ("LoggedId", "AccessLog")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 
 import flask
@@ -16,6 +17,7 @@ from middleware import Hooks, match
 from middleware.hooks import Request, abort, g, request
 from middleware.hooks.missing_names import REQUEST
 from middleware.hooks.request_forms import MultiDict
+from middleware.hooks.request_headers import Authorization
 
 FORM = "application/x-www-form-urlencoded"
 PARTS = (
@@ -615,3 +617,13 @@ def test_cookies_are_set_to_a_mapping():
     made = Request(environ(HTTP_COOKIE="a=1"))
     made.cookies = {"c": "3"}
     assert (made.environ["HTTP_COOKIE"], dict(made.cookies)) == ("c=3", {"c": "3"})
+
+
+def test_credentials_are_a_value():
+    """They can be compared and copied; items are found by name, and there is no order of them."""
+    one, same, other = (Authorization.from_header(f"Bearer {token}") for token in "aab")
+    assert one == same != other
+    assert len({one, same, other}) == 2
+    assert copy.copy(one) == copy.deepcopy(one) == one
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(one)

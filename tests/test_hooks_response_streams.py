@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from wsgiref.util import FileWrapper
 
 import pytest
 
@@ -84,6 +86,22 @@ def test_a_header_is_set_on_every_shape_of_response(hooks, shape):
         assert (answer.status, answer.body) == (shape.status, shape.body)
     if body is not None:
         assert body.closed == 1
+
+
+def test_a_file_of_a_hook_that_another_asks_for_data_is_sent_by_the_server():
+    hooks, file = Hooks(), FileWrapper(io.BytesIO(b"content"))
+    hooks.before_request(lambda: Response(file, direct_passthrough=True))
+
+    @hooks.after_request
+    def ask(response):
+        with pytest.raises(RuntimeError, match="not to be read"):
+            response.get_data()
+        return response
+
+    app = hooks.wrap(lambda environ, start_response: [])
+    answer = serve(app, lint=False, **{"wsgi.file_wrapper": FileWrapper})
+    assert (answer.body, answer.error) == (b"content", None)
+    assert isinstance(answer.result, FileWrapper)
 
 
 @pytest.mark.parametrize("shape", [shape for shape in SHAPES if not shape.fails], ids=lambda shape: shape.name)

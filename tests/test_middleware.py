@@ -312,3 +312,13 @@ def test_a_subclass_is_told_of_the_end_whatever_its_base_needs(base):
 
     serve(Told().wrap(returning([b"x"])[0]))
     assert told == [None]
+
+
+@pytest.mark.parametrize("kept", [[], {}, set()])
+def test_a_copy_with_other_options_shares_what_a_layer_was_given_to_share(kept):
+    class Record(Middleware):
+        def __init__(self, app=None, /, *, into, tag="x"):
+            super().__init__(app)
+            self.into, self.tag = into, tag
+
+    assert Record(into=kept).with_options(tag="y").into is kept

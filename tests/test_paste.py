@@ -278,6 +278,7 @@ LAYERS = [
     ),
     ("gzip", {"level": "9", "minimum_size": "5000"}, Gzip(level=9, minimum_size=5000), ASKING),
     ("gzip", {"level": "0"}, Gzip(level=0), ASKING),
+    ("security-headers", {"csp": "0", "hsts": "0", "corp": "0"}, SecurityHeaders(csp=None, hsts=None, corp=None), {}),
     ("cors", {"allow_origins": "*", "max_age": "0"}, CORS(allow_origins="*", max_age=0), {}),
     ("access-log", {"level": "0"}, AccessLog(level=0), {}),
     ("gzip", {"level": "none", "content_types": "text/plain", "etag": "weak"}, Gzip(etag="weak"), ASKING),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
+from contextlib import suppress
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -776,6 +777,21 @@ def test_where_that_stream_fails_the_500_is_sent_without_it(kind, outside, caplo
     assert answer.body.lower() == b"internal server error\n"
     assert seen[-1] == ("close", Failure)
     assert len(caplog.records) == 2
+
+
+def test_the_status_of_another_request_is_not_told():
+    """Of an environ that is used again: the second request ends before the server gets a head."""
+    told, shared = [], environ()
+
+    class Tells(Middleware):
+        def on_close(self, environ, error):
+            told.append(environ.get("middleware.status"))
+
+    for stack in (Stack(Tells()), Stack(Tells(), Raises("response"))):
+        with suppress(Failure):
+            body = stack.wrap(app_of([b"x"], "404 Not Found"), on_error="raise")(shared, lambda *_: None)
+            body.close()
+    assert told == [404, None]
 
 
 def test_an_error_without_a_repr_is_answered_though_a_layer_fails_on_the_answer():

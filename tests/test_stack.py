@@ -284,6 +284,13 @@ def test_a_method_that_an_external_would_never_call_is_refused(method):
         type("Own", (External,), {method: lambda self, *given: None})
 
 
+def test_options_of_an_external_may_have_any_name():
+    def factory(app, *, count, function, given=()):
+        return app
+
+    assert repr(External(factory, count=3, function=1)).endswith("factory, count=3, function=1)")
+
+
 def test_effects_that_are_given_are_shown():
     given = External(plain, effects=Effects(answers=True, sets={"X-A"}))
     assert repr(given) == "External(plain, effects=Effects(answers=True, sets=frozenset({'x-a'})))"

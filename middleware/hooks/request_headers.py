@@ -101,9 +101,18 @@ class Authorization:
         return self.parameters.get(key, default)
 
     __getitem__ = get
+    __iter__ = None  # otherwise every int would be an item
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.token))
 
     def __contains__(self, key: object) -> bool:
         return key in self.parameters
 
     def __getattr__(self, name: str) -> str | None:
+        if name.startswith("__"):  # of a protocol, such as that of copies
+            raise AttributeError(name)
         return self.get(name)

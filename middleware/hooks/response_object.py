@@ -188,7 +188,7 @@ class Response(ResponseFields, _WebOb):
         """Make sure that a stream is closed once, because a hook may wrap it and close it too."""
         body = self._app_iter
         plain = body is self._lent or isinstance(body, (GeneratorType, ClosedOnce)) or hasattr(body, "__len__")
-        if not plain and hasattr(body, "close"):
+        if not (plain or self.direct_passthrough) and hasattr(body, "close"):
             self.__dict__["_app_iter"] = ClosedOnce(body)
 
     def _closing(self) -> tuple[Callable[[], object], ...]:

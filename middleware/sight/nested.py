@@ -39,7 +39,7 @@ def always_meets(app: Any, kind: type[Middleware], within: tuple[object, ...] = 
 
     Looks where `stacks_in` does. Where applications are mounted, each of them has to have such a layer.
     """
-    if any(is_a(layer, kind) for layer in (app, *(stack_of(app) or ()))):
+    if any(is_a(layer, kind) and layer.condition is None for layer in (app, *(stack_of(app) or ()))):
         return True
     inside = [always_meets(each, kind, (app, *within)) for _, each in _inside(app, within)]
     return any(inside) if getattr_static(app, "mounts", None) is None else bool(inside) and all(inside)

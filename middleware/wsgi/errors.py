@@ -111,6 +111,8 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state in (PASSED, SENT):  # any other status may be malformed
         environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
+    else:
+        environ.pop(STATUS, None)  # of an inner pass, or of an earlier request
     told: BaseException | None = environ.get(EXCEPTION, failure) if error is None else error
     for on_close in exchange.plan.closers:
         try:

@@ -227,7 +227,9 @@ class Middleware(Wrapper, metaclass=_Sealed):
         return changed
 
     def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        self.__dict__.update(_given=(args, copied(options)), _given_name=self.name, _given_app=self.app, _sealed=True)
+        # What the layer itself keeps is shared with its owner: a list of events, or a cache.
+        given = {name: it if self.__dict__.get(name) is it else copied(it) for name, it in options.items()}
+        self.__dict__.update(_given=(args, given), _given_name=self.name, _given_app=self.app, _sealed=True)
         self._bind()
 
     def _bind(self) -> None:

@@ -54,7 +54,7 @@ def is_application(value: object) -> bool:
     return not inspect.isroutine(value) and not hasattr(value, "func")  # functools.partial
 
 
-def takes(function: Any, count: int, **options: object) -> bool:
+def takes(function: Any, count: int, /, **options: object) -> bool:
     """Whether a callable can be called with so many arguments, as far as its signature is known."""
     try:
         signature = _signature(function)
