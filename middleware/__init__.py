@@ -10,7 +10,7 @@ Every name is loaded when it is first used.
 import sys
 from importlib import import_module
 
-__version__ = "1.0.0rc1"
+__version__ = "1.0.0rc2"
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing would take longer than all the rest
 if TYPE_CHECKING:
