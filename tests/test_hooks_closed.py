@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gateway import environ
+from gateway import environ, serve
 from hooked import ask, boom
 from middleware import ContextHooks, Hooks
 from middleware.hooks import Response, abort, make_response
@@ -385,3 +385,68 @@ def test_so_it_is_in_the_other_dialect(name):
     ask(hooks, app=kept.application(), lint=False)
     assert [stream.closed for stream in kept.streams] == [1] * len(kept.streams)
     assert kept.ends == sum(make.__name__ == "program" for make in CONTEXTUAL[name][: 1 + (name == "replaced twice")])
+
+
+class Sized:
+    """A body that has a length and close()."""
+
+    def __init__(self):
+        self.closed = 0
+
+    def __len__(self):
+        return 1
+
+    def __iter__(self):
+        return iter([b"ab"])
+
+    def close(self):
+        self.closed += 1
+
+
+class Wrapping:
+    """Closes what it wraps (PEP 3333)."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def __iter__(self):
+        return iter(self.body)
+
+    def close(self):
+        self.body.close()
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda r: setattr(r, "response", Wrapping(r.response)) or r, lambda r: Response(Wrapping(r.response))]
+)
+def test_a_sized_body_that_another_hook_wraps_is_closed_once(wrap):
+    hooks, body = Hooks(), Sized()
+    hooks.before_request(lambda: Response(body))
+    hooks.after_request(wrap)
+    assert serve(hooks.wrap(lambda environ, start_response: [])).body == b"ab"
+    assert body.closed == 1
+
+
+def test_a_body_of_a_hook_keeps_its_length():
+    hooks, body = Hooks(), Sized()
+    hooks.before_request(lambda: Response(body))
+    hooks.after_request(lambda response: len(response.response) == 1 and response)
+    assert serve(hooks.wrap(lambda environ, start_response: [])).body == b"ab"
+    assert body.closed == 1
+
+
+def test_what_is_called_on_close_waits_for_the_body_though_a_later_hook_fails():
+    order, hooks = [], Hooks()
+
+    class Body(Sized):
+        def close(self):
+            order.append("body")
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return Body()
+
+    hooks.after_request(boom)
+    hooks.after_request(lambda response: response.call_on_close(lambda: order.append("call_on_close")) and response)
+    assert serve(hooks.wrap(app), lint=False).status[:3] == "500"
+    assert order == ["body", "call_on_close", "call_on_close"]  # the hook sees the 500 too

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import io
+from collections.abc import Mapping
 
 import flask
 import pytest
+import webob
 from hypothesis import example, given
 from hypothesis import strategies as st
 from webob import BaseRequest
+from webob.headers import EnvironHeaders
 
 from gateway import environ, serve
 from hooked import ask
@@ -627,3 +630,24 @@ def test_credentials_are_a_value():
     assert copy.copy(one) == copy.deepcopy(one) == one
     with pytest.raises(TypeError, match="not iterable"):
         iter(one)
+
+
+def test_headers_are_no_mapping_so_that_others_ask_for_their_names():
+    """Iteration gives pairs, and code that takes a Mapping iterates over names."""
+    headers = Request(environ(HTTP_X_A="1", CONTENT_TYPE="")).headers
+    assert not isinstance(headers, Mapping)
+    headers.update(headers)
+    headers.update({"X-B": "2"}, X_C="3")
+    assert headers.setdefault("X-B", "4") == "2"
+    copied = EnvironHeaders({})
+    copied.update(headers)
+    assert copied["X-B"] == "2"
+    assert webob.Request.blank("/", headers=headers).headers["X-A"] == "1"
+    assert headers == Request(headers.environ).headers != {}
+    assert len(headers) == len([*headers]) == len(headers.keys())
+    assert "x-b" in headers
+    assert "X-B" in repr(headers)
+    everything = [headers.popitem() for _ in range(len(headers))]
+    assert ("X-B", "2") in everything
+    with pytest.raises(KeyError, match="no field"):
+        headers.popitem()

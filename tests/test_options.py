@@ -17,7 +17,10 @@ from middleware import (
     Effects,
     Headers,
     Middleware,
+    RateLimit,
+    Redirect,
     RequestId,
+    Respond,
     SecurityHeaders,
     Timing,
 )
@@ -150,6 +153,17 @@ class Named(Middleware):
         response.headers.setdefault(defaulted, defaulted)
 
 
+class Quick(Middleware):
+    """Answers by a tuple."""
+
+    def __init__(self, app=None, /, *, headers):
+        super().__init__(app)
+        self.headers = headers
+
+    def on_request(self, environ):
+        return 403, "no", self.headers
+
+
 # `s` makes a str of the option, or a member of an Enum.
 TEXTS = {
     "set": lambda s: Headers(set={s("X-A"): s("a"), s("X-B"): lambda environ, response: s("b")}),
@@ -189,6 +203,11 @@ TEXTS = {
     ),
     "log": lambda s: AccessLog(format=s("json"), fields=[s("X-F")], redact=s("q")),
     "decompress": lambda s: DecompressRequest(codings=[s("gzip")]),
+    "respond": lambda s: Respond(404, "x", content_type=s("text/css"), headers={s("X-R"): s("r")}),
+    "redirect": lambda s: Redirect(s("https://a.example/")),
+    "redirect by a callable": lambda s: Redirect(lambda environ: s("https://a.example/")),
+    "answer": lambda s: Quick(headers={s("X-R"): s("r"), s("Content-Type"): s("text/css")}),
+    "rate": lambda s: RateLimit(s("5/day"), storage=s("memory://")),
     "fields": lambda s: Named(names=[s(f"X-{number}") for number in range(4)]),
 }
 

@@ -29,6 +29,7 @@ from middleware import (
     Middleware,
     OrderError,
     OrderWarning,
+    Redirect,
     Respond,
     SecurityHeaders,
     Stack,
@@ -282,6 +283,10 @@ def test_third_party_middleware_may_stand_alone():
 def test_a_method_that_an_external_would_never_call_is_refused(method):
     with pytest.raises(TypeError, match=rf"Own\.{method} would never be called"):
         type("Own", (External,), {method: lambda self, *given: None})
+
+
+def test_a_layer_may_be_an_external():
+    assert serve(Stack(External(Redirect, "/x")).wrap(APP)).get("Location") == "/x"
 
 
 def test_options_of_an_external_may_have_any_name():

@@ -82,8 +82,9 @@ class Cycle(Context):
 
     def discard(self, reply: Response) -> None:
         """Close a response that is not sent, except the application's body, which is closed with the sent response."""
-        if reply.response is self.body:
-            reply.__dict__["_app_iter"] = ()
+        if body_of(reply) is self.body:
+            self.closers += reply.given_up(self.body)  # they are called after that body is closed
+            return
         try:
             reply.close()
         except Exception:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Final
 
 from webob.headers import EnvironHeaders
 
-_EnvironHeaders: Any = EnvironHeaders  # Any, because its types allow no iteration over pairs
+from middleware.wsgi.types import Environ
+
+_Mapping: Any = MutableMapping  # Any, because its types are for mappings
 # A name with a quoted or plain value or without one, up to the next comma; or anything else up to there.
 _PARAMETER: Final = re.compile(
     r'[ \t]*([^\s,="]+)[ \t]*(?:=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?[ \t]*(?:,|\Z)|[^,]*(?:,|\Z)'
@@ -17,17 +19,46 @@ _PARAMETER: Final = re.compile(
 _ESCAPE: Final = re.compile(r"\\(.)")
 
 
-class RequestHeaders(_EnvironHeaders):
+class RequestHeaders:  # noqa: PLW1641 - it changes
     """The fields of a request, kept in the environ, which has one value for each name.
 
-    Iteration gives pairs, as in Flask. Fields can be set and deleted, as in WebOb.
+    Iteration gives pairs, as in Flask; so it is no Mapping, whose iteration would give names. Fields can be set and
+    deleted, as in WebOb.
     """
+
+    def __init__(self, environ: Environ) -> None:
+        self.environ = environ
+        self._fields: Any = EnvironHeaders(environ)
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._fields[name]
+        return value
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._fields[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._fields[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._fields
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, (RequestHeaders, Mapping)) and dict(self.items()) == dict(other.items())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.items()!r})"
 
     def keys(self) -> list[str]:
         """The names. An empty CONTENT_TYPE or CONTENT_LENGTH is no field (RFC 3875 4.1.2, 4.1.3)."""
         absent = [key for key in ("Content-Type", "Content-Length") if not self.get(key)]
-        named: list[str] = [name for name in _EnvironHeaders.keys(self) if name not in absent and "_" not in name]
-        return named
+        return [name for name in self._fields if name not in absent and "_" not in name]
 
     def values(self) -> list[str]:
         """The values."""
@@ -38,9 +69,14 @@ class RequestHeaders(_EnvironHeaders):
         return [(name, self[name]) for name in self.keys()]
 
     to_wsgi_list = items
+    pop, setdefault, update = _Mapping.pop, _Mapping.setdefault, _Mapping.update
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        return iter(self.items())
+    def popitem(self) -> tuple[str, str]:
+        """Remove a field; return its name and value. KeyError if there is none."""
+        if not self:
+            raise KeyError("there is no field")
+        name = self.keys()[0]
+        return name, self.pop(name)
 
     def get(self, name: str, default: Any = None, type: Callable[[str], Any] | None = None) -> Any:  # noqa: A002 - Werkzeug's signature
         """The value, converted by `type`; `default` if there is none, or `type` raises ValueError."""

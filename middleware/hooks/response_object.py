@@ -187,9 +187,9 @@ class Response(ResponseFields, _WebOb):
     def _close_once(self) -> None:
         """Make sure that a stream is closed once, because a hook may wrap it and close it too."""
         body = self._app_iter
-        plain = body is self._lent or isinstance(body, (GeneratorType, ClosedOnce)) or hasattr(body, "__len__")
+        plain = body is self._lent or isinstance(body, (GeneratorType, ClosedOnce, list, tuple))
         if not (plain or self.direct_passthrough) and hasattr(body, "close"):
-            self.__dict__["_app_iter"] = ClosedOnce(body)
+            self.__dict__["_app_iter"] = (SizedClosedOnce if hasattr(body, "__len__") else ClosedOnce)(body)
 
     def _closing(self) -> tuple[Callable[[], object], ...]:
         """The function that closes the body, unless others do."""
@@ -422,6 +422,15 @@ class ClosedOnce:
         if not self._closed:
             self._closed = True
             self._body.close()
+
+
+class SizedClosedOnce(ClosedOnce):
+    """The same for a body that has a length."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return len(self._body)
 
 
 def body_of(response: Response) -> Iterable[bytes]:

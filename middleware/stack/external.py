@@ -1,13 +1,13 @@
 """External: a third-party WSGI middleware as a layer, and the effects of well-known ones."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from inspect import isfunction
 from typing import Any, Final
 
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import ConfigError
-from middleware.wsgi.refused import is_application, takes, wraps_nothing
+from middleware.wsgi.refused import Wrapper, is_application, takes, wraps_nothing
 from middleware.wsgi.splitting import Splitting
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -58,12 +58,7 @@ class External(Splitting):
             raise ConfigError(f"External: factory: a callable (app, ...) -> WSGI application; got {factory!r}")
         if not isinstance(effects, (Effects, type(None))):
             raise ConfigError(f"External: effects: an Effects or None; got {effects!r}")
-        if not takes(factory, 1 + len(args), **options):
-            given = ", ".join(["app", *map(repr, args), *(f"{name}={value!r}" for name, value in options.items())])
-            why = f"cannot be called with ({given})"
-            if is_application(factory):
-                line = "stack.wrap(app)" if isfunction(factory) else f"External({type(factory).__name__}, ...)"
-                why = f"is an application: write {line}"
+        if (why := _uncallable(factory, args, options)) is not None:
             raise ConfigError(f"External: factory: a callable (app, ...), and {factory!r} {why}")
         self.factory = factory
         named = getattr(factory, "func", factory)  # functools.partial
@@ -102,3 +97,15 @@ class External(Splitting):
 
     def _run(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
         raise TypeError(f"{self!r} was called without an application to wrap: write {self!r}.wrap(app)")
+
+
+def _uncallable(factory: Callable[..., object], args: tuple[object, ...], options: Mapping[str, object]) -> str | None:
+    """Why a factory cannot be called with an application and these arguments, or None."""
+    ours = isinstance(factory, type) and issubclass(factory, Wrapper)  # its signature is that without an application
+    if ours or takes(factory, 1 + len(args), **options):
+        return None
+    if is_application(factory):
+        line = "stack.wrap(app)" if isfunction(factory) else f"External({type(factory).__name__}, ...)"
+        return f"is an application: write {line}"
+    given = ["app", *map(repr, args), *(f"{name}={value!r}" for name, value in options.items())]
+    return f"cannot be called with ({', '.join(given)})"

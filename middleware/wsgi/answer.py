@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias, cast
 
-from middleware.http.fields import Line, check_line
+from middleware.http.fields import Line, check_line, plain
 from middleware.http.media_types import prefers_json
 from middleware.http.problem import CONTENT_TYPE, problem
 from middleware.http.status import status_fault, status_line, without_content
@@ -47,8 +47,8 @@ def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Applicatio
 
 def redirect(status: int, location: str) -> Application:
     """Return an application that redirects to `location`, which the caller has checked."""
-    body = f"See {location}\n".encode("ascii")
-    fields = [("Location", location), ("Content-Type", _TEXT), ("Content-Length", str(len(body)))]
+    body = f"See {plain(location)}\n".encode("ascii")
+    fields = [("Location", plain(location)), ("Content-Type", _TEXT), ("Content-Length", str(len(body)))]
     return fixed(status_line(status), fields, body)
 
 
@@ -199,6 +199,7 @@ def _responding(status: str, body: bytes, content_type: str, headers: Any = ()) 
     given = [*(headers.items() if hasattr(headers, "items") else headers)]
     for line in given:
         check_line(line)
+    given = [(plain(name), plain(value)) for name, value in given]
     if without_content("GET", status):
         return fixed(status, given, b"")
     names = {name.lower() for name, _ in given}

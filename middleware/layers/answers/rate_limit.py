@@ -329,7 +329,7 @@ class RateLimit(Positional):
     ) -> None:
         self.limits, self.key, self.strategy, self.cost, self.headers = limits, key, strategy, cost, headers
         self.policy, self.on_storage_error, self.answer = name, on_storage_error, answer
-        self.storage = Address(storage) if isinstance(storage, str) else storage
+        self.storage = Address(str.__str__(storage)) if isinstance(storage, str) else storage
         self.storage_options = Private(storage_options) if isinstance(storage_options, Mapping) else storage_options
         problems = Problems("RateLimit")
         self._policies = self._check(problems)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, TypeAlias, cast, overload
 
-from middleware.http.fields import Line, name_fault, value_fault
+from middleware.http.fields import Line, name_fault, plain, value_fault
 from middleware.http.locations import REDIRECTS, is_query, location_fault, with_query
 from middleware.http.status import status_line
 from middleware.wsgi.answer import NO_STORE, answer, fixed, note, redirect
@@ -75,6 +75,7 @@ class Respond(Positional):
         right = isinstance(status, int) and 200 <= status <= 599
         problems.check(right, "status", "an int from 200 to 599 (RFC 9110 15)", status)
         problems.add_fault("content_type", value_fault(content_type), content_type)
+        content_type = plain(content_type)
         self.status, self.body, self.content_type = status, body, content_type
         self.headers = tuple(problems.read("headers", headers, pairs, []))
         for name, value in self.headers:
@@ -145,7 +146,7 @@ class Redirect(Positional):
 
     def _configure(self, *, to: Target, status: int = 308, keep_query: bool = True) -> None:
         problems = Problems("Redirect")
-        self.to, self.status, self.keep_query = to, status, keep_query
+        self.to, self.status, self.keep_query = plain(to), status, keep_query
         if not callable(to):
             problems.add_fault("to", location_fault(to), to)
         elif is_async(to):

@@ -34,7 +34,7 @@ _MOST: Final = 2  # codings on top of one another
 _IN_MEMORY: Final = 256 * 1024  # bytes of a body that is decoded in advance; larger bodies are on disk
 # The fields that are about the encoded bytes (RFC 9530 2 and 3: both digests include the coding).
 _OF_ENCODED: Final = tuple(map(environ_key, ("content-length", "content-encoding", *DIGESTS)))
-_FREE, _RATIO = 1 << 16, 16  # a decoder may pass on so many bytes, plus so many times the bytes received
+_FREE, _RATIO = 1 << 18, 16  # a decoder may pass on so many bytes, plus so many times the bytes received
 _HIDES: Final = "a coding of the request body hides another that is many times larger"
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
