@@ -139,9 +139,10 @@ class FlaskDispatcher(Dispatcher[Cycle]):
 
     def _after(self, cycle: Cycle, made: list[Response]) -> Response:
         """The response after the after_request hooks. `made` has the first; those that replace it are appended."""
+        response = made[-1]
         for hook in chain(cycle.after_this, cycle.plan.after):  # a hook may append to after_this
-            result: Any = hook(made[-1])
-            if result is made[-1]:
+            result: Any = hook(response)
+            if result is response:
                 continue
             if not isinstance(result, Response):
                 if not callable(result):
@@ -149,6 +150,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
                     raise TypeError(f"the after_request hook {name} returned {kind}: it has to return a response")
                 result = answered(result)
             made.append(result)
+            response = result
         return cycle.last_of(made)
 
     def _internal_error(self, cycle: Cycle, error: InternalServerError) -> Response | Cycle:
