@@ -450,3 +450,28 @@ def test_what_is_called_on_close_waits_for_the_body_though_a_later_hook_fails():
     hooks.after_request(lambda response: response.call_on_close(lambda: order.append("call_on_close")) and response)
     assert serve(hooks.wrap(app), lint=False).status[:3] == "500"
     assert order == ["body", "call_on_close", "call_on_close"]  # the hook sees the 500 too
+
+
+def test_a_stream_in_the_place_of_what_was_written_is_closed_though_the_application_fails():
+    hooks, body = Hooks(), Sized()
+    hooks.after_request(lambda response: Response(body))
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])(b"dropped")
+        raise KeyError
+
+    assert isinstance(serve(hooks.wrap(app), lint=False).error, KeyError)
+    assert body.closed == 1
+
+
+def test_a_stream_of_an_errorhandler_is_closed_though_a_hook_ends_the_process():
+    hooks, body = Hooks(), Sized()
+    hooks.before_request(boom)
+    hooks.errorhandler(500)(lambda error: Response(body))
+
+    @hooks.after_request
+    def ends(response):
+        raise SystemExit
+
+    assert isinstance(serve(hooks.wrap(lambda environ, start_response: []), lint=False).error, SystemExit)
+    assert body.closed == 1

@@ -23,7 +23,7 @@ from middleware.wsgi.conditions import varying
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.errors import EXCEPTION, forget
 from middleware.wsgi.escaped import escaped
-from middleware.wsgi.held import Settled
+from middleware.wsgi.held import Settled, close_iterable
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer
@@ -63,10 +63,11 @@ class Cycle(Context):
             self.view.become(status, lines)
 
     def drop(self) -> None:
-        """Close the application's body, which is not sent, and the responses that were replaced."""
+        """Close the body that is not sent, of the application or in its place, and the responses that were replaced."""
         self.view = None  # break the reference cycle: the view has the body, which has this context
         closers, self.closers = self.closers, ()
-        sending.close_all((super().drop, *closers))
+        instead, self.instead = self.instead, None
+        sending.close_all((super().drop, partial(close_iterable, instead), *closers))
 
     def last_of(self, made: Sequence[Response]) -> Response:
         """The last of several responses. Those that it replaces are closed when the body is closed."""

@@ -166,6 +166,10 @@ class FlaskDispatcher(Dispatcher[Cycle]):
                 extra=log_extra(cycle.environ, self.layer_name),
             )
             return cycle.last_of([*made, response])
+        except BaseException:
+            for each in made:
+                cycle.discard(each)
+            raise
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:
