@@ -50,11 +50,13 @@ class Cycle(Context):
     Attributes:
         view: the application's response as an object, while hooks see it.
         failed: bool. Whether the response is that to an unhandled error.
+        made: the responses that hooks have made so far. The last is sent, unless a hook raises.
     """
 
     owner: Dispatcher[Any]
     view: Response | None = None
     failed: bool = False
+    made: Sequence[Response] = ()
 
     def replaced(self) -> None:
         """Give the view the new head: the application called start_response again while a hook read the body."""
@@ -65,17 +67,24 @@ class Cycle(Context):
     def drop(self) -> None:
         """Close the body that is not sent, of the application or in its place, and the responses that were replaced."""
         self.view = None  # break the reference cycle: the view has the body, which has this context
+        self.discard_made()
         closers, self.closers = self.closers, ()
         instead, self.instead = self.instead, None
         sending.close_all((super().drop, partial(close_iterable, instead), *closers))
 
-    def last_of(self, made: Sequence[Response]) -> Response:
-        """The last of several responses. Those that it replaces are closed when the body is closed."""
-        response = made[-1]
-        for other in made[:-1]:
+    def chosen(self, response: Response) -> Response:
+        """The response. Others that hooks have made are closed when the body is closed."""
+        made, self.made = self.made, ()
+        for other in made:
             if other is not response:
                 self.closers += other.given_up(body_of(response), self.body)
         return response
+
+    def discard_made(self) -> None:
+        """Close the responses that hooks have made."""
+        made, self.made = self.made, ()
+        for response in made:
+            self.discard(response)
 
     def decide(self) -> Settled:
         """Run the hooks for a head whose body cannot be read."""
@@ -188,6 +197,7 @@ class Dispatcher(ABC, Generic[C]):
 
     def _failed(self, cycle: C, error: Exception) -> Response | C:
         """Log an unhandled error and return the response to it. Raise the error instead if errors are propagated."""
+        cycle.discard_made()
         cycle.failed = True
         self._note(cycle, error)
         if cycle.passed or self._policy.propagate:

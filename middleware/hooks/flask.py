@@ -124,22 +124,15 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         if own and not (cycle.plan.after or cycle.after_this):
             return cycle
         if own:
-            made = [self._view(cycle, unreadable=unreadable)]
-        else:
-            made = [converted(value, f"{qualified_name(cycle.author)} returned", cycle.discard)]
-        try:
-            return self._after(cycle, made)
-        except BaseException:
-            for response in made:
-                cycle.discard(response)
-            raise
+            return self._after(cycle, self._view(cycle, unreadable=unreadable))
+        return self._after(cycle, converted(value, f"{qualified_name(cycle.author)} returned", cycle.discard))
 
     def _unreadable_reply(self, cycle: Cycle) -> Response | Cycle:
         return self._finalized(cycle, cycle, unreadable=True)
 
-    def _after(self, cycle: Cycle, made: list[Response]) -> Response:
-        """The response after the after_request hooks. `made` has the first; those that replace it are appended."""
-        response = made[-1]
+    def _after(self, cycle: Cycle, response: Response) -> Response:
+        """The response after the after_request hooks."""
+        cycle.made = (response,)
         for hook in chain(cycle.after_this, cycle.plan.after):  # a hook may append to after_this
             result: Any = hook(response)
             if result is response:
@@ -149,27 +142,22 @@ class FlaskDispatcher(Dispatcher[Cycle]):
                     kind, name = type(result).__name__, qualified_name(hook)
                     raise TypeError(f"the after_request hook {name} returned {kind}: it has to return a response")
                 result = answered(result)
-            made.append(result)
+            cycle.made = (*cycle.made, result)
             response = result
-        return cycle.last_of(made)
+        return cycle.chosen(response)
 
     def _internal_error(self, cycle: Cycle, error: InternalServerError) -> Response | Cycle:
         handler = cycle.plan.handler(error)
         value = error if handler is None else _result(cycle, handler, error)
         response = converted(value, f"{qualified_name(cycle.author)} returned", cycle.discard)
-        made = [response]
         try:
-            return self._after(cycle, made)
+            return self._after(cycle, response)
         except Exception:  # noqa: BLE001 - logged
             logger.exception(
                 "An after_request hook failed on the response to an error, which is sent without it",
                 extra=log_extra(cycle.environ, self.layer_name),
             )
-            return cycle.last_of([*made, response])
-        except BaseException:
-            for each in made:
-                cycle.discard(each)
-            raise
+            return cycle.chosen(response)
 
 
 def _result(cycle: Cycle, handler: Callable[[Exception], Any], error: Exception) -> Any:

@@ -233,27 +233,24 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
         response: Any = self._view(cycle, unreadable=unreadable)
         if has_result and not unreadable:
             response = _with_object(result, f'environ["{RESULT}"] was', response)
-        made = [response]
-        try:
-            return self._after(cycle, made)
-        except BaseException:
-            for response in made:
-                cycle.discard(response)
-            raise
+        return self._after(cycle, response)
 
     def _unreadable_reply(self, cycle: ContextCycle) -> Response | ContextCycle:
         return self._finalized(cycle, unreadable=True)
 
-    def _after(self, cycle: ContextCycle, made: list[Response]) -> Response:
-        """The response after the after_request hooks. `made` has the first; those that replace it are appended."""
+    def _after(self, cycle: ContextCycle, response: Response) -> Response:
+        """The response after the after_request hooks."""
+        cycle.made = (response,)
         for hook in cycle.plan.after:
             cycle.author = hook
-            result = hook(cycle.ctx, made[-1])
-            if result is not None and result is not made[-1]:
-                made.append(_with_object(result, f"the hook {qualified_name(hook)} returned", discard=cycle.discard))
+            result = hook(cycle.ctx, response)
+            if result is not None and result is not response:
+                response = _with_object(result, f"the hook {qualified_name(hook)} returned", discard=cycle.discard)
+                cycle.made = (*cycle.made, response)
         cycle.author = None
-        response = cycle.last_of(made)
-        return response.convert() if isinstance(response, ObjectResponse) else response
+        if isinstance(response, ObjectResponse):
+            response.convert()
+        return cycle.chosen(response)
 
     def _failed(self, cycle: ContextCycle, error: Exception) -> Response | ContextCycle:
         if is_response(error) and not cycle.passed:
