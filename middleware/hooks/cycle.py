@@ -153,7 +153,7 @@ class Dispatcher(ABC, Generic[C]):
         token = CURRENT.set(cycle)
         try:
             reply = self._reply(cycle)
-            return self._sent(cycle, self._checked(cycle, reply, conditional=True))
+            return self._sent(cycle, self._checked(cycle, reply, whole=True))
         except TakenOver as taken:
             _drop(cycle)
             left, stopped = taken.body, taken.stopped
@@ -226,18 +226,21 @@ class Dispatcher(ABC, Generic[C]):
         cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough, lent=True)
         return cycle.view
 
-    def _checked(self, cycle: C, reply: Response | C, *, conditional: bool = False) -> Response | C:
-        """The reply if its head may be sent, or else the response to the error that hooks introduced into the head."""
+    def _checked(self, cycle: C, reply: Response | C, *, whole: bool = False) -> Response | C:
+        """The reply if its head may be sent, or else the response to the error that hooks introduced into the head.
+
+        `whole`: the body can be read, so that the head is completed by it.
+        """
         if not isinstance(reply, Response):
             return reply
-        error = _fault(cycle, reply, conditional=conditional)
+        error = _fault(cycle, reply, whole=whole)
         if error is not None and not cycle.failed:
             cycle.discard(reply)
             try:
                 reply = self._failed(cycle, error)
             finally:
                 error = None  # break the traceback reference cycle
-            error = _fault(cycle, reply, conditional=False) if isinstance(reply, Response) else None
+            error = _fault(cycle, reply, whole=whole) if isinstance(reply, Response) else None
         if error is not None and isinstance(reply, Response):
             logger.error(
                 "A hook made the head of the response to an error invalid; the faults were removed", exc_info=error
@@ -264,7 +267,6 @@ class Dispatcher(ABC, Generic[C]):
         cycle.view = None
         body: Iterable[bytes] | None
         if isinstance(reply, Response):
-            _complete(cycle, reply)
             cycle.send_head(Settled(reply.status, [*reply.headers], None))
             body = body_of(reply)
             cycle.closers += reply.closers
@@ -278,12 +280,6 @@ class Dispatcher(ABC, Generic[C]):
         return sending.outgoing(cycle, () if body is None else body, closers)
 
 
-def _complete(cycle: Cycle, reply: Response) -> None:
-    """Complete the head, unless all of the response that it depends on is the application's."""
-    if body_of(reply) is not cycle.body or reply.status != cycle.status:
-        sending.complete_head(reply)
-
-
 def _drop(cycle: Cycle) -> None:
     """Close a body that is not sent. An exception of its close() is logged, because another error is raised."""
     try:
@@ -292,14 +288,14 @@ def _drop(cycle: Cycle) -> None:
         logger.exception("close() failed after an error")
 
 
-def _fault(cycle: Cycle, reply: Response, *, conditional: bool) -> Exception | None:
-    """The error in a head, or None."""
+def _fault(cycle: Cycle, reply: Response, *, whole: bool) -> Exception | None:
+    """The error in a head, or None. A head with its whole body is completed."""
     try:
-        if conditional and reply.conditional_response:
+        if whole and reply.conditional_response:
             reply.make_conditional(cycle.environ)
+        if whole and (body_of(reply) is not cycle.body or reply.status != cycle.status):
+            sending.complete_head(reply)
         sending.check_head(reply, cycle)
-        if conditional:
-            _complete(cycle, reply)
     except Exception as error:  # noqa: BLE001 - answered
         return error
     return None

@@ -81,9 +81,9 @@ class Metrics(Following):
         rule = "a callable(environ) -> str, or None"
         problems.add_fault("route", route is not None and called_fault(route, rule, "is no label"), route)
         self.registry, self.path, self.route = registry, path, route
-        self.buckets: tuple[float, ...] = problems.read("buckets", buckets, _Series.bounds, ())
+        self.buckets: tuple[float, ...] = problems.read("buckets", buckets, _bounds, ())
         problems.done()
-        self._series = _Series.of(client, client.REGISTRY if registry is None else registry, self.buckets)
+        self._series = _series(client, client.REGISTRY if registry is None else registry, self.buckets)
         self._page = self.exposition(registry) if path is not None else None
 
     @staticmethod
@@ -157,43 +157,6 @@ class _Series(NamedTuple):
     size: Histogram
     buckets: tuple[float, ...]
 
-    @staticmethod
-    def bounds(given: Iterable[float]) -> tuple[float, ...]:
-        """The bounds of buckets, without an infinity at the end. Raises ValueError for others than `Metrics` takes."""
-        try:
-            found = tuple(map(float, given))
-        except (TypeError, ValueError):
-            found = ()
-        finite = found[:-1] if found[-1:] == (inf,) else found
-        if not finite or not all(map(isfinite, finite)) or any(one >= other for one, other in pairwise(finite)):
-            raise ValueError("finite numbers of seconds, at least one, each greater than the one before")
-        return finite
-
-    @staticmethod
-    def of(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
-        """The series of a registry, made once."""
-        active = "http_server_active_requests", "Requests that are not over yet."
-        duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
-        size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."
-        made: list[Any] = []
-        with _making:
-            series = _made.get(registry)
-            try:
-                if series is None:
-                    made.append(client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"))
-                    made.append(client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets))
-                    made.append(client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES))
-                    series = _Series._make((*made, buckets))
-            except ValueError as error:
-                for each in made:
-                    registry.unregister(each)
-                raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None
-            _made[registry] = series
-        if series.buckets != buckets:
-            rule = f"one registry has one set of buckets, here {series.buckets!r}"
-            raise ConfigError(f"Metrics: buckets: {rule}; got {buckets!r}")
-        return series
-
 
 _made: Final[WeakKeyDictionary[CollectorRegistry, _Series]] = WeakKeyDictionary()
 _making: Final = Lock()
@@ -206,3 +169,40 @@ def _prometheus() -> ModuleType:
         rule = 'prometheus_client is not installed: pip install "wsgi-middleware-stack[metrics]"'
         raise ConfigError(f"Metrics: {rule}") from None
     return prometheus_client
+
+
+def _bounds(given: Iterable[float]) -> tuple[float, ...]:
+    """The bounds of buckets, without an infinity at the end. Raises ValueError for others than `Metrics` takes."""
+    try:
+        found = tuple(map(float, given))
+    except (TypeError, ValueError):
+        found = ()
+    finite = found[:-1] if found[-1:] == (inf,) else found
+    if not finite or not all(map(isfinite, finite)) or any(one >= other for one, other in pairwise(finite)):
+        raise ValueError("finite numbers of seconds, at least one, each greater than the one before")
+    return finite
+
+
+def _series(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
+    """The series of a registry, made once."""
+    active = "http_server_active_requests", "Requests that are not over yet."
+    duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
+    size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."
+    made: list[Any] = []
+    with _making:
+        series = _made.get(registry)
+        try:
+            if series is None:
+                made.append(client.Gauge(*active, _LABELS[:1], registry=registry, multiprocess_mode="livesum"))
+                made.append(client.Histogram(*duration, _LABELS, registry=registry, buckets=buckets))
+                made.append(client.Histogram(*size, _LABELS, registry=registry, buckets=_BYTES))
+                series = _Series._make((*made, buckets))
+        except ValueError as error:
+            for each in made:
+                registry.unregister(each)
+            raise ConfigError(f"Metrics: registry: it has no metrics of these names yet; {error}") from None
+        _made[registry] = series
+    if series.buckets != buckets:
+        rule = f"one registry has one set of buckets, here {series.buckets!r}"
+        raise ConfigError(f"Metrics: buckets: {rule}; got {buckets!r}")
+    return series

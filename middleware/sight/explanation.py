@@ -52,21 +52,6 @@ class Step:
             "note": self.note,
         }
 
-    def rows(self) -> Iterator[str]:
-        """The rows of this layer in the report."""
-        requested = ["answers, instead of the layers inside"] if self.answered else []
-        if self.environ:
-            requested.append(f"sets {', '.join(self.environ)}")
-        yield from _row("request", requested)
-        responded = [f"- {name}: {value}" for name, value in self.removed]
-        responded += [f"~ {name}: {old} -> {new}" for name, old, new in self.changed]
-        responded += [f"+ {name}: {value}" for name, value in self.added]
-        if self.transform:
-            responded.append("changes the body")
-        yield from _row("response", responded or ["leaves it as it is"])
-        yield from _row("note", [self.note] if self.note else [])
-        yield from _row("time", [f"{self.seconds * 1000:.3f} ms"])
-
 
 @dataclass(frozen=True)
 class Explanation:
@@ -111,7 +96,7 @@ class Explanation:
         width = len(str(len(self.steps))) + 1
         for number, step in enumerate(self.steps, 1):
             yield f"{number:>{width}}  {escaped(step.name)}"
-            yield from step.rows()
+            yield from _told(step)
         yield f"{'*':>{width}}  the application"
         if self.application is not None:
             status, lines = self.application
@@ -124,6 +109,22 @@ class Explanation:
         yield escaped(self.status) or "No response"
         for line in self.headers:
             yield from _folded(": ".join(line), 2)
+
+
+def _told(step: Step) -> Iterator[str]:
+    """The rows of a step."""
+    requested = ["answers, instead of the layers inside"] if step.answered else []
+    if step.environ:
+        requested.append(f"sets {', '.join(step.environ)}")
+    yield from _row("request", requested)
+    responded = [f"- {name}: {value}" for name, value in step.removed]
+    responded += [f"~ {name}: {old} -> {new}" for name, old, new in step.changed]
+    responded += [f"+ {name}: {value}" for name, value in step.added]
+    if step.transform:
+        responded.append("changes the body")
+    yield from _row("response", responded or ["leaves it as it is"])
+    yield from _row("note", [step.note] if step.note else [])
+    yield from _row("time", [f"{step.seconds * 1000:.3f} ms"])
 
 
 def _row(kind: str, texts: Iterable[str]) -> Iterator[str]:
