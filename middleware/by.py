@@ -12,8 +12,9 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
-from middleware.http.fields import UNPREFIXED, environ_key, is_token
+from middleware.http.fields import environ_key, is_token
 from middleware.http.paths import canonical
+from middleware.wsgi.conditions import request_field
 from middleware.wsgi.options import ConfigError
 from middleware.wsgi.refused import called_fault, named
 from middleware.wsgi.types import Environ
@@ -79,11 +80,10 @@ def header(name: str) -> Key:
     if not is_token(name):
         raise ConfigError(f"by.header: the name of a header is a token (RFC 9110 5.1); got {name!r}")
     key = environ_key(name)
-    absent = ("", None) if key in UNPREFIXED else (None,)  # PEP 3333: these may be empty or missing
 
     def read(environ: Environ) -> str | None:
-        value = environ.get(key)
-        return None if value in absent else Secret(value)
+        value = request_field(environ, key)
+        return None if value is None else Secret(value)
 
     return Key(f"by.header({name!r})", read, frozenset())
 

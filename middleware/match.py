@@ -23,8 +23,9 @@ from itertools import product
 from typing import Any, Final, TypeVar
 
 from middleware.http.authorities import covered, host_name
-from middleware.http.fields import UNPREFIXED, environ_key, is_token
+from middleware.http.fields import environ_key, is_token
 from middleware.http.paths import below, normal, readings
+from middleware.wsgi.conditions import request_field
 from middleware.wsgi.options import Problems
 from middleware.wsgi.refused import check_predicate
 
@@ -381,8 +382,8 @@ class header(Predicate):  # noqa: N801 - used like a function
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the request has the field."""
-        present = environ.get(self._key)
-        if present is None or (present == "" and self._key in UNPREFIXED):
+        present = request_field(environ, self._key)
+        if present is None:
             return False
         return self.value is None or present.strip(" \t") == self.value
 

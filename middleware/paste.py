@@ -101,15 +101,21 @@ def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _or_none(reader: Reader) -> Reader:
-    """A reader that returns None for "none", "false", "no" and "off", and for "0" where that is no number."""
-    off = {"none", "false", "no", "off", *(["0"] if reader in {_line, _secure} else [])}
+_NONE: Final = frozenset(("none", "false", "no", "off"))
+_NONE_OF_TEXT: Final = _NONE | {"0"}  # which is no number there
+
+
+def _or_none(reader: Reader, off: frozenset[str] = _NONE) -> Reader:
+    """A reader that returns None for the words that turn an option off."""
 
     def read(text: str) -> Any:
         word = text.strip().lower()
         return None if word in off else reader(text)
 
     return read
+
+
+_text: Final = _or_none(_line, _NONE_OF_TEXT)
 
 
 def _object(text: str) -> Any:
@@ -192,7 +198,7 @@ KINDS: Final = {
         DecompressRequest, {"codings": _words, "max_bytes": _number, "buffer": _boolean, "answer": _object}
     ),
     "https-redirect": Kind(
-        HTTPSRedirect, {"status": _number, "host": _or_none(_line), "port": _or_none(_number), "exempt": _object}
+        HTTPSRedirect, {"status": _number, "host": _text, "port": _or_none(_number), "exempt": _object}
     ),
     "rate-limit": Kind(
         RateLimit,
@@ -227,16 +233,16 @@ KINDS: Final = {
         Headers,
         {"set": Group(_line), "default": Group(_line), "append": Group(_lines, _pairs), "remove": _words},
     ),
-    "metrics": Kind(Metrics, {"path": _or_none(_line), "buckets": _numbers}, ("registry", "route")),
+    "metrics": Kind(Metrics, {"path": _text, "buckets": _numbers}, ("registry", "route")),
     "request-id": Kind(RequestId, {"header": _line, "accept": _boolean, "response": _boolean}, ("generate",)),
     "inject-html": Kind(InjectHTML, {"html": str, "at": _line, "nonce": _boolean}),
     "security-headers": Kind(
         SecurityHeaders,
         {
             "preset": _line,
-            **dict.fromkeys(("csp", "csp_report_only", "frame_options", "referrer_policy"), _or_none(_line)),
-            **dict.fromkeys(("coop", "coep", "corp"), _or_none(_line)),
-            "hsts": _or_none(_secure),
+            **dict.fromkeys(("csp", "csp_report_only", "frame_options", "referrer_policy"), _text),
+            **dict.fromkeys(("coop", "coep", "corp"), _text),
+            "hsts": _or_none(_secure, _NONE_OF_TEXT),
             "permissions_policy": Group(_words),
             "nosniff": _boolean,
             "reporting_endpoints": Group(_line),
@@ -250,7 +256,7 @@ KINDS: Final = {
         Timing,
         {
             **dict.fromkeys(("metric", "header"), _line),
-            **dict.fromkeys(("description", "response_time_header"), _or_none(_line)),
+            **dict.fromkeys(("description", "response_time_header"), _text),
             **dict.fromkeys(("expose", "layers"), _boolean),
             "precision": _number,
         },

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
+from string import punctuation
 from typing import Final, NamedTuple, TypeAlias
 
 Segments: TypeAlias = "tuple[str, ...]"
@@ -22,7 +23,8 @@ MOST: Final = 128  # segments of a path that is read
 MOST_WRITTEN: Final = 32  # readings of a path that are written out
 _ODD: Final = re.compile(r"//|/@@|/\.\.?(?:/|\Z)|[\r\n]\Z")  # in a path with several readings
 # CherryPy gets attributes by segments, in which punctuation stands for "_". Two lead from a handler to its object.
-_ATTRIBUTE: Final = re.compile(r"(?<![^/])[!-.:-@\[-`{-~]{2}(?:self|class)[!-.:-@\[-`{-~]{2}(?![^/])")
+_UNDERSCORES: Final = f"[{re.escape(punctuation.replace('/', ''))}]{{2}}"
+_ATTRIBUTE: Final = re.compile(f"(?<![^/]){_UNDERSCORES}(?:self|class){_UNDERSCORES}(?![^/])")
 _MERGED: Final = frozenset({""})
 _CLIMBED: Final = frozenset({"."})
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
@@ -38,7 +40,8 @@ def canonical(script_name: str, path_info: str) -> str:
     raw = script_name + path_info
     if is_too_long(raw) or _ATTRIBUTE.search(raw) is not None:
         return "not read"
-    text = _decoded(f"{script_name}/{path_info}")[:2][-1]  # without undecodable bytes
+    text, *others = _decoded(f"{script_name}/{path_info}")
+    text = others[0] if others else text  # without undecodable bytes
     return _path(normal(text.rstrip("\r\n").replace("/@@", "/"))) or "/" * bool(raw)
 
 

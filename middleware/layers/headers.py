@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import groupby
 from typing import Any, ClassVar, Final, TypeAlias
 
 from middleware.http.edits import Edit
@@ -67,14 +66,14 @@ class Headers(Middleware):
         if all(isinstance(value, str) for _, value in (*sets, *defaults, *adds)):
             self._edits = (Edit(remove=self.remove, replace=_known(sets), default=_known(defaults), add=_known(adds)),)
         else:  # callables make values: one step for each kind of edit, and lines of one name are appended in order
-            runs = [[*run] for _, run in groupby(adds, lambda pair: isinstance(pair[1], str))]
             self._edits = (
                 Edit(remove=self.remove, replace=_known(sets)),
                 *_made(Fields.__setitem__, sets),
                 Edit(default=_known(defaults)),
                 *_made(Fields.__setitem__, defaults, yields=True),
-                *(step for run in runs for step in _made(Fields.add, run) or [Edit(add=_known(run))]),
             )
+            for pair in adds:
+                self._edits += (*_made(Fields.add, [pair]),) if callable(pair[1]) else (Edit(add=_known([pair])),)
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Edit the head."""

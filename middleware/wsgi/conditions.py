@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from middleware.http.fields import UNPREFIXED
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.options import each
 from middleware.wsgi.plan import Layer
@@ -32,6 +33,12 @@ def evaluated_at_once(layers: Sequence[Layer], before: Sequence[Layer]) -> bool:
         return True
     asked = (getattr(layer.condition, "__self__", layer.condition) for layer in layers)
     return all(getattr(predicate, "pure", predicate is None) for predicate in asked)
+
+
+def request_field(environ: Environ, key: str) -> str | None:
+    """The request field of an environ key, or None. Without the field, two keys may be there, empty (PEP 3333)."""
+    value: str | None = environ.get(key)
+    return None if value == "" and key in UNPREFIXED else value
 
 
 def varying(condition: object) -> tuple[Layer, ...]:

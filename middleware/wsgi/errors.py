@@ -11,7 +11,7 @@ from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT
 from middleware.wsgi.held import Held, close_iterable
-from middleware.wsgi.identity import REQUEST_ID, log_extra
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.input import BodyError
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.plan import Layer
@@ -86,8 +86,7 @@ def _logged(exchange: Layered, error: Exception) -> Application:
             if hasattr(within, "effects"):
                 layer, place = within.name, f" in {within.name}.{method}"
     came = exchange.environ if exchange.kept is None else exchange.kept
-    told = {"REQUEST_METHOD": exchange.method, REQUEST_ID: exchange.environ.get(REQUEST_ID)}
-    extra = log_extra({**came, **told}, layer)
+    extra = {**log_extra(came, layer), "method": escaped(exchange.method)}
     path = extra["path"]
     if isinstance(error, BodyError):
         logger.info("Refused %s %s%s: %s", escaped(exchange.method), path, place, escaped(error), extra=extra)

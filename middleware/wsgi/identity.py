@@ -70,9 +70,7 @@ def leave(identity: Identity | None) -> Identity | None:
     identity = innermost(identity)
     if identity is None:
         return None
-    identity.closed = True
-    if _CURRENT.get() is identity:  # else another request runs in this context, or none did
-        _CURRENT.set(_current())
+    identity.closed = True  # the context variable leads past it
     return identity.outer
 
 

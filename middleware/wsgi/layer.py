@@ -164,10 +164,12 @@ class Middleware(Wrapper, metaclass=_Sealed):
         """The options that differ from the defaults, as the layer keeps them."""
         defaults = type(self).__init__.__kwdefaults__ or {}  # none in a subclass that takes them as **options
         given = self._given[1]
-        kept = {name: getattr(self, name, value) for name, value in given.items()}
-        return {
-            name: it for name, it in kept.items() if name not in defaults or defaults[name] not in (given[name], it)
-        }
+        found = {}
+        for name, value in given.items():
+            kept = getattr(self, name, value)
+            if name not in defaults or defaults[name] not in (value, kept):
+                found[name] = kept
+        return found
 
     def layer(self) -> Layer:
         """What the pipeline runs: only the methods that the class overrides."""

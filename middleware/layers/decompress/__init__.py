@@ -35,7 +35,6 @@ _IN_MEMORY: Final = 256 * 1024  # bytes of a body that is decoded in advance; la
 # The fields that are about the encoded bytes (RFC 9530 2 and 3: both digests include the coding).
 _OF_ENCODED: Final = tuple(map(environ_key, ("content-length", "content-encoding", *DIGESTS)))
 _FREE, _RATIO = 1 << 18, 16  # a decoder may pass on so many bytes, plus so many times the bytes received
-_HIDES: Final = "a coding of the request body hides another that is many times larger"
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
@@ -74,6 +73,10 @@ class _Received:
         return data
 
 
+class HiddenCoding(BodyTooLarge):
+    """Raised where a coding hides another that is many times larger."""
+
+
 class _Between:
     """The output of one decoder, which is the input of the next.
 
@@ -91,7 +94,7 @@ class _Between:
         data = self._more()
         self._size += len(data)
         if self._size > _FREE + _RATIO * self._received.size:
-            raise BodyTooLarge(_HIDES)
+            raise HiddenCoding("a coding of the request body hides another that is many times larger")
         return data
 
 
@@ -169,8 +172,8 @@ class DecompressRequest(Middleware):
         problems.done()
         self.max_bytes, self.buffer, self.answer = max_bytes, buffer, answer
         accepted = [("Accept-Encoding", ", ".join(self.codings))]
-        self._refusals: dict[int | str, Application] = {
-            _HIDES: refusal(answer, 413, f"{_HIDES.capitalize()}."),
+        self._hiding = refusal(answer, 413, "A coding of the request body hides another that is many times larger.")
+        self._refusals = {
             400: refusal(answer, 400, "The request body is not what its Content-Encoding says."),
             413: refusal(answer, 413, f"The decoded request body is larger than {max_bytes} bytes."),
             415: refusal(answer, 415, "The Content-Encoding of the request is not supported.", accepted),
@@ -222,7 +225,7 @@ class DecompressRequest(Middleware):
                 kept.write(data)
         except BodyError as error:
             note(environ, f"refused: {error}")
-            return self._refusal(error.code, str(error))
+            return self._refusal(type(error))
         environ["CONTENT_LENGTH"] = str(kept.tell())
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         kept.seek(0)
@@ -235,10 +238,10 @@ class DecompressRequest(Middleware):
         if outcome is None or outcome.failed is None or self.buffer:
             return None
         note(environ, f"refused: {outcome.reason}; {response.status} became the answer")
-        return replaced(environ, response, self._refusal(outcome.failed.code, outcome.reason))
+        return replaced(environ, response, self._refusal(outcome.failed))
 
-    def _refusal(self, code: int, reason: str) -> Application:
-        return self._refusals.get(reason) or self._refusals[code]
+    def _refusal(self, failed: type[BodyError]) -> Application:
+        return self._hiding if issubclass(failed, HiddenCoding) else self._refusals[failed.code]
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
         """Close the file."""
