@@ -256,15 +256,18 @@ def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
 
 def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
     """Sort outermost first; where the demands leave a choice, the layer that stood further out comes first."""
+    further_out = {index: {each for each in further_in if index in further_in[each]} for index in further_in}
+    sorter = TopologicalSorter(further_out)
     try:
-        TopologicalSorter(further_in).prepare()
+        sorter.prepare()
     except CycleError as error:
-        # graphlib names each layer behind one that it has to stand outside of
+        # graphlib names each layer before the one that it must stand outside of
         rules = {(demand.outer, demand.inner): demand.rule.id for demand in wanted}
-        circle = pairwise(reversed(error.args[1]))
-        steps = [f"{names[one]} outside {names[other]} ({rules[one, other]})" for one, other in circle]
+        steps = [f"{names[one]} outside {names[other]} ({rules[one, other]})" for one, other in pairwise(error.args[1])]
         raise OrderError(f"no order satisfies this circle of demands: {', '.join(steps)}") from None
-    order: list[int] = []
-    while rest := further_in.keys() - order:
-        order.append(min(rest - set[int]().union(*(further_in[index] for index in rest))))
+    order, ready = list[int](), list[int]()
+    while sorter.is_active():
+        first, *ready = sorted([*ready, *sorter.get_ready()])
+        order.append(first)
+        sorter.done(first)
     return order
