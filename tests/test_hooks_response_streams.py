@@ -406,6 +406,24 @@ def test_an_error_of_one_that_waits_does_not_keep_the_others(seen):
     assert seen == ["called"]
 
 
+def test_an_error_of_one_that_waits_for_a_response_that_is_not_sent_does_not_keep_the_others(seen):
+    hooks = Hooks()
+
+    @hooks.after_request
+    def fail(response):
+        raise Failure
+
+    @hooks.after_request
+    def instead(response):
+        made = Response("made")
+        made.call_on_close(boom)
+        made.call_on_close(lambda: seen.append("called"))
+        return made
+
+    assert ask(hooks).status.startswith("500")
+    assert seen == ["called"] * 2  # the hooks see the 500 too
+
+
 def test_a_server_that_refuses_the_head_has_the_body_closed(hooks):
     app, body = returning(Body([b"x"]))
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from middleware.hooks import response_sending as sending
+from middleware.hooks.closing import close_all
 from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.http_errors import InternalServerError
 from middleware.hooks.response_object import Response, body_of
@@ -70,7 +71,7 @@ class Cycle(Context):
         self.discard_made()
         closers, self.closers = self.closers, ()
         instead, self.instead = self.instead, None
-        sending.close_all((super().drop, partial(close_iterable, instead), *closers))
+        close_all((super().drop, partial(close_iterable, instead), *closers))
 
     def chosen(self, response: Response) -> Response:
         """The response. Others that hooks have made are closed when the body is closed."""

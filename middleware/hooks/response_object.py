@@ -22,6 +22,7 @@ from zlib import decompressobj, error
 
 import webob
 
+from middleware.hooks.closing import ClosedOnce, SizedClosedOnce, close_all
 from middleware.hooks.missing_names import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.hooks.response_headers import Pairs, ResponseHeaders
@@ -304,9 +305,7 @@ class Response(ResponseFields, _WebOb):
     def close(self) -> None:
         """Close the body and call the functions given to `call_on_close`."""
         closers, self.closers = self.closers, ()
-        for close in (getattr(self._app_iter, "close", None), *closers):
-            if close is not None:
-                close()
+        close_all((getattr(self._app_iter, "close", None), *closers))
 
     # -- sending -------------------------------------------------------------------------------------------------
 
@@ -397,40 +396,6 @@ def checked_chunks(body: Sequence[bytes] | Sequence[str]) -> list[bytes]:
         if not isinstance(chunk, (bytes, bytearray, memoryview)):
             raise TypeError(f"a body consists of bytes or str, not {type(chunk).__name__}; for JSON use jsonify(value)")
     return chunks
-
-
-class ClosedOnce:
-    """A stream with a close() that can be called again."""
-
-    __slots__ = ("_body", "_closed")
-
-    def __init__(self, body: Any) -> None:
-        self._body = body
-        self._closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._body)
-
-    def __next__(self) -> bytes:
-        return cast("bytes", next(self._body))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
-
-    def close(self) -> None:
-        """Close the stream, once."""
-        if not self._closed:
-            self._closed = True
-            self._body.close()
-
-
-class SizedClosedOnce(ClosedOnce):
-    """The same for a body that has a length."""
-
-    __slots__ = ()
-
-    def __len__(self) -> int:
-        return len(self._body)
 
 
 def body_of(response: Response) -> Iterable[bytes]:

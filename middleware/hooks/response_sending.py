@@ -7,10 +7,11 @@ are not checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn
 
+from middleware.hooks.closing import Closers, ClosingList, close_all
 from middleware.hooks.context import CURRENT, Context, bound
 from middleware.hooks.response_object import Response, body_of, encoded
 from middleware.http.fields import Line, check_line
@@ -20,8 +21,6 @@ from middleware.wsgi.errors import forget
 from middleware.wsgi.exchange import next_chunk
 from middleware.wsgi.held import Begun, close_iterable
 from middleware.wsgi.types import Environ
-
-Closers: TypeAlias = "Sequence[Callable[[], object]]"
 
 _OF_CONTENT: Final = (  # RFC 9110 15.4.5
     "Allow",
@@ -137,36 +136,11 @@ class Stream:
                 forget(self._context.environ, self._context.server)
 
 
-class ClosingList(list[bytes]):
-    """A sized body with close()."""
-
-    def __init__(self, body: Iterable[bytes], closers: Closers) -> None:
-        super().__init__(body)
-        self._closers = closers
-
-    def close(self) -> None:
-        """Call the closers, once."""
-        closers, self._closers = self._closers, ()
-        close_all(closers)
-
-
 class Unreadable:
     """Placeholder for a body that hooks cannot read, because it is sent by write() or already being iterated."""
 
     def __iter__(self) -> NoReturn:
         raise RuntimeError("this body cannot be read: it is already being sent, by write() or as a stream")
-
-
-def close_all(closers: Sequence[Callable[[], object] | None]) -> None:
-    """Call each, even if another raises. An ExitStack would create a reference cycle with the exception."""
-    if not closers:
-        return
-    closing, *rest = closers
-    try:
-        if closing is not None:
-            closing()
-    finally:
-        close_all(rest)
 
 
 def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Iterable[bytes]:
