@@ -83,16 +83,16 @@ class Count:
 def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, told: bool) -> Count:
     """Count a request by each of the policies, up to the first that refuses it."""
     left = []
-    strategies = import_module("limits.strategies").STRATEGIES
     for policy in policies:
         passes = limiter.hit(policy.item, policy.name, key, cost=cost)
         if passes and not told:
             continue
         reset, remaining = limiter.get_window_stats(policy.item, policy.name, key)
         seconds = min(max(ceil(reset - time.time()), 0), policy.window)  # the clocks of two machines differ
-        if not passes and cost > 1 and isinstance(limiter, strategies["sliding-window-counter"]):
-            counts = limiter.storage.get_sliding_window(policy.item.key_for(policy.name, key), policy.window)
-            seconds = max(seconds, until_room(counts, policy, cost))
+        if not passes and cost > 1:
+            if isinstance(limiter, import_module("limits.strategies").STRATEGIES["sliding-window-counter"]):
+                counts = limiter.storage.get_sliding_window(policy.item.key_for(policy.name, key), policy.window)
+                seconds = max(seconds, until_room(counts, policy, cost))
         left.append(Left(policy, max(remaining, 0), seconds))
         if not passes:
             return Count(tuple(left), left[-1])
@@ -403,8 +403,8 @@ class RateLimit(Positional):
         """Add the fields with the remaining quota."""
         count: Count | None = environ.get(self._environ_key)
         if count is not None and self.headers:
-            response.headers.add("RateLimit-Policy", self._told)
-            response.headers.add("RateLimit", ", ".join(map(str, count.left)))
+            response.headers.append(("RateLimit-Policy", self._told))
+            response.headers.append(("RateLimit", ", ".join(map(str, count.left))))
 
     def declared(self) -> Effects:
         """The effects of the class, the request values that the key reads, and the name, which is unique."""
