@@ -36,7 +36,7 @@ _TOLD: Final = _OF_IDENTITY - {"content-length"} | {"etag"}
 _NOTABLE: Final = _TOLD | UNALTERABLE | {"content-encoding", "cache-control", "vary"}
 _look: Final = Look(_NOTABLE | {"content-type", "content-length"})
 _untell: Final = Edit(remove=_TOLD)
-_unmeasure: Final = Edit(remove=_OF_IDENTITY)
+_update_encoded: Final = Edit(remove=_OF_IDENTITY, vary=("Accept-Encoding",))
 _NOT_LISTED: Final = "not encoded: type {} is not listed in content_types"
 _NO_CODING: Final = "not encoded: the client accepts none of {}"
 _SMALL: Final = "not encoded: {} bytes, minimum_size is {}"
@@ -95,18 +95,14 @@ class Encoding:
             or "HTTP_IF_UNMODIFIED_SINCE" in environ
             or "HTTP_IF" in environ
         ):
-            environ[self.key] = self._revalidating(environ, choice)
+            before = environ.get(self.key)
+            environ[self.key] = revalidation.revalidating(environ, choice, suffix=self.suffix, before=before)
         else:
             environ[self.key] = choice
         if not self.strict or choice.coding or choice.identity:
             return None
         note(environ, "Accept-Encoding refuses identity and every coding")
         return not_acceptable
-
-    def _revalidating(self, environ: Environ, choice: Choice) -> Negotiated:
-        before = environ.get(self.key)
-        said = before.said.items() if isinstance(before, Revalidation) else ()
-        return revalidation.revalidating(environ, choice, suffix=self.suffix, before=said)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Encode it, or leave it alone."""
@@ -178,10 +174,14 @@ class Encoding:
         if isinstance(request, Revalidation):
             environ.update(request.said)  # outer layers see the request as received
         code = response.status[:3]
-        if code in _CONDITIONAL and "etag" in fields:
-            tag = self._known_tag(environ, code, fields["etag"], request)
-            if tag != fields["etag"]:
-                response.headers["ETag"] = fields["etag"] = tag
+        tag = fields.get("etag") if code in _CONDITIONAL else None
+        if tag is not None:
+            if self.suffix:
+                known = revalidation.suffix_known(environ, code, tag, request, SUFFIXES)
+            else:
+                known = revalidation.weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
+            if known != tag:
+                response.headers["ETag"] = fields["etag"] = known
         if code in _OF_A_200:
             fields.pop("content-range", None)  # a part may not be encoded, but the whole may
             self._say_as_a_200(environ, response, fields, request)
@@ -189,21 +189,15 @@ class Encoding:
 
     def _say_as_a_200(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> None:
         """Add the Vary that a 200 to this request would have, if that 200 may be encoded."""
-        if not self._would_match(fields) or _forbidden_by(environ, fields) is not None:
+        content_type = fields.get("content-type")  # that of the whole, unless it has parts
+        if content_type is not None and not content_type.lower().startswith(_PARTS) and not self.matches[content_type]:
+            return
+        if _forbidden_by(environ, fields) is not None:
             return
         if response.status.startswith("304") and not self._declines(fields, request):
-            _unmeasure(response.headers)  # the stored response that a 304 updates is encoded (RFC 9111 3.2)
-        _vary(response.headers)
-
-    def _known_tag(self, environ: Environ, code: str, tag: str, request: Negotiated) -> str:
-        if self.suffix:
-            return revalidation.suffix_known(environ, code, tag, request, SUFFIXES)
-        return revalidation.weak_known(tag, environ.get("HTTP_IF_NONE_MATCH", ""))
-
-    def _would_match(self, fields: Known) -> bool:
-        """Whether the full response may be encoded by its type; this one has only a part of its content, or none."""
-        content_type = fields.get("content-type")
-        return content_type is None or content_type.lower().startswith(_PARTS) or self.matches[content_type]
+            _update_encoded(response.headers)  # the stored response that a 304 updates is encoded (RFC 9111 3.2)
+        else:
+            _vary(response.headers)
 
     def _encode_sized(self, environ: Environ, response: Response, request: Negotiated, body: Any) -> str | None:
         """Encode a sized body if that makes it smaller, or identity is refused; return the coding if it was encoded."""

@@ -5,7 +5,7 @@ of their coding; a 304 or 412 gets back the tag that the client knows. Fields th
 hidden from it and restored for outer layers.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -56,18 +56,18 @@ class Revalidation:
 Negotiated: TypeAlias = Choice | Revalidation
 
 
-def revalidating(
-    environ: Environ, choice: Choice, *, suffix: bool, before: Iterable[tuple[str, Any]] = ()
-) -> Negotiated:
+def revalidating(environ: Environ, choice: Choice, *, suffix: bool, before: Negotiated | None = None) -> Negotiated:
     """Change the conditions of a request to tags that the application knows. With `suffix`, tags lose their suffixes.
 
-    before: the fields as received, if the same layer has changed the request around this stack.
+    before: what the same layer has negotiated, and changed in the request, around this stack.
     """
-    full = not environ.keys().isdisjoint(_RANGE) and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())
+    ranged = "HTTP_RANGE" in environ or "HTTP_IF_RANGE" in environ
+    full = ranged and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())
     said: dict[str, Any] = entity_tags.rewritten(environ, _CONDITIONS) if suffix else {}
     if full:
         said.update((name, environ.pop(name)) for name in _RANGE if name in environ)
-    said.update(before)
+    if isinstance(before, Revalidation):
+        said.update(before.said)
     return Revalidation(choice.coding, choice.identity, said) if said else choice
 
 
