@@ -224,10 +224,9 @@ class Fields:
     def __setitem__(self, name: str, value: str) -> None:
         """Replace every line of the name by one."""
         folded = _checked.get(name) or sendable_name(name)
-        value = sendable_value(name, value)
-        index = self.index
-        if index is None:
-            index = self.names()
+        known = _values.get(value) if type(value) is str else None
+        value = sendable_value(name, value) if known is None else known
+        index = self.names() if (index := self.index) is None else index
         if folded in index:
             self._drop(folded)
         index.add(folded)

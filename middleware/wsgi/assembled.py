@@ -227,6 +227,7 @@ class _FastPath:
         self.source.names["plan"] = self._plan_after(len(self._layers))
         add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
         add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
+        add(2, "exchange.kept = None\nexchange.came = ()")
         add(2, f"if {EXCEPTION!r} in environ:\n    del environ[{EXCEPTION!r}]  # of an earlier request")
 
     def _write_request(self) -> None:
@@ -247,9 +248,7 @@ class _FastPath:
                 add(4, f"return deliver(exchange, as_application(answer, request{n})(environ, exchange.start))")
         self._write_came(len(self.steps))
         if self._keeps:
-            add(3, "exchange.plan = plan\nexchange.keep()")
-        elif self._ends:
-            add(3, "exchange.kept = None")
+            add(3, f"exchange.plan = plan\nenviron[{MARK!r}] = 'yes'\nexchange.kept = environ.copy()")
 
     def _write_came(self, end: int) -> None:
         """Save the values of the steps before `end` that are not in environ, for code that may need them."""

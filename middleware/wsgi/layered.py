@@ -76,7 +76,6 @@ class Layered(Exchange):
         self.sent = 0
         self.index = self.body = None
         self.source = self.error = self.exc_info = self.declared = self.rest = self.undo = None
-        self.kept, self.came = getattr(self, "kept", None), getattr(self, "came", ())
         self.left = iter(self.plan.responders)
         self.transforms = ()
 
@@ -278,4 +277,5 @@ def opened(environ: Environ, server: StartResponse, plan: Plan) -> Layered:
     exchange.environ, exchange.server, exchange.plan = environ, server, plan
     exchange.method = environ.get("REQUEST_METHOD", "")
     exchange.state = NEW
+    exchange.kept, exchange.came = None, ()
     return exchange
