@@ -80,8 +80,8 @@ class Count:
     refused: Left | None
 
 
-def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, told: bool) -> Count:
-    """Count a request by each of the policies, up to the first that refuses it."""
+def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, told: bool, slides: bool) -> Count:
+    """Count a request by each of the policies, up to the first that refuses it. `slides`: by a sliding window."""
     left = []
     for policy in policies:
         passes = limiter.hit(policy.item, policy.name, key, cost=cost)
@@ -89,10 +89,9 @@ def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, to
             continue
         reset, remaining = limiter.get_window_stats(policy.item, policy.name, key)
         seconds = min(max(ceil(reset - time.time()), 0), policy.window)  # the clocks of two machines differ
-        if not passes and cost > 1:
-            if isinstance(limiter, import_module("limits.strategies").STRATEGIES["sliding-window-counter"]):
-                counts = limiter.storage.get_sliding_window(policy.item.key_for(policy.name, key), policy.window)
-                seconds = max(seconds, until_room(counts, policy, cost))
+        if not passes and slides and cost > 1:
+            counts = limiter.storage.get_sliding_window(policy.item.key_for(policy.name, key), policy.window)
+            seconds = max(seconds, until_room(counts, policy, cost))
         left.append(Left(policy, max(remaining, 0), seconds))
         if not passes:
             return Count(tuple(left), left[-1])
@@ -384,8 +383,9 @@ class RateLimit(Positional):
         if not isinstance(key, str):
             raise TypeError(f"{self.name}: a key is a str or None; got {type(key).__name__}")
         key = stored(key)
+        slides = self.strategy == "sliding-window-counter"
         count = environ[self._environ_key] = self._store.ask(
-            lambda limiter: counted(limiter, self._shortest_first, key, self.cost, told=self.headers)
+            lambda limiter: counted(limiter, self._shortest_first, key, self.cost, told=self.headers, slides=slides)
         )
         if count is None:
             note(environ, f"the storage is down: on_storage_error is {self.on_storage_error!r}")
