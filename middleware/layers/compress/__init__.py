@@ -6,6 +6,7 @@ from functools import partial
 from itertools import count
 from typing import ClassVar, Final, Literal, TypeAlias
 
+from middleware.http.edits import Edit
 from middleware.http.fields import content_length, plain
 from middleware.http.negotiation import choices
 from middleware.http.remembered import Remembered
@@ -126,6 +127,9 @@ class Compress(Middleware):
             codecs=codecs,
             offered=", ".join(codecs),
             encode={coding: each.whole() for coding, each in codecs.items()},
+            relabel={
+                coding: Edit(remove=["Content-Length"], replace=[("Content-Encoding", coding)]) for coding in codecs
+            },
             short=Remembered(lambda said: (length := content_length(said)) is not None and length < minimum_size),
             minimum=minimum_size,
             flush=_FLUSH[self.flush],

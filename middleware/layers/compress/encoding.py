@@ -61,6 +61,7 @@ class Encoding:
         codecs: coding -> its codec.
         offered: the names of the codings, for a note.
         encode: coding -> the function that encodes a whole body.
+        relabel: coding -> the edit of its head, except for the new Content-Length.
         short: Content-Length -> whether that is known to be less than the minimum.
         minimum: bytes below which content is not encoded.
         flush: whether streams are decodable chunk by chunk; None: those of unknown length.
@@ -74,6 +75,7 @@ class Encoding:
     codecs: Mapping[str, Codec]
     offered: str
     encode: Mapping[str, Callable[[bytes], bytes]]
+    relabel: Mapping[str, Edit]
     short: Mapping[str, bool]
     minimum: int
     flush: bool | None
@@ -215,8 +217,8 @@ class Encoding:
             note(environ, "not encoded: {} would not make it smaller", coding)
             return None
         response.body = [encoded]
-        response.headers["Content-Length"] = str(len(encoded))
-        response.headers["Content-Encoding"] = coding
+        self.relabel[coding](response.headers)
+        response.headers.append(("Content-Length", str(len(encoded))))
         return coding
 
     def _encode_head(self, environ: Environ, response: Response, fields: Known, request: Negotiated, body: Any) -> None:
