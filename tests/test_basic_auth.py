@@ -210,7 +210,7 @@ def test_a_coroutine_function_is_refused(verify):
 )
 def test_what_cannot_be_right_is_refused(options, rule):
     with pytest.raises(ConfigError) as caught:
-        BasicAuth(verify=check, **options)
+        BasicAuth(verify=Users().check, **options)
     assert str(caught.value).startswith(f"BasicAuth: {rule}")
 
 
@@ -249,7 +249,7 @@ def test_an_answer_of_ones_own_may_replace_its_head():
 
 
 def test_of_a_part_of_a_site_it_misses_no_reading_of_a_path():
-    layer = BasicAuth(verify=check).when(match.path("/admin"))
+    layer = BasicAuth(verify=Users().check).when(match.path("/admin"))
     app = layer.wrap(returning([b"x"])[0])
     for path in ("/admin", "//admin", "/x/../admin", "/admin/../x"):
         assert serve(app, path, lint=False).status == "401 Unauthorized"
@@ -258,5 +258,6 @@ def test_of_a_part_of_a_site_it_misses_no_reading_of_a_path():
 
 def test_it_stands_outside_what_requires_the_user():
     needs = External(lambda app: app, effects=Effects(requires={"REMOTE_USER"}))
-    assert Stack(BasicAuth(verify=check), needs).check() == ()
-    assert [finding.rule for finding in Stack(needs, BasicAuth(verify=check)).check()] == ["provide-outside-require"]
+    layer = BasicAuth(verify=Users().check)
+    assert Stack(layer, needs).check() == ()
+    assert [finding.rule for finding in Stack(needs, layer).check()] == ["provide-outside-require"]

@@ -6,16 +6,22 @@ import enum
 import re
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway import serve
 from middleware import (
     CORS,
     AccessLog,
+    BasicAuth,
     Compress,
+    ConcurrencyLimit,
     ConfigError,
     DecompressRequest,
     Effects,
     Headers,
+    HTTPSRedirect,
+    InjectHTML,
+    Metrics,
     Middleware,
     RateLimit,
     Redirect,
@@ -133,6 +139,39 @@ def test_several_faults_are_a_list():
     message = "Layer: 2 options are wrong:\n  - flag: True or False; got 5\n  - size: an int from 0; got -1"
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         problems.done()
+
+
+def one(first): ...
+
+
+def two(first, second): ...
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: AccessLog(format=two),
+        lambda: BasicAuth(verify=one),
+        lambda: ConcurrencyLimit(limit=1, key=two),
+        lambda: CORS(allow_origins=one),
+        lambda: Headers(set={"X-A": one}),
+        lambda: Headers(default={"X-A": one}),
+        lambda: Headers(append={"X-A": one}),
+        lambda: HTTPSRedirect(exempt=two),
+        lambda: InjectHTML(html=two),
+        lambda: Metrics(registry=CollectorRegistry(), route=two),
+        lambda: Redirect(to=two),
+        lambda: Redirect(two),
+        lambda: RequestId(generate=one),
+        lambda: SecurityHeaders(clear_site_data=one),
+        lambda: Timing(clock=one),
+        lambda: Timing(expose=two),
+        lambda: Timing(on_complete=two),
+    ],
+)
+def test_a_callable_that_cannot_be_called_with_what_the_option_hands_it_is_refused(wrong):
+    with pytest.raises(ConfigError, match=r"a callable|predicate"):
+        wrong()
 
 
 # -- members of a str Enum ---------------------------------------------------------------------------------------------

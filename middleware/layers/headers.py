@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from middleware.http.edits import Edit
 from middleware.http.fields import Fields, option_name_fault, sendable_value, value_fault
@@ -11,6 +11,7 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, is_async, pairs, several
 from middleware.wsgi.plan import Layer
+from middleware.wsgi.refused import takes
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Application, Environ
@@ -97,8 +98,6 @@ class Headers(Middleware):
             return layer
         return layer._replace(ordinary=Ordinary(watched=edit.watched, conditional=True, options=True))
 
-    effects: ClassVar[Effects] = Effects()
-
     def declared(self) -> Effects:
         """The effects of the class. It sets every header that an option names."""
         named = {*self.set, *self.default, *(name for name, _ in self.append), *self.remove}
@@ -150,6 +149,6 @@ def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> I
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
     named = problems.add_fault(option, option_name_fault(name), name)
-    fault = None if callable(value) and not is_async(value) else value_fault(value)
+    fault = None if callable(value) and takes(value, 2) and not is_async(value) else value_fault(value)
     rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
     return problems.add_fault(f"{option}[{name!r}]", rule, value) and named

@@ -10,6 +10,7 @@ from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.refused import takes
 from middleware.wsgi.types import Application, Environ
 
 _QUOTED: Final = re.compile(r"[ -~]*")
@@ -78,7 +79,7 @@ class BasicAuth(Middleware):
         super().__init__(app)
         self.verify, self.realm, self.charset, self.answer = verify, realm, charset, answer
         problems = Problems("BasicAuth")
-        right = callable(verify) and not is_async(verify)
+        right = callable(verify) and takes(verify, 2) and not is_async(verify)
         # The value may hold passwords: its type is enough.
         problems.check(right, "verify", "a callable (user, password) -> bool, not a coroutine function", type(verify))
         right = isinstance(realm, str) and _QUOTED.fullmatch(realm) is not None

@@ -9,6 +9,7 @@ from middleware.http.fields import is_token
 from middleware.http.origins import listed_fault, origin_fault
 from middleware.layers.cors.preflight import UNEXPOSABLE
 from middleware.wsgi.options import Problems, each, int_fault, is_async
+from middleware.wsgi.refused import takes
 from middleware.wsgi.types import Environ
 
 OriginPredicate: TypeAlias = Callable[[str, Environ], bool]
@@ -41,7 +42,7 @@ def allow_origin_fault(value: object) -> str | None:
     if is_async(value):
         return "a callable that returns a bool: a coroutine is never awaited, and so grants nothing"
     if callable(value):
-        return None
+        return None if takes(value, 2) else _KINDS
     if not isinstance(value, str):
         return _KINDS
     if value in (ANY, "null"):

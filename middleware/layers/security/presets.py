@@ -14,6 +14,7 @@ from middleware.layers.security import header_values as values
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.refused import takes
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
@@ -86,7 +87,7 @@ OPTIONS: Final = {
     "clear_site_data": Option(
         "",
         _if(
-            lambda given: callable(given) and not is_async(given),
+            lambda given: callable(given) and takes(given, 2) and not is_async(given),
             "a callable (environ, response) -> what to forget, or None: a response decides it",
         ),
     ),

@@ -19,7 +19,7 @@ from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems, is_async
 from middleware.wsgi.plan import Layer, Made
-from middleware.wsgi.refused import called_fault, predicate_fault
+from middleware.wsgi.refused import called_fault, predicate_fault, takes
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -111,7 +111,7 @@ class Timing(Middleware):
         problems.add_fault("expose", shown, self.expose)
         problems.boolean("layers", self.layers)
         problems.integer("precision", self.precision, 0, 9)
-        ticks = callable(self.clock) and not is_async(self.clock)
+        ticks = callable(self.clock) and takes(self.clock, 0) and not is_async(self.clock)
         problems.check(ticks, "clock", "a callable -> seconds (no coroutine function)", self.clock)
         told = self.on_complete is not None and called_fault(self.on_complete, "a callable or None", "is never awaited")
         problems.add_fault("on_complete", told, self.on_complete)
