@@ -62,6 +62,25 @@ def test_a_rule_that_does_not_exist_cannot_be_waived():
         assert_order(STACK, STACK.names, waive="measured")
 
 
+@pytest.mark.parametrize(
+    ("stack", "names", "rule"),
+    [
+        (STACK.wrap(returning([b"x"])[0]), ["Timing"], "stack: a Stack"),
+        (STACK.names, ["Timing"], "stack: a Stack"),
+        (STACK, [Timing], "names: names of layers, each a str"),
+        (STACK, [Timing()], "names: names of layers, each a str"),
+        (STACK, None, "names: a str, or an iterable of str"),
+    ],
+)
+def test_what_is_no_stack_and_what_are_no_names_are_refused(stack, names, rule):
+    with pytest.raises(ConfigError, match=f"^assert_order: {rule}; got "):
+        assert_order(stack, names)
+
+
+def test_one_name_may_be_a_str():
+    assert_order(Stack(Timing()), "Timing")
+
+
 def test_both_are_told_at_once():
     lines = refusal(Stack(Headers(set={"X-App": "demo"}), Timing()), ["Timing", "Headers"])
     assert [line for line in lines if not line.startswith(" ")] == [

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from middleware.stack.builder import Stack
 from middleware.stack.rules import described, waived
+from middleware.wsgi.options import Problems, several
 
 
 def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = ()) -> None:
@@ -12,13 +13,18 @@ def assert_order(stack: Stack, names: Iterable[str], *, waive: Iterable[str] = (
 
     Options:
         stack: Stack. The stack to check. Required.
-        names: iterable of str. The expected names, as in `stack.names`. Required.
+        names: iterable of str, or one str. The expected names, as in `stack.names`. Required.
         waive: iterable of rule ids, or one id. Rules that may be broken. Default none.
 
-    Errors: AssertionError that shows both orders, and every finding with the edit that fixes it; ConfigError for a rule
-        that does not exist.
+    Errors: AssertionError that shows both orders, and every finding with the edit that fixes it; ConfigError for a
+        wrong option, such as a rule that does not exist.
     """
-    owed, seen = list(names), list(stack.names)
+    problems = Problems("assert_order")
+    problems.check(isinstance(stack, Stack), "stack", "a Stack", stack)
+    owed: list[str] = problems.read("names", names, several, [])
+    problems.check(all(isinstance(name, str) for name in owed), "names", "names of layers, each a str", names)
+    problems.done()
+    seen = list(stack.names)
     ids = waived("assert_order", waive)
     lines = []
     if owed != seen:
