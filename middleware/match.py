@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 from middleware.http.authorities import covered, host_name
 from middleware.http.fields import environ_key, is_token
-from middleware.http.paths import below, normal, readings
+from middleware.http.paths import below, normal, prefix_fault, readings
 from middleware.wsgi.conditions import request_field
 from middleware.wsgi.options import Problems
 from middleware.wsgi.refused import check_predicate
@@ -235,7 +235,7 @@ class path(Predicate):  # noqa: N801 - used like a function
     by any attribute.
 
     Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
-    Errors: ConfigError for a prefix without a leading slash, or with a query.
+    Errors: ConfigError for a prefix without a leading slash, or with a query, a wildcard (`/api/*`) or a parameter.
     """
 
     pure = True
@@ -244,12 +244,7 @@ class path(Predicate):  # noqa: N801 - used like a function
         problems = Problems("match.path")
         problems.check(prefixes, "prefixes", "at least one", prefixes)
         for prefix in prefixes:
-            problems.check(
-                isinstance(prefix, str) and prefix.startswith("/") and "?" not in prefix,
-                "prefixes",
-                "a path as the user sees it decoded, with a leading slash and without a query",
-                prefix,
-            )
+            problems.add_fault("prefixes", prefix_fault(prefix), prefix)
         problems.done()
         self.prefixes = prefixes
         self.segments = tuple(map(normal, prefixes))

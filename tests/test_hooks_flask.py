@@ -321,6 +321,12 @@ def test_what_no_handler_can_be_registered_for(hooks, key, error):
         hooks.errorhandler(key)(told("never"))
 
 
+def test_an_errorhandler_without_parentheses_is_refused(hooks):
+    for decorator in (hooks.errorhandler, hooks.app_errorhandler):
+        with pytest.raises(TypeError, match="errorhandler takes a code or an exception class, not <function"):
+            decorator(told("never"))
+
+
 @pytest.mark.parametrize("handler", [5, None, "page"])
 def test_what_is_no_function_is_no_handler(hooks, handler):
     for register in (

@@ -32,7 +32,7 @@ from typing import Any, ClassVar, Literal
 
 from middleware.hooks.context import bound
 from middleware.hooks.cycle import Cycle, Dispatcher, HookLayer, ReplyPolicy, logger
-from middleware.hooks.http_errors import ERRORS, InternalServerError, is_response, reaches_no_handler
+from middleware.hooks.http_errors import ERRORS, InternalServerError, handler_key, is_response, reaches_no_handler
 from middleware.hooks.request_forms import Limits
 from middleware.hooks.response_conversion import answered, converted
 from middleware.hooks.response_object import Response
@@ -184,6 +184,7 @@ class FlaskDecorators(Decorators["HookScope"]):
 
     def errorhandler(self, code_or_exception: int | type[Exception]) -> Callable[[F], F]:
         """Call the decorated function with exceptions of this code or class. It returns the response."""
+        handler_key(code_or_exception)  # without parentheses, the function is given here
 
         def decorate(function: F) -> F:
             self.register_error_handler(code_or_exception, function)
@@ -214,6 +215,7 @@ class FlaskDecorators(Decorators["HookScope"]):
 
     def app_errorhandler(self, code_or_exception: int | type[Exception]) -> Callable[[F], F]:
         """Register an errorhandler for all requests."""
+        handler_key(code_or_exception)
 
         def decorate(function: F) -> F:
             self._registry.check_open("app_errorhandler")

@@ -30,7 +30,7 @@ from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.http_errors import code_of, handler_key, lineage
 from middleware.hooks.request_forms import Limits
 from middleware.http.fields import is_token
-from middleware.http.paths import is_too_long, normal, readings
+from middleware.http.paths import has_placeholder, is_too_long, normal, prefix_fault, readings
 from middleware.wsgi.options import Problems
 from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Environ, Predicate
@@ -161,9 +161,12 @@ class Route(Place):
         names = [name for name, _ in parameters]
         if len(set(names)) < len(names):
             return "each parameter has a name of its own"
-        if not {kind or "str" for _, kind in parameters} <= set(_CONVERTERS):
+        rest = _PARAMETER.sub("x", template)
+        if set(rest) & set("{}"):
+            return "braces only around parameters"
+        if has_placeholder(rest) or not {kind or "str" for _, kind in parameters} <= set(_CONVERTERS):
             return f"a parameter is {{name}} or {{name:kind}}, of the kinds {', '.join(_CONVERTERS)}"
-        return "braces only around parameters" if set(_PARAMETER.sub("", template)) & set("{}") else None
+        return None
 
     def open_to(self, environ: Environ) -> bool:
         """Whether the method, in upper case, is one of those given."""
@@ -391,8 +394,7 @@ class Decorators(Generic[Level]):
         """
         problems = Problems(f"{self._owner}.scope")
         if isinstance(where, str):
-            rule = "a decoded path with a leading slash and without a query"
-            problems.check(where.startswith("/") and "?" not in where, "where", rule, where)
+            problems.add_fault("where", prefix_fault(where), where)
         elif isinstance(where, re.Pattern):
             problems.check(isinstance(where.pattern, str), "where", "a pattern of str", where)
         else:
@@ -413,14 +415,16 @@ class Decorators(Generic[Level]):
         A request belongs to the route if one reading of its path fits, as in `scope`. The parameters come from the
         first that does.
 
-        Errors: ConfigError for a template without a leading slash, and for methods that are not tokens.
+        Errors: ConfigError for a template without a leading slash or with a parameter of another form, such as Flask's
+        <int:id>, and for methods that are not tokens.
         """
         problems = Problems(f"{self._owner}.route")
         listed = None if methods is None else [methods] if isinstance(methods, str) else list(methods)
         for method in listed or ():
             problems.check(is_token(method), "methods", "tokens such as GET (RFC 9110 9.1)", method)
-        absolute = isinstance(template, str) and template.startswith("/")
-        if problems.check(absolute, "template", "a path with a leading slash, such as /users/{id}", template):
+        absolute = isinstance(template, str) and template.startswith("/") and "?" not in template
+        rule = "a path with a leading slash and without a query, such as /users/{id}"
+        if problems.check(absolute, "template", rule, template):
             problems.add_fault("template", Route.fault(template), template)
         problems.done()
         return self._within("route", Route(template, listed))

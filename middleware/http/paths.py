@@ -28,11 +28,24 @@ _ATTRIBUTE: Final = re.compile(f"(?<![^/]){_UNDERSCORES}(?:self|class){_UNDERSCO
 _MERGED: Final = frozenset({""})
 _CLIMBED: Final = frozenset({"."})
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
+_PLACEHOLDER: Final = re.compile(r"<[^<>/]+>|\{[^{}/]+\}|/\.?\*{1,2}(?![^/])")
 
 
 def normal(path: str) -> Segments:
     """The segments of a path in its normal form, without dot segments and empty segments."""
     return tuple(filter(None, _listed(_rests(path.split("/"), _MERGED | _CLIMBED)[0])))
+
+
+def prefix_fault(prefix: object) -> str | None:
+    """The rule that a prefix breaks, or None. A wildcard in it would only match itself."""
+    if not isinstance(prefix, str) or not prefix.startswith("/") or "?" in prefix:
+        return "a path as the user sees it decoded, with a leading slash and without a query"
+    return "a prefix covers all below it: without wildcards and parameters" if has_placeholder(prefix) else None
+
+
+def has_placeholder(path: str) -> bool:
+    """Whether a path has a wildcard or a parameter in it: <id>, {id}, or a segment `*`, `**` or `.*`."""
+    return _PLACEHOLDER.search(path) is not None
 
 
 def canonical(script_name: str, path_info: str) -> str:
