@@ -64,8 +64,9 @@ def csp_nonce(request: Any) -> dict[str, Any]:
     """The nonce of the response, for templates: `{"csp_nonce": nonce}`, empty where no policy has a nonce.
 
     So a template that prints `{{ csp_nonce }}` works without a stack too, in tests and in mails. The nonce is generated
-    when the template prints it. In Flask `app.context_processor(lambda: csp_nonce(request))` gives it to all templates,
-    in Django the context processor "middleware.csp_nonce", with Jinja2 alone `template.render(**csp_nonce(environ))`.
+    when the template prints it. In Flask `app.context_processor(lambda: csp_nonce(request))` gives it to all templates
+    but those that Jinja imports without context, in Django the context processor "middleware.csp_nonce", with Jinja2
+    alone `template.render(**csp_nonce(environ))`.
 
     Options:
         request: any. The request of Flask, Django, Werkzeug, Pyramid, Bottle or WebOb, or an environ. Required.
