@@ -274,9 +274,13 @@ def test_without_its_condition_the_probes_are_silent():
 
 
 def test_alone_it_has_one_layer():
-    alone = Timing(returning([b"x"])[0], layers=True)
-    assert set(metrics(serve(alone))) == {"total", "Timing"}
-    assert set(metrics(serve(alone.named("t 1")))) == {"total", "t-1"}
+    """Whose own time is without that of the application."""
+    clock = Clock()
+    alone = Timing(app_taking(clock, 0.1), layers=True, clock=clock)
+    assert metrics(serve(alone)) == {"total": 100.0, "Timing": 0.0}
+    assert metrics(serve(alone.named("t 1"))) == {"total": 100.0, "t-1": 0.0}
+    assert metrics(serve(alone.when(match.path("/timed")), "/timed")) == {"total": 100.0, "Timing": 0.0}
+    assert serve(alone.when(match.path("/timed"))).get("Server-Timing") is None
 
 
 # -- nesting -----------------------------------------------------------------------------------------------------------
@@ -538,6 +542,7 @@ class Awaited:
         ({"response_time_header": "Content-Length"}, "response_time_header: the server frames the response by it"),
         ({"response_time_header": "X:"}, "response_time_header: a field name is a token"),
         ({"response_time_header": "Upgrade"}, "response_time_header: hop-by-hop"),
+        ({"response_time_header": "server-timing"}, "response_time_header: another field than header"),
         ({"expose": 1}, "expose: a bool or a predicate"),
         ({"expose": None}, "expose: a bool or a predicate"),
         ({"expose": awaited}, "expose: a bool or a predicate"),

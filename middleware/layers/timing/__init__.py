@@ -18,6 +18,7 @@ from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
 from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer, Made
 from middleware.wsgi.refused import called_fault, predicate_fault, takes
 from middleware.wsgi.response import Response
@@ -98,6 +99,8 @@ class Timing(Middleware):
         # of this copy
         self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}", _names=alone)
         super()._bind()
+        if self.layers and self.app is not None:  # the probe around the application
+            self.__dict__["_run"] = pipeline(self.app, [self.layer(), _Probe(self._key, self.clock, 1).layer()])
 
     def _check(self) -> None:
         problems = Problems("Timing")
@@ -107,6 +110,8 @@ class Timing(Middleware):
             value = getattr(self, option)
             left_out = value is None and option != "header"
             problems.add_fault(option, not left_out and fault(value), value)
+        apart = str(self.header).lower() != str(self.response_time_header).lower() or self.response_time_header is None
+        problems.check(apart, "response_time_header", "another field than header", self.response_time_header)
         shown = not isinstance(self.expose, bool) and predicate_fault(self.expose, "a bool or a predicate")
         problems.add_fault("expose", shown, self.expose)
         problems.boolean("layers", self.layers)
