@@ -314,6 +314,7 @@ def test_a_given_token_is_not_printed():
         ({"path": "/a b"}, "path: a path that begins with /"),
         ({"path": 5}, "path: a path that begins with /"),
         ({"keep": 0}, "keep: "),
+        ({"keep": 10**30}, "keep: an int from 1 to "),
         ({"token": ""}, "token: letters, digits"),
         ({"token": "a b"}, "token: letters, digits"),
         ({"token": 5}, "token: letters, digits"),

@@ -250,8 +250,16 @@ def test_bad_limits_are_named(text):
         ({"storage": b"redis://:sesame@h"}, "storage: a URI.*; got <class 'bytes'>"),
         ({"storage": "redis://u:se#sesame@h/0"}, r"library \(percent-encode # / \? \[ \] in a user and a password\)"),
         ({"storage": "redis://u:sesame/x@h/0"}, r"percent-encode .*; got 'redis://\*\*\*@h/0'"),
-        ({"storage_options": 1}, "storage_options: a mapping, or None"),
-        ({"storage_options": [("password", "sesame")]}, "storage_options: a mapping, or None; got <class 'list'>"),
+        ({"storage_options": 1}, "storage_options: a mapping of str to values, or None"),
+        (
+            {"storage_options": [("password", "sesame")]},
+            "storage_options: a mapping of str to values, or None; got <class 'list'>",
+        ),
+        (
+            {"storage_options": {"db": 1, 1: "sesame"}},
+            "storage_options: a mapping of str to values, or None; got <class 'dict'>",
+        ),
+        ({"storage_options": {b"db": 1}}, "storage_options: a mapping of str to values, or None"),
         ({"strategy": "leaky"}, "strategy: one of fixed-window, moving-window, sliding-window-counter"),
         ({"name": ""}, "name: 1 to 64 characters"),
         ({"name": 'a"'}, "name"),

@@ -513,6 +513,18 @@ def test_a_timing_that_the_request_has_not_reached_takes_no_time_of_an_outer_one
     assert (answer.status[:3], set(metrics(answer)), answer.get("X-Time")) == ("500", {"outer"}, None)
 
 
+class Collected(list):
+    """A list that is called with what it collects: false while it is empty."""
+
+    __call__ = list.append
+
+
+def test_an_on_complete_that_counts_as_false_is_told():
+    collected = Collected()
+    serve(Timing(returning([b"x"])[0], on_complete=collected))
+    assert [measurement.status for measurement in collected] == ["200 OK"]
+
+
 def test_without_on_complete_nothing_is_told():
     assert Timing().on_close(environ(), None) is None
 

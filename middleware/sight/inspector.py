@@ -6,6 +6,7 @@ import hmac
 import logging
 import re
 import secrets
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -102,7 +103,7 @@ class Inspector(Recording):
         problems = Problems("Inspector")
         right = isinstance(path, str) and _PATH.fullmatch(path)
         problems.check(right, "path", "a path that begins with / and needs no escape, without a query", path)
-        problems.integer("keep", keep, 1, None)
+        problems.integer("keep", keep, 1, sys.maxsize)
         spelled = token is None or (isinstance(token, str) and _TOKEN.fullmatch(token))
         problems.check(spelled, "token", "letters, digits and ._~-, or None", None if spelled else "another value")
         problems.done()

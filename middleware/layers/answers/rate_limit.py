@@ -15,7 +15,6 @@ from importlib import import_module
 from itertools import count
 from math import ceil
 from threading import Lock
-from types import NoneType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
 
@@ -329,7 +328,8 @@ class RateLimit(Positional):
         self.limits, self.key, self.strategy, self.cost, self.headers = limits, key, strategy, cost, headers
         self.policy, self.on_storage_error, self.answer = name, on_storage_error, answer
         self.storage = Address(str.__str__(storage)) if isinstance(storage, str) else storage
-        self.storage_options = Private(storage_options) if isinstance(storage_options, Mapping) else storage_options
+        named = isinstance(storage_options, Mapping) and all(isinstance(option, str) for option in storage_options)
+        self.storage_options = Private(storage_options) if storage_options is not None and named else storage_options
         problems = Problems("RateLimit")
         self._policies = self._check(problems)
         problems.done()
@@ -356,8 +356,8 @@ class RateLimit(Positional):
         fits = isinstance(self.storage, str) and "://" in self.storage and not self.storage.startswith("async+")
         # The values may hold passwords: their types are enough.
         problems.check(fits, "storage", rule, self.storage if isinstance(self.storage, str) else type(self.storage))
-        kind = type(self.storage_options)
-        problems.check(issubclass(kind, (Mapping, NoneType)), "storage_options", "a mapping, or None", kind)
+        fits = isinstance(self.storage_options, Private | None)
+        problems.check(fits, "storage_options", "a mapping of str to values, or None", type(self.storage_options))
         problems.check(self.strategy in _STRATEGIES, "strategy", f"one of {', '.join(_STRATEGIES)}", self.strategy)
         named = isinstance(self.policy, str) and _NAME.fullmatch(self.policy)
         rule = "1 to 64 characters of printable ASCII, without quotes, backslashes and slashes"

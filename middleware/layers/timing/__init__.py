@@ -90,7 +90,7 @@ class Timing(Middleware):
         self.clock, self.on_complete = clock, on_complete
         self._check()
         ordinary = expose is True and clock in _STEADY and precision <= 6
-        self._elaborate = not ordinary or layers or bool(response_time_header or on_complete)
+        self._elaborate = not ordinary or layers or response_time_header is not None or on_complete is not None
         self._lines = MetricLines(self.header, self.metric, self.description, precision)
 
     def _bind(self) -> None:
