@@ -519,10 +519,11 @@ class Collected(list):
     __call__ = list.append
 
 
-def test_an_on_complete_that_counts_as_false_is_told():
+def test_a_callable_that_counts_as_false_is_one():
     collected = Collected()
     serve(Timing(returning([b"x"])[0], on_complete=collected))
     assert [measurement.status for measurement in collected] == ["200 OK"]
+    assert dict(Timing(expose=Collected()).describe())["response"].startswith("adds Server-Timing")
 
 
 def test_without_on_complete_nothing_is_told():

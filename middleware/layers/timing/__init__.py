@@ -221,7 +221,7 @@ class Timing(Middleware):
         """The steps of the layer."""
         yield "request", "starts the clock; the application may add metrics"
         own = " (with each layer's own time)" if self.layers else ""
-        fields = [self.header + own] if self.expose else []
+        fields = [self.header + own] if self.expose is not False else []
         fields += [self.response_time_header] if self.response_time_header else []
         yield "response", f"adds {', '.join(fields) or 'nothing'}: the time from the request to here"
         if self.on_complete is not None:
