@@ -30,6 +30,9 @@ PEERS: Final = {
     "supports_credentials": "allow_credentials",
     "send_wildcard": 'allow_origins="*"',
     "expose": "expose_headers",
+    "resources": "the condition .when(match.path(...))",
+    "vary_header": "nothing: Vary is always exact",
+    "always_send": "nothing: a response without a grant needs none",
     "minimum_length": "minimum_size",
     "min_size": "minimum_size",
     "compress_level": "level",
@@ -58,10 +61,10 @@ def check_class(cls: type) -> None:
     effects = getattr(cls, "effects", None)
     if not isinstance(effects, (Effects, property)):
         raise TypeError(f"{cls.__name__}.effects: an Effects(...); got {effects!r}")
+    for name in HOOKS:
+        _check_method(cls, name, inspect.getattr_static(cls, name))
     for name, value in vars(cls).items():
-        if name in HOOKS:
-            _check_method(cls, name, value)
-        elif callable(value) and (meant := _one_letter_off(name)) is not None and meant not in vars(cls):
+        if callable(value) and (meant := _one_letter_off(name)) is not None and meant not in vars(cls):
             raise TypeError(f"{cls.__name__}.{name} is never called: write {_CALLED[meant]}")
 
 

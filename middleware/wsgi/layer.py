@@ -166,7 +166,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
         given = self._given[1]
         found = {}
         for name, value in given.items():
-            kept = getattr(self, name, value)
+            kept = value if hasattr(Middleware, name) else getattr(self, name, value)
             if name not in defaults or defaults[name] not in (value, kept):
                 found[name] = kept
         return found

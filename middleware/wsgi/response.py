@@ -78,7 +78,7 @@ class Response(Fields):
 
 def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
     """What an on_response returned, as a transform."""
-    if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, Response):
+    if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, (Response, type)):
         found: Transform = transform
         return found
     rule = "it edits the response, and returns None or a transform of the body, which has feed(chunk) and finish()"

@@ -5,6 +5,7 @@ Time tells nothing on a busy machine; a call whose counts are twice as large for
 
 from __future__ import annotations
 
+import gc
 import operator
 import re
 import sys
@@ -42,11 +43,15 @@ class Counts:
 def instructions(call):
     """How many instructions of Python a call takes, with all that it calls, and how many bytes it allocates."""
     counts = Counts()
+    collects = gc.isenabled()
+    gc.disable()  # finalizers of what other tests have left would be counted
     tracemalloc.start(1)
     try:
         (by_events if hasattr(sys, "monitoring") else by_trace)(counts, call)
     finally:
         tracemalloc.stop()
+        if collects:
+            gc.enable()
     assert counts.steps > 5
     return counts.steps, counts.allocated
 

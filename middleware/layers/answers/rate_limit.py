@@ -419,12 +419,6 @@ class RateLimit(Positional):
         if self.headers:
             yield "response", "adds RateLimit and RateLimit-Policy"
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options that differ from the defaults; `name` is that of the limit, not that of the layer."""
-        found = super().options
-        return {**found, "name": self.policy} if "name" in found else found
-
 
 _DOWN: Final = answer(503, "Requests cannot be counted at the moment.", [("Retry-After", f"{PAUSE:.0f}"), NO_STORE])
 
