@@ -387,9 +387,10 @@ def test_a_request_waits_for_its_place():
     [
         ({"limit": 0}, "ConcurrencyLimit: limit: an int of 1 or more; got 0"),
         ({"limit": True}, "limit"),
-        ({"limit": 1, "wait": -1}, "wait: seconds, 0 or more; got -1"),
+        ({"limit": 1, "wait": -1}, rf"wait: seconds, 0 to {threading.TIMEOUT_MAX:.0f}; got -1"),
         ({"limit": 1, "wait": float("inf")}, "wait"),
         ({"limit": 1, "wait": 1e300}, "wait"),
+        ({"limit": 1, "wait": 10**400}, "wait"),
         ({"limit": 1, "wait": "1"}, "wait"),
         ({"limit": 1, "retry_after": -1}, "retry_after: whole seconds, 0 or more; got -1"),
         ({"limit": 1, "retry_after": 0.5}, "retry_after"),

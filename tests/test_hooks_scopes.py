@@ -168,6 +168,7 @@ def test_a_route_is_for_methods(methods, method, holds):
         lambda hooks: hooks.scope(coroutine),
         lambda hooks: hooks.scope(match.path),
         lambda hooks: hooks.route("users"),
+        lambda hooks: hooks.route("/users?x"),
         lambda hooks: hooks.route(5),
         lambda hooks: hooks.route("/{a}/{a}"),
         lambda hooks: hooks.route("/{a:float}"),
@@ -181,6 +182,8 @@ def test_a_route_is_for_methods(methods, method, holds):
         lambda hooks: hooks.scope("/users/*"),
         lambda hooks: hooks.route("/x", methods=["G T"]),
         lambda hooks: hooks.route("/x", methods=[5]),
+        lambda hooks: hooks.route("/x", methods=5),
+        lambda hooks: hooks.route("/x", methods=[]),
     ],
 )
 def test_what_is_no_place_is_refused(hooks, wrong):

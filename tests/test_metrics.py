@@ -193,6 +193,7 @@ def test_the_registry_of_the_library_is_the_default():
         ({"buckets": "slow"}, "buckets: "),
         ({"buckets": [float("inf")]}, "buckets: finite numbers of seconds, at least one, "),
         ({"buckets": [float("nan")]}, "buckets: finite numbers of seconds, at least one, "),
+        ({"buckets": [10**400]}, "buckets: finite numbers of seconds, at least one, "),
         ({"buckets": [float("-inf"), 1]}, "buckets: finite numbers of seconds, at least one, "),
         ({"buckets": None, "path": ""}, "2 options are wrong"),
     ],

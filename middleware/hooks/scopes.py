@@ -31,7 +31,7 @@ from middleware.hooks.http_errors import code_of, handler_key, lineage
 from middleware.hooks.request_forms import Limits
 from middleware.http.fields import is_token
 from middleware.http.paths import has_placeholder, is_too_long, normal, prefix_fault, readings
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, each
 from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Environ, Predicate
 
@@ -415,16 +415,18 @@ class Decorators(Generic[Level]):
         A request belongs to the route if one reading of its path fits, as in `scope`. The parameters come from the
         first that does.
 
-        Errors: ConfigError for a template without a leading slash or with a parameter of another form, such as Flask's
-        <int:id>, and for methods that are not tokens.
+        Errors: ConfigError for a template without a leading slash, with a query, or with a parameter of another form,
+        such as Flask's <int:id>, and for methods that are not tokens.
         """
         problems = Problems(f"{self._owner}.route")
-        listed = None if methods is None else [methods] if isinstance(methods, str) else list(methods)
+        rule = "tokens such as GET (RFC 9110 9.1)"
+        listed = None if methods is None else each(methods)
+        problems.check(listed != (), "methods", f"{rule}, at least one", methods)
         for method in listed or ():
-            problems.check(is_token(method), "methods", "tokens such as GET (RFC 9110 9.1)", method)
-        absolute = isinstance(template, str) and template.startswith("/") and "?" not in template
+            problems.check(is_token(method), "methods", rule, method)
+        is_path = isinstance(template, str) and template.startswith("/") and "?" not in template
         rule = "a path with a leading slash and without a query, such as /users/{id}"
-        if problems.check(absolute, "template", rule, template):
+        if problems.check(is_path, "template", rule, template):
             problems.add_fault("template", Route.fault(template), template)
         problems.done()
         return self._within("route", Route(template, listed))

@@ -175,7 +175,7 @@ def _bounds(given: Iterable[float]) -> tuple[float, ...]:
     """The bounds of buckets, without an infinity at the end. Raises ValueError for others than `Metrics` takes."""
     try:
         found = tuple(map(float, given))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = ()
     finite = found[:-1] if found[-1:] == (inf,) else found
     if not finite or not all(map(isfinite, finite)) or any(one >= other for one, other in pairwise(finite)):

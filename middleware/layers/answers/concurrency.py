@@ -4,7 +4,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from itertools import count
-from math import isfinite
 from typing import ClassVar, Final
 
 from middleware import by
@@ -155,8 +154,9 @@ class ConcurrencyLimit(Middleware):
         super().__init__(app)
         problems = Problems("ConcurrencyLimit")
         problems.check(type(limit) is int and limit > 0, "limit", "an int of 1 or more", limit)
-        seconds = type(wait) in (int, float) and isfinite(wait) and 0 <= wait <= threading.TIMEOUT_MAX
-        problems.check(seconds, "wait", "seconds, 0 or more", wait)
+        longest = threading.TIMEOUT_MAX
+        seconds = type(wait) in (int, float) and 0 <= wait <= longest
+        problems.check(seconds, "wait", f"seconds, 0 to {longest:.0f}", wait)
         problems.check(
             type(retry_after) is int and retry_after >= 0, "retry_after", "whole seconds, 0 or more", retry_after
         )
