@@ -150,6 +150,7 @@ def test_whoever_listens_is_told_why(layer, asked, status, why):
 # A guard, what a request has that passes or is answered otherwise, the status, the note.
 TOLD = [
     (HTTPSRedirect(exempt=match.path("/")), {}, 200, ["by http, and exempt"]),
+    (HTTPSRedirect(), {}, 308, ["by http"]),
     (
         HTTPSRedirect(),
         {"HTTP_X_FORWARDED_PROTO": "https"},
@@ -164,6 +165,8 @@ TOLD = [
     ),
     (BasicAuth(verify=refuses), {"HTTP_AUTHORIZATION": "Basic Og=="}, 401, ["verify did not return True"]),
     (Respond(404), {}, 404, ["answers every request that it sees"]),
+    (Redirect("/new"), {}, 308, ["answers every request that it sees"]),
+    (Redirect(lambda environ: "/new"), {}, 308, ["its callable returned '/new'"]),
     (Redirect(lambda environ: None), {}, 200, ["its callable returned None"]),
     (TrustedHosts(hosts="*"), {}, 200, []),
     (CrossOriginProtection(), {}, 200, []),

@@ -140,12 +140,14 @@ class HTTPSRedirect(Middleware):
             return self._refusals[fault]
         if not location:
             return None
-        self._warn(environ)
+        self._tell(environ)
         return redirect(self.status, location)
 
-    def _warn(self, environ: Environ) -> None:
-        """Log once that a proxy speaks https and is not trusted."""
-        if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() == "https":
+    def _tell(self, environ: Environ) -> None:
+        """Note why a request is redirected; log once that a proxy speaks https and is not trusted."""
+        if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() != "https":
+            note(environ, "by http")
+        else:
             note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
             with suppress(IndexError):  # another thread may have logged it
                 self._unsaid.pop()

@@ -22,6 +22,7 @@ _FRAMED: Final = "Content-Type is `content_type`, and the length is that of `bod
 _EMPTY: Final = (204, 205, 304)  # RFC 9110 15.3.5, 15.3.6 and 15.4.5
 _ASKERS: Final = (401, 429)  # statuses that depend on the client
 _CHARSET: Final = re.compile(r';\s*charset="?([^\s;"]+)', re.IGNORECASE)
+_ALWAYS: Final = "answers every request that it sees"
 _UNSAFE: Final = "The target of the request leads nowhere."
 
 
@@ -93,7 +94,7 @@ class Respond(Positional):
 
     def on_request(self, environ: Environ) -> Application:
         """Answer."""
-        note(environ, "answers every request that it sees")
+        note(environ, _ALWAYS)
         return self._answer
 
     def describe(self) -> Iterable[tuple[str, str]]:
@@ -172,6 +173,7 @@ class Redirect(Positional):
         if fault is not None:
             note(environ, f"would not lead to {to!r}: {fault}")
             return self._unsafe
+        note(environ, f"its callable returned {to!r}" if callable(self.to) else _ALWAYS)
         return redirect(self.status, with_query(to, query))
 
     def describe(self) -> Iterable[tuple[str, str]]:
