@@ -1380,6 +1380,8 @@ def test_what_nobody_reads_changes_no_exit_status(here, arguments, status):
         ["show", "shop:stack", "--format", "svg"],
         ["check", "shop:broken"],
         ["explain", "shop:app", "/"],
+        ["--version"],
+        ["show", "--help"],
     ],
 )
 def test_a_result_that_cannot_be_written_is_one_line_and_status_2(here, arguments):

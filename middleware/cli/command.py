@@ -11,7 +11,7 @@ import middleware
 from middleware.cli.demo import demo
 from middleware.cli.explaining import explaining, sent
 from middleware.cli.logged import ACCESS_LOGS
-from middleware.cli.output import CommandError, flush, nearest, prepare, say
+from middleware.cli.output import CommandError, flush, nearest, prepare, result, say
 from middleware.cli.serve import FORWARDED, serve
 from middleware.cli.server import GRACE
 from middleware.cli.show import FORMATS, check, show
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None, *, program: str = PROGRAM) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        flush()  # also after --help and --version
+        flush()
     return status
 
 
@@ -82,6 +82,10 @@ class _Parser(ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self.set_defaults(usage=self.format_usage)  # a subcommand replaces that of the command
+
+    def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002 - stdout
+        """Print the help or the version, which are results: argparse ignores that they cannot be written."""
+        result(message.rstrip("\n"), plain=True)
 
     def error(self, message: str) -> NoReturn:
         wrong = _CHOICE.search(message)

@@ -44,21 +44,21 @@ def say(text: object, *, error: bool = False) -> None:
     _print(text, sys.stderr if error else sys.stdout)
 
 
-def result(text: object) -> None:
-    """Print the result of a command to stdout, in colour on a terminal.
+def result(text: object, *, plain: bool = False) -> None:
+    """Print the result of a command to stdout, in colour on a terminal unless `plain`.
 
     Does nothing if stdout does not exist or its reader has closed it.
 
     Errors: CommandError if stdout cannot be written for another reason, such as a full disk.
     """
-    failure = _print(text, sys.stdout)
+    failure = _print(text, sys.stdout, plain=plain)
     if failure is not None and failure.errno not in _CLOSED:
         raise CommandError(f"stdout cannot be written: {failure.strerror}")
 
 
-def _print(text: object, stream: Any) -> OSError | None:
+def _print(text: object, stream: Any, *, plain: bool = False) -> OSError | None:
     """Print lines; return the exception if they cannot be written."""
-    wants_colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    wants_colour = not plain and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     failure = None
     try:
         is_coloured = wants_colour and stream is not None and stream.isatty()
