@@ -91,6 +91,8 @@ class Flasky:
     def __call__(self, environ, start_response):
         return self.wsgi_app(environ, start_response)
 
+async def create_async(): ...
+
 def create_app(debug=False):
     return Flasky()
 
@@ -327,6 +329,7 @@ def parsed(text):
         ("sites:create_with()", "calling sites:create_with() failed: TypeError: create_with() missing 1 required"),
         ("sites:create_badly()", "calling sites:create_badly() failed: LookupError: no such setting ("),
         ("sites:create_none()", "'sites:create_none()' is None, not a stack"),
+        ("sites:create_async()", "'sites:create_async()' is a coroutine, not a stack"),
         ("sites:creat_app()", "'sites' has no 'creat_app'; stacks there: "),
         ("sites:alone", "'sites:alone' is a Headers, not a stack"),
         ("sites:looped", "'sites:looped' is a Flasky, not a stack"),

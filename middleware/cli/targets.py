@@ -115,9 +115,12 @@ def _looking_at(target: str) -> Iterator[None]:
 def _made(factory: Any, label: str) -> object:
     """The return value of a factory."""
     try:
-        return factory()
+        made = factory()
     except (Exception, SystemExit) as error:
         raise CommandError(f"calling {label}() failed: {raised(error)}") from error
+    if inspect.iscoroutine(made):
+        made.close()  # otherwise Python warns, beside the error, that it was never awaited
+    return made
 
 
 def _module(name: str, target: str, expected: Expected[Any]) -> ModuleType:
