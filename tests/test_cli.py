@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hmac
 import http.client
 import importlib
 import io
@@ -19,6 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -28,7 +30,7 @@ import pytest
 
 import middleware
 import wsgi_middleware_stack
-from middleware import Headers, Stack, Timing
+from middleware import BasicAuth, Headers, Inspector, RateLimit, Stack, Timing
 from middleware.cli import output, reloading, server
 from middleware.cli.command import main
 from middleware.cli.drawing import dot, svg
@@ -579,6 +581,26 @@ def test_show_json_says_of_each_layer_what_it_is_does_and_why_it_stands_there(co
 def test_show_json_has_the_findings(command):
     shown = json.loads(command("show", "shop:broken", "--format", "json").out)
     assert [finding["rule"] for finding in shown["findings"]] == ["rewrite-inside-encode"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shown"),
+    [
+        (
+            BasicAuth(verify=partial(hmac.compare_digest, "sesame"), realm="Shop"),
+            {"verify": "partial", "realm": "'Shop'"},
+        ),
+        (Inspector(token="sesame", keep=5), {"keep": "5"}),  # noqa: S106 - of this test alone
+        (
+            RateLimit("1/day", storage_options={"password": "sesame"}),
+            {"limits": "'1/day'", "storage_options": "{'password': '***'}"},
+        ),
+    ],
+)
+def test_show_json_hides_what_the_repr_of_a_layer_hides(layer, shown):
+    text = as_json(Stack(layer))
+    assert "sesame" not in text
+    assert json.loads(text)["layers"][0]["options"] == shown
 
 
 def test_show_svg_is_a_picture_of_every_layer_outermost_first(command):
