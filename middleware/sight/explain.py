@@ -104,10 +104,11 @@ def _environ_at(target: str) -> Environ:
             url = urlsplit(text)
         except ValueError:  # brackets that hold no IPv6 address
             url = urlsplit("")
-        if url.scheme not in ("http", "https") or not url.netloc:
+        host = url.netloc.rpartition("@")[2]  # a Host has no userinfo (RFC 9112 3.2)
+        if url.scheme not in ("http", "https") or not host:
             rule = "a path begins with '/', a URL with http:// or https://"
             raise ValueError(f"Stack.explain: {rule}; got {target!r}")
-        origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": url.netloc}, url.path or "/", url.query
+        origin, path, query = {"wsgi.url_scheme": url.scheme, "HTTP_HOST": host}, url.path or "/", url.query
     decoded = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
     return {**origin, "SCRIPT_NAME": "", "PATH_INFO": decoded, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
 
