@@ -73,12 +73,22 @@ APP = returning([b"app"])[0]
         ("async def on_response(self, environ, response): yield", r"Own.on_response is a coroutine"),
         ("effects = {'answers': True}", r"Own.effects: an Effects\(...\); got \{'answers': True\}"),
         ("effects = Effects", r"Own.effects: an Effects\(...\); got <class"),
+        ("__slots__ = ('kept',)", "Own: a layer has no __slots__, because its copies share what is in __dict__"),
     ],
 )
 def test_a_mistake_in_a_class_is_told_when_the_class_is_made(body, said):
     source = "class Own(Middleware):\n" + textwrap.indent(body, "    ")
     with pytest.raises(TypeError, match=said):
         exec(source, {"Middleware": Middleware, "Effects": Effects})  # noqa: S102 - the class is the input
+
+
+def test_a_mistake_in_a_mixin_is_told_when_the_class_is_made():
+    class Mixin:
+        def on_response(self, response): ...
+
+    with pytest.raises(TypeError, match=r"Own.on_response is called as on_response\(self, environ, response\)"):
+
+        class Own(Mixin, Middleware): ...
 
 
 @pytest.mark.parametrize(

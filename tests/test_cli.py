@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hmac
 import http.client
 import importlib
 import io
@@ -587,7 +586,7 @@ def test_show_json_has_the_findings(command):
     ("layer", "shown"),
     [
         (
-            BasicAuth(verify=partial(hmac.compare_digest, "sesame"), realm="Shop"),
+            BasicAuth(verify=partial(lambda user, password, master: False, master="sesame"), realm="Shop"),
             {"verify": "partial", "realm": "'Shop'"},
         ),
         (Inspector(token="sesame", keep=5), {"keep": "5"}),  # noqa: S106 - of this test alone

@@ -322,3 +322,29 @@ def test_a_copy_with_other_options_shares_what_a_layer_was_given_to_share(kept):
             self.into, self.tag = into, tag
 
     assert Record(into=kept).with_options(tag="y").into is kept
+
+
+# -- options that a subclass takes in its own way ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["name", "condition", "effects", "options", "wrap"])
+def test_an_option_named_like_an_attribute_of_the_base_is_shown_and_compared(option):
+    class Vendor(Middleware):
+        def __init__(self, app=None, /, **options):
+            super().__init__(app)
+            self.kept = options
+
+    one, other = Vendor(**{option: "a"}), Vendor(**{option: "b"})
+    assert repr(one) == f"Vendor({option}='a')"
+    assert one != other
+    assert one == Vendor(**{option: "a"})
+
+
+def test_with_options_keeps_an_argument_that_stands_after_the_application():
+    class Sub(Headers):
+        def __init__(self, app=None, /, extra="", **options):
+            super().__init__(app, **options)
+            self.extra = extra
+
+    copy = Sub(APP, "given", set={"X": "1"}).with_options(default={"Y": "2"})
+    assert (copy.extra, copy.app, copy.default) == ("given", APP, {"Y": "2"})

@@ -153,7 +153,15 @@ def test_json_of_a_response_is_what_was_given():
     assert json.loads(serve(json_response({"a": [1, None, "é"]})).body) == {"a": [1, None, "é"]}
 
 
-@pytest.mark.parametrize("transform", [b"body", "body", 1, object()])
+class Upper:
+    """A transform, but for its parentheses."""
+
+    def feed(self, chunk): ...
+
+    def finish(self): ...
+
+
+@pytest.mark.parametrize("transform", [b"body", "body", 1, object(), Upper])
 def test_what_is_no_transform_is_an_error_that_names_layer_method_and_value(transform):
     rule = r"Returns.on_response returned .*: it edits the response, and returns None or a transform of the body"
     with pytest.raises(TypeError, match=rule):

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, Final
 
 from middleware.wsgi.effects import Effects
+from middleware.wsgi.refused import takes
 
 # The methods that a layer overrides, with the number of arguments that they are called with.
 HOOKS: Final = {"on_request": 1, "on_response": 2, "on_close": 2, "on_build": 1, "declared": 0, "describe": 0}
@@ -61,6 +62,8 @@ def check_class(cls: type) -> None:
     effects = getattr(cls, "effects", None)
     if not isinstance(effects, (Effects, property)):
         raise TypeError(f"{cls.__name__}.effects: an Effects(...); got {effects!r}")
+    if any(vars(base).get("__slots__") for base in cls.__mro__):
+        raise TypeError(f"{cls.__name__}: a layer has no __slots__, because its copies share what is in __dict__")
     for name in HOOKS:
         _check_method(cls, name, inspect.getattr_static(cls, name))
     for name, value in vars(cls).items():
@@ -70,14 +73,10 @@ def check_class(cls: type) -> None:
 
 def _check_method(cls: type, name: str, value: object) -> None:
     if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
-        raise TypeError(
-            f"{cls.__name__}.{name} is a coroutine, which a WSGI pipeline does not await: write it without async"
-        )
-    if inspect.isfunction(value):
-        try:
-            inspect.signature(value, follow_wrapped=False).bind(*range(HOOKS[name] + 1))
-        except TypeError:
-            raise TypeError(f"{cls.__name__}.{name} is called as {_CALLED[name]}; it has other parameters") from None
+        rule = "a WSGI pipeline does not await: write it without async"
+        raise TypeError(f"{cls.__name__}.{name} is a coroutine, which {rule}")
+    if inspect.isfunction(value) and not takes(value, HOOKS[name] + 1):
+        raise TypeError(f"{cls.__name__}.{name} is called as {_CALLED[name]}; it has other parameters")
 
 
 def _one_letter_off(name: str) -> str | None:

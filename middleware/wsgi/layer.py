@@ -155,7 +155,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
             name: getattr(self, name, value) if isinstance(value, Iterator) else value
             for name, value in self._given[1].items()
         }
-        made: Self = type(self)(*self._positional, **{**given, **options})
+        made: Self = type(self)(*self._given[0], **{**given, **options})
         named = {} if self.name == self._given_name else {"name": self.name}
         return made._changed(app=self.app, condition=self.condition, **named)
 
