@@ -198,10 +198,20 @@ def test_the_target_is_what_the_client_sent_as_far_as_the_server_tells(lines, re
     assert line == shown
 
 
-def test_json_leaves_an_authority_out_of_the_path(lines):
-    _, line = logged(lines, format="json", REQUEST_URI="http://a.example/x?y=http://b/")
+@pytest.mark.parametrize(
+    ("uri", "path", "query"),
+    [
+        ("http://a.example/x?y=http://b/", "/x", "y=http://b/"),
+        ("http://a.example?y=1", "/", "y=1"),
+        ("/x?y=http://b/", "/x", "y=http://b/"),
+        ("/x/http://b/", "/x/http://b/", None),
+    ],
+)
+def test_json_leaves_the_authority_of_the_target_out_of_the_path(lines, uri, path, query):
+    """A URL in the query or in the path is no authority of the target (RFC 9112 3.2)."""
+    _, line = logged(lines, format="json", REQUEST_URI=uri)
     told = json.loads(line)
-    assert (told["url.path"], told["url.query"]) == ("/x", "y=http://b/")
+    assert (told["url.path"], told["url.query"]) == (path, query)
 
 
 # -- levels ----------------------------------------------------------------------------------------------------------

@@ -83,6 +83,14 @@ def authority(text):
     return authorities.authority(text)
 
 
+def access_lines(text):
+    keys = ("REQUEST_METHOD", "REQUEST_URI", "REMOTE_ADDR", "REMOTE_USER", "HTTP_REFERER", "HTTP_USER_AGENT")
+    request = access_log._Request(dict.fromkeys(keys, text))
+    request.at, request.failed, request.fields = 0, None, [("X-A", text)]
+    request.over({}, None)
+    return [made(request) for made in access_log._FORMATS.values()]
+
+
 PARSERS = {
     "authorities.authority": authority,
     "authorities.ipv6": lambda text: authority(f"[{text}]"),
@@ -95,6 +103,7 @@ PARSERS = {
     "lists.has_directive": lambda text: lists.has_directive(text, "no-transform"),
     "content_types.compressible": compressible,
     "content_types.content_types": quietly(types_listed),
+    "access_log.formats": access_lines,
     "access_log.redacted": lambda text: access_log._redacted(f"/?{text}=", frozenset(["token"])),
     "cors": lambda text: preflight.refusal(GRANT, preflight.preflight("GET", text, "true")),
     "dates.http_date": dates.http_date,

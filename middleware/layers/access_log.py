@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote_plus
 
 from middleware.http.fields import environ_key, is_token, plain
+from middleware.http.locations import origin_form
 from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
@@ -26,7 +27,6 @@ _NEVER: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _ENCODED: Final = 12  # length of one percent-encoded character: at most four bytes of UTF-8
-_AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*")
 # Characters that a log line escapes.
 _IN_LINE: Final = re.compile(r"[^ -~]")
 _IN_QUOTES: Final = re.compile(r"[^ !#-\[\]-~]")
@@ -262,7 +262,7 @@ def _common(request: _Request, *, combined: bool = False) -> str:
 
 def _json(request: _Request) -> str:
     """One object, with OpenTelemetry's names where it has one."""
-    path, _, query = _AUTHORITY.sub("", request.target, count=1).partition("?")
+    path, _, query = origin_form(request.target).partition("?")
     method = counted_method(request.method)
     protocol, _, version = request.protocol.partition("/")
     found: dict[str, Any] = {
