@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections import deque
 from contextlib import ExitStack
 
 import pytest
@@ -332,6 +333,40 @@ def test_those_that_wait_get_a_place_in_the_order_in_which_they_came():
     assert places.taken == {}
 
 
+def test_a_place_that_no_one_gives_back_is_handed_to_the_first_that_waits():
+    places = Places(1)
+    places.take("k", 0)
+    with Waiting(places) as waiting:
+        waiting.come("a")
+        places.lose("k")
+        waiting.threads[0].join(PATIENCE)
+        assert waiting.got == [("a", True)]
+
+
+@pytest.mark.parametrize("then", [lambda places: places.give("other"), lambda places: places.take("other", 0)])
+def test_a_place_that_is_lost_while_the_lock_is_held_is_handed_over_by_the_next_that_holds_it(then):
+    places = Places(1)
+    places.take("k", 0)
+    places.take("other", 0)
+    with Waiting(places) as waiting:
+        waiting.come("a")
+        with places._lock:
+            places.lose("k")
+        then(places)
+        waiting.threads[0].join(PATIENCE)
+        assert waiting.got == [("a", True)]
+
+
+def test_one_that_has_waited_too_long_gets_a_place_that_was_lost_meanwhile():
+    places = Places(1)
+    places.take("k", 0)
+    turn = threading.Lock()
+    places.waiting["k"] = deque([turn])
+    turn.acquire()
+    places.lost.append("k")
+    assert places._leave("k", turn)
+
+
 def test_one_that_has_waited_too_long_leaves_the_line():
     places = Places(1)
     places.take("k", 0)
@@ -355,8 +390,6 @@ def test_one_that_is_interrupted_while_it_waits_keeps_no_place(handed):
 
     places.take("k", 0)
     turn = Interrupted()
-    from collections import deque
-
     places.waiting["k"] = deque([turn])
     with pytest.raises(KeyboardInterrupt):
         places._wait("k", turn, 1)

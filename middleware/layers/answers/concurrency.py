@@ -33,8 +33,7 @@ class Places:
     def take(self, key: Hashable, seconds: float) -> bool:
         """Take a place if one becomes free within so many seconds. Does not wait if `limit` others already do."""
         with self._lock:
-            while self.lost:
-                self._free(self.lost.popleft())
+            self._recover()
             taken = self.taken.get(key, 0)
             if taken < self.limit:
                 self.taken[key] = taken + 1
@@ -51,10 +50,16 @@ class Places:
         """Give a place back."""
         with self._lock:
             self._free(key)
+            self._recover()
 
     def lose(self, key: Hashable) -> None:
-        """Give a place back without the lock, which the thread that runs the garbage collector may already hold."""
+        """Give a place back, later if the lock is taken: the thread that runs the garbage collector may hold it."""
         self.lost.append(key)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._recover()
+            finally:
+                self._lock.release()
 
     def _wait(self, key: Hashable, turn: threading.Lock, seconds: float) -> bool:
         try:
@@ -68,11 +73,16 @@ class Places:
     def _leave(self, key: Hashable, turn: threading.Lock) -> bool:
         """Stop waiting; return whether a place was handed over in the meantime."""
         with self._lock:
+            self._recover()
             queue = self.waiting.get(key, ())
             if turn not in queue:
                 return True
             self._without(key, turn)
             return False
+
+    def _recover(self) -> None:
+        while self.lost:
+            self._free(self.lost.popleft())
 
     def _free(self, key: Hashable) -> None:
         queue = self.waiting.get(key)
