@@ -7,6 +7,7 @@ outside.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -20,6 +21,8 @@ from middleware.wsgi.refused import called_fault, named
 from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
+# RFC 7239 6: a node with a port, which is another for each connection, and an IPv6 address in brackets
+_NODE: Final = re.compile(r"\[(?P<ipv6>[^\]]*)\](?::[0-9]*)?|(?P<ipv4>[0-9.]+):[0-9]*")
 _NETWORK: Final = 64  # bits of an IPv6 address that identify a client; the client chooses the rest (RFC 6177, RFC 8981)
 
 
@@ -125,7 +128,8 @@ def _key(*requires: str) -> Callable[[Callable[[Environ], str | None]], Key]:
 def address(environ: Environ) -> str:
     """The address of the client (REMOTE_ADDR): IPv6 by its /64, IPv4-mapped as its IPv4; empty without an address.
 
-    Behind a proxy, this is the address of the proxy for all clients, unless the server or ProxyFix replaces it.
+    Behind a proxy, this is the address of the proxy for all clients, unless the server or ProxyFix replaces it. A port
+    beside the address, which some proxies write into X-Forwarded-For, does not count.
     """
     given = environ.get("REMOTE_ADDR") or ""
     return _client(given) if ":" in given else given
@@ -133,7 +137,10 @@ def address(environ: Environ) -> str:
 
 @lru_cache(maxsize=4096)
 def _client(text: str) -> str:
-    """The network of an IPv6 address, and the IPv4 address that is mapped to one (RFC 4291 2.5.5.2)."""
+    """The network of an IPv6 address, and the IPv4 address that is mapped to one (RFC 4291 2.5.5.2), without a port."""
+    node = _NODE.fullmatch(text)
+    if node is not None:
+        text = node["ipv4"] or node["ipv6"]
     try:
         found = IPv6Address(text.partition("%")[0])
     except ValueError:

@@ -22,12 +22,16 @@ from shapes import coroutine
         ("fe80::1%eth0", "fe80::/64"),
         ("", ""),
         (None, ""),
+        ("192.0.2.1:49152", "192.0.2.1"),  # of a proxy that writes the port into X-Forwarded-For
+        ("[2001:db8:1:2::1]:49152", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::/64"),
+        ("[::ffff:192.0.2.1]:49152", "192.0.2.1"),
         ("unix:", "unix:"),
         ("localhost", "localhost"),
     ],
 )
 def test_an_address_stands_for_what_one_client_has(given, key):
-    """A client of IPv6 chooses among 2**64 addresses of its network."""
+    """A client of IPv6 chooses among 2**64 addresses of its network, and every client among its ports."""
     assert by.address({} if given is None else {"REMOTE_ADDR": given}) == key
 
 
