@@ -232,7 +232,8 @@ class path(Predicate):  # noqa: N801 - used like a function
 
     The predicate does not know the routes of a framework: a route above the prefix that leads to a guarded view, a view
     at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_` and finds handlers
-    by any attribute.
+    by any attribute. Nor does it read request fields that lead elsewhere: X-Vhm-Root (Pyramid's traversal),
+    X-Forwarded-Host (CherryPy's VirtualHost), Destination (WebDAV).
 
     Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
     Errors: ConfigError for a prefix without a leading slash, or with a query, a wildcard (`/api/*`) or a parameter.
@@ -307,7 +308,8 @@ class method(Predicate):  # noqa: N801 - used like a function
 class host(Predicate):  # noqa: N801 - used like a function
     """Whether the host, without its port, is one of these. "*.example.com" matches one or more labels before the dot.
 
-    The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. Case, port, a final
+    The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. X-Forwarded-Host,
+    by which CherryPy's VirtualHost chooses an application, is not read. Case, port, a final
     dot and empty labels are ignored: .Example.com.:80 is example.com. A host beyond ASCII, which no browser sends, is
     possibly every host and certainly none, because frameworks may fold it (RFC 3491), as Werkzeug before 3.1.7 does.
 

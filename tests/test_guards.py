@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import serve
-from guarded_sites import ADMIN, OTHER, every_mounted_site, every_site, served
+from guarded_sites import ADMIN, OTHER, every_mounted_site, every_site, pyramid_traversal, served
 from middleware import BasicAuth, ContextHooks, Hooks, Middleware, Respond, Stack
 from middleware.hooks import abort
 from middleware.hooks import request as hooked
@@ -175,6 +175,19 @@ def test_a_layer_that_answers_below_the_prefix_misses_nothing(made):
 
     app = Stack(Refuse().when(path("/admin"))).wrap(site_of(made))
     assert [spelling for spelling in TABLE if served(app, "", spelling) == ADMIN] == []
+
+
+def test_a_field_by_which_pyramid_begins_elsewhere_is_not_read_and_can_be_hidden():
+    """X-Vhm-Root is an exception that docs/how-to/guards.md names; PathAlone is the remedy there."""
+
+    class PathAlone(Middleware):
+        def on_request(self, environ):
+            environ.pop("HTTP_X_VHM_ROOT", None)
+
+    site, guard = site_of(pyramid_traversal), Respond(403).when(path("/admin"))
+    moved = {"path": "/public", "HTTP_X_VHM_ROOT": "/admin"}
+    assert serve(Stack(guard).wrap(site), **moved).body == ADMIN.encode()
+    assert serve(Stack(guard, PathAlone()).wrap(site), **moved).body == OTHER.encode()
 
 
 # -- servers ---------------------------------------------------------------------------------------------------------
