@@ -6,6 +6,7 @@ import logging
 import re
 import socket
 import sys
+import threading
 import time
 import types
 from concurrent.futures import ThreadPoolExecutor
@@ -555,18 +556,45 @@ class Redis:
         self.server.close()
 
 
-def test_the_memory_of_the_process_is_asked_by_one_thread_at_a_time(monkeypatch):
-    """It loses counts of several, and fails where two of them start its timer."""
-    layer, held, real = RateLimit("3/day", strategy="fixed-window"), [], MemoryStorage.incr
+def counting(monkeypatch):
+    """A layer, and the kinds of locks that are held while its memory counts."""
+    layer, held, real = RateLimit("9/day", strategy="fixed-window"), [], MemoryStorage.incr
 
     def incr(self, *args, **options):
-        held.append(layer._store._one.locked())
+        held.append([kind for kind, lock in layer._store._locks.items() if lock.locked()])
         return real(self, *args, **options)
 
     monkeypatch.setattr(MemoryStorage, "incr", incr)
+    return layer, held
+
+
+def test_the_memory_of_the_process_is_asked_by_one_thread_at_a_time(monkeypatch):
+    """It loses counts of several, and fails where two of them start its timer."""
+    layer, held = counting(monkeypatch)
     assert statuses(Stack(layer).wrap(APP), 2) == ["200", "200"]
-    assert held == [True, True]
-    assert not layer._store._one.locked()
+    assert held == [[threading.Lock]] * 2
+    assert not layer._store._locks[threading.Lock].locked()
+
+
+def test_the_lock_of_the_memory_is_of_the_kind_that_threading_has_when_a_request_comes(monkeypatch):
+    """A worker of `gunicorn -k gevent --preload` replaces it; one that blocks the thread would stop all greenlets."""
+    layer, held = counting(monkeypatch)
+    real = threading.Lock
+
+    class Lock:
+        def __init__(self):
+            self.acquire, self.release, self.locked = (lock := real()).acquire, lock.release, lock.locked
+
+        def __enter__(self):
+            self.acquire()
+
+        def __exit__(self, *_):
+            self.release()
+
+    assert statuses(Stack(layer).wrap(APP), 1) == ["200"]
+    monkeypatch.setattr(threading, "Lock", Lock)
+    assert statuses(Stack(layer).wrap(APP), 2) == ["200", "200"]
+    assert held == [[real], [Lock], [Lock]]
 
 
 @pytest.fixture

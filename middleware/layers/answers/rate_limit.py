@@ -5,6 +5,7 @@ The fields RateLimit and RateLimit-Policy are those of draft-ietf-httpapi-rateli
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -14,7 +15,6 @@ from hashlib import blake2b
 from importlib import import_module
 from itertools import count
 from math import ceil
-from threading import Lock
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias, overload
 from urllib.parse import unquote
 
@@ -157,8 +157,9 @@ def told(uri: str, options: Mapping[str, Any], error: Exception) -> str:
 class Store:
     """The storage of the counts. After a failure it is not used for a while, so that requests do not wait."""
 
-    def __init__(self, make: Callable[[], Any], shown: str, told: Callable[[Exception], str], one: Any) -> None:
-        self._make, self._shown, self._told, self._one = make, shown, told, one
+    def __init__(self, make: Callable[[], Any], shown: str, told: Callable[[Exception], str], *, alone: bool) -> None:
+        self._make, self._shown, self._told, self._alone = make, shown, told, alone
+        self._locks: dict[object, threading.Lock] = {}  # gevent may replace threading.Lock when a request has come
         self._limiter: Any = None
         self._until, self._logged = 0.0, -LOGGED
         try:
@@ -179,7 +180,7 @@ class Store:
         try:
             if self._limiter is None:
                 self._limiter = self._make()
-            with self._one:
+            with self._locks.setdefault(threading.Lock, threading.Lock()) if self._alone else nullcontext():
                 found = question(self._limiter)
         except Exception as error:  # noqa: BLE001 - each client has errors of its own
             self._fail(error)
@@ -340,7 +341,7 @@ class RateLimit(Positional):
             partial(limiter_of, self.storage, kept, strategy),
             f"RateLimit {name!r}: the storage {hidden(self.storage)}",
             partial(told, self.storage, kept),
-            Lock() if self.storage.startswith("memory:") else nullcontext(),  # it loses counts of several threads
+            alone=self.storage.startswith("memory:"),  # it loses counts of several threads
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
 
