@@ -275,6 +275,8 @@ class path(Predicate):  # noqa: N801 - used like a function
 class method(Predicate):  # noqa: N801 - used like a function
     """Whether the method is one of these. Case is ignored, because frameworks treat `post` as POST.
 
+    GET does not include HEAD, which frameworks give to the view of GET: a guard names both.
+
     Options: names: str, one or more. Methods, in any case. Required.
     Errors: ConfigError for a name that is not a token.
     """
