@@ -33,7 +33,8 @@ SEGMENTS += ["@@admin", "health", "__self__", "ADMIN"]
 SEGMENTS += ["admin;x", "admin%2fx", "%2e%2e", "admin\\x", "admin ", "admin\x00", "\xc0\xae\xc0\xae", "admi\xc3\xb1"]
 NAMED = ["", "/", "//", "admin", "*", "//admin", "///admin", "/admin/../x", "/admin/../public", "/public/../admin"]
 NAMED += ["/./admin", "/admin/.", "/admin//x", "/admin/\n", "/admin\n\n", "/\n/admin", "/public/../../admin/x"]
-NAMED += ["/public/../@@admin", "/health/__self__/admin", "/health/--self--/admin/x", "/__class__/admin"]
+NAMED += ["/public/../@@admin", "/@@admin/@@../..", "/@@admin/@@/..", "/admin/@@./../.."]
+NAMED += ["/health/__self__/admin", "/health/--self--/admin/x", "/__class__/admin"]
 PLAIN = [f"/{'/'.join(some)}" for length in (1, 2) for some in product(SEGMENTS, repeat=length)]
 TABLE = list(dict.fromkeys([*NAMED, *PLAIN, *(spelling[1:] for spelling in PLAIN)]))
 
@@ -107,6 +108,7 @@ EXAMPLES = [
     ("pyramid_traversal", "/public/../admin"),
     ("pyramid_traversal", "/@@admin"),
     ("pyramid_traversal", "/public/../@@admin"),
+    ("pyramid_traversal", "/@@admin/@@../.."),
     ("falcon_site", "//admin"),
     ("cherrypy_site", "//admin//x"),
     ("cherrypy_site", "/health/__self__/admin"),

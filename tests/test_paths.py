@@ -43,13 +43,17 @@ WAYS = (
 )
 
 
+def without_marks(segment):
+    return segment if segment in {"@@", "@@.", "@@.."} else segment.removeprefix("@@")
+
+
 def texts(raw):
     octets = raw.encode("latin-1")
     decoded = {octets.decode("utf-8", how) for how in ("replace", "ignore")}
     if len(decoded) > 1:
         decoded.add(raw)
     ended = {each for text in decoded for each in (text, text.rstrip("\r\n"))}
-    return ended | {re.sub("(?<=/)@@", "", text) for text in ended}
+    return ended | {"/".join(map(without_marks, text.split("/"))) for text in ended}
 
 
 def model(raw):
@@ -73,7 +77,7 @@ def is_below(path, prefix):
 
 
 PREFIXES = ["/admin", "/x", "/admin/x", "/x/admin", "/x/x/admin"]
-PARTS = ["admin", "x", "", ".", "..", "adm\xffin", "\xff", "\xff.", "x\n", "%2e", "@@admin"]
+PARTS = ["admin", "x", "", ".", "..", "adm\xffin", "\xff", "\xff.", "x\n", "%2e", "@@admin", "@@", "@@.", "@@.."]
 parts = st.lists(st.sampled_from(PARTS), max_size=9)
 
 
@@ -114,6 +118,7 @@ WRITTEN = [
     ("/\u2603", ["/\u2603"]),
     ("/a/@@b", ["/a/@@b", "/a/b"]),
     ("/a/@@@@", ["/a/@@@@", "/a/@@"]),
+    ("/@@a/@@..", ["/@@a/@@..", "/a/@@.."]),
 ]
 
 

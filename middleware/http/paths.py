@@ -25,6 +25,8 @@ _ODD: Final = re.compile(r"//|/@@|/\.\.?(?:/|\Z)|[\r\n]\Z")  # in a path with se
 # CherryPy gets attributes by segments, in which punctuation stands for "_". Two lead from a handler to its object.
 _UNDERSCORES: Final = f"[{re.escape(punctuation.replace('/', ''))}]{{2}}"
 _ATTRIBUTE: Final = re.compile(f"(?<![^/]){_UNDERSCORES}(?:self|class){_UNDERSCORES}(?![^/])")
+# Pyramid takes "@@" from the name of a view when dot segments are resolved: "@@.." is none.
+_VIEW: Final = re.compile(r"(?<=/)@@(?!\.{0,2}(?:/|\Z))")
 _MERGED: Final = frozenset({""})
 _CLIMBED: Final = frozenset({"."})
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
@@ -55,7 +57,7 @@ def canonical(script_name: str, path_info: str) -> str:
         return "not read"
     text, *others = _decoded(f"{script_name}/{path_info}")
     text = others[0] if others else text  # without undecodable bytes
-    return _path(normal(text.rstrip("\r\n").replace("/@@", "/"))) or "/" * bool(raw)
+    return _path(normal(_VIEW.sub("", text.rstrip("\r\n")))) or "/" * bool(raw)
 
 
 def below(path: Segments, prefix: Segments) -> bool:
@@ -113,7 +115,7 @@ def percented(text: str) -> str:
 def _spelled(texts: Iterable[str]) -> Iterable[str]:
     """The texts, with and without a final line end, and the "@@" that Pyramid takes from the name of a view."""
     ended = [each for text in texts for each in (text, text.rstrip("\r\n"))]
-    return dict.fromkeys((*ended, *(text.replace("/@@", "/") for text in ended)))
+    return dict.fromkeys((*ended, *(_VIEW.sub("", text) for text in ended)))
 
 
 class Written(NamedTuple):
