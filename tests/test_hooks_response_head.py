@@ -86,6 +86,19 @@ def test_what_the_application_sends_stays_its_own_business(hooks):
     assert ask(hooks, app=answering("304 Not Modified", [], *lines), lint=False).headers == [*lines, ("X-After", "1")]
 
 
+@pytest.mark.parametrize(("method", "length"), [("GET", "5"), ("HEAD", None)])
+def test_a_head_whose_body_a_hook_has_read_has_no_length_but_that_of_get(hooks, method, length):
+    """RFC 9110 8.6. Most applications have dropped the body of a HEAD already."""
+
+    @hooks.after_request
+    def read(response):
+        response.get_data()
+        return response
+
+    body = [b"hello"] if method == "GET" else []
+    assert ask(hooks, app=answering("200 OK", iter(body)), method=method).get("Content-Length") == length
+
+
 def test_fields_that_come_with_text_are_all_sent_and_others_replace():
     """As in Flask: they go to the constructor of a response, or update one that is there."""
     hooks, lines = Hooks(), [("X-A", "1"), ("X-A", "2")]

@@ -295,7 +295,7 @@ def _fault(cycle: Cycle, reply: Response, *, whole: bool) -> Exception | None:
         if whole and reply.conditional_response:
             reply.make_conditional(cycle.environ)
         if whole and (body_of(reply) is not cycle.body or reply.status != cycle.status):
-            sending.complete_head(reply)
+            sending.complete_head(reply, cycle.method)
         sending.check_head(reply, cycle)
     except Exception as error:  # noqa: BLE001 - answered
         return error

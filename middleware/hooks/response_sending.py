@@ -65,13 +65,18 @@ def _added(response: Response, context: Context) -> list[Line]:
     return [line for line in response.headers if id(line) not in given]
 
 
-def complete_head(response: Response) -> None:
-    """Remove the content fields of a 304; set the Content-Length of a sized body."""
+def complete_head(response: Response, method: str) -> None:
+    """Remove the content fields of a 304; set the Content-Length of a sized body.
+
+    An empty body of a HEAD does not show the length of the content (RFC 9110 8.6).
+    """
     if response.status_code == 304:
         for name in _OF_CONTENT:
             response.headers.remove(name)
     elif response.is_sequence and "Content-Length" not in response.headers:
-        response.headers["Content-Length"] = str(sum(map(len, body_of(response))))
+        length = sum(map(len, body_of(response)))
+        if length or method != "HEAD":
+            response.headers["Content-Length"] = str(length)
 
 
 # -- the body ----------------------------------------------------------------------------------------------------------
