@@ -536,6 +536,15 @@ def test_head_without_content_is_what_its_content_length_says(way, empty, length
     assert found == ([None, '"x"', "1023"] if length == 1023 else ["gzip", '"x-gzip"', None])
 
 
+@pytest.mark.parametrize("make", [list, lambda: [b""], lambda: iter(())], ids=["list", "b", "iter"])
+def test_head_of_content_that_is_declared_empty_gets_the_fields_of_get(make):
+    app = Compress(answering(lambda _: make(), ("ETag", '"x"'), ("Content-Length", "0")), minimum_size=0)
+    got, headed = get(app), get(app, method="HEAD")
+    assert fields(headed) == fields(got)
+    assert headed.get("Content-Encoding") is None
+    assert get(app, "gzip, identity;q=0").get("Content-Encoding") == "gzip"
+
+
 # -- entity tags -----------------------------------------------------------------------------------------------------
 
 

@@ -120,6 +120,7 @@ class Compress(Middleware):
         wrong = {name for name, known in _CHOICES.items() if not problems.one_of(name, getattr(self, name), known)}
         codecs = dict(self._codecs(problems, wrong))
         problems.done()
+        shortest = minimum_size or 1  # empty content never shrinks
         self._encoding = Encoding(
             key=f"middleware.coding.{next(_NUMBERS)}",
             choices=choices(self.codings),
@@ -130,7 +131,7 @@ class Compress(Middleware):
             relabel={
                 coding: Edit(remove=["Content-Length"], replace=[("Content-Encoding", coding)]) for coding in codecs
             },
-            short=Remembered(lambda said: (length := content_length(said)) is not None and length < minimum_size),
+            short=Remembered(lambda said: (length := content_length(said)) is not None and length < shortest),
             minimum=minimum_size,
             flush=_FLUSH[self.flush],
             suffix=etag == "suffix" and not breach_padding,
