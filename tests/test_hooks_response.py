@@ -402,6 +402,16 @@ CONDITIONS = [
     ({"HTTP_IF_MATCH": 'W/"a"'}, "GET", 200, 412),
     ({"HTTP_IF_MATCH": "*"}, "GET", 200, 200),
     ({"HTTP_IF_MATCH": '"z"', "HTTP_IF_NONE_MATCH": '"a"'}, "GET", 200, 412),
+    ({"HTTP_IF_NONE_MATCH": " *"}, "GET", 200, 304),
+    ({"HTTP_IF_UNMODIFIED_SINCE": "Fri, 20 Nov 2026 11:59:59 GMT"}, "GET", 200, 412),
+    ({"HTTP_IF_UNMODIFIED_SINCE": "Fri, 20 Nov 2026 12:00:00 GMT"}, "GET", 200, 200),
+    ({"HTTP_IF_UNMODIFIED_SINCE": "then"}, "GET", 200, 200),
+    ({"HTTP_IF_UNMODIFIED_SINCE": "Fri, 20 Nov 2026 11:59:59 GMT", "HTTP_IF_MATCH": '"a"'}, "GET", 200, 200),
+    ({"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": "Fri, 20 Nov 2026 12:00:00 GMT"}, "GET", 200, 206),
+    ({"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": "Fri, 20 Nov 2026 12:00:01 GMT"}, "GET", 200, 200),
+    ({"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": '"a"'}, "GET", 200, 206),
+    ({"HTTP_RANGE": "bytes=0-1", "HTTP_IF_RANGE": 'W/"a"'}, "GET", 200, 200),
+    ({"HTTP_RANGE": "bytes=-0"}, "GET", 200, 416),
     ({"HTTP_RANGE": "bytes=0-1"}, "GET", 200, 206),
     ({"HTTP_RANGE": "bytes=0-1"}, "HEAD", 200, 200),
     ({"HTTP_RANGE": "bytes=0-1"}, "POST", 200, 200),
@@ -427,6 +437,20 @@ def test_an_if_match_is_compared_strongly_and_only_with_a_tag(tag, field, become
     assert conditioned(tag=tag).make_conditional(environ("/", HTTP_IF_MATCH=field)).status_code == becomes
 
 
+def test_a_tag_with_a_comma_is_one_tag():
+    """RFC 9110 8.8.3: a comma is an ordinary character."""
+    asked = environ("/", HTTP_IF_NONE_MATCH='"n","a,b"')
+    assert conditioned(tag='"a,b"').make_conditional(asked).status_code == 304
+    assert conditioned(tag='"b"').make_conditional(asked).status_code == 200
+
+
+@pytest.mark.parametrize(("suffix", "content"), [("4", b"6789"), ("10", b"0123456789"), ("11,0-0", b"0123456789")])
+def test_a_suffix_longer_than_the_content_is_all_of_it(suffix, content):
+    """RFC 9110 14.1.2."""
+    response = conditioned().make_conditional(environ("/", HTTP_RANGE=f"bytes=-{suffix}"))
+    assert (response.status_code, response.get_data()) == (206, content)
+
+
 def test_ranges_are_optional_and_a_stream_may_tell_its_length():
     ranged = environ("/", HTTP_RANGE="bytes=0-1")
     assert [conditioned().make_conditional(ranged, accepted).status_code for accepted in (False, None, "none")] == [
@@ -437,6 +461,7 @@ def test_ranges_are_optional_and_a_stream_may_tell_its_length():
     assert streamed.make_conditional(ranged, accept_ranges=True, complete_length=10).status_code == 206
     assert (streamed.get_data(), streamed.headers["Content-Range"]) == (b"01", "bytes 0-1/10")
     assert conditioned(body=iter([b"01"])).make_conditional(ranged).status_code == 200
+    assert conditioned(body=iter([b"01"])).make_conditional(environ("/", HTTP_RANGE="bytes=-1")).status_code == 200
 
 
 def test_a_conditional_response_of_webob_stays_conditional():

@@ -26,7 +26,8 @@ from middleware.hooks.closing import ClosedOnce, SizedClosedOnce, close_all
 from middleware.hooks.missing_names import FIELDS, RESPONSE, Assigned, Missing, missing
 from middleware.hooks.response_fields import ResponseFields
 from middleware.hooks.response_headers import Pairs, ResponseHeaders
-from middleware.http.entity_tags import entity_tag, tags_listed
+from middleware.http.dates import http_date
+from middleware.http.entity_tags import entity_tag, matches_weakly, tags_listed
 from middleware.http.fields import DIGESTS, Line
 from middleware.http.status import status_fault
 from middleware.wsgi.types import Environ, StartResponse
@@ -41,7 +42,7 @@ _NOT_ENCODED: Final = (
     "encodes it; a hook that encodes by itself sets or deletes response.headers['Content-Encoding'] first"
 )
 # Ranges that WebOb parses in linear time; others are ignored (RFC 9110 14.2). Of several it sends the first.
-_RANGE: Final = re.compile("bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-[0-9]{1,18})(?:,.*)?", re.IGNORECASE | re.DOTALL)
+_RANGE: Final = re.compile("bytes=(?:[0-9]{1,18}-[0-9]{0,18}|-([0-9]{1,18}))(?:,.*)?", re.IGNORECASE | re.DOTALL)
 _WebOb: Any = webob.Response  # Any, because its types allow no other meanings
 
 
@@ -322,7 +323,9 @@ class Response(ResponseFields, _WebOb):
     ) -> Response:
         """Become a 304, 206, 412 or 416 if the conditions and ranges of the request apply (RFC 9110 13 and 14).
 
-        Does nothing to a response other than 2xx, and for a method other than GET and HEAD.
+        Does nothing to a response other than 2xx, and for a method other than GET and HEAD. Beyond Flask,
+        If-Unmodified-Since counts, a date in If-Range must equal Last-Modified, and a suffix range may be longer than
+        the content.
 
         Options:
             request_or_environ: Request or environ. The request whose conditions count. Required.
@@ -333,24 +336,42 @@ class Response(ResponseFields, _WebOb):
         method = environ.get("REQUEST_METHOD", "GET")
         if not "2" <= self._status < "3" or method not in ("GET", "HEAD"):
             return self
-        if self._fails(environ.get("HTTP_IF_MATCH", "")):
+        if self._fails(environ):
             self.status = 412
             return self
         if complete_length is not None:
             self.headers.setdefault("Content-Length", complete_length)
         if "HTTP_IF_NONE_MATCH" in environ:
             environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # RFC 9110 13.1.3
+            tag = self.headers.get("ETag", "")
+            if matches_weakly(tag, environ["HTTP_IF_NONE_MATCH"]):  # WebOb misses `*`, and tags with commas
+                environ["HTTP_IF_NONE_MATCH"] = tag
         ranges = method == "GET" and accept_ranges not in (False, None, "none")
-        if not ranges or not _RANGE.fullmatch(environ.get("HTTP_RANGE", "")):
-            environ.pop("HTTP_RANGE", None)
+        environ["HTTP_RANGE"] = self._range(environ) if ranges else ""
         self._evaluate(environ)
         return self
 
-    def _fails(self, if_match: str) -> bool:
-        """Whether the ETag, if there is one, is none of the tags of an If-Match, in strong comparison."""
+    def _fails(self, environ: Environ) -> bool:
+        """Whether If-Match, in strong comparison, or without it If-Unmodified-Since is false (RFC 9110 13.2.2)."""
+        if "HTTP_IF_MATCH" not in environ:
+            last, since = self._last_modified(), http_date(environ.get("HTTP_IF_UNMODIFIED_SINCE", ""))
+            return last is not None and since is not None and last > since
         tag = self.headers.get("ETag")
-        own, listed = entity_tag(tag or ""), [*tags_listed(if_match)]
+        own, listed = entity_tag(tag or ""), [*tags_listed(environ["HTTP_IF_MATCH"])]
         return tag is not None and listed != [] and (own not in listed or own is None or own.weak)
+
+    def _range(self, environ: Environ) -> str:
+        """The Range for WebOb, which knows no suffix longer than the content; "" if it is malformed or out of date."""
+        field: str = environ.get("HTTP_RANGE", "")
+        found, since = _RANGE.fullmatch(field), http_date(environ.get("HTTP_IF_RANGE", ""))
+        if found is None or since not in (None, self._last_modified()):  # RFC 9110 13.1.5: an exact match
+            return ""
+        if found[1] is None or self.content_length is None:
+            return field
+        return f"bytes={max(self.content_length - int(found[1]), 0)}-"  # RFC 9110 14.1.2
+
+    def _last_modified(self) -> int | None:
+        return http_date(self.headers.get("Last-Modified", ""))
 
     def _evaluate(self, environ: Environ) -> None:
         """Let WebOb evaluate the conditions and the range of a request."""
