@@ -21,6 +21,7 @@ from middleware import (
     ConfigError,
     Effects,
     External,
+    Gzip,
     Headers,
     Middleware,
     OrderError,
@@ -517,6 +518,21 @@ def test_a_page_that_does_not_read_the_nonce_has_none(app):
     assert answer.get("Content-Security-Policy") == "script-src 'self'"
     assert answer.get("Cache-Control") is None
     assert "a nonce that has not been read" in repr(answer.environ[KEY])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_page_of_known_length_that_an_inner_layer_encodes_is_as_cacheable_as_before(method, reads):
+    """Frameworks wrap complete pages in iterators. The encoding removes the Content-Length that says so."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", "2000")])
+        return iter([(str(environ[KEY]) if reads else "x").ljust(2000).encode()])
+
+    answer = serve(Stack(SecurityHeaders(**NONCED), Gzip()).wrap(app), "/", method, HTTP_ACCEPT_ENCODING="gzip")
+    assert answer.get("Content-Encoding") == "gzip"
+    assert answer.get("Cache-Control") == ("private" if reads else None)
+    assert ("'nonce-" in answer.get("Content-Security-Policy")) is reads
 
 
 @pytest.mark.parametrize("cached", [[], ["max-age=600"]])

@@ -8,7 +8,7 @@ from middleware.http.edits import Edit
 from middleware.http.fields import plain
 from middleware.layers.security.csp import Sources
 from middleware.layers.security.header_values import site_data
-from middleware.layers.security.nonce import KEY, naming, offer
+from middleware.layers.security.nonce import KEY, declares_length, naming, offer
 from middleware.layers.security.policies import CSP, HSTS, Allowlist, PermissionsPolicy
 from middleware.layers.security.presets import Forget, Preset, checked, field_value, sent, with_nonce
 from middleware.wsgi.answer import NOTES, note
@@ -182,7 +182,7 @@ class SecurityHeaders(Middleware):
                 late = ("wsgi.url_scheme",)
                 ordinary = Ordinary(watched, late=late, conditional=True, options=True)
                 layer = layer._replace(ordinary=ordinary)
-        return layer._replace(waits=layer.waits or nonced)
+        return layer._replace(waits=layer.waits or nonced, ahead=declares_length if nonced else None)
 
     def declared(self) -> Effects:
         """The effects of the class. It sets the headers that it sends or removes.

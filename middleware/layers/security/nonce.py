@@ -100,6 +100,11 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
     return edit
 
 
+def declares_length(response: Response) -> bool:
+    """Whether a stream may be a whole page that a framework wraps: an inner layer may remove its Content-Length."""
+    return response.method != "HEAD" and "Content-Length" in response.headers
+
+
 def _withhold(response: Response) -> None:
     """Add `private` to Cache-Control: a nonce from a shared cache is known to everyone (RFC 9111 5.2.2.7).
 
