@@ -311,9 +311,9 @@ class host(Predicate):  # noqa: N801 - used like a function
     """Whether the host, without its port, is one of these. "*.example.com" matches one or more labels before the dot.
 
     The host is the Host field of the request, which the client chooses, or SERVER_NAME without one. X-Forwarded-Host,
-    by which CherryPy's VirtualHost chooses an application, is not read. Case, port, a final
-    dot and empty labels are ignored: .Example.com.:80 is example.com. A host beyond ASCII, which no browser sends, is
-    possibly every host and certainly none, because frameworks may fold it (RFC 3491), as Werkzeug before 3.1.7 does.
+    by which CherryPy's VirtualHost chooses an application, is not read. Case, port, a final dot and empty labels are
+    ignored: .Example.com.:80 is example.com. A host beyond ASCII, which no browser sends, is possibly every host and
+    certainly none, because frameworks may fold it (RFC 3491), as Werkzeug before 3.1.7 does.
 
     Options: names: str, one or more. Host names, in any case (RFC 9110 4.2.3). Required.
     Errors: ConfigError for a value that is not a host name, such as one with a port.

@@ -198,6 +198,22 @@ def test_a_request_in_process_leaves_the_id_of_the_request_that_makes_it(inside)
     assert middleware.request_id() is None
 
 
+def test_a_request_in_process_that_makes_another_leaves_the_id_of_the_outermost():
+    seen = []
+
+    def app(environ, start_response):
+        before, deeper = middleware.request_id(), int(environ["PATH_INFO"][1:])
+        if deeper:
+            serve(application, f"/{deeper - 1}")
+        seen.append((before, middleware.request_id()))
+        return telling(environ, start_response)
+
+    application = RequestId(app)
+    serve(application, "/3")
+    assert [after for _, after in seen] == [before for before, _ in seen]
+    assert len({before for before, _ in seen}) == 4
+
+
 def test_a_request_in_process_may_outlive_the_one_that_makes_it():
     """Neither end shows the id of a closed request, in whichever order they come."""
     inner = RequestId(telling)

@@ -23,16 +23,17 @@ class Identity:
     Attributes:
         id: str.
         outer: the identity that an outer layer gave the same request, or None.
-        around: a weak reference to the identity of the request that makes this one in process, or None. It is weak,
-            because a response that is never closed must not be kept by the next request.
+        around: weak references to the identities of the requests that make this one in process, innermost first. They
+            are weak, because a response that is never closed must not be kept by the next request; and they are all
+            here, because the one between two others may be gone first.
         closed: bool.
     """
 
     __slots__ = ("__weakref__", "around", "closed", "id", "outer")
 
-    def __init__(self, request_id: str, outer: Identity | None, around: Identity | None) -> None:
+    def __init__(self, request_id: str, outer: Identity | None, around: list[Identity]) -> None:
         self.id, self.outer, self.closed = request_id, outer, False
-        self.around = None if around is None else ref(around)
+        self.around = [*map(ref, around)]
 
 
 _CURRENT: Final[ContextVar[Identity | None]] = ContextVar("middleware.request_id", default=None)
@@ -46,21 +47,19 @@ def request_id() -> str | None:
     where no `RequestId` stands outside. A thread that the application starts has a context of its own: run it in
     `contextvars.copy_context()`.
     """
-    identity = _current()
-    return identity.id if identity is not None else None
+    return next((identity.id for identity in _open()), None)
 
 
-def _current() -> Identity | None:
-    """Return the innermost identity of this context that is open, or None."""
-    identity = _CURRENT.get()
-    while identity is not None and identity.closed:
-        identity = None if identity.around is None else identity.around()
-    return identity
+def _open() -> list[Identity]:
+    """Return the identities of this context that are open, innermost first."""
+    last = _CURRENT.get()
+    found = [] if last is None else [last, *(each() for each in last.around)]
+    return [identity for identity in found if identity is not None and not identity.closed]
 
 
 def enter(request_id: str, outer: Identity | None) -> Identity:
     """Make an id the current one. `outer` is the open identity of the same request from an outer layer, or None."""
-    identity = Identity(request_id, outer, _current())
+    identity = Identity(request_id, outer, _open())
     _CURRENT.set(identity)
     return identity
 
