@@ -60,6 +60,7 @@ def walk(page: str, terminal: Terminal) -> None:
     """Do what a page says, from its top."""
     text = (DOCS / page).read_text(encoding="utf-8")
     module = ModuleType(f"{MODULE}{Path(page).stem.replace('-', '_')}")
+    del module.__spec__  # one without a loader is deprecated from Python 3.15 on
     module.app = returning([b"x"])[0]
     sys.modules[module.__name__] = module  # for who looks for it, as Pyramid does
     for block in blocks(text):

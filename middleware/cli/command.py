@@ -81,6 +81,7 @@ class _Parser(ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
+        self.suggest_on_error = False  # from Python 3.14 on; `error` suggests by itself
         self.set_defaults(usage=self.format_usage)  # a subcommand replaces that of the command
 
     def _print_message(self, message: str, file: object = None) -> None:  # noqa: ARG002 - stdout
