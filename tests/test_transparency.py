@@ -1073,14 +1073,18 @@ def test_the_environ_of_a_request_has_what_it_is_given():
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_the_collector_is_left_as_it_was(enabled):
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_collector_is_left_as_it_was(enabled, frozen):
     (gc.enable if enabled else gc.disable)()
+    (gc.freeze if frozen else gc.unfreeze)()
     try:
         assert_wsgi_transparent(lambda app: app)
         assert gc.isenabled() == enabled
-        assert gc.get_freeze_count() == 0
+        assert (gc.get_freeze_count() != 0) == frozen
     finally:
         gc.enable()
+        gc.collect()
+        gc.freeze()  # as conftest.py does
 
 
 # -- the report ------------------------------------------------------------------------------------------------------
