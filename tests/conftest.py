@@ -5,6 +5,7 @@ And what the tests with a real browser share, and a line at the end that names t
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from pathlib import Path
@@ -30,6 +31,12 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_collection_finish():
+    """Leave what the collection has made to itself: no garbage is among it, and there are too many tests to search."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):
