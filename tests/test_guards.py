@@ -46,6 +46,12 @@ spellings = st.builds(
 )
 
 
+@cache
+def led_below(made):
+    """The spellings of the table that a site leads to the view below /admin."""
+    return [spelling for spelling in TABLE if served(site_of(made), "", spelling) == ADMIN]
+
+
 # -- the predicate ---------------------------------------------------------------------------------------------------
 
 
@@ -148,9 +154,8 @@ def guarded(site, scope, kind=Hooks):
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("kind", [Hooks, ContextHooks])
 def test_the_hooks_of_a_scope_miss_nothing_that_a_framework_leads_there(made, scope, kind):
-    site = site_of(made)
-    app = guarded(site, scope, kind)
-    asked = [*NAMED, *(spelling for spelling in TABLE if served(site, "", spelling) == ADMIN)]
+    app = guarded(site_of(made), scope, kind)
+    asked = [*NAMED, *led_below(made)]
     passed = [spelling for spelling in asked if served(app, "", spelling) == ADMIN]
     assert (passed, len(asked) > len(NAMED)) == ([], True)
 
@@ -258,11 +263,10 @@ RECIPES = {
 def test_an_administration_is_open_by_key_only_and_the_rest_to_everyone(made, guard):
     site = site_of(made)
     app, (status, key, wrong) = guard(site), RECIPES[guard]
-    for spelling in TABLE:
-        if served(site, "", spelling) == ADMIN:
-            for fields in ({}, wrong):
-                answer = serve(app, spelling, lint=False, **fields)
-                assert answer.status[:3] == status, f"{spelling!r} leads below /admin, unguarded"
+    for spelling in led_below(made):
+        for fields in ({}, wrong):
+            answer = serve(app, spelling, lint=False, **fields)
+            assert answer.status[:3] == status, f"{spelling!r} leads below /admin, unguarded"
     plain, opened = serve(site, "/admin", **key), serve(app, "/admin", **key)
     assert (opened.status, opened.body) == (plain.status, plain.body)
     assert serve(app, "/public").body == serve(site, "/public").body
