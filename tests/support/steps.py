@@ -10,6 +10,7 @@ import operator
 import re
 import sys
 import tracemalloc
+from functools import cache, partial
 from typing import NamedTuple
 
 try:
@@ -21,11 +22,27 @@ ONE = ("LITERAL", "NOT_LITERAL", "IN", "ANY")  # what looks at one character
 SPACES, DIGITS = " \t\n\r\f\v\x1c\x1d\x1e\x1f\x85\xa0", "0123456789"
 
 
-class Counts:
-    """Instructions so far, and the bytes that were allocated between them."""
+class Steps:
+    """Instructions so far."""
 
     def __init__(self):
-        self.steps = self.allocated = self.before = 0
+        self.steps = 0
+
+    def count(self, *_):
+        self.steps += 1
+
+    def trace(self, frame, event, argument):
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        self.count()
+        return self.trace
+
+
+class Work(Steps):
+    """And the bytes that were allocated between them."""
+
+    def __init__(self):
+        super().__init__()
+        self.allocated = self.before = 0
 
     def count(self, *_):
         self.steps += 1
@@ -34,26 +51,36 @@ class Counts:
         tracemalloc.reset_peak()
         self.before = current
 
-    def trace(self, frame, event, argument):
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        self.count()
-        return self.trace
-
 
 def instructions(call):
+    """How many instructions of Python a call takes, with all that it calls."""
+    counts = Steps()
+    take(counts, call)
+    assert counts.steps > 5
+    return counts.steps
+
+
+def work(call):
     """How many instructions of Python a call takes, with all that it calls, and how many bytes it allocates."""
-    counts = Counts()
-    collects = gc.isenabled()
-    gc.disable()  # finalizers of what other tests have left would be counted
+    counts = Work()
     tracemalloc.start(1)
+    try:
+        take(counts, call)
+    finally:
+        tracemalloc.stop()
+    assert counts.steps > 5
+    return counts.steps, counts.allocated
+
+
+def take(counts, call):
+    """Count a call, without the finalizers of what other tests have left."""
+    collects = gc.isenabled()
+    gc.disable()
     try:
         (by_events if hasattr(sys, "monitoring") else by_trace)(counts, call)
     finally:
-        tracemalloc.stop()
         if collects:
             gc.enable()
-    assert counts.steps > 5
-    return counts.steps, counts.allocated
 
 
 def by_events(counts, call):
@@ -95,10 +122,10 @@ class Counted:
 
     def __init__(self, pattern):
         self.real = pattern
-        self.parsed = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
         self.folds = bool(pattern.flags & re.IGNORECASE)
         self.all = bool(pattern.flags & re.DOTALL) or pattern.pattern.startswith("(?s:")
         self.steps = 0
+        self.nodes = self._read(parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
 
     def __getattr__(self, name):
         return getattr(self.real, name)
@@ -110,14 +137,14 @@ class Counted:
         return self._first(self.real.fullmatch(text), text, 0, whole=True)
 
     def _first(self, found, text, at, *, whole):
-        ends = self._ends(list(self.parsed), 0, text, at)
+        ends = self._ends(self.nodes, 0, text, at)
         end = next((end for end in ends if not whole or end == len(text)), None)
         assert end == (found.end() if found else None)
         return found
 
     def search(self, text, at=0):
         found = self.real.search(text, at)
-        ends = (next(self._ends(list(self.parsed), 0, text, start), None) for start in range(at, len(text) + 1))
+        ends = (next(self._ends(self.nodes, 0, text, start), None) for start in range(at, len(text) + 1))
         assert next((end for end in ends if end is not None), None) == (found.end() if found else None)
         return found
 
@@ -125,7 +152,7 @@ class Counted:
         found = list(self.real.finditer(text))
         starts, at = {match.start(): match.end() for match in found}, 0
         while at <= len(text):
-            end = next(self._ends(list(self.parsed), 0, text, at), None)
+            end = next(self._ends(self.nodes, 0, text, at), None)
             assert end == starts.get(at)
             at = at + 1 if end is None or end == at else end
         return iter(found)
@@ -142,39 +169,58 @@ class Counted:
         list(self.finditer(text))
         return self.real.sub(new, text)
 
+    def _read(self, parsed):
+        """The nodes of a parsed pattern: what each is, and what `_ends` asks of it."""
+        nodes = []
+        for kind, value in parsed:
+            name = str(kind)
+            if name in ONE:
+                nodes.append(("ONE", cache(partial(self._is, name, value))))
+            elif name == "SUBPATTERN":
+                nodes.append((name, self._read(value[3])))
+            elif name == "BRANCH":
+                nodes.append((name, [self._read(branch) for branch in value[1]]))
+            elif name in ("MAX_REPEAT", "MIN_REPEAT"):
+                least, most, item = value
+                most = sys.maxsize if most is parser.MAXREPEAT else most
+                nodes.append(("REPEAT", Repeat(name == "MIN_REPEAT", least, most, self._read(item))))
+            elif name in ("ASSERT", "ASSERT_NOT"):
+                nodes.append((name, self._read(value[1])))
+            elif name == "AT":
+                nodes.append((name, str(value)))
+            else:
+                raise NotImplementedError(name)
+        return nodes
+
     def _ends(self, nodes, index, text, at):  # noqa: PLR0912 - one case for each kind of node
         """Where a match of the rest of the nodes may end, in the order in which `re` tries."""
+        while index < len(nodes) and nodes[index][0] == "ONE":
+            if not self._one(nodes[index][1], text, at):
+                return
+            index, at = index + 1, at + 1
         if index == len(nodes):
             yield at
             return
-        kind, value = nodes[index]
-        name = str(kind)
-        if name in ONE:
-            if self._one(name, value, text, at):
-                yield from self._ends(nodes, index + 1, text, at + 1)
-        elif name == "SUBPATTERN":
-            for end in self._ends(list(value[3]), 0, text, at):
+        name, value = nodes[index]
+        if name == "SUBPATTERN":
+            for end in self._ends(value, 0, text, at):
                 yield from self._ends(nodes, index + 1, text, end)
         elif name == "BRANCH":
-            for branch in value[1]:
-                for end in self._ends(list(branch), 0, text, at):
+            for branch in value:
+                for end in self._ends(branch, 0, text, at):
                     yield from self._ends(nodes, index + 1, text, end)
-        elif name in ("MAX_REPEAT", "MIN_REPEAT"):
-            least, most, item = value
-            repeat = Repeat(name == "MIN_REPEAT", least, sys.maxsize if most is parser.MAXREPEAT else most, list(item))
-            for end in self._repeated(repeat, text, at):
+        elif name == "REPEAT":
+            for end in self._repeated(value, text, at):
                 yield from self._ends(nodes, index + 1, text, end)
-        elif name in ("ASSERT", "ASSERT_NOT"):
-            there = next(self._ends(list(value[1]), 0, text, at), None) is not None
-            if there == (name == "ASSERT"):
-                yield from self._ends(nodes, index + 1, text, at)
         elif name == "AT":
             self.steps += 1
-            last = at == len(text) or (str(value) == "AT_END" and text[at:] == "\n")
-            if last if str(value) in ("AT_END", "AT_END_STRING") else self._boundary(str(value), text, at):
+            last = at == len(text) or (value == "AT_END" and text[at:] == "\n")
+            if last if value in ("AT_END", "AT_END_STRING") else self._boundary(value, text, at):
                 yield from self._ends(nodes, index + 1, text, at)
         else:
-            raise NotImplementedError(name)
+            there = next(self._ends(value, 0, text, at), None) is not None
+            if there == (name == "ASSERT"):
+                yield from self._ends(nodes, index + 1, text, at)
 
     def _boundary(self, kind, text, at):
         if kind in ("AT_BEGINNING", "AT_BEGINNING_STRING"):
@@ -183,12 +229,12 @@ class Counted:
         return (sides[0] != sides[1]) == (kind == "AT_BOUNDARY")
 
     def _repeated(self, repeat, text, at):
-        kind, value = repeat.nodes[0]
-        if len(repeat.nodes) > 1 or str(kind) not in ONE:
+        name, value = repeat.nodes[0]
+        if len(repeat.nodes) > 1 or name != "ONE":
             yield from self._group(repeat, text, at)
             return
         ends = [at]
-        while len(ends) <= repeat.most and self._one(str(kind), value, text, ends[-1]):
+        while len(ends) <= repeat.most and self._one(value, text, ends[-1]):
             ends.append(ends[-1] + 1)
         ends = ends[repeat.least :]
         yield from ends if repeat.lazy else reversed(ends)
@@ -205,11 +251,11 @@ class Counted:
         if enough and not repeat.lazy:
             yield at
 
-    def _one(self, kind, value, text, at):
+    def _one(self, matches, text, at):
         self.steps += 1
-        if at >= len(text):
-            return False
-        character = text[at]
+        return at < len(text) and matches(text[at])
+
+    def _is(self, kind, value, character):
         if kind == "ANY":
             return self.all or character != "\n"
         if kind != "IN":
