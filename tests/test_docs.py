@@ -115,7 +115,7 @@ def test_what_the_first_page_says_to_type_works(terminal):
 def test_the_tutorial_works_from_nothing(tmp_path):
     """With an environment and an installation of its own, which takes a package index."""
     shutil.copytree(
-        ROOT, tmp_path / "checkout", ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build")
+        ROOT, tmp_path / "checkout", ignore=shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "site")
     )
     opened = Terminal(tmp_path / "checkout", {})
     opened.env.pop("PYTHONPATH", None)

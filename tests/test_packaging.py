@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 NAME = "wsgi-middleware-stack"
 run_by_tox = pytest.mark.skipif("MIDDLEWARE_INSTALLED" not in os.environ, reason="the package may be the checkout's")
 # What lies in a checkout that was worked in, and in no clone.
-LEFTOVERS = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "htmlcov")
+LEFTOVERS = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "htmlcov", "site")
 
 SMOKE = """
 from wsgiref.util import setup_testing_defaults
