@@ -264,9 +264,9 @@ layer = st.builds(
 )
 
 
-def counted(stack, severities):
+def counted(findings, severities):
     """How often each rule is broken."""
-    rules = [finding.rule for finding in stack.check() if finding.severity in severities]
+    rules = [finding.rule for finding in findings if finding.severity in severities]
     return {rule: rules.count(rule) for rule in rules}
 
 
@@ -274,10 +274,12 @@ def counted(stack, severities):
 @settings(max_examples=400, deadline=None)
 def test_a_printed_fix_ends_its_finding_and_adds_none_as_severe(layers):
     stack = Stack(*layers)
-    for finding in stack.check():
+    findings = stack.check()
+    for finding in findings:
         severities = ("error",) if finding.severity == "error" else ("error", "warning")
-        before = counted(stack, severities)
-        after = counted(eval(finding.fix, {"stack": stack}), severities)  # noqa: S307 - the fix is an edit to type
+        before = counted(findings, severities)
+        fixed = eval(finding.fix, {"stack": stack})  # noqa: S307 - the fix is an edit to type
+        after = counted(fixed.check(), severities)
         assert after.get(finding.rule, 0) < before[finding.rule]
         assert all(after[rule] <= before.get(rule, 0) for rule in after), (finding, before, after)
 
