@@ -144,6 +144,11 @@ def test_the_application_adds_metrics():
     ]
 
 
+def test_a_metric_of_minus_zero_is_not_negative():
+    app = app_taking(clock := Clock(), 0, during=lambda environ: environ["middleware.timing"].add("a", -0.0))
+    assert serve(Timing(app, clock=clock)).get("Server-Timing") == "total;dur=0.000, a;dur=0.000"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("", 1), ("a b", 1), ("a,b", 1), (1, 1), ("a", -1), ("a", float("nan")), ("a", float("inf")), ("a", "1"),

@@ -36,7 +36,7 @@ def duration_fault(seconds: object) -> str | None:
 def metric(name: str, seconds: float, description: str | None, precision: int) -> str:
     """Return one metric, `name;desc="...";dur=1.234`, in milliseconds without an exponent in every locale."""
     text = name if description is None else f"{name};desc={quoted_string(description)}"
-    return f"{text};dur={max(seconds, 0.0) * 1000.0:.{precision}f}"
+    return f"{text};dur={max(0.0, seconds) * 1000.0:.{precision}f}"
 
 
 class MetricLines:
