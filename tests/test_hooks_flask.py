@@ -13,6 +13,7 @@ from uuid import UUID
 
 import flask
 import pytest
+import webob
 from webob import exc
 from werkzeug.datastructures import WWWAuthenticate
 
@@ -290,6 +291,29 @@ def test_an_error_that_is_a_response_is_sent_where_no_handler_is(hooks, error, s
 def test_what_stands_for_no_error_reaches_no_handler(hooks, error):
     hooks.errorhandler(Exception)(lambda error: "handled")
     assert ask(hooks, app=site({"/": error})).body != b"handled"
+
+
+class Prepared(webob.Response, Exception):
+    """An error that makes its page when it is called, as those of Pyramid do."""
+
+    code = 404
+
+    def __call__(self, environ, start_response):
+        self.text = "the page"
+        return super().__call__(environ, start_response)
+
+
+@pytest.mark.parametrize("way", ["raise", "return", "abort", "after"])
+def test_a_response_that_makes_its_body_when_it_is_called_has_it(hooks, way):
+    def answer(*_):
+        error = Prepared(status=404, location="/login")
+        if way == "raise":
+            raise error
+        return abort(error) if way == "abort" else error
+
+    (hooks.after_request if way == "after" else hooks.before_request)(answer)
+    answer = ask(hooks)
+    assert (answer.status, answer.body, answer.get("Location")) == ("404 Not Found", b"the page", "/login")
 
 
 def test_abort_with_a_response_ends_the_request_with_that(hooks):

@@ -8,7 +8,7 @@ from json import dumps
 from typing import Any
 from uuid import UUID
 
-import webob.exc
+import webob
 
 from middleware.hooks.context import answer_of
 from middleware.hooks.cookies import written_date
@@ -74,7 +74,7 @@ def answered(app: Application) -> Response:
     """The response of a WSGI application to the bound request."""
     if isinstance(app, HTTPException):
         return converted(app.get_response(), "abort was given")
-    if isinstance(app, webob.Response) and not isinstance(app, webob.exc.WSGIHTTPException):
+    if isinstance(app, webob.Response) and type(app).__call__ is webob.Response.__call__:
         response = Response.of(app.status, [*app.headerlist], app.app_iter, passthrough=False)
         response.conditional_response = app.conditional_response
         return response
