@@ -60,6 +60,7 @@ REQUESTS = {
     "cookies": {
         "HTTP_COOKIE": 'a=1; a=2; b=1,c=2; d="\\303\\251 \\" \\\\"; e; f=; =g; h = "x"y; \xc3\xa9=\xc3\xa9; i="\xc3"'
     },
+    **{f"length {text}": {"CONTENT_LENGTH": text} for text in ("-5", "+3", "1_0", "x", "")},
     "basic": {"HTTP_AUTHORIZATION": "Basic bWU6cGE6c3M="},
     "bearer": {"HTTP_AUTHORIZATION": "Bearer abc"},
     "spaced-basic": {"HTTP_AUTHORIZATION": "Basic  bWU6cGE6c3M= "},

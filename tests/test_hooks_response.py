@@ -80,6 +80,11 @@ r.headers["Expires"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.expires
 r.headers["Last-Modified"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.last_modified
 r.headers["Retry-After"] = "Mon, 01 Jan 99999 00:00:00 GMT" | r.retry_after
 r.headers["Age"] = "9" * 30 | r.age
+r.headers["Age"] = "-5" | r.age
+r.age = -1
+r.headers["Retry-After"] = "120" | r.retry_after - datetime.now(timezone.utc) > timedelta(seconds=60)
+r.headers["Retry-After"] = "-5" | r.retry_after < datetime.now(timezone.utc)
+r.headers["Retry-After"] = "Fri, 20 Nov 2026 12:00:00 GMT" | r.retry_after
 r.content_length
 r.is_streamed
 r.is_sequence
@@ -98,7 +103,8 @@ R("x", direct_passthrough=True).direct_passthrough
 R(bytearray(b"x")).data
 r.calculate_content_length()
 R(iter([b"a"])).calculate_content_length()
-r.freeze() | r.headers["Content-Length"]
+r.freeze() | (r.headers["Content-Length"], r.headers["ETag"])
+r.set_etag("x") | r.freeze() | r.headers["ETag"]
 list(r.iter_encoded())
 r.location = "/login" | r.headers["Location"]
 r.location
@@ -147,6 +153,12 @@ r.headers["Cache-Control"] = "no-store" | r.cache_control.no_store
 r.cache_control.public
 r.headers["Cache-Control"] = 'no-cache="a, b"' | r.cache_control.no_cache
 r.cache_control.no_cache = "Set-Cookie" | r.headers["Cache-Control"]
+r.cache_control.private = 'a"b\\\\' | r.headers["Cache-Control"]
+r.cache_control.private = "\u00e9" | r.headers["Cache-Control"]
+r.headers["Cache-Control"] = 'a="x\\\\", public", b="\\\\"", c=""' | r.cache_control.max_age = 5 | str(r.cache_control)
+r.headers["Cache-Control"] = 'private="x\\\\"y"' | r.cache_control.private
+r.headers["Cache-Control"] = "=x, , no-store," | r.cache_control.max_age = 5 | r.headers["Cache-Control"]
+r.headers["ETag"] = "" | r.get_etag()
 r.set_etag("x") | r.headers["ETag"]
 r.set_etag("x", weak=True) | r.get_etag()
 r.get_etag()

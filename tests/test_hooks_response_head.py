@@ -8,7 +8,7 @@ import pytest
 
 from hooked import ask
 from middleware import Hooks
-from middleware.hooks import Response, make_response
+from middleware.hooks import Response, make_response, request
 from shapes import TEXT, Body
 
 
@@ -97,6 +97,27 @@ def test_a_head_whose_body_a_hook_has_read_has_no_length_but_that_of_get(hooks, 
 
     body = [b"hello"] if method == "GET" else []
     assert ask(hooks, app=answering("200 OK", iter(body)), method=method).get("Content-Length") == length
+
+
+@pytest.mark.parametrize("own", [(), (("ETag", '"own"'),)])
+@pytest.mark.parametrize("tagged", [lambda response: response.add_etag(overwrite=True), Response.md5_etag])
+def test_a_head_whose_body_is_not_there_gets_no_entity_tag_of_the_empty_body(hooks, tagged, own):
+    """RFC 9110 9.3.2: the fields of GET, or none. A tag of nothing would make If-Match with that of GET a 412."""
+
+    @hooks.after_request
+    def tag(response):
+        tagged(response)
+        return response.make_conditional(request)
+
+    of_get = ask(hooks, app=answering("200 OK", [b"hello"], *TEXT, *own)).get("ETag")
+    answer = ask(hooks, app=answering("200 OK", [], *TEXT, *own), method="HEAD", HTTP_IF_MATCH=of_get)
+    assert (answer.status, answer.get("ETag")) == ("200 OK", None)
+    whole = ask(hooks, app=answering("200 OK", [b"hello"], *TEXT, *own), method="HEAD", lint=False)
+    assert whole.get("ETag") == of_get
+    hooks_answer = Hooks()
+    hooks_answer.before_request(lambda: make_response(""))
+    hooks_answer.after_request(lambda response: response.add_etag() or response)
+    assert ask(hooks_answer, method="HEAD").get("ETag") == ask(hooks_answer).get("ETag") is not None
 
 
 def test_fields_that_come_with_text_are_all_sent_and_others_replace():

@@ -13,6 +13,8 @@ from time import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
+from webob.datetime_utils import parse_date
+
 from middleware.http.fields import is_token
 
 _PLAIN: Final = re.compile(r"[\w!#$%&'()*+\-./:<=>?@\[\]^`{|}~]*", re.ASCII)
@@ -103,6 +105,16 @@ def written_date(value: Any) -> str:
 def retry_after_value(value: Any) -> str:
     """A Retry-After (RFC 9110 10.2.3): a number is in seconds, anything else is a time."""
     return str(int(value)) if isinstance(value, (int, float)) else written_date(value)
+
+
+def retry_after_time(value: str) -> datetime | None:
+    """The time of a Retry-After, or None if it is malformed. A number is in seconds from now."""
+    try:
+        delay = timedelta(seconds=int(value))
+    except ValueError:
+        time_given: datetime | None = parse_date(value)
+        return time_given
+    return datetime.now(timezone.utc) + delay
 
 
 def seconds(value: timedelta | float) -> int:

@@ -224,7 +224,8 @@ class Dispatcher(ABC, Generic[C]):
         body = sending.Unreadable() if unreadable or cycle.body is None else cycle.body
         passthrough = unreadable or is_file(cycle.environ, body)
         status, lines, _ = cycle.head
-        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough, lent=True)
+        head = cycle.method == "HEAD"
+        cycle.view = self.view_class.of(status, lines, body, passthrough=passthrough, lent=True, of_head=head)
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, whole: bool = False) -> Response | C:

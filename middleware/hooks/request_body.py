@@ -14,6 +14,7 @@ from webob.request import BaseRequest
 from middleware.hooks import request_forms as forms
 from middleware.hooks.field_values import parameters
 from middleware.hooks.http_errors import ERRORS, abort
+from middleware.http.fields import content_length
 from middleware.http.media_types import is_json, media_type
 from middleware.wsgi.input import PIECE, UNKNOWN, Input, counted, declared_length
 from middleware.wsgi.types import Environ
@@ -71,6 +72,13 @@ class RequestBody(_WebOb):
     def mimetype_params(self) -> dict[str, str]:
         """The parameters of the media type."""
         return parameters(self.content_type or "")
+
+    content_length = property(
+        lambda self: content_length(self.environ["CONTENT_LENGTH"]) or 0 if "CONTENT_LENGTH" in self.environ else None,
+        _WebOb.content_length.fset,
+        _WebOb.content_length.fdel,
+        "Content-Length: None if absent, 0 if malformed. Assignment changes the environ too.",
+    )
 
     def make_body_seekable(self) -> None:
         """Keep the body and rewind it.

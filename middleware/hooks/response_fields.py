@@ -10,9 +10,9 @@ from hashlib import sha1
 from json import dumps, loads
 from typing import Any, Final
 
-from webob.datetime_utils import parse_date, parse_date_delta
+from webob.datetime_utils import parse_date
 
-from middleware.hooks.cookies import retry_after_value, seconds, set_cookie_value, written_date
+from middleware.hooks.cookies import retry_after_time, retry_after_value, seconds, set_cookie_value, written_date
 from middleware.hooks.field_values import lenient, parameters
 from middleware.hooks.response_headers import CacheControl, HeaderSet, ResponseHeaders
 from middleware.http.lists import members
@@ -35,6 +35,12 @@ def _field(name: str, read: Callable[[str], Any] = str, written: Callable[[Any],
             self.headers[name] = written(value)
 
     return lenient(property(get, set_to, lambda self: self.headers.remove(name), about or f"{name}, or None."))
+
+
+def _age(value: int) -> int:
+    if value < 0:
+        raise ValueError(f"an Age is not negative (RFC 9111 5.1); got {value}")
+    return value
 
 
 def _members(name: str) -> Any:
@@ -62,14 +68,15 @@ class ResponseFields:
     headers: ResponseHeaders
     get_data: Callable[..., Any]
     set_data: Callable[..., None]
+    _of_head: bool = False  # it is the application's, to a HEAD
 
     content_type = _field("Content-Type", about="The whole Content-Type field, or None.")
     content_length = _field("Content-Length", int, int)
-    age = _field("Age", lambda value: timedelta(seconds=int(value)), seconds)
+    age = _field("Age", lambda value: timedelta(seconds=_age(int(value))), lambda value: _age(seconds(value)))
     date = _field("Date", parse_date, written_date)
     expires = _field("Expires", parse_date, written_date)
     last_modified = _field("Last-Modified", parse_date, written_date)
-    retry_after = _field("Retry-After", parse_date_delta, retry_after_value)
+    retry_after = _field("Retry-After", retry_after_time, retry_after_value)
     access_control_allow_origin = _field("Access-Control-Allow-Origin")
     access_control_max_age = _field("Access-Control-Max-Age", int)
     access_control_allow_headers = _members("Access-Control-Allow-Headers")
@@ -133,17 +140,28 @@ class ResponseFields:
         self.headers["ETag"] = f'W/"{etag}"' if weak else f'"{etag}"'
 
     def get_etag(self) -> tuple[str, bool] | tuple[None, None]:
-        """The ETag without quotes, and whether it is weak; (None, None) if absent."""
+        """The ETag without quotes, and whether it is weak; (None, None) if absent or empty."""
         value = self.headers.get("ETag")
-        if value is None:
+        if not value:
             return None, None
         weak = value[:2] in ("W/", "w/")
         return (value[2:] if weak else value).strip('"'), weak
 
     def add_etag(self, overwrite: bool = False, weak: bool = False) -> None:  # noqa: FBT001, FBT002 - Flask's signature
-        """Set the ETag to a hash of the data, unless there is one. Reads a streamed body."""
-        if overwrite or "ETag" not in self.headers:
+        """Set the ETag to a hash of the data, unless there is one. Reads a streamed body.
+
+        If the application has dropped the body of a HEAD, there is no ETag, because that of GET is unknown.
+        """
+        if not overwrite and "ETag" in self.headers:
+            return
+        if self._lacks_content():
+            self.headers.remove("ETag")
+        else:
             self.set_etag(sha1(self.get_data(), usedforsecurity=False).hexdigest(), weak)
+
+    def _lacks_content(self) -> bool:
+        """Whether an empty body may stand for content, because the application may have dropped it (RFC 9110 9.3.2)."""
+        return self._of_head and not self.get_data()
 
     # -- JSON ----------------------------------------------------------------------------------------------------
 

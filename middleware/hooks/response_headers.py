@@ -14,7 +14,8 @@ from middleware.http.fields import TOKEN, Fields, Line
 
 Pairs: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]]"
 _MISSING: Final = object()
-_DIRECTIVE: Final = re.compile(r'(?:[^,"]|"[^"]*"?)+')  # a comma within quotes does not separate
+_DIRECTIVE: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*"?)+')  # a comma within quotes does not separate
+_ESCAPE: Final = re.compile(r"\\(.)")
 _FLAGS: Final = (
     "immutable",
     "must_revalidate",
@@ -137,10 +138,14 @@ def _with_parameters(value: object, parameters: Mapping[str, object]) -> str:
     """A value followed by its parameters (RFC 9110 5.6.6)."""
     given = {name.strip("_").replace("_", "-"): str(text) for name, text in parameters.items() if text is not None}
     pieces = [str(value)]
-    for name, text in given.items():
-        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-        pieces.append(f"{name}={text}" if TOKEN.fullmatch(text) else f'{name}="{escaped}"')
+    pieces += (f"{name}={_quoted(text)}" for name, text in given.items())
     return "; ".join(pieces)
+
+
+def _quoted(text: str) -> str:
+    """The text as a token, or else as a quoted-string (RFC 9110 5.6.4)."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return text if TOKEN.fullmatch(text) else f'"{escaped}"'
 
 
 def _converted(value: str, default: Any, convert: Callable[[str], Any] | None) -> Any:
@@ -212,7 +217,9 @@ class CacheControl:
         directives: dict[str, str | None] = {}
         for member in _DIRECTIVE.findall(text):
             name, equals, value = member.partition("=")
-            directives[name.strip().lower()] = value.strip().strip('"') if equals else None
+            if name.strip():
+                text = value.strip().removeprefix('"').removesuffix('"')
+                directives[name.strip().lower()] = _ESCAPE.sub(r"\1", text) if equals else None
         vars(self).update(_directives=directives, _changed=changed)
 
     def __getattr__(self, name: str) -> Any:
@@ -240,8 +247,7 @@ class CacheControl:
     def __str__(self) -> str:
         pieces = []
         for name, value in self._directives.items():
-            bare = value is None or value.replace("-", "").isalnum()
-            pieces.append(name if value is None else f"{name}={value}" if bare else f'{name}="{value}"')
+            pieces.append(name if value is None else f"{name}={_quoted(value)}")
         return ", ".join(pieces)
 
     to_header = __str__

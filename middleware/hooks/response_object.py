@@ -99,13 +99,22 @@ class Response(ResponseFields, _WebOb):
 
     @classmethod
     def of(
-        cls, status: str, lines: list[tuple[str, str]], body: Iterable[bytes], *, passthrough: bool, lent: bool = False
+        cls,
+        status: str,
+        lines: list[tuple[str, str]],
+        body: Iterable[bytes],
+        *,
+        passthrough: bool,
+        lent: bool = False,
+        of_head: bool = False,
     ) -> Response:
-        """The response of an application, unmodified. `lent`: its body is closed by others."""
+        """The response of an application, unmodified. `lent`: its body is closed by others. `of_head`: to a HEAD."""
         self = cls.__new__(cls)
         self.__dict__.update(
             _status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body, direct_passthrough=passthrough
         )
+        if of_head:
+            self.__dict__["_of_head"] = True
         if lent:
             self.__dict__["_lent"] = body
         return self
@@ -286,9 +295,17 @@ class Response(ResponseFields, _WebOb):
             if hasattr(stream, "close"):
                 stream.close()
 
+    def md5_etag(self, body: bytes | None = None, set_content_md5: bool = False) -> None:  # noqa: FBT001, FBT002 - WebOb's signature
+        """WebOb's `add_etag`: overwrites the ETag."""
+        if body is None and self._lacks_content():
+            self.headers.remove("ETag")
+        else:
+            super().md5_etag(body, set_content_md5)
+
     def freeze(self) -> None:
-        """Read a streamed body into a list, and set Content-Length."""
+        """Read a streamed body into a list, and set Content-Length, and the ETag unless there is one."""
         self.set_data(self.get_data())
+        self.add_etag()
 
     def iter_encoded(self) -> Iterator[bytes]:
         """Iterate over the body, encoding chunks of text."""
