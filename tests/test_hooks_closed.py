@@ -317,6 +317,15 @@ def test_a_response_is_closed_if_the_server_refuses_its_head():
     assert ([stream.closed for stream in kept.streams], kept.ends) == ([1, 1], 2)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_context_hooks_have_replaced_is_closed_once_where_a_later_one_aborts(again):
+    hooks, kept = ContextHooks(), Kept()
+    hooks.after_request(lambda ctx, response: kept.response())
+    hooks.after_request(lambda ctx, response: abort(response if again else 404))
+    assert ask(hooks).status == ("200 OK" if again else "404 NOT FOUND")
+    assert ([stream.closed for stream in kept.streams], kept.ends) == ([1], 1)
+
+
 def test_a_body_of_an_application_of_a_hook_that_is_none_is_a_500():
     def wrong(environ, start_response):
         start_response("200 OK", list(TEXT))

@@ -256,7 +256,7 @@ class ContextDispatcher(Dispatcher[ContextCycle]):
         if is_response(error) and not cycle.passed:
             note(cycle.environ, "the exception {} is the response", type(error).__name__)
             try:
-                return converted(error, "an exception was")
+                return cycle.chosen(converted(error, "an exception was"))
             except Exception as failure:  # noqa: BLE001 - a 500 as well
                 error = failure
         try:
