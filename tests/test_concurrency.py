@@ -357,6 +357,38 @@ def test_a_place_that_is_lost_while_the_lock_is_held_is_handed_over_by_the_next_
         assert waiting.got == [("a", True)]
 
 
+class Collected(Places):
+    """Places that lose one while their lock is held, because the garbage collector may run there."""
+
+    collects = True
+
+    def _recover(self):
+        super()._recover()
+        if self.collects:
+            self.collects = False
+            self.lose("k")
+
+    def _wait(self, key, turn, seconds):
+        return not turn.locked()  # whether it was handed over at once
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda places: places.take("k", 1),
+        lambda places: places.take("k", 0) or True,
+        lambda places: places.give("other") or True,
+        lambda places: places.lose("other") or True,
+        lambda places: places._leave("k", threading.Lock()),
+    ],
+)
+def test_a_place_that_is_lost_while_the_lock_is_held_is_handed_over_when_that_is_released(then):
+    places = Collected(1)
+    places.taken.update(k=1, other=1)
+    assert then(places)
+    assert [*places.lost] == []
+
+
 def test_one_that_has_waited_too_long_gets_a_place_that_was_lost_meanwhile():
     places = Places(1)
     places.take("k", 0)

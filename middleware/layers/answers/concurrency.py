@@ -34,32 +34,34 @@ class Places:
         """Take a place if one becomes free within so many seconds. Does not wait if `limit` others already do."""
         with self._lock:
             self._recover()
-            taken = self.taken.get(key, 0)
-            if taken < self.limit:
-                self.taken[key] = taken + 1
-                return True
-            queue = self.waiting.get(key, ())
-            if not seconds or len(queue) >= self.limit:
-                return False
-            turn = threading.Lock()
-            turn.acquire()
-            self.waiting.setdefault(key, deque()).append(turn)
-        return self._wait(key, turn, seconds)
+            turn = self._turn(key, seconds)
+        self._hand_over()
+        return turn if isinstance(turn, bool) else self._wait(key, turn, seconds)
 
     def give(self, key: Hashable) -> None:
         """Give a place back."""
         with self._lock:
             self._free(key)
-            self._recover()
+        self._hand_over()
 
     def lose(self, key: Hashable) -> None:
         """Give a place back, later if the lock is taken: the thread that runs the garbage collector may hold it."""
         self.lost.append(key)
-        if self._lock.acquire(blocking=False):
-            try:
-                self._recover()
-            finally:
-                self._lock.release()
+        self._hand_over()
+
+    def _turn(self, key: Hashable, seconds: float) -> "bool | threading.Lock":
+        """Whether there is a place, or the lock that is released when there is one."""
+        taken = self.taken.get(key, 0)
+        if taken < self.limit:
+            self.taken[key] = taken + 1
+            return True
+        queue = self.waiting.get(key, ())
+        if not seconds or len(queue) >= self.limit:
+            return False
+        turn = threading.Lock()
+        turn.acquire()
+        self.waiting.setdefault(key, deque()).append(turn)
+        return turn
 
     def _wait(self, key: Hashable, turn: threading.Lock, seconds: float) -> bool:
         try:
@@ -75,14 +77,23 @@ class Places:
         with self._lock:
             self._recover()
             queue = self.waiting.get(key, ())
-            if turn not in queue:
-                return True
-            self._without(key, turn)
-            return False
+            handed = turn not in queue
+            if not handed:
+                self._without(key, turn)
+        self._hand_over()
+        return handed
 
     def _recover(self) -> None:
         while self.lost:
             self._free(self.lost.popleft())
+
+    def _hand_over(self) -> None:
+        """Recover what was lost while the lock was taken. Whoever holds the lock now does so after it."""
+        while self.lost and self._lock.acquire(blocking=False):
+            try:
+                self._recover()
+            finally:
+                self._lock.release()
 
     def _free(self, key: Hashable) -> None:
         queue = self.waiting.get(key)
