@@ -127,6 +127,8 @@ def test_predicates_combine(predicate, asked, shown):
         (lambda: path("/a/.*"), "match.path: prefixes: a prefix covers all below it"),
         (lambda: path("/a/<int:b>"), "match.path: prefixes: a prefix covers all below it"),
         (lambda: path("/a/{b}/c"), "match.path: prefixes: a prefix covers all below it"),
+        (lambda: path("/a/{b:[^/]+}"), "match.path: prefixes: a prefix covers all below it"),
+        (lambda: path("/a/*rest"), "match.path: prefixes: a prefix covers all below it"),
         (lambda: path(5), "match.path: prefixes: "),
         (lambda: method(), "match.method: names: at least one"),
         (lambda: method("GET POST"), "match.method: names: a token"),
@@ -145,6 +147,14 @@ def test_what_could_never_hold_is_refused(make, said):
     with pytest.raises(ConfigError) as refused:
         make()
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["/{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "/wiki/{{Box}}", "/x<1>y", "/C*", "/a*b", "/{}", "/<"]
+)
+def test_a_path_may_have_brackets_and_asterisks_that_are_no_parameter(prefix):
+    assert path(prefix)(environ(prefix))
+    assert not path(prefix)(environ("/x"))
 
 
 class Asynchronous(Predicate):

@@ -30,7 +30,10 @@ _VIEW: Final = re.compile(r"(?<=/)@@(?!\.{0,2}(?:/|\Z))")
 _MERGED: Final = frozenset({""})
 _CLIMBED: Final = frozenset({"."})
 _SURROGATES: Final = re.compile("[\udc80-\udcff]")
-_PLACEHOLDER: Final = re.compile(r"<[^<>/]+>|\{[^{}/]+\}|/\.?\*{1,2}(?![^/])")
+# A parameter has a name, and what follows its kind or name. Other text in brackets, such as a GUID, is part of a path.
+_PLACEHOLDER: Final = re.compile(
+    r"<[A-Za-z_]\w*(?:[:(][^<>]*)?>|(?<!\{)\{[A-Za-z_]\w*(?:[:(].*)?\}(?!\})|/(?:\.?\*{1,2}|\*\w+)(?![^/])", re.ASCII
+)
 
 
 def normal(path: str) -> Segments:
@@ -46,7 +49,7 @@ def prefix_fault(prefix: object) -> str | None:
 
 
 def has_placeholder(path: str) -> bool:
-    """Whether a path has a wildcard or a parameter in it: <id>, {id}, or a segment `*`, `**` or `.*`."""
+    """Whether a path has a wildcard or a parameter in it: <id>, {id}, or a segment `*`, `**`, `.*` or `*rest`."""
     return _PLACEHOLDER.search(path) is not None
 
 
