@@ -535,6 +535,19 @@ def test_a_page_of_known_length_that_an_inner_layer_encodes_is_as_cacheable_as_b
     assert ("'nonce-" in answer.get("Content-Security-Policy")) is reads
 
 
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", "200 OK"), ("GET", "304 Not Modified"), ("GET", "204 No Content")]
+)
+def test_a_stream_that_is_not_sent_is_not_looked_into(method, status):
+    def app(environ, start_response):
+        start_response(status, [("Content-Length", "1")])
+        return map(str.encode, iter(pulled.pop, None))
+
+    pulled = ["a"]
+    serve(SecurityHeaders(app, **NONCED), "/", method, lint=False)
+    assert pulled == ["a"]
+
+
 @pytest.mark.parametrize("cached", [[], ["max-age=600"]])
 def test_a_304_has_no_policy_with_a_nonce_and_keeps_its_cache_control(cached):
     def not_modified(environ, start_response):

@@ -7,6 +7,7 @@ from secrets import token_bytes
 from typing import Any, Final
 
 from middleware.http.lists import has_directive, members
+from middleware.http.status import without_content
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP
 from middleware.wsgi.response import Response
@@ -102,7 +103,7 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
 
 def declares_length(response: Response) -> bool:
     """Whether a stream may be a whole page that a framework wraps: an inner layer may remove its Content-Length."""
-    return response.method != "HEAD" and "Content-Length" in response.headers
+    return not without_content(response.method, response.status) and "Content-Length" in response.headers
 
 
 def _withhold(response: Response) -> None:
