@@ -449,6 +449,13 @@ def test_an_if_match_is_compared_strongly_and_only_with_a_tag(tag, field, become
     assert conditioned(tag=tag).make_conditional(environ("/", HTTP_IF_MATCH=field)).status_code == becomes
 
 
+@pytest.mark.parametrize(("field", "becomes"), [("*", 304), ('"*"', 200), ('"a", *', 200), ("", 200)])
+def test_an_asterisk_matches_content_without_a_tag(field, becomes):
+    """RFC 9110 13.1.2: the condition is false if there is a current representation."""
+    response = conditioned(tag=None).make_conditional(environ("/", HTTP_IF_NONE_MATCH=field))
+    assert (response.status_code, "ETag" in response.headers) == (becomes, False)
+
+
 def test_a_tag_with_a_comma_is_one_tag():
     """RFC 9110 8.8.3: a comma is an ordinary character."""
     asked = environ("/", HTTP_IF_NONE_MATCH='"n","a,b"')

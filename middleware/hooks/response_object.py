@@ -360,12 +360,14 @@ class Response(ResponseFields, _WebOb):
             self.headers.setdefault("Content-Length", complete_length)
         if "HTTP_IF_NONE_MATCH" in environ:
             environ.pop("HTTP_IF_MODIFIED_SINCE", None)  # RFC 9110 13.1.3
-            tag = self.headers.get("ETag", "")
-            if matches_weakly(tag, environ["HTTP_IF_NONE_MATCH"]):  # WebOb misses `*`, and tags with commas
-                environ["HTTP_IF_NONE_MATCH"] = tag
+        untagged = "ETag" not in self.headers
+        if matches_weakly(self.headers.get("ETag", ""), environ.get("HTTP_IF_NONE_MATCH", "")):
+            environ["HTTP_IF_NONE_MATCH"] = self.headers.setdefault("ETag", '"*"')  # WebOb misses `*` and commas
         ranges = method == "GET" and accept_ranges not in (False, None, "none")
         environ["HTTP_RANGE"] = self._range(environ) if ranges else ""
         self._evaluate(environ)
+        if untagged:
+            self.headers.remove("ETag")
         return self
 
     def _fails(self, environ: Environ) -> bool:
