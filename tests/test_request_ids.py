@@ -306,7 +306,7 @@ class Awaited:
         ({"header": "Content-Length"}, "RequestId: header: the server frames the response by it"),
         ({"accept": "yes"}, "RequestId: accept: a bool or a predicate; got 'yes'"),
         ({"accept": predicate}, "RequestId: accept: a bool or a predicate; a coroutine always counts as true"),
-        ({"generate": "uuid"}, "RequestId: generate: a callable -> str"),
+        ({"generate": "uuid"}, "RequestId: generate: a callable() -> str"),
         ({"generate": coroutine}, "no coroutine function"),
         ({"generate": Awaited()}, "no coroutine function"),
         ({"response": None}, "RequestId: response: a bool; got None"),

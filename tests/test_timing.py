@@ -566,7 +566,7 @@ class Awaited:
         ({"expose": awaited}, "expose: a bool or a predicate"),
         ({"expose": Awaited()}, "expose: a bool or a predicate"),
         ({"expose": coroutine}, "expose: a bool or a predicate; a coroutine always counts as true"),
-        ({"on_complete": coroutine}, "on_complete: a callable or None; a coroutine is never awaited"),
+        ({"on_complete": coroutine}, "on_complete: a callable(Measurement) or None; a coroutine is never awaited"),
         ({"layers": "yes"}, "layers: True or False"),
         ({"precision": 10}, "precision: an int from 0 to 9"),
         ({"precision": -1}, "precision: an int from 0 to 9"),
@@ -574,9 +574,9 @@ class Awaited:
         ({"precision": True}, "precision: an int from 0 to 9"),
         ({"clock": 5}, "clock: a callable"),
         ({"clock": awaited}, "clock: a callable"),
-        ({"on_complete": "log"}, "on_complete: a callable or None"),
-        ({"on_complete": awaited}, "on_complete: a callable or None"),
-        ({"on_complete": Awaited()}, "on_complete: a callable or None"),
+        ({"on_complete": "log"}, "on_complete: a callable(Measurement) or None"),
+        ({"on_complete": awaited}, "on_complete: a callable(Measurement) or None"),
+        ({"on_complete": Awaited()}, "on_complete: a callable(Measurement) or None"),
     ],
 )
 def test_a_wrong_option_is_refused(options, said):

@@ -341,8 +341,8 @@ class Response(ResponseFields, _WebOb):
         """Become a 304, 206, 412 or 416 if the conditions and ranges of the request apply (RFC 9110 13 and 14).
 
         Does nothing to a response other than 2xx, and for a method other than GET and HEAD. Beyond Flask,
-        If-Unmodified-Since counts, a date in If-Range must equal Last-Modified, and a suffix range may be longer than
-        the content.
+        `If-None-Match: *` matches without an ETag, If-Unmodified-Since counts, a date in If-Range must equal
+        Last-Modified, and a suffix range may be longer than the content.
 
         Options:
             request_or_environ: Request or environ. The request whose conditions count. Required.

@@ -62,7 +62,7 @@ class RequestId(Middleware):
         chosen = not isinstance(accept, bool) and predicate_fault(accept, "a bool or a predicate")
         problems.add_fault("accept", chosen, accept)
         made = generate is None or (callable(generate) and takes(generate, 0) and not is_async(generate))
-        problems.check(made, "generate", "a callable -> str (no coroutine function), or None", generate)
+        problems.check(made, "generate", "a callable() -> str (no coroutine function), or None", generate)
         problems.check(isinstance(response, bool), "response", "a bool", response)
         problems.done()
         self.header, self.accept, self.generate, self.response = plain(header), accept, generate, response

@@ -117,8 +117,9 @@ class Timing(Middleware):
         problems.boolean("layers", self.layers)
         problems.integer("precision", self.precision, 0, 9)
         ticks = callable(self.clock) and takes(self.clock, 0) and not is_async(self.clock)
-        problems.check(ticks, "clock", "a callable -> seconds (no coroutine function)", self.clock)
-        told = self.on_complete is not None and called_fault(self.on_complete, "a callable or None", "is never awaited")
+        problems.check(ticks, "clock", "a callable() -> seconds (no coroutine function)", self.clock)
+        rule = "a callable(Measurement) or None"
+        told = self.on_complete is not None and called_fault(self.on_complete, rule, "is never awaited")
         problems.add_fault("on_complete", told, self.on_complete)
         problems.done()
 
