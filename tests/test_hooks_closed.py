@@ -317,6 +317,16 @@ def test_a_response_is_closed_if_the_server_refuses_its_head():
     assert ([stream.closed for stream in kept.streams], kept.ends) == ([1, 1], 2)
 
 
+def test_all_functions_are_called_however_many_there_are_and_though_some_raise():
+    called, response = [], Response("x")
+    for number in range(2000):
+        response.call_on_close(lambda number=number: called.append(number) or 1 / (number % 1000))
+    with pytest.raises(ZeroDivisionError) as raised:
+        response.close()
+    assert called == [*range(2000)]
+    assert isinstance(raised.value.__context__, ZeroDivisionError)
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_what_context_hooks_have_replaced_is_closed_once_where_a_later_one_aborts(again):
     hooks, kept = ContextHooks(), Kept()

@@ -6,16 +6,16 @@ from typing import Any, TypeAlias, cast
 Closers: TypeAlias = "Sequence[Callable[[], object]]"
 
 
-def close_all(closers: Sequence[Callable[[], object] | None]) -> None:
+def close_all(closers: Iterable[Callable[[], object] | None]) -> None:
     """Call each, even if another raises. An ExitStack would create a reference cycle with the exception."""
-    if not closers:
-        return
-    closing, *rest = closers
+    left = iter(closers)
     try:
-        if closing is not None:
-            closing()
-    finally:
-        close_all(rest)
+        for closing in left:
+            if closing is not None:
+                closing()
+    except BaseException:
+        close_all(left)
+        raise
 
 
 class ClosedOnce:
