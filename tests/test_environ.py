@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import pprint
 from collections import UserString
 from collections.abc import Iterable, Mapping
 
 import pytest
+import webob
 
 from gateway import environ as request_environ
+from gateway import serve
 from layers_under_test import LAYERS, request
 from middleware import CORS, NONCE, Compress, Headers, Middleware, SecurityHeaders, Stack, Timing
 
@@ -136,6 +140,28 @@ def test_what_an_error_leaves_there_is_one_object(name, caplog):
     b"".join(result)
     result.close()
     assert [*faults(environ, before)] == []
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_applications_of_webob_read_the_body_that_middleware_of_webob_has_read(name):
+    """WebOb notes there that it can rewind wsgi.input, which is not true of one that a layer puts in its place."""
+    read = []
+
+    def app(environ, start_response):
+        read.append(webob.Request(environ).body)
+        return webob.Response()(environ, start_response)
+
+    layered = Stack(*LAYERS[name][0]).wrap(app, waive=WAIVED, on_error="raise")
+
+    def middleware(environ, start_response):
+        read.append(webob.Request(environ).body)
+        return layered(environ, start_response)
+
+    coded = {"HTTP_CONTENT_ENCODING": "gzip"} if "decompress" in name else {}
+    sent = gzip.compress(b"content") if coded else b"content"
+    keys = {**request(name), **coded, "wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(sent))}
+    assert serve(middleware, method="POST", lint=False, **keys).error is None
+    assert read == [sent, b"content"]
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ class BodyLimit(Middleware):
             drop(environ, length)
             return self._refusal
         body = environ["wsgi.input"] = counted(environ, length, self.max_bytes)
+        environ.pop("webob.is_body_seekable", None)  # WebOb would rewind it
         environ[self._key] = body.outcome
         return None
 

@@ -212,7 +212,7 @@ class DecompressRequest(Middleware):
         """Replace the body by the decoded one; refuse it if it is decoded at once and is wrong."""
         read = chained(received, [self._decoders[coding] for coding in reversed(codings)])
         body = Input(BufferedReader(_Decoded(read), PIECE), 0, self.max_bytes)
-        for name in _OF_ENCODED:
+        for name in (*_OF_ENCODED, "webob.is_body_seekable"):  # WebOb would rewind it
             environ.pop(name, None)
         environ[self._key] = body.outcome
         environ["wsgi.input"] = body
