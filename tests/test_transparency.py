@@ -322,6 +322,24 @@ def drops_entity_tags(status, headers, *exc_info):
     return status, [line for line in headers if line[0] != "ETag"], *exc_info
 
 
+@breaks("fields")
+@starting
+def sends_numbers(status, headers, *exc_info):
+    return status, [*headers, ("Content-Length", 6)], *exc_info
+
+
+@breaks("fields")
+@starting
+def sends_lines_of_three(status, headers, *exc_info):
+    return status, [(*line, "") for line in headers], *exc_info
+
+
+@breaks("fields")
+@starting
+def sends_no_list(status, headers, *exc_info):
+    return status, None, *exc_info
+
+
 @breaks("header-list")
 @starting
 def adds_to_the_applications_list(status, headers, *exc_info):
@@ -401,6 +419,20 @@ def closes_quietly(app, environ, start_response):
 @breaks("body")
 def sends_all_twice(app, environ, start_response):
     return [chunk * 2 for chunk in app(environ, start_response)]
+
+
+@breaks("body")
+def sends_text(app, environ, start_response):
+    return [chunk.decode() for chunk in app(environ, start_response)]
+
+
+@breaks("body")
+def writes_text(app, environ, start_response):
+    def start(*head):
+        write = start_response(*head)
+        return lambda data: write(data.decode())
+
+    return app(environ, start)
 
 
 @breaks("body", body=bytes.upper)

@@ -220,7 +220,11 @@ def judge(case: Case) -> Iterator[Breach]:
             yield Breach(name, case.named, str(seen), str(owed))
 
 
-_FAULTS: Final = {"content before start_response": "head-first"}
+_FAULTS: Final = {
+    "content before start_response": "head-first",
+    "content that is not bytes": "body",
+    "header lines that are not tuples of two str": "fields",
+}
 
 
 @check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 from wsgiref.util import FileWrapper, setup_testing_defaults
@@ -51,6 +52,7 @@ class Answer:
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
         """Implements `start_response` (PEP 3333 "The start_response() Callable")."""
+        self._check_lines(headers)
         if exc_info:
             self.exc_info = exc_info[1]
             if exc_info[1] is not None and (any(self.chunks) or any(self.written)):
@@ -59,13 +61,28 @@ class Answer:
             self._refuse("start_response was called twice without exc_info")
         self.heads += 1
         self.status, self.headers = status, headers
-        return self.written.append
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Record a chunk that came by `write`, which PEP 3333 keeps for older applications."""
+        self._check_content(data)
+        self.written.append(data)
 
     def send(self, chunk: bytes) -> None:
         """Record a chunk of the iterable."""
         if not self.heads:
             self._refuse("content before start_response")
+        self._check_content(chunk)
         self.chunks.append(chunk)
+
+    def _check_lines(self, headers: object) -> None:
+        lines = headers if isinstance(headers, Collection) else [headers]
+        if not all(isinstance(line, tuple) and [isinstance(it, str) for it in line] == [True, True] for line in lines):
+            self._refuse("header lines that are not tuples of two str")
+
+    def _check_content(self, content: object) -> None:
+        if not isinstance(content, bytes):
+            self._refuse("content that is not bytes")
 
     def _refuse(self, fault: str) -> None:
         self.faults.append(fault)
