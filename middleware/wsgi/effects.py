@@ -16,25 +16,6 @@ if TYPE_CHECKING:
     from middleware.wsgi.layer import Middleware
 
 _KNOWN: Final = "_effects_declared"
-_FACTS: Final = (
-    "answers",
-    "every_response",
-    "measures",
-    "rewrites_body",
-    "encodes_body",
-    "grants",
-    "validates",
-    "observes",
-    "own_page",
-    "identifies",
-    "limits_input",
-    "decodes_input",
-    "reads_input",
-    "refuses",
-    "costs",
-    "reports",
-    "shares",
-)
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,8 +84,9 @@ class Effects:
 
     def __post_init__(self) -> None:
         problems = Problems("Effects")
-        for option in _FACTS:
-            problems.boolean(option, getattr(self, option))
+        for each in fields(self):
+            if each.type == "bool":
+                problems.boolean(each.name, getattr(self, each.name))
         for option in ("isolates", "unscripted"):
             given = getattr(self, option)
             right = problems.check(isinstance(given, Mapping), option, "option -> value", given)
