@@ -6,7 +6,7 @@ requests whose conditions cannot be evaluated beforehand.
 """
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from middleware.wsgi.answer import as_application
 from middleware.wsgi.assembled import Source, assembled, choosing, plain
@@ -27,24 +27,9 @@ def source(app: Application, layers: Sequence[Layer], *, respond: Respond = Fals
     """The function that serves requests, as text."""
     made = _source(app, layers, respond=respond is not False)
     if respond == "auto":
-        made.guard(_Raising(app, layers))
+        raising = cache(lambda: pipeline(app, layers))  # made when such a request comes
+        made.guard(lambda environ: raising() if asks_to_raise(environ) else None)
     return made
-
-
-class _Raising:
-    """The pipeline for requests whose errors are wanted as exceptions, made when one comes."""
-
-    def __init__(self, app: Application, layers: Sequence[Layer]) -> None:
-        self._made = app, layers
-        self._run: Application | None = None
-
-    def __call__(self, environ: Environ) -> Application | None:
-        """Return the pipeline if a debugger or a test client asks for exceptions."""
-        if not asks_to_raise(environ):
-            return None
-        if self._run is None:
-            self._run = pipeline(*self._made)
-        return self._run
 
 
 def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source:
