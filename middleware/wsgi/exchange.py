@@ -39,15 +39,11 @@ _NEXT: Final[dict[tuple[State, Event], State]] = {
     (SENT, "content"): SENT,
 }
 _END: Final = object()
-_TWICE: Final = "start_response was called again without exc_info (PEP 3333)"
-_VIOLATIONS: Final[dict[tuple[State, Event], tuple[type[Exception], str]]] = {
-    (GIVEN, "head"): (AssertionError, _TWICE),
-    (REPLACED, "head"): (AssertionError, _TWICE),
-    (PASSED, "head"): (AssertionError, _TWICE),
-    (SENT, "head"): (AssertionError, _TWICE),
-    (NEW, "no head"): (RuntimeError, "the application returned without calling start_response (PEP 3333)"),
-    (NEW, "content without head"): (RuntimeError, "the application yielded before it called start_response (PEP 3333)"),
-    (NEW, "end"): (RuntimeError, "the application ended before it called start_response (PEP 3333)"),
+_VIOLATIONS: Final[dict[Event, tuple[type[Exception], str]]] = {
+    "head": (AssertionError, "start_response was called again without exc_info (PEP 3333)"),
+    "no head": (RuntimeError, "the application returned without calling start_response (PEP 3333)"),
+    "content without head": (RuntimeError, "the application yielded before it called start_response (PEP 3333)"),
+    "end": (RuntimeError, "the application ended before it called start_response (PEP 3333)"),
 }
 
 
@@ -90,7 +86,7 @@ class Exchange(Response):
         try:
             self.state = _NEXT[self.state, event]
         except KeyError:
-            kind, message = _VIOLATIONS[self.state, event]
+            kind, message = _VIOLATIONS[event]
             raise kind(message) from None
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
