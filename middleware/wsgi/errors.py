@@ -1,7 +1,6 @@
 """Errors: how an exchange ends: answered after an error, abandoned, or closed. Every layer is told of it."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from traceback import walk_tb
 from typing import Any, Final
@@ -104,7 +103,7 @@ def asks_to_raise(environ: Environ) -> bool:
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
     """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
     exchange.restore()
-    failure = None if source is None else _attempt(close_iterable, source)
+    failure = None if source is None else _failure_to_close(source)
     exchange.restore()  # close() may clear environ too
     environ = exchange.environ
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
@@ -136,12 +135,11 @@ def leave(exchange: Layered) -> None:
         exchange.plan = replace(exchange.plan, closers=())
 
 
-def _attempt(function: Callable[..., object], *arguments: object) -> BaseException | None:
-    """Call a function; return the exception it raises, so that layers are told before it is raised again."""
+def _failure_to_close(source: object) -> BaseException | None:
+    """Close an iterable; return the exception that this raises, so that layers are told before it is raised again."""
     try:
-        function(*arguments)
+        close_iterable(source)
     except BaseException as error:  # noqa: BLE001 - close() raises it
-        arguments = ()  # Break the traceback reference cycle: it may be an argument that was raised.
         return error
     return None
 
