@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from middleware.http.fields import Fields, is_token, name_fault, sendable_name, value_fault
+from middleware.http.fields import (
+    Fields,
+    _folded,
+    _values,
+    is_token,
+    name_fault,
+    sendable_name,
+    sendable_value,
+    value_fault,
+)
 from middleware.http.lists import merge
 from middleware.http.remembered import LIMIT, LONGEST
 from middleware.http.status import status_fault, status_line, without_content
@@ -112,18 +121,26 @@ def test_what_may_not_be_sent_is_refused(method, name, value, error):
     assert list(fields) == [("A", "1")]
 
 
-@pytest.mark.parametrize("kept", ["_checked", "_folded"])
-def test_names_from_requests_do_not_fill_the_memory(kept, monkeypatch):
+@pytest.mark.parametrize("kept", [sendable_name, _folded])
+def test_names_from_requests_do_not_fill_the_memory(kept):
     """Neither many nor long ones are kept."""
-    from middleware.http import fields
-
-    monkeypatch.setattr(fields, kept, {})
+    kept.clear()
     long = "X-" + "y" * LONGEST
     for name in (long, *(f"X-{number}" for number in range(LIMIT + 50))):
         assert sendable_name(name) == name.lower()
         assert Fields([(name, "1")]).names() == {name.lower()}
-    assert len(getattr(fields, kept)) == 50
-    assert long not in getattr(fields, kept)
+    assert len(kept) == 50
+    assert long not in kept
+
+
+def test_values_from_requests_do_not_fill_the_memory():
+    """Neither many nor long ones are kept."""
+    _values.clear()
+    long = "y" * (LONGEST + 1)
+    for value in (long, *(f"{number} " for number in range(LIMIT + 50))):
+        assert sendable_value("X-A", value) == value.strip()
+    assert len(_values) == 50
+    assert long not in _values
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias, overload
 
 from middleware.http.lists import merge
-from middleware.http.remembered import LONGEST, keep
+from middleware.http.remembered import LONGEST, Remembered, keep
 
 Line: TypeAlias = tuple[str, str]
 
@@ -55,10 +55,8 @@ UNPREFIXED: Final = ("CONTENT_TYPE", "CONTENT_LENGTH")
 # Content that is elsewhere or a part of a whole (RFC 9110 14.4), or that a signature may cover (RFC 9421 2)
 UNALTERABLE: Final = HANDED_OVER | {"content-range", "signature-input"}
 _DIGITS: Final = 18  # 64 bits: a longer number is not a valid length
-# Names as written -> in lower case, for the names seen so far; and those of them that may be sent.
-_folded: dict[str, str] = {}
-_checked: dict[str, str] = {}
-_values: dict[str, str] = {}
+_folded: Final[dict[str, str]] = {}  # names as written -> in lower case, for the names seen so far
+_values: Final[dict[str, str]] = {}  # values that may be sent -> without surrounding whitespace
 
 
 def is_token(text: object) -> bool:
@@ -99,17 +97,13 @@ def plain(value: Any) -> Any:
     return str.__str__(value) if isinstance(value, str) else value
 
 
+@Remembered
 def sendable_name(name: str) -> str:
     """The name in lower case; ValueError or TypeError if it must not be sent."""
-    folded = _checked.get(name)
-    if folded is not None:
-        return folded
     fault = name_fault(name)
     if fault is not None:
         raise (ValueError if isinstance(name, str) else TypeError)(f"header name {name!r}: {fault}")
-    folded = name.lower()
-    _keep(_checked, name, folded)
-    return folded
+    return name.lower()
 
 
 def sendable_value(name: str, value: str) -> str:
@@ -223,7 +217,7 @@ class Fields:
 
     def __setitem__(self, name: str, value: str) -> None:
         """Replace every line of the name by one."""
-        folded = _checked.get(name) or sendable_name(name)
+        folded = sendable_name[name]  # saves the call for a known name
         known = _values.get(value) if type(value) is str else None
         value = sendable_value(name, value) if known is None else known
         index = self.names() if (index := self.index) is None else index
@@ -306,7 +300,7 @@ def _fold(name: str) -> str:
     return lower
 
 
-def _keep(kept: dict[str, str], name: str, folded: str) -> None:
-    """Remember a name, within bounds, since names may come from a request."""
-    if len(name) <= LONGEST:
-        keep(kept, name, folded)
+def _keep(kept: dict[str, str], text: str, found: str) -> None:
+    """Remember a name or a value, within bounds, since it may come from a request."""
+    if len(text) <= LONGEST:
+        keep(kept, text, found)
