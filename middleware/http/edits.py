@@ -41,19 +41,6 @@ class Edit:
         watched: the names, in lower case, whose presence requires more than appending.
     """
 
-    __slots__ = (
-        "_add",
-        "_default",
-        "_kinds",
-        "_names",
-        "_replace",
-        "_standing",
-        "_varied",
-        "_vary",
-        "lines",
-        "watched",
-    )
-
     def __init__(
         self,
         *,
@@ -122,8 +109,6 @@ class Edit:
 
 class Look:
     """The values of a few fields of a head, by name in lower case."""
-
-    __slots__ = ("_kinds",)
 
     def __init__(self, names: Iterable[str]) -> None:
         self._kinds = Kinds(dict.fromkeys(names, 1))
