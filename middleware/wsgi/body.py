@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from types import SimpleNamespace
 from typing import Any, Final, TypeAlias
 
 from middleware.http.fields import content_length
@@ -293,7 +294,7 @@ def is_file(environ: Environ, body: object) -> bool:
 def _closing(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     """The same object with a close() that tells the layers; a Body where the object does not let itself be watched."""
     watcher = Body(exchange, body)
-    exchange.source = _Closing(body)
+    exchange.source = SimpleNamespace(close=getattr(body, "close", None))  # its own, before it gets another
     try:
         body.close = watcher.close  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
@@ -302,12 +303,3 @@ def _closing(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     watcher.iterator = iter(())
     exchange.transforms = exchange.sent = None
     return body
-
-
-class _Closing:
-    """The close() that an object had before it got another."""
-
-    __slots__ = ("close",)
-
-    def __init__(self, body: object) -> None:
-        self.close = getattr(body, "close", lambda: None)
