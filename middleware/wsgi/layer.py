@@ -55,7 +55,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
     """
 
     effects: ClassVar[Effects] = Effects()
-    name: str
+    name: str = "Middleware"
     app: Application | None = None
     condition: Predicate | None = None
     _given: tuple[tuple[Any, ...], dict[str, Any]]
@@ -119,8 +119,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run one request through this layer and its application (PEP 3333)."""
-        run = self._run
-        return run(environ, start_response)
+        return self._run(environ, start_response)
 
     def wrap(self, app: Application) -> Self:
         """Return a copy that is bound to `app` and so is a WSGI application."""
@@ -163,9 +162,8 @@ class Middleware(Wrapper, metaclass=_Sealed):
     def options(self) -> dict[str, Any]:
         """The options that differ from the defaults, as the layer keeps them."""
         defaults = type(self).__init__.__kwdefaults__ or {}  # none in a subclass that takes them as **options
-        given = self._given[1]
         found = {}
-        for name, value in given.items():
+        for name, value in self._given[1].items():
             kept = value if hasattr(Middleware, name) else getattr(self, name, value)
             if name not in defaults or defaults[name] not in (value, kept):
                 found[name] = kept
@@ -174,13 +172,12 @@ class Middleware(Wrapper, metaclass=_Sealed):
     def layer(self) -> Layer:
         """What the pipeline runs: only the methods that the class overrides."""
         effects = declared_by(self)
-        on_request = self.on_request if _overrides(self, "on_request") else None
-        on_response = self.on_response if _overrides(self, "on_response") else None
+        on_request, on_response = _overridden(self, "on_request"), _overridden(self, "on_response")
         return Layer(
             asked(self.condition, effects),
             on_request,
             on_response,
-            self.on_close if _overrides(self, "on_close") else None,
+            _overridden(self, "on_close"),
             effects.rewrites_body or effects.encodes_body,
             varying(self.condition) if on_request or on_response else (),
         )
@@ -256,8 +253,6 @@ class Middleware(Wrapper, metaclass=_Sealed):
         )
 
 
-def _overrides(layer: Middleware, method: str) -> bool:
-    return getattr(type(layer), method) is not getattr(Middleware, method)
-
-
-Middleware.name = "Middleware"
+def _overridden(layer: Middleware, method: str) -> Any:
+    """The method, or None if the class does not override it."""
+    return None if getattr(type(layer), method) is getattr(Middleware, method) else getattr(layer, method)
