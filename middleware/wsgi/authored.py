@@ -1,7 +1,7 @@
 """Authored: the checks of a layer when its class is created, and of its options when it is constructed."""
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from dis import opmap
 from types import FrameType
@@ -94,52 +94,47 @@ def _one_letter_off(name: str) -> str | None:
 def check_options(cls: Any, args: tuple[Any, ...], options: Mapping[str, object]) -> None:
     """Raise TypeError for an option that the class does not have, that is missing, or that is given by position."""
     parameters = inspect.signature(cls.__init__).parameters
-    kinds = [parameter.kind for parameter in parameters.values()]
-    if inspect.Parameter.VAR_POSITIONAL in kinds or inspect.Parameter.VAR_KEYWORD in kinds:
+    kinds = {each.kind for each in parameters.values()}
+    if kinds & {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
         return
-    by_position = len(kinds) - kinds.count(inspect.Parameter.KEYWORD_ONLY)
-    names = [*parameters][by_position:]
     unknown = [name for name in options if name not in parameters]
     if unknown:
         raise TypeError("; ".join(_unknown(cls, name, parameters) for name in unknown))
-    if [*parameters][1:by_position] == ["app"]:
-        _check_positions(cls.__name__, parameters, names, args, options)
-        _check_required(cls.__name__, parameters, names, options)
+    defaults = {name: each.default for name, each in parameters.items() if each.kind is each.KEYWORD_ONLY}
+    if [*parameters][1 : len(parameters) - len(defaults)] == ["app"]:
+        _check_positions(cls.__name__, defaults, args, options)
+        _check_required(cls.__name__, defaults, options)
 
 
 def _check_positions(
-    kind: str,
-    parameters: Mapping[str, inspect.Parameter],
-    names: Sequence[str],
-    args: tuple[Any, ...],
-    options: Mapping[str, object],
+    kind: str, defaults: Mapping[str, object], args: tuple[Any, ...], options: Mapping[str, object]
 ) -> None:
     """Raise TypeError for positional arguments other than the application."""
     if "app" in options:
         raise TypeError(f"{kind}: the application is given by position: {kind}(app, ...)")
     given = [value for value in args if value is not None]
-    if names and given and not callable(given[0]):
+    if defaults and given and not callable(given[0]):
         what = "a WSGI application is a callable (environ, start_response), and options are given by keyword"
-        raise TypeError(f"{kind}: {what}: {kind}({_option_for(given[0], parameters, names)}={given[0]!r})")
-    if names and len(args) > 1:
-        option = _option_for(args[1], parameters, names)
+        raise TypeError(f"{kind}: {what}: {kind}({_option_for(given[0], defaults)}={given[0]!r})")
+    if defaults and len(args) > 1:
+        option = _option_for(args[1], defaults)
         raise TypeError(f"{kind}: options are given by keyword: {kind}(app, {option}={args[1]!r})")
 
 
-def _check_required(
-    kind: str, parameters: Mapping[str, inspect.Parameter], names: Sequence[str], options: Mapping[str, object]
-) -> None:
-    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
-    missing = [f"{name}=..." for name in required if name not in options]
+def _check_required(kind: str, defaults: Mapping[str, object], options: Mapping[str, object]) -> None:
+    missing = [f"{name}=..." for name in _required(defaults) if name not in options]
     if missing:
         raise TypeError(f"{kind}: required and not given: write {kind}({', '.join(missing)})")
 
 
-def _option_for(value: object, parameters: Mapping[str, inspect.Parameter], names: Sequence[str]) -> str:
+def _option_for(value: object, defaults: Mapping[str, object]) -> str:
     """The option that a value by position was probably meant for: a required one, or one with a default of its type."""
-    required = [name for name in names if parameters[name].default is inspect.Parameter.empty]
-    alike = [name for name in names if type(parameters[name].default) is type(value)]
-    return [*required, *alike, *names][0]
+    alike = [name for name, default in defaults.items() if type(default) is type(value)]
+    return [*_required(defaults), *alike, *defaults][0]
+
+
+def _required(defaults: Mapping[str, object]) -> list[str]:
+    return [name for name, default in defaults.items() if default is inspect.Parameter.empty]
 
 
 def _unknown(cls: type, name: str, parameters: Mapping[str, inspect.Parameter]) -> str:
