@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from middleware.http.fields import Line
     from middleware.wsgi.layered import Layered
-    from middleware.wsgi.plan import Layer, OnRequest, OnResponse
+    from middleware.wsgi.plan import Layer, OnResponse
     from middleware.wsgi.types import Environ
 
     Key = tuple[Any, ...]
@@ -65,61 +65,45 @@ class Ordinary(NamedTuple):
     options: bool = False
 
 
-class Member(NamedTuple):
-    """One layer of a row."""
-
-    ordinary: Ordinary
-    on_request: OnRequest | None
-    on_response: OnResponse
-
-    @classmethod
-    def of(cls, layer: Layer) -> Member:
-        """The member for a layer that has an Ordinary."""
-        return cls(cast("Ordinary", layer.ordinary), layer.on_request, cast("OnResponse", layer.on_response))
-
-
 class Row:
-    """Adjacent layers with an Ordinary, innermost first.
+    """Adjacent layers with an Ordinary and an on_response, innermost first.
 
     Attributes:
         kinds: field name as it is written -> its kind, as far as it is known.
         known: the values that count -> the lines that the layers append; the Vary line is replaced, if there is one.
-        size: the number of members.
-        enters: whether a member has to see the request if it turns out that the response needs it.
+        size: the number of layers.
+        varies: whether the Vary line counts.
+        enters: whether a layer has to see the request if it turns out that the response needs it.
     """
 
-    def __init__(self, members: Sequence[Member], by: tuple[str, ...] | None = None) -> None:
-        self.members = tuple(members)
-        self.size = len(self.members)
-        facts = zip(*(member.ordinary for member in members), strict=True)
-        watched, by_each, keeps, late, typed, below, unless, conditional, options = facts
+    def __init__(self, layers: Sequence[Layer], by: tuple[str, ...] | None = None) -> None:
+        self._layers, self.size = layers, len(layers)
+        facts = zip(*(cast("Ordinary", layer.ordinary) for layer in layers), strict=True)
+        watched, by_each, keeps, late, typed, self._limits, unless, conditional, options = facts
         self.by = _keys(by_each) if by is None else by
         self._request = (*self.by, "REQUEST_METHOD")
         self.late, self._keeps, self.unless = _keys(late), _keys(keeps), _keys(unless)
-        self.below = min((limit for limit in below if limit is not None), default=None)
+        self.below = min((limit for limit in self._limits if limit is not None), default=None)
         self.typed, self.conditional, self.options = any(typed), all(conditional), all(options)
         self._watched = frozenset[str]().union(*watched)
-        self._entering = [member.on_request for member in reversed(self.members) if member.on_request is not None]
+        self.varies = "vary" in self._watched
+        self._entering = [layer.on_request for layer in reversed(layers) if layer.on_request is not None]
+        self._responders = [cast("OnResponse", layer.on_response) for layer in layers]
         self.enters = bool(self._entering)
         self.kinds: dict[str, int] = {}
         self.known: dict[Key, tuple[Line, ...]] = {}
         self._seen: dict[Key, None] = {}
 
-    @property
-    def varies(self) -> bool:
-        """Whether the Vary line counts."""
-        return "vary" in self._watched
-
     def apart(self) -> tuple[Row, Row | None]:
-        """Split the row behind the last member to which a larger body matters; the second part may be None."""
-        last = max(place for place, member in enumerate(self.members, 1) if member.ordinary.below is not None)
-        others = self.members[last:]
-        return Row(self.members[:last], self.by), Row(others, self.by) if others else None
+        """Split the row behind the last layer to which a larger body matters; the second part may be None."""
+        last = max(place for place, limit in enumerate(self._limits, 1) if limit is not None)
+        others = self._layers[last:]
+        return Row(self._layers[:last], self.by), Row(others, self.by) if others else None
 
     def enter(self, environ: Environ, came: tuple[Any, ...]) -> None:
-        """Call on_request of the members with the request that came, because the response needs them after all.
+        """Call on_request of the layers with the request that came, because the response needs them after all.
 
-        `came`: the values of `by`, and the method. If the application has changed them, the members see a copy.
+        `came`: the values of `by`, and the method. If the application has changed them, the layers see a copy.
         """
         request = environ
         if tuple(map(environ.get, self._request)) != came:
@@ -146,8 +130,8 @@ class Row:
                 keep(self._seen, key, None)
         if self.enters:
             self.enter(environ, (*came, exchange.method))
-        for member in self.members:
-            member.on_response(environ, exchange)
+        for on_response in self._responders:
+            on_response(environ, exchange)
         if before is not None and exchange.body is body:
             added = self._added(exchange, *before[:2])
             if added is not None and self._same(before[2], environ):
@@ -217,7 +201,7 @@ def grouped(layers: Iterable[Layer]) -> list[tuple[Layer | Row, int]]:
     looking = [(layer, met) for met, layer in enumerate(layers, 1) if layer.on_request or layer.on_response]
     for ordinary, group in groupby(looking, lambda each: each[0].ordinary is not None):
         found = [*group]
-        steps += [(Row([Member.of(layer) for layer, _ in reversed(found)]), found[-1][1])] if ordinary else found
+        steps += [(Row([layer for layer, _ in reversed(found)]), found[-1][1])] if ordinary else found
     return steps
 
 
