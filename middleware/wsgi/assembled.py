@@ -39,7 +39,6 @@ _CONDITIONAL: Final = (
 )
 _FUNCTIONS: Final = 64  # fast paths of one pipeline, for as many sets of layers that requests meet
 _TEXTS: Final = 256
-_NO_OTHERS: Final[Mapping[str, Application]] = {}
 _compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # with the name of the file that it has in tracebacks
 _SHARED: Final[dict[str, Any]] = {
     "GIVEN": GIVEN,
@@ -142,17 +141,6 @@ def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[in
     return source
 
 
-def assembled(
-    app: Application, layers: Sequence[Layer], others: Mapping[str, Application] = _NO_OTHERS, *, respond: bool
-) -> Source:
-    """The fast path through `layers`, outermost first, none of which has a condition.
-
-    `others` serve the requests that rows do not: "options" those of that method, "general" the rest. They are required
-    if a layer is ordinary.
-    """
-    return _FastPath(app, layers, others, respond=respond).source
-
-
 def _write_guard(source: Source, unusual: Iterable[str], *, conditional: bool = False, options: bool = False) -> None:
     """Hand requests that rows do not serve to the other functions, see Ordinary."""
     source.add(2, 'method = environ.get("REQUEST_METHOD", "")')
@@ -166,8 +154,11 @@ def _write_guard(source: Source, unusual: Iterable[str], *, conditional: bool = 
         source.add(2, "if (\n    " + "\n    or ".join(tests) + "\n):\n    return general(environ, start_response)")
 
 
-class _FastPath:
-    """Writes the fast path.
+class FastPath:
+    """Writes the fast path through `layers`, outermost first, none of which has a condition.
+
+    `others` serve the requests that rows do not: "options" those of that method, "general" the rest. They are required
+    if a layer is ordinary.
 
     Attributes:
         source: what is written.
@@ -205,7 +196,8 @@ class _FastPath:
     def _write(self) -> None:
         add = self.source.add
         add(1, "def run(environ, start_response):")
-        self._write_method()
+        unless = dict.fromkeys(key for row in self._rows for key in row.unless)
+        _write_guard(self.source, unless, conditional=self._conditional, options=all(row.options for row in self._rows))
         self._write_start()
         add(2, "try:")
         self._write_request()
@@ -217,10 +209,6 @@ class _FastPath:
         self._write_end()
         add(3, "return deliver(exchange, body)")
         add(2, "except BaseException as error:\n    return failed(exchange, error)")
-
-    def _write_method(self) -> None:
-        unless = dict.fromkeys(key for row in self._rows for key in row.unless)
-        _write_guard(self.source, unless, conditional=self._conditional, options=all(row.options for row in self._rows))
 
     def _write_start(self) -> None:
         add = self.source.add

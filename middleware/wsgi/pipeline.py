@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
 from middleware.wsgi.answer import as_application
-from middleware.wsgi.assembled import Source, assembled, choosing, plain
+from middleware.wsgi.assembled import FastPath, Source, choosing, plain
 from middleware.wsgi.body import deliver, failed
 from middleware.wsgi.conditions import evaluated_at_once
 from middleware.wsgi.errors import EXCEPTION, asks_to_raise
@@ -57,12 +57,12 @@ def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source
             for layer in ways[-1]
         ]
         ways += [asked] if asked != ways[-1] else []
-    made = assembled(app, ways.pop(), respond=respond)
     others: dict[str, Application] = {}
+    made = FastPath(app, ways.pop(), others, respond=respond).source
     while ways:
         others["general"] = made.function()
         others.setdefault("options", others["general"])
-        made = assembled(app, ways.pop(), others, respond=respond)
+        made = FastPath(app, ways.pop(), others, respond=respond).source
     return made
 
 
