@@ -52,14 +52,14 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if not exchange.plan.respond or exchange.state is SENT or not isinstance(error, Exception):
         return False
     environ = exchange.environ
-    answering = _logged(exchange, error)
+    came = environ if exchange.kept is None else exchange.kept
+    answering = _logged(exchange, error, came)
     _drop_source(exchange)
     if isinstance(error, BodyError):
         exchange.error = None
     else:
         environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
     exchange.move("another head")
-    came = environ if exchange.kept is None else exchange.kept
     exchange.body = answering(came, exchange.reset)  # type: ignore[arg-type] # it calls no write()
     exchange.transforms, exchange.declared, exchange.rest, exchange.undo = (), None, None, None
     if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
@@ -75,8 +75,8 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     return True
 
 
-def _logged(exchange: Layered, error: Exception) -> Application:
-    """Log an error; return what answers it."""
+def _logged(exchange: Layered, error: Exception, came: Environ) -> Application:
+    """Log an error of a request, as it came to the application; return what answers it."""
     layer, place = None, ""
     for frame, _ in walk_tb(error.__traceback__):
         method = frame.f_code.co_name
@@ -84,7 +84,6 @@ def _logged(exchange: Layered, error: Exception) -> Application:
             within: Any = frame.f_locals.get("self")
             if hasattr(within, "effects"):
                 layer, place = within.name, f" in {within.name}.{method}"
-    came = exchange.environ if exchange.kept is None else exchange.kept
     extra = {**log_extra(came, layer), "method": escaped(exchange.method)}
     path = extra["path"]
     if isinstance(error, BodyError):
