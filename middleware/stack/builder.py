@@ -350,8 +350,7 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respon
     `.app` and `.stack`.
     """
     inside: list[Layer] = []
-    for place in reversed(range(len(layers))):
-        layer = layers[place]
+    for place, layer in reversed([*enumerate(layers)]):
         if not isinstance(layer, Splitting):
             inside.insert(0, layer.layer())
             continue
