@@ -91,6 +91,15 @@ def test_a_mistake_in_a_mixin_is_told_when_the_class_is_made():
         class Own(Mixin, Middleware): ...
 
 
+def test_a_mixin_may_have_slots_that_hold_nothing():
+    class Mixin:
+        __slots__ = ("__weakref__",)
+
+    class Own(Mixin, Middleware): ...
+
+    assert Own().named("own").name == "own"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -348,3 +348,9 @@ def test_with_options_keeps_an_argument_that_stands_after_the_application():
 
     copy = Sub(APP, "given", set={"X": "1"}).with_options(default={"Y": "2"})
     assert (copy.extra, copy.app, copy.default) == ("given", APP, {"Y": "2"})
+
+
+def test_with_options_is_about_the_application_that_is_wrapped_now():
+    other = returning([b"y"])[0]
+    layer = Headers(Headers(APP, set={"A": "1"}), set={"A": "2"}).wrap(other)
+    assert layer.with_options(set={"A": "1"}).app is other

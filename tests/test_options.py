@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import inspect
 import re
 
 import pytest
@@ -173,6 +174,24 @@ def test_a_callable_that_cannot_be_called_with_what_the_option_hands_it_is_refus
     """The error says with what it is called."""
     with pytest.raises(ConfigError, match=r"a callable ?\(|a callable (of )?environ|predicate"):
         wrong()
+
+
+class Static:
+    """A callable without a self."""
+
+    @staticmethod
+    def __call__(user, password): ...
+
+
+def signed(*given): ...
+
+
+signed.__signature__ = inspect.signature(lambda database, user, password: None)
+
+
+@pytest.mark.parametrize("verify", [Static(), signed])
+def test_a_callable_is_not_judged_by_a_signature_that_is_of_something_else(verify):
+    assert BasicAuth(verify=verify).verify is verify
 
 
 # -- members of a str Enum ---------------------------------------------------------------------------------------------

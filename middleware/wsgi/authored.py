@@ -32,8 +32,6 @@ PEERS: Final = {
     "send_wildcard": 'allow_origins="*"',
     "expose": "expose_headers",
     "resources": "the condition .when(match.path(...))",
-    "vary_header": "nothing: Vary is always exact",
-    "always_send": "nothing: a response without a grant needs none",
     "minimum_length": "minimum_size",
     "min_size": "minimum_size",
     "compress_level": "level",
@@ -62,7 +60,7 @@ def check_class(cls: type) -> None:
     effects = getattr(cls, "effects", None)
     if not isinstance(effects, (Effects, property)):
         raise TypeError(f"{cls.__name__}.effects: an Effects(...); got {effects!r}")
-    if any(vars(base).get("__slots__") for base in cls.__mro__):
+    if any(inspect.ismemberdescriptor(value) for base in cls.__mro__ for value in vars(base).values()):
         raise TypeError(f"{cls.__name__}: a layer has no __slots__, because its copies share what is in __dict__")
     for name in HOOKS:
         _check_method(cls, name, inspect.getattr_static(cls, name))

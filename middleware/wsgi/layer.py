@@ -154,7 +154,8 @@ class Middleware(Wrapper, metaclass=_Sealed):
             name: getattr(self, name, value) if isinstance(value, Iterator) else value
             for name, value in self._given[1].items()
         }
-        made: Self = type(self)(*self._given[0], **{**given, **options})
+        first = (self.app,) * (len(self._given[0]) - len(self._positional))
+        made: Self = type(self)(*first, *self._positional, **{**given, **options})
         named = {} if self.name == self._given_name else {"name": self.name}
         return made._changed(app=self.app, condition=self.condition, **named)
 

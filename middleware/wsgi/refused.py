@@ -56,6 +56,9 @@ def is_application(value: object) -> bool:
 
 def takes(function: Any, count: int, /, **options: object) -> bool:
     """Whether a callable can be called with so many arguments, as far as its signature is known."""
+    call = inspect.getattr_static(type(function), "__call__", None)
+    if "__signature__" in getattr(function, "__dict__", ()) or isinstance(call, staticmethod):
+        return True  # a decorator says what another function takes, and inspect takes `self` from what has none
     try:
         signature = _signature(function)
     except (TypeError, ValueError):  # of C, without a signature
