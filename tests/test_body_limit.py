@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import django
 import pytest
+import webob
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpResponse
@@ -370,6 +371,14 @@ def test_all_is_read_without_a_size(arguments):
     assert Input(Wire(b"ab\nc"), 4).read(*arguments) == b"ab\nc"
     assert Input(Wire(b"ab\nc"), 4).readline(*arguments) == b"ab\n"
     assert Input(Wire(b"ab\nc"), 4).readlines(*arguments) == [b"ab\n", b"c"]
+
+
+def test_a_request_of_webob_can_be_sent_again():
+    def app(environ, start_response):
+        return webob.Response(webob.Request(environ).body)(environ, start_response)
+
+    request = webob.Request.blank("/", method="POST", body=b"content")
+    assert [request.get_response(limited(app)).body for _ in range(2)] == [b"content"] * 2
 
 
 def test_a_client_that_goes_away_leaves_a_short_body():

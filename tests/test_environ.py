@@ -144,7 +144,7 @@ def test_what_an_error_leaves_there_is_one_object(name, caplog):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_applications_of_webob_read_the_body_that_middleware_of_webob_has_read(name):
-    """WebOb notes there that it can rewind wsgi.input, which is not true of one that a layer puts in its place."""
+    """WebOb notes there that it can rewind wsgi.input, and does so for each request."""
     read = []
 
     def app(environ, start_response):
