@@ -248,7 +248,7 @@ class Fields:
 
     def put(self, name: str, value: str) -> None:
         """Replace every line of the name by one, in the position of the first."""
-        folded = sendable_name(name)
+        folded = sendable_name[name]
         line = plain(name), sendable_value(name, value)
         names = self.names()
         if folded in names:
