@@ -135,7 +135,7 @@ PARSERS = {
     "policies.feature_name": quietly(policies.feature_name),
     "policies.allowlist": quietly(policies.allowlist),
     "header_values.endpoints": quietly(lambda text: header_values.endpoints({"a": text})),
-    "server_timing.metric": lambda text: (server_timing.metric_fault("a", text), server_timing.quoted_string(text)),
+    "server_timing.metric": lambda text: (server_timing.metric_fault("a", text), lists.quoted_string(text)),
     "media_types.prefers_json": preferred,
     "status": status.status_fault,
     "structured.key": quietly(structured.key),

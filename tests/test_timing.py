@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from gateway import environ, serve
 from layers_under_test import plain
 from middleware import ConfigError, External, Headers, Hooks, Middleware, Stack, Timing, match
-from middleware.layers.timing.server_timing import metric, quoted_string
+from middleware.http.lists import quoted_string
+from middleware.layers.timing.server_timing import metric
 from shapes import TEXT, Body, Failure, coroutine, returning
 
 METRIC = re.compile(r'([!#$%&\'*+\-.^_`|~0-9A-Za-z]+)((?:;desc="(?:[^"\\]|\\.)*")?);dur=([0-9]+(?:\.[0-9]+)?)')

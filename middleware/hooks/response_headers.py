@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSet
 from typing import Any, Final, TypeAlias
 
 from middleware.hooks.cookies import seconds
-from middleware.http.fields import TOKEN, Fields, Line
+from middleware.http.fields import Fields, Line, is_token
+from middleware.http.lists import quoted_string
 
 Pairs: TypeAlias = "Mapping[str, Any] | Iterable[tuple[str, Any]]"
 _MISSING: Final = object()
@@ -143,9 +144,8 @@ def _with_parameters(value: object, parameters: Mapping[str, object]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """The text as a token, or else as a quoted-string (RFC 9110 5.6.4)."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return text if TOKEN.fullmatch(text) else f'"{escaped}"'
+    """The text as a token, or else as a quoted-string."""
+    return text if is_token(text) else quoted_string(text)
 
 
 def _converted(value: str, default: Any, convert: Callable[[str], Any] | None) -> Any:

@@ -1,4 +1,4 @@
-"""Fields whose value is a list, on one line or several (RFC 9110 5.6.1): members, Vary and Cache-Control."""
+"""Fields whose value is a list, on one line or several (RFC 9110 5.6.1): members, Vary, Cache-Control, quoted text."""
 
 import re
 from collections.abc import Iterable
@@ -9,11 +9,17 @@ from typing import Final
 _QUOTED: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:(")|\\?\Z)', re.DOTALL)
 # RFC 9111 5.2: token [ "=" ( token / quoted-string ) ], in a list. Quoted text is not the name of a directive.
 _DIRECTIVE: Final = re.compile(r'([^\s,;="]+)(?:\s*=\s*[^\s,"]*)?')
+_ESCAPED: Final = re.compile(r'([\\"])')
 
 
 def members(values: Iterable[str]) -> list[str]:
     """The members of a list that may be on several lines, without empty ones (RFC 9110 5.6.1)."""
     return [member for value in values for part in value.split(",") if (member := part.strip(" \t"))]
+
+
+def quoted_string(text: str) -> str:
+    r"""The text as a quoted-string with `\` and `"` escaped (RFC 9110 5.6.4)."""
+    return '"' + _ESCAPED.sub(r"\\\1", text) + '"'
 
 
 def merge(values: Iterable[str], names: Iterable[str]) -> str:

@@ -9,9 +9,9 @@ from middleware.http.fields import Fields, option_name_fault, sendable_value, va
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, is_async, pairs, several
+from middleware.wsgi.options import Problems, pairs, several
 from middleware.wsgi.plan import Layer
-from middleware.wsgi.refused import takes
+from middleware.wsgi.refused import can_be_called
 from middleware.wsgi.response import Response
 from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Application, Environ
@@ -149,6 +149,6 @@ def _pairs(problems: Problems, option: str, given: object, *, unique: bool) -> I
 
 def _right(problems: Problems, option: str, name: object, value: object) -> bool:
     named = problems.add_fault(option, option_name_fault(name), name)
-    fault = None if callable(value) and takes(value, 2) and not is_async(value) else value_fault(value)
+    fault = None if can_be_called(value, 2) else value_fault(value)
     rule = fault and f"{fault}, or a callable (environ, response) -> str or None"
     return problems.add_fault(f"{option}[{name!r}]", rule, value) and named

@@ -13,8 +13,8 @@ from middleware.wsgi.conditions import certain
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import REQUEST_ID, Identity, enter, innermost, leave
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, is_async
-from middleware.wsgi.refused import predicate_fault, takes
+from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import can_be_called, predicate_fault
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -61,7 +61,7 @@ class RequestId(Middleware):
         problems.add_fault("header", option_name_fault(header), header)
         chosen = not isinstance(accept, bool) and predicate_fault(accept, "a bool or a predicate")
         problems.add_fault("accept", chosen, accept)
-        made = generate is None or (callable(generate) and takes(generate, 0) and not is_async(generate))
+        made = generate is None or can_be_called(generate, 0)
         problems.check(made, "generate", "a callable() -> str (no coroutine function), or None", generate)
         problems.check(isinstance(response, bool), "response", "a bool", response)
         problems.done()

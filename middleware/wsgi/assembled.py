@@ -213,9 +213,8 @@ class FastPath:
     def _write_start(self) -> None:
         add = self.source.add
         self.source.names["plan"] = self._plan_after(len(self._layers))
-        add(2, "exchange = Layered()\nexchange.environ = environ\nexchange.server = start_response")
-        add(2, "exchange.plan = plan\nexchange.method = method\nexchange.state = NEW")
-        add(2, "exchange.kept = None\nexchange.came = ()")
+        add(2, "exchange = Layered()\nexchange.state = NEW\nexchange.plan = plan\nexchange.method = method")
+        add(2, "exchange.environ = environ\nexchange.server = start_response\nexchange.kept = None\nexchange.came = ()")
         add(2, f"if {EXCEPTION!r} in environ:\n    del environ[{EXCEPTION!r}]  # of an earlier request")
 
     def _write_request(self) -> None:
@@ -373,5 +372,5 @@ def _together(values: Iterable[str]) -> str:
 def _entering(step: Layer | Row) -> "Enter | None":
     """Return the function that stores in environ the state of a step that has not looked at the request, or None."""
     if isinstance(step, Row):
-        return step.enter if step.enters else None
+        return step.enter if step.entering else None
     return None if step.made is None else step.made.put

@@ -276,6 +276,5 @@ def opened(environ: Environ, server: StartResponse, plan: Plan) -> Layered:
     exchange: Layered = Layered()
     exchange.environ, exchange.server, exchange.plan = environ, server, plan
     exchange.method = environ.get("REQUEST_METHOD", "")
-    exchange.state = NEW
-    exchange.kept, exchange.came = None, ()
+    exchange.state, exchange.kept, exchange.came = NEW, None, ()
     return exchange

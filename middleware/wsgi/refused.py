@@ -90,6 +90,11 @@ def predicate_fault(given: object, rule: str = "a predicate environ -> bool, or 
     return called_fault(given, rule, "always counts as true")
 
 
+def can_be_called(given: object, count: int) -> bool:
+    """Whether this is a callable that takes so many arguments and gives no coroutine, which nothing would await."""
+    return callable(given) and takes(given, count) and not is_async(given)
+
+
 def called_fault(given: object, rule: str, coroutine: str) -> str | None:
     """Return the rule if this cannot be called with one argument, or gives a coroutine; otherwise None."""
     if not callable(given) or not takes(given, 1):

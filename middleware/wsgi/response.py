@@ -1,7 +1,7 @@
 """Response and Transform: what a layer gets to see of a response, and what it may hand back."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from middleware.http.fields import Fields
 from middleware.http.status import status_line
@@ -79,8 +79,7 @@ class Response(Fields):
 def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
     """What an on_response returned, as a transform."""
     if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, (Response, type)):
-        found: Transform = transform
-        return found
+        return cast("Transform", transform)
     rule = "it edits the response, and returns None or a transform of the body, which has feed(chunk) and finish()"
     raise TypeError(f"{method_name(on_response)} returned {transform!r}: {rule}")
 

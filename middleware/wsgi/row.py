@@ -73,7 +73,7 @@ class Row:
         known: the values that count -> the lines that the layers append; the Vary line is replaced, if there is one.
         size: the number of layers.
         varies: whether the Vary line counts.
-        enters: whether a layer has to see the request if it turns out that the response needs it.
+        entering: the methods, outermost first, that see the request if it turns out that the response needs it.
     """
 
     def __init__(self, layers: Sequence[Layer], by: tuple[str, ...] | None = None) -> None:
@@ -87,9 +87,8 @@ class Row:
         self.typed, self.conditional, self.options = any(typed), all(conditional), all(options)
         self._watched = frozenset[str]().union(*watched)
         self.varies = "vary" in self._watched
-        self._entering = [layer.on_request for layer in reversed(layers) if layer.on_request is not None]
+        self.entering = [layer.on_request for layer in reversed(layers) if layer.on_request is not None]
         self._responders = [cast("OnResponse", layer.on_response) for layer in layers]
-        self.enters = bool(self._entering)
         self.kinds: dict[str, int] = {}
         self.known: dict[Key, tuple[Line, ...]] = {}
         self._seen: dict[Key, None] = {}
@@ -110,7 +109,7 @@ class Row:
             values = {key: environ.get(key) for key in self._keeps}
             values.update(zip(self._request, came, strict=True))
             request = {key: value for key, value in values.items() if value is not None}
-        for on_request in self._entering:
+        for on_request in self.entering:
             on_request(request)
         if request is not environ:
             environ.update((key, request[key]) for key in self._keeps if key in request)
@@ -128,7 +127,7 @@ class Row:
                 before = exchange.status, exchange.lines.copy(), environ.copy()
             else:
                 keep(self._seen, key, None)
-        if self.enters:
+        if self.entering:
             self.enter(environ, (*came, exchange.method))
         for on_response in self._responders:
             on_response(environ, exchange)

@@ -9,9 +9,9 @@ from middleware.http.locations import REDIRECTS, is_query, location_fault, with_
 from middleware.http.status import status_line
 from middleware.wsgi.answer import NO_STORE, answer, fixed, note, redirect
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.options import Problems, is_async, pairs
+from middleware.wsgi.options import Problems, pairs
 from middleware.wsgi.positional import Positional
-from middleware.wsgi.refused import takes
+from middleware.wsgi.refused import can_be_called
 from middleware.wsgi.types import Application, Environ
 
 Pairs: TypeAlias = Mapping[str, str] | Iterable[Line]
@@ -151,7 +151,7 @@ class Redirect(Positional):
         self.to, self.status, self.keep_query = plain(to), status, keep_query
         if not callable(to):
             problems.add_fault("to", location_fault(to), to)
-        elif is_async(to) or not takes(to, 1):
+        elif not can_be_called(to, 1):
             problems.add("to", "a URL, or a callable(environ) -> URL, not a coroutine function", to)
         right = isinstance(status, int) and status in REDIRECTS
         problems.check(right, "status", f"one of {', '.join(map(str, REDIRECTS))} (RFC 9110 15.4)", status)

@@ -19,8 +19,8 @@ from middleware.layers.inject.tags import Finder
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, is_async
-from middleware.wsgi.refused import takes
+from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import can_be_called
 from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.types import Application, Environ
 
@@ -134,7 +134,7 @@ class InjectHTML(Middleware):
         problems = Problems(type(self).__name__)
         self.html, self.at, self.nonce = html, at, nonce
         rule = "a str that is not empty, or a callable environ -> str or None that is no coroutine function"
-        right = html != "" if isinstance(html, str) else callable(html) and takes(html, 1) and not is_async(html)
+        right = html != "" if isinstance(html, str) else can_be_called(html, 1)
         problems.check(right, "html", rule, html)
         problems.one_of("at", at, _PLACES)
         problems.boolean("nonce", nonce)

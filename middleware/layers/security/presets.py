@@ -13,8 +13,8 @@ from middleware.http.structured import dictionary
 from middleware.layers.security import header_values as values
 from middleware.layers.security.csp import NONCE
 from middleware.layers.security.policies import CSP, HSTS, PermissionsPolicy
-from middleware.wsgi.options import Problems, is_async
-from middleware.wsgi.refused import takes
+from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import can_be_called
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ
 
@@ -87,7 +87,7 @@ OPTIONS: Final = {
     "clear_site_data": Option(
         "",
         _if(
-            lambda given: callable(given) and takes(given, 2) and not is_async(given),
+            lambda given: can_be_called(given, 2),
             "a callable (environ, response) -> what to forget, or None: a response decides it",
         ),
     ),

@@ -17,10 +17,10 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.measurement import Measurement
-from middleware.wsgi.options import Problems, is_async
+from middleware.wsgi.options import Problems
 from middleware.wsgi.pipeline import pipeline
 from middleware.wsgi.plan import Layer, Made
-from middleware.wsgi.refused import called_fault, predicate_fault, takes
+from middleware.wsgi.refused import called_fault, can_be_called, predicate_fault
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -116,8 +116,8 @@ class Timing(Middleware):
         problems.add_fault("expose", shown, self.expose)
         problems.boolean("layers", self.layers)
         problems.integer("precision", self.precision, 0, 9)
-        ticks = callable(self.clock) and takes(self.clock, 0) and not is_async(self.clock)
-        problems.check(ticks, "clock", "a callable() -> seconds (no coroutine function)", self.clock)
+        rule = "a callable() -> seconds (no coroutine function)"
+        problems.check(can_be_called(self.clock, 0), "clock", rule, self.clock)
         rule = "a callable(Measurement) or None"
         told = self.on_complete is not None and called_fault(self.on_complete, rule, "is never awaited")
         problems.add_fault("on_complete", told, self.on_complete)

@@ -1,18 +1,12 @@
 """The metrics of Server-Timing: names with parameters (W3C Server Timing, "The Server-Timing Header Field")."""
 
-import re
 from typing import Final
 
 from middleware.http.fields import Line, is_token, value_fault
+from middleware.http.lists import quoted_string
 
 _KEPT: Final = 1000  # lines
 _LONGEST: Final = 1e300  # seconds: the milliseconds of a longer time are not finite
-_QUOTED: Final = re.compile(r'([\\"])')
-
-
-def quoted_string(text: str) -> str:
-    r"""Return the text as a quoted-string with `\` and `"` escaped (RFC 9110 5.6.4)."""
-    return '"' + _QUOTED.sub(r"\\\1", text) + '"'
 
 
 def metric_fault(name: object, description: object = None) -> str | None:
