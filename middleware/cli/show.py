@@ -48,7 +48,7 @@ def as_json(stack: Stack) -> str:
                 "name": name,
                 "class": f"{type(layer).__module__}:{type(layer).__qualname__}",
                 "repr": repr(layer),
-                "options": _options(layer),
+                "options": layer._shown_options(),  # noqa: SLF001 - as the repr has them, without secrets
                 "condition": None if layer.condition is None else repr(layer.condition),
                 "describe": [list(pair) for pair in layer.describe()],
                 "effects": {key: sorted(value) if isinstance(value, frozenset) else value for key, value in effects},
@@ -59,12 +59,6 @@ def as_json(stack: Stack) -> str:
             }
         )
     return json.dumps({"layers": layers, "findings": [finding._asdict() for finding in stack.check()]}, indent=2)
-
-
-def _options(layer: Middleware) -> dict[str, str]:
-    """The options as the repr of the layer has them, which hides tokens and passwords."""
-    shown = (text.partition("=") for text in layer._shown())  # noqa: SLF001 - the options themselves have no such repr
-    return {option: text for option, _, text in shown if option in layer.options}
 
 
 def as_source(stack: Stack) -> str:

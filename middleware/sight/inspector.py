@@ -208,8 +208,9 @@ class Inspector(Recording):
         yield "request", f"shows its page on {self.path} to who has the token, on this machine only"
         yield "close", f"keeps the last {self.keep} exchanges in memory"
 
-    def _shown(self) -> list[str]:
-        return [text for text in super()._shown() if not text.startswith("token=")]
+    def _shown_options(self) -> dict[str, str]:
+        """The options without the token."""
+        return {name: text for name, text in super()._shown_options().items() if name != "token"}
 
 
 def is_local(environ: Environ) -> bool:

@@ -90,10 +90,8 @@ class External(Splitting):
         return [("calls", f"{getattr(self.factory, '__module__', '?')}.{self.name}")]
 
     def _shown(self) -> list[str]:
-        args, options = self._arguments
-        shown = [getattr(self.factory, "__qualname__", repr(self.factory)), *map(repr, args)]
-        shown += [f"{name}={value!r}" for name, value in options.items()]
-        return shown if self._given[1].get("effects") is None else [*shown, f"effects={self._effects!r}"]
+        shown = [getattr(self.factory, "__qualname__", repr(self.factory)), *map(repr, self._arguments[0])]
+        return [*shown, *(f"{name}={text}" for name, text in self._shown_options().items())]
 
     def _run(self, _environ: Environ, _start_response: StartResponse) -> Iterable[bytes]:
         raise TypeError(f"{self!r} was called without an application to wrap: write {self!r}.wrap(app)")

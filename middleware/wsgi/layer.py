@@ -192,7 +192,11 @@ class Middleware(Wrapper, metaclass=_Sealed):
         return text
 
     def _shown(self) -> list[str]:
-        return [*map(repr, self._positional), *(f"{name}={value!r}" for name, value in self.options.items())]
+        return [*map(repr, self._positional), *(f"{name}={text}" for name, text in self._shown_options().items())]
+
+    def _shown_options(self) -> dict[str, str]:
+        """The options as the repr and reports show them. A subclass hides secrets here."""
+        return {name: repr(value) for name, value in self.options.items()}
 
     @property
     def _positional(self) -> tuple[Any, ...]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
 from unicodedata import category
 
+from middleware.http.lists import quoted_string
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.layer import Middleware
-from middleware.wsgi.options import Problems, is_async
-from middleware.wsgi.refused import takes
+from middleware.wsgi.options import Problems
+from middleware.wsgi.refused import can_be_called
 from middleware.wsgi.types import Application, Environ
 
 _QUOTED: Final = re.compile(r"[ -~]*")
@@ -79,7 +80,7 @@ class BasicAuth(Middleware):
         super().__init__(app)
         self.verify, self.realm, self.charset, self.answer = verify, realm, charset, answer
         problems = Problems("BasicAuth")
-        right = callable(verify) and takes(verify, 2) and not is_async(verify)
+        right = can_be_called(verify, 2)
         # The value may hold passwords: its type is enough.
         problems.check(right, "verify", "a callable (user, password) -> bool, not a coroutine function", type(verify))
         right = isinstance(realm, str) and _QUOTED.fullmatch(realm) is not None
@@ -88,8 +89,8 @@ class BasicAuth(Middleware):
         problems.check(told is not None, "charset", '"UTF-8" or "ISO-8859-1" (RFC 7617 2.1)', charset)
         problems.add_fault("answer", answer_fault(answer), answer)
         problems.done()
-        quoted = realm.replace("\\", "\\\\").replace('"', '\\"')
-        self._refusal = refusal(answer, 401, _DETAIL, [("WWW-Authenticate", f'Basic realm="{quoted}"{told}'), NO_STORE])
+        challenge = f"Basic realm={quoted_string(realm)}{told}"
+        self._refusal = refusal(answer, 401, _DETAIL, [("WWW-Authenticate", challenge), NO_STORE])
 
     def on_request(self, environ: Environ) -> Application | None:
         """Let a request of a known user pass."""
@@ -105,10 +106,10 @@ class BasicAuth(Middleware):
         environ["AUTH_TYPE"] = "Basic"
         return None
 
-    def _shown(self) -> list[str]:
+    def _shown_options(self) -> dict[str, str]:
         """The options, with only the name of `verify`, because the repr of a partial shows its arguments."""
         shown = getattr(self.verify, "__qualname__", type(self.verify).__qualname__)
-        return [f"verify={shown}", *(f"{name}={value!r}" for name, value in self.options.items() if name != "verify")]
+        return {**super()._shown_options(), "verify": shown}
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The realm that it guards."""
