@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PIECE: Final = 64 * 1024
 UNKNOWN: Final = -1
 _ENDLESS: Final = 1 << 62
+_KEPT: Final = "webob.is_body_seekable"  # WebOb has read the whole body, and rewinds it for each request
 _LENGTH: Final = re.compile("[0-9]+")
 _DIGITS: Final = 18  # more are no length that anything has, and int() refuses thousands of them
 # What would read past the count, under the names of other files.
@@ -176,6 +177,17 @@ def counted(environ: Environ, length: int, limit: int | None) -> Input:
     if not environ.get("wsgi.input_terminated"):
         return Input(stream, 0)
     return Input(stream, _ENDLESS) if limit is None else Input(stream, 0, limit)
+
+
+def is_kept(environ: Environ, length: int) -> bool:
+    """Whether WebOb keeps a body of this length: it is all there, and no read of it waits."""
+    return length != UNKNOWN and bool(environ.get(_KEPT))
+
+
+def put(environ: Environ, body: Any) -> None:
+    """Let the application read another body, which WebOb must not rewind."""
+    environ["wsgi.input"] = body
+    environ.pop(_KEPT, None)
 
 
 def drop(environ: Environ, length: int) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from middleware.wsgi.answer import answer, answer_fault, note, refusal, replaced
 from middleware.wsgi.effects import Effects
-from middleware.wsgi.input import UNKNOWN, BodyTooLarge, Outcome, counted, declared_length, drop
+from middleware.wsgi.input import BodyTooLarge, Outcome, counted, declared_length, drop, is_kept, put
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Layer
@@ -65,9 +65,10 @@ class BodyLimit(Middleware):
             drop(environ, length)
             return self._refusal
         environ.pop(self._key, None)
-        if length != UNKNOWN and environ.get("webob.is_body_seekable"):
-            return None  # WebOb has read all of it, and will rewind it
-        body = environ["wsgi.input"] = counted(environ, length, self.max_bytes)
+        if is_kept(environ, length):
+            return None
+        body = counted(environ, length, self.max_bytes)
+        put(environ, body)
         environ[self._key] = body.outcome
         return None
 

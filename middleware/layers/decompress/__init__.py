@@ -21,6 +21,7 @@ from middleware.wsgi.input import (
     counted,
     declared_length,
     drop,
+    put,
 )
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems, each, int_fault
@@ -212,10 +213,10 @@ class DecompressRequest(Middleware):
         """Replace the body by the decoded one; refuse it if it is decoded at once and is wrong."""
         read = chained(received, [self._decoders[coding] for coding in reversed(codings)])
         body = Input(BufferedReader(_Decoded(read), PIECE), 0, self.max_bytes)
-        for name in (*_OF_ENCODED, "webob.is_body_seekable"):  # WebOb would rewind it
+        for name in _OF_ENCODED:
             environ.pop(name, None)
         environ[self._key] = body.outcome
-        environ["wsgi.input"] = body
+        put(environ, body)
         environ["wsgi.input_terminated"] = True
         if not self.buffer:
             return None
