@@ -106,7 +106,11 @@ def test_seconds_are_whole_and_within_the_window(monkeypatch, reset, seconds):
 
     monkeypatch.setattr(rate_limit, "time", types.SimpleNamespace(time=lambda: 1000.0))
     policy = rate_limit.Policy("a", 1, 60, limits.parse("1/minute"))
-    assert rate_limit.counted(Limiter(), [policy], "k", 1, told=True, slides=False).refused == (policy, 0, seconds)
+    assert rate_limit.counted(Limiter(), "k", policies=[policy], cost=1, told=True, slides=False).refused == (
+        policy,
+        0,
+        seconds,
+    )
 
 
 @every_strategy

@@ -32,36 +32,37 @@ class Places:
 
     def take(self, key: Hashable, seconds: float) -> bool:
         """Take a place if one becomes free within so many seconds. Does not wait if `limit` others already do."""
-        with self._lock:
+        with self:
             self._recover()
-            turn = self._turn(key, seconds)
-        self._hand_over()
-        return turn if isinstance(turn, bool) else self._wait(key, turn, seconds)
+            taken = self.taken.get(key, 0)
+            if taken < self.limit:
+                self.taken[key] = taken + 1
+                return True
+            queue = self.waiting.get(key, ())
+            if not seconds or len(queue) >= self.limit:
+                return False
+            turn = threading.Lock()
+            turn.acquire()
+            self.waiting.setdefault(key, deque()).append(turn)
+        return self._wait(key, turn, seconds)
 
     def give(self, key: Hashable) -> None:
         """Give a place back."""
-        with self._lock:
+        with self:
             self._free(key)
-        self._hand_over()
 
     def lose(self, key: Hashable) -> None:
         """Give a place back, later if the lock is taken: the thread that runs the garbage collector may hold it."""
         self.lost.append(key)
         self._hand_over()
 
-    def _turn(self, key: Hashable, seconds: float) -> "bool | threading.Lock":
-        """Whether there is a place, or the lock that is released when there is one."""
-        taken = self.taken.get(key, 0)
-        if taken < self.limit:
-            self.taken[key] = taken + 1
-            return True
-        queue = self.waiting.get(key, ())
-        if not seconds or len(queue) >= self.limit:
-            return False
-        turn = threading.Lock()
-        turn.acquire()
-        self.waiting.setdefault(key, deque()).append(turn)
-        return turn
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Release the lock. What was lost while it was held is recovered."""
+        self._lock.release()
+        self._hand_over()
 
     def _wait(self, key: Hashable, turn: threading.Lock, seconds: float) -> bool:
         try:
@@ -74,14 +75,13 @@ class Places:
 
     def _leave(self, key: Hashable, turn: threading.Lock) -> bool:
         """Stop waiting; return whether a place was handed over in the meantime."""
-        with self._lock:
+        with self:
             self._recover()
             queue = self.waiting.get(key, ())
-            handed = turn not in queue
-            if not handed:
-                self._without(key, turn)
-        self._hand_over()
-        return handed
+            if turn not in queue:
+                return True
+            self._without(key, turn)
+            return False
 
     def _recover(self) -> None:
         while self.lost:

@@ -79,7 +79,7 @@ class Count:
     refused: Left | None
 
 
-def counted(limiter: Any, policies: Sequence[Policy], key: str, cost: int, *, told: bool, slides: bool) -> Count:
+def counted(limiter: Any, key: str, *, policies: Sequence[Policy], cost: int, told: bool, slides: bool) -> Count:
     """Count a request by each of the policies, up to the first that refuses it. `slides`: by a sliding window."""
     left = []
     for policy in policies:
@@ -180,7 +180,7 @@ class Store:
         try:
             if self._limiter is None:
                 self._limiter = self._make()
-            with self._locks.setdefault(threading.Lock, threading.Lock()) if self._alone else nullcontext():
+            with self._lock() if self._alone else nullcontext():
                 found = question(self._limiter)
         except Exception as error:  # noqa: BLE001 - each client has errors of its own
             self._fail(error)
@@ -188,6 +188,9 @@ class Store:
         if failed:
             self._until = 0.0
         return found
+
+    def _lock(self) -> threading.Lock:
+        return self._locks.get(threading.Lock) or self._locks.setdefault(threading.Lock, threading.Lock())
 
     def _fail(self, error: Exception) -> None:
         now = time.monotonic()
@@ -335,7 +338,9 @@ class RateLimit(Positional):
         self._policies = self._check(problems)
         problems.done()
         self._told = ", ".join(map(str, self._policies))
-        self._shortest_first = sorted(self._policies, key=lambda policy: policy.window)
+        policies = sorted(self._policies, key=lambda policy: policy.window)
+        slides = strategy == "sliding-window-counter"
+        self._counted = partial(counted, policies=policies, cost=cost, told=headers, slides=slides)
         kept: Mapping[str, Any] = self.storage_options or {}
         self._store = Store(
             partial(limiter_of, self.storage, kept, strategy),
@@ -384,10 +389,7 @@ class RateLimit(Positional):
         if not isinstance(key, str):
             raise TypeError(f"{self.name}: a key is a str or None; got {type(key).__name__}")
         key = stored(key)
-        slides = self.strategy == "sliding-window-counter"
-        count = environ[self._environ_key] = self._store.ask(
-            lambda limiter: counted(limiter, self._shortest_first, key, self.cost, told=self.headers, slides=slides)
-        )
+        count = environ[self._environ_key] = self._store.ask(lambda limiter: self._counted(limiter, key))
         if count is None:
             note(environ, f"the storage is down: on_storage_error is {self.on_storage_error!r}")
             return _DOWN if self.on_storage_error == "deny" else None
