@@ -73,12 +73,12 @@ class RequestBody(_WebOb):
         """The parameters of the media type."""
         return parameters(self.content_type or "")
 
-    content_length = property(
-        lambda self: content_length(self.environ["CONTENT_LENGTH"]) or 0 if "CONTENT_LENGTH" in self.environ else None,
-        _WebOb.content_length.fset,
-        _WebOb.content_length.fdel,
-        "Content-Length: None if absent, 0 if malformed. Assignment changes the environ too.",
-    )
+    def _content_length(self) -> int | None:
+        """Content-Length: None if absent, 0 if malformed. Assignment changes the environ too."""
+        text = self.environ.get("CONTENT_LENGTH")
+        return None if text is None else content_length(text) or 0
+
+    content_length = property(_content_length, _WebOb.content_length.fset, _WebOb.content_length.fdel)
 
     def make_body_seekable(self) -> None:
         """Keep the body and rewind it.

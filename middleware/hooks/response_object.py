@@ -110,13 +110,8 @@ class Response(ResponseFields, _WebOb):
     ) -> Response:
         """The response of an application, unmodified. `lent`: its body is closed by others. `of_head`: to a HEAD."""
         self = cls.__new__(cls)
-        self.__dict__.update(
-            _status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body, direct_passthrough=passthrough
-        )
-        if of_head:
-            self.__dict__["_of_head"] = True
-        if lent:
-            self.__dict__["_lent"] = body
+        self.__dict__.update(_status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body)
+        self.__dict__.update(direct_passthrough=passthrough, _lent=body if lent else None, _of_head=of_head)
         return self
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:

@@ -56,7 +56,7 @@ class Revalidation:
 Negotiated: TypeAlias = Choice | Revalidation
 
 
-def revalidating(environ: Environ, choice: Choice, *, suffix: bool, before: Negotiated | None = None) -> Negotiated:
+def revalidating(environ: Environ, choice: Choice, *, suffix: bool, before: Negotiated | None) -> Negotiated:
     """Change the conditions of a request to tags that the application knows. With `suffix`, tags lose their suffixes.
 
     before: what the same layer has negotiated, and changed in the request, around this stack.
