@@ -6,6 +6,7 @@ import io
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -355,6 +356,30 @@ def test_the_server_gets_the_error_with_a_500_only_if_that_replaces_a_head():
     assert [answer.status[:3] for answer in (first, waiting, replaced)] == ["500"] * 3
     assert [answer.heads for answer in (first, waiting, replaced)] == [1, 2, 2]
     assert [type(answer.exc_info) for answer in (first, waiting, replaced)] == [type(None), Failure, Failure]
+
+
+@pytest.mark.parametrize(
+    ("module", "clears"), [("gunicorn.http.wsgi", "headers"), ("cheroot.wsgi", "outheaders"), ("another", None)]
+)
+@pytest.mark.parametrize("layer", [Timing, Hooks, partial(Headers, set={"X": "1"})])
+def test_a_server_that_appends_a_head_to_the_one_that_it_replaces_has_only_the_new_one(module, clears, layer):
+    """Both gunicorn and cheroot do, and would send both as one; no list of another server is touched."""
+
+    class Server:
+        __module__ = module
+        headers, outheaders = [], []
+        req = property(lambda self: self)
+
+        def start_response(self, status, headers, exc_info=None):
+            self.headers += headers
+            self.outheaders += headers
+
+    server = Server()
+    body = Stack(layer()).wrap(app_of(Body([b"x"], fails_at=0)))(environ(), server.start_response)
+    assert [*body] == [b"Internal Server Error\n"]
+    for name in ("headers", "outheaders"):
+        types = [line for line in getattr(server, name) if line[0] == "Content-Type"]
+        assert len(types) == (1 if name == clears else 2)
 
 
 @pytest.mark.parametrize("written", [b"", b"x"], ids=["nothing", "something"])

@@ -5,7 +5,6 @@ from dataclasses import replace
 from traceback import walk_tb
 from typing import Any, Final
 
-from middleware.http.status import ORDINARY
 from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT
@@ -101,13 +100,12 @@ def asks_to_raise(environ: Environ) -> bool:
 
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
     """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
+    failure = None if source is None else _failure_to_close(exchange, source)
     exchange.restore()
-    failure = None if source is None else _failure_to_close(source)
-    exchange.restore()  # close() may clear environ too
     environ = exchange.environ
     environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
     if exchange.state in (PASSED, SENT):  # any other status may be malformed
-        environ[STATUS] = ORDINARY.get(exchange.status) or exchange.status_code
+        environ[STATUS] = exchange.status_code
     else:
         environ.pop(STATUS, None)  # of an inner pass, or of an earlier request
     told: BaseException | None = environ.get(EXCEPTION, failure) if error is None else error
@@ -119,7 +117,10 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     exchange.exc_info = exchange.kept = None
     if failure is not None or EXCEPTION in environ:
         try:
-            _forget_and_raise(exchange, failure)
+            _let_go(environ, failure)
+            forget(environ, exchange.server)
+            if failure is not None:
+                raise failure
         finally:
             failure = told = error = None  # break the traceback reference cycle
 
@@ -134,8 +135,9 @@ def leave(exchange: Layered) -> None:
         exchange.plan = replace(exchange.plan, closers=())
 
 
-def _failure_to_close(source: object) -> BaseException | None:
+def _failure_to_close(exchange: Layered, source: object) -> BaseException | None:
     """Close an iterable; return the exception that this raises, so that layers are told before it is raised again."""
+    exchange.restore()  # and again afterwards, because close() may clear environ too
     try:
         close_iterable(source)
     except BaseException as error:  # noqa: BLE001 - close() raises it
@@ -159,16 +161,6 @@ def forget(environ: Environ, server: object) -> None:
         error.__traceback__ = None
         if isinstance(error, AttributeError):
             error.obj = None
-
-
-def _forget_and_raise(exchange: Layered, failure: BaseException | None) -> None:
-    _let_go(exchange.environ, failure)
-    forget(exchange.environ, exchange.server)
-    if failure is not None:
-        try:
-            raise failure
-        finally:
-            failure = None  # break the traceback reference cycle
 
 
 def _let_go(environ: Environ, raised: BaseException | None) -> None:

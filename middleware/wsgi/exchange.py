@@ -11,6 +11,7 @@ The pipeline and the hooks share this machine. They differ in what they do to a 
 """
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Final, Literal, TypeAlias, cast
 
 from middleware.wsgi.response import Response
@@ -39,6 +40,8 @@ _NEXT: Final[dict[tuple[State, Event], State]] = {
     (SENT, "content"): SENT,
 }
 _END: Final = object()
+# Servers that append a head to the one that it replaces, and where they keep the lines: both would be sent as one.
+_APPENDING: Final = {"gunicorn.http.wsgi": attrgetter("headers"), "cheroot.wsgi": attrgetter("req.outheaders")}
 _VIOLATIONS: Final[dict[Event, tuple[type[Exception], str]]] = {
     "head": (AssertionError, "start_response was called again without exc_info (PEP 3333)"),
     "no head": (RuntimeError, "the application returned without calling start_response (PEP 3333)"),
@@ -141,6 +144,9 @@ class Exchange(Response):
         """Give the head to the server."""
         self.move("pass on")
         exc_info, self.exc_info = self.exc_info, None
+        server = getattr(self.server, "__self__", None)
+        if exc_info and (appending := _APPENDING.get(type(server).__module__)) is not None:
+            appending(server).clear()
         try:
             head = self.status, self.lines
             self._write = self.server(*head, exc_info) if exc_info else self.server(*head)

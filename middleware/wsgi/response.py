@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from middleware.http.fields import Fields
-from middleware.http.status import status_line
+from middleware.http.status import ORDINARY, status_line
 
 
 class Transform(Protocol):
@@ -66,7 +66,7 @@ class Response(Fields):
     @property
     def status_code(self) -> int:
         """The three digits of the status. Assigning a code also sets its registered reason phrase."""
-        return int(self.status[:3])
+        return ORDINARY.get(self.status) or int(self.status[:3])
 
     @status_code.setter
     def status_code(self, code: int) -> None:

@@ -39,6 +39,8 @@ COMMANDS = {
 LACKS = {
     "no write()": {"granian"},  # its start_response returns None
     "no end of chunks": {"granian"},  # it ends the chunks of a body that failed as if it were whole
+    "no other head": {"granian"},  # it takes the head when the application returns
+    "no body of another head": {"uwsgi"},
     "no beginning": {"granian"},  # it drops what it has not sent yet, perhaps all of the response, when a body fails
     "no empty HEAD": {"waitress"},  # ends the chunks that a HEAD without a length does not have, and the connection
     "no goodbye": {"uwsgi"},  # closes after each response, and does not say so; --http11-socket ends streams late
@@ -175,6 +177,19 @@ def test_a_client_that_goes_away_closes_the_body_once(servers, name, coding):
         assert b"\r\n\r\n" in wire.until(b"\r\n\r\n")
         wire.vanish()
     assert told(server, path, "close", "complete") == {"close": None, "complete": "GeneratorExit"}
+
+
+@on_servers("no other head", "no body of another head")
+@either_way
+def test_a_body_that_fails_before_its_first_byte_is_a_500_with_one_head(servers, name, coding):
+    server, path = servers(name), unique("late")
+    answer = ask(server.port, path, Accept_Encoding=coding or "identity", Origin=ORIGIN)
+    assert (answer.status, answer.body) == (500, b"Internal Server Error\n")
+    assert policy(answer) == POLICY
+    assert answer.headers.get_all("Content-Length") == ["22"]
+    assert answer.headers.get_all("Content-Type") == ["text/plain; charset=utf-8"]
+    assert "X-First" not in answer.headers
+    assert told(server, path, "close", "complete")["complete"] == "RuntimeError"
 
 
 @on_servers("no chunks", "no end of chunks")

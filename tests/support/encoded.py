@@ -49,14 +49,20 @@ def file(environ, start):
     return iter(lambda: opened.read(8192), b"") if wrap is None else wrap(opened, 8192)
 
 
-def breaking():
-    yield from PIECES[:3]
+def breaking(pieces=PIECES[:3]):
+    yield from pieces
     raise RuntimeError("in the body")
 
 
 def broken(environ, start):
     start("200 OK", [PLAIN])
     return Body(environ, breaking())
+
+
+def late(environ, start):
+    """Fails before its first byte: the head that the server has, with a length, is replaced by that of the 500."""
+    start("200 OK", [PLAIN, ("Content-Length", str(len(TEXT))), ("X-First", "yes")])
+    return Body(environ, breaking(()))
 
 
 def long(environ, start):
@@ -111,7 +117,7 @@ def document(request):
 
 
 ROUTES = {
-    **{made.__name__: made for made in (sized, stream, write, file, broken, long, error, slow, events, go)},
+    **{made.__name__: made for made in (sized, stream, write, file, broken, late, long, error, slow, events, go)},
     "document": document,
 }
 
