@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from gateway import environ as environ_of
 from gateway import serve
@@ -17,6 +18,7 @@ from middleware import (
     Gzip,
     Headers,
     Hooks,
+    Inspector,
     Middleware,
     SecurityHeaders,
     Stack,
@@ -598,3 +600,88 @@ def test_what_was_not_reached_is_told():
 
 def test_broken_order_rules_are_no_obstacle():
     assert Stack(Gzip(), Gzip()).explain(sending(HTML), "/").status == "200 OK"
+
+
+# -- stacks inside the application -------------------------------------------------------------------------------------
+
+
+def page(environ, start_response):
+    if environ["PATH_INFO"] == "/broken":
+        raise RuntimeError("in a mounted application")
+    start_response("200 OK", [("Content-Type", "text/html")])
+    return [b"<p>page"]
+
+
+class Around:
+    """A middleware that keeps what it wraps under `app`."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def __call__(self, environ, start_response):
+        return self.app(environ, start_response)
+
+
+class Uncopied(Around):
+    def __copy__(self):
+        raise TypeError("there is one of these")
+
+
+class Site(Around):
+    """An application in the form of Flask's."""
+
+    def __init__(self, app):
+        self.wsgi_app = app
+
+    def __call__(self, environ, start_response):
+        return self.wsgi_app(environ, start_response)
+
+
+def without_time(lines):
+    return [line for line in lines if line[0] != "Server-Timing"]
+
+
+def deep(app):
+    return Stack(Headers(set={"X-Deep": "1"}).named("deep")).wrap(app)
+
+
+def mounted(app=page):
+    """A site of three parts, two of them in a stack, one of these in a further middleware."""
+    api = Stack(CORS(allow_origins=ORIGIN), Headers(set={"X-Api": "1"})).wrap(app)
+    return DispatcherMiddleware(app, {"/api": Around(api), "/old": DispatcherMiddleware(app, {"/x": deep(app)})})
+
+
+ASKED = {"method": "OPTIONS", "HTTP_ORIGIN": ORIGIN, "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"}
+INSIDE = [
+    (mounted(), "/", {}, [], "200 OK"),
+    (mounted(), "/api/", {}, ["CORS", "Headers"], "200 OK"),
+    (mounted(), "/api/", ASKED, ["CORS"], None),
+    (mounted(), "/api/broken", {}, ["CORS", "Headers"], "500 Internal Server Error"),
+    (mounted(), "/old/", {}, [], "200 OK"),
+    (mounted(), "/old/x/", {}, ["deep"], "200 OK"),
+    (Site(Around(deep(page))), "/", {}, ["deep"], "200 OK"),
+    (Headers(deep(page), set={"X-Alone": "1"}), "/", {}, ["deep"], "200 OK"),
+    (Around(deep(Around(deep(page)))), "/", {}, ["deep", "deep"], "200 OK"),
+    (deep(Around(deep(page))), "/", {}, ["deep", "deep"], "200 OK"),
+    (Uncopied(deep(page)), "/", {}, [], "200 OK"),
+    (Around(page), "/", {}, [], "200 OK"),
+]
+
+
+@pytest.mark.parametrize("outer", [Stack(), Stack(Timing()), Stack(Inspector(), Timing())], ids=len)
+@pytest.mark.parametrize("inside", INSIDE)
+def test_the_stacks_inside_an_application_are_explained_too(outer, inside):
+    """Those that a request meets, in their order; the answer is the one that it gets without an explanation."""
+    app, path, asked, names, status = inside
+    found = outer.explain(app, environ_of(path, **asked))
+    assert [step.name for step in found.steps] == [*outer.names, *names]
+    assert (found.application and found.application[0]) == status
+    answer = serve(outer.wrap(app), path, **asked)
+    assert (found.status, without_time(found.headers)) == (answer.status, without_time(answer.headers))
+
+
+def test_an_explanation_leaves_the_application_as_it_is():
+    app = mounted()
+    before = app.app, dict(app.mounts)
+    Stack().explain(app, "/api/")
+    assert (app.app, app.mounts) == before

@@ -9,7 +9,7 @@ from wsgiref.util import setup_testing_defaults
 
 from middleware.http.fields import UNPREFIXED, environ_key
 from middleware.sight.explanation import Explanation
-from middleware.sight.nested import unwrapped
+from middleware.sight.nested import substituted, unwrapped
 from middleware.sight.story import Recording, Story
 from middleware.stack.builder import Stack
 from middleware.stack.rules import RULES
@@ -27,6 +27,13 @@ class _Explaining(Recording):
         self.begin(environ)
 
 
+class _ExplainingInner(Recording):
+    """The outermost layer of a stack inside the application of an explained stack."""
+
+    def on_request(self, environ: Environ) -> None:
+        self.begin(environ, inner=True)
+
+
 def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapping[str, str]) -> Explanation:
     """Implements Stack.explain: sends a request through `app` inside `stack`."""
     environ = environ_of(request, fields)
@@ -39,9 +46,14 @@ def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapp
 
 
 def watched(recording: Recording, stack: Stack, app: Application) -> Application:
-    """Return `app` inside `stack` inside a Recording. If `app` stands in a stack, its layers are recorded too."""
+    """Return `app` inside `stack` inside a Recording. The layers of stacks in and around `app` are recorded too."""
     stacks, app = unwrapped(app)
-    return Stack(recording, stack, *stacks).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
+    inner = substituted(app, lambda stacks, app: _recorded(_ExplainingInner(), stacks, app))
+    return _recorded(recording, (stack, *stacks), inner)
+
+
+def _recorded(recording: Recording, stacks: Iterable[Stack], app: Application) -> Application:
+    return Stack(recording, *stacks).wrap(app, on_error="respond", waive=[rule.id for rule in RULES])
 
 
 def explanation(
@@ -55,7 +67,7 @@ def explanation(
         f"{path}?{query}" if query else path,
         tuple(fields_of(environ)),
         tuple(story.steps()),
-        story.head,
+        story.application,
         status,
         tuple(headers),
         None if error is None else f"{type(error).__name__}: {error}".removesuffix(": "),

@@ -1,6 +1,7 @@
-"""Nested: the stacks around an application that was wrapped before."""
+"""Nested: the stacks in and around an application that was wrapped before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from inspect import getattr_static
 from typing import Any, TypeGuard, TypeVar
 
@@ -30,7 +31,7 @@ def stacks_in(app: Any, at: str = "", within: tuple[object, ...] = ()) -> Iterat
     stack = stack_of(app)
     if stack is not None:
         yield at, stack
-    for path, each in _inside(app, within):
+    for _, path, each in _inside(app, within):
         yield from stacks_in(each, f"{at}{path}", (app, *within))
 
 
@@ -41,16 +42,16 @@ def always_meets(app: Any, kind: type[Middleware], within: tuple[object, ...] = 
     """
     if any(is_a(layer, kind) and layer.condition is None for layer in (app, *(stack_of(app) or ()))):
         return True
-    inside = [always_meets(each, kind, (app, *within)) for _, each in _inside(app, within)]
+    inside = [always_meets(each, kind, (app, *within)) for *_, each in _inside(app, within)]
     return any(inside) if getattr_static(app, "mounts", None) is None else bool(inside) and all(inside)
 
 
-def _inside(app: Any, within: tuple[object, ...]) -> list[tuple[str, Any]]:
-    """The applications directly inside another, without those around it; each with the path that it is mounted on."""
-    inside = [("", getattr_static(app, name, None)) for name in ("wsgi_app", "app")]
+def _inside(app: Any, within: tuple[object, ...]) -> list[tuple[str, str, Any]]:
+    """The applications directly inside another, without those around it: attribute, path of a mount, application."""
+    inside = [(name, "", getattr_static(app, name, None)) for name in ("wsgi_app", "app")]
     mounts = getattr_static(app, "mounts", None)
-    inside += mounts.items() if isinstance(mounts, Mapping) else []
-    return [(path, each) for path, each in inside if callable(each) and all(each is not one for one in (app, *within))]
+    inside += [("mounts", path, each) for path, each in mounts.items()] if isinstance(mounts, Mapping) else []
+    return [found for found in inside if callable(found[2]) and all(found[2] is not one for one in (app, *within))]
 
 
 def called(app: Any) -> Any:
@@ -65,3 +66,34 @@ def unwrapped(app: Any) -> tuple[list[Stack], Any]:
     while (stack := stack_of(app := called(app))) is not None and hasattr(app, "app"):
         stacks, app = [*stacks, stack], app.app
     return stacks, app
+
+
+def substituted(app: Any, instead: Callable[[list[Stack], Any], Any], within: tuple[object, ...] = ()) -> Any:
+    """The application, with `instead(stacks, inner)` in the place of the stacks in it and what they wrap.
+
+    Looks where `stacks_in` does. Applications around a stack are copied; one that cannot be copied is left as it is.
+    """
+    stacks, inner = unwrapped(app)
+    if stacks:
+        return instead(stacks, substituted(inner, instead, (app, *within)))
+    made = {}
+    for name, path, each in _inside(app, within):
+        other = substituted(each, instead, (app, *within))
+        if other is not each:
+            made[name, path] = other
+    return _with(app, made) if made else app
+
+
+def _with(app: Any, made: Mapping[tuple[str, str], Any]) -> Any:
+    """A copy of an application around these ones, which have the attribute and the path of the mount as their keys."""
+    if ("wsgi_app", "") in made:
+        return made["wsgi_app", ""]  # which the application calls, as Flask does
+    if is_a(app, Middleware):
+        return app.wrap(made["app", ""])
+    try:
+        twin = copy(app)
+        for (name, path), each in made.items():
+            setattr(twin, name, {**twin.mounts, path: each} if name == "mounts" else each)
+    except Exception:  # noqa: BLE001 - whatever copying raises: the stacks in it are not seen
+        return app
+    return twin

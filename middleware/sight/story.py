@@ -94,16 +94,23 @@ class Story:
         at: the number of the layer that is running, or None.
         reached: whether the application has been called.
         head: the head of the application, or None while there is none.
+        inner: the stories of stacks inside the application.
+        is_inner: whether it is one of these.
     """
 
-    def __init__(self, names: Sequence[str], outer: Any) -> None:
+    def __init__(self, names: Sequence[str], outer: Any, *, inner: bool = False) -> None:
         self.names = names
         self.visits = [Visit() for _ in names]
         self.at: int | None = None
         self.reached = False
         self.head: Head | None = None
         self.outer = outer  # the notes of an outer Recording
+        self.inner: list[Story] = []
+        self.is_inner = inner
         self._before: Environ = {}
+        while inner and isinstance(outer, Story):  # several Recordings may share the layers of one stack
+            outer.inner.append(self)
+            outer, inner = outer.outer, not outer.is_inner
 
     def append(self, note: str) -> None:
         """Add a reason of the layer that is running."""
@@ -161,12 +168,21 @@ class Story:
     def end(self) -> None:
         """Break the reference cycle of the story and the environ that it is in."""
         self._before = {}
+        for story in self.inner:
+            story.end()
 
     def steps(self) -> Iterator[Step]:
         """A step for each layer that the request or its response has met."""
         for name, visit in zip(self.names, self.visits, strict=True):
             if visit.came is not None or visit.left is not None:
                 yield visit.step(name)
+        for story in self.inner:
+            yield from story.steps()
+
+    @property
+    def application(self) -> Head | None:
+        """The head of the innermost application that was reached, or None."""
+        return self.inner[-1].application if self.inner else self.head
 
 
 class Recording(Middleware):
@@ -178,9 +194,9 @@ class Recording(Middleware):
         super().__init__(app)
         self.key = f"middleware.sight.{next(_NUMBERS)}"
 
-    def begin(self, environ: Environ) -> None:
-        """Begin the Story of a request."""
-        environ[self.key] = environ[NOTES] = Story(self._names, environ.get(NOTES))
+    def begin(self, environ: Environ, *, inner: bool = False) -> None:
+        """Begin the Story of a request. `inner`: it is a part of the Story of an outer stack."""
+        environ[self.key] = environ[NOTES] = Story(self._names, environ.get(NOTES), inner=inner)
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
         """Put marks between the layers. Layers added by other layers on build are not reported."""

@@ -243,7 +243,7 @@ class Stack(Wrapper):
         the body are read. Exceptions are answered as by `wrap` with on_error="respond".
 
         Options:
-            app: WSGI application. If it stands in a stack itself, the layers of that stack are explained too. Required.
+            app: WSGI application. The layers of stacks in and around it are explained too. Required.
             environ_or_path: dict or str. The environ of the request, which is not changed, or a path such as "/a?b=c"
                 or a URL, for a GET. Required.
             headers: str. Request headers, such as accept_encoding="gzip". Default none.
