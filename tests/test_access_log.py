@@ -543,7 +543,7 @@ def test_what_fails_is_logged_and_reaches_no_client(options, lines, caplog):
     assert record.exc_info is not None
     assert record.getMessage() in (
         "AccessLog: the request was not logged",
-        "AccessLog: skip failed, so that the request is logged",
+        "AccessLog: skip failed, so the request is logged",
     )
 
 

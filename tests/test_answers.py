@@ -35,15 +35,15 @@ REFUSED = {
     "host": (TrustedHosts(hosts="a.example"), {"HTTP_HOST": "b.example"}, 400, "The Host of the request is not served"),
     "no-host": (TrustedHosts(hosts="*"), {"HTTP_HOST": ""}, 400, "The Host of the request is missing or malformed."),
     "https": (HTTPSRedirect(), {"HTTP_HOST": "b/"}, 400, "The Host of the request is missing or malformed."),
-    "https-target": (HTTPSRedirect(), {"REQUEST_URI": "@evil"}, 400, "The target of the request is no path."),
+    "https-target": (HTTPSRedirect(), {"REQUEST_URI": "@evil"}, 400, "The target of the request is not a path."),
     "origin": (
         CrossOriginProtection(),
         {"REQUEST_METHOD": "POST", "HTTP_SEC_FETCH_SITE": "cross-site"},
         403,
         "from another origin: Sec-Fetch-Site is 'cross-site', Origin is None, Host is '127.0.0.1'",
     ),
-    "user": (BasicAuth(verify=refuses), {}, 401, "no credentials of Basic in Authorization, or malformed ones"),
-    "redirect": (Redirect("/new"), {"QUERY_STRING": "#"}, 400, "would not lead to '/new': a query is %x21-7E"),
+    "user": (BasicAuth(verify=refuses), {}, 401, "no Basic credentials in Authorization, or malformed ones"),
+    "redirect": (Redirect("/new"), {"QUERY_STRING": "#"}, 400, "not redirected to '/new': a query is %x21-7E"),
 }
 every_refusal = pytest.mark.parametrize(("layer", "asked", "status", "why"), REFUSED.values(), ids=REFUSED)
 
@@ -149,8 +149,8 @@ def test_whoever_listens_is_told_why(layer, asked, status, why):
 
 # A guard, what a request has that passes or is answered otherwise, the status, the note.
 TOLD = [
-    (HTTPSRedirect(exempt=match.path("/")), {}, 200, ["by http, and exempt"]),
-    (HTTPSRedirect(), {}, 308, ["by http"]),
+    (HTTPSRedirect(exempt=match.path("/")), {}, 200, ["over http, and exempt"]),
+    (HTTPSRedirect(), {}, 308, ["over http"]),
     (
         HTTPSRedirect(),
         {"HTTP_X_FORWARDED_PROTO": "https"},

@@ -284,7 +284,7 @@ def test_an_application_that_writes_may_answer():
     [
         (known(b"x" * 11), "refused: 11 bytes, max_bytes is 10"),
         (known(b"", "1x"), "refused: Content-Length is malformed: '1x'"),
-        (unknown(b"x" * 11), "refused: more than 10 bytes were read, 400 Bad Request became the answer"),
+        (unknown(b"x" * 11), "refused: more than 10 bytes were read; replaces 400 Bad Request"),
     ],
 )
 def test_it_says_why(keys, said):
@@ -319,7 +319,7 @@ def test_bad_options_are_named(options, told):
 
 
 def test_a_limit_is_told_as_what_it_does():
-    assert "answers a body of more than 10 bytes by a 413" in str(Stack(BodyLimit(max_bytes=10)))
+    assert "answers a body of more than 10 bytes with a 413" in str(Stack(BodyLimit(max_bytes=10)))
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------

@@ -1245,7 +1245,7 @@ def test_it_answers_if_it_may_answer_406():
         (
             Compress(codings=["br", "gzip"], not_acceptable="406", etag="weak"),
             {
-                "request": "negotiates br, gzip by Accept-Encoding; answers 406 to who takes none",
+                "request": "negotiates br, gzip by Accept-Encoding; answers 406 if the client accepts none",
                 "response": "encodes compressible types from 1024 bytes on; adds Vary; makes entity tags weak",
             },
         ),

@@ -472,9 +472,9 @@ def test_bad_options_are_named(options, told):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"limit": 3}, "answers by a 503 while 3 others are running"),
-        ({"limit": 3, "wait": 2}, "answers by a 503 after 2 seconds while 3 others are running"),
-        ({"limit": 3, "key": by.address}, "answers by a 503 while 3 others of one key are running"),
+        ({"limit": 3}, "answers with a 503 while 3 others are running"),
+        ({"limit": 3, "wait": 2}, "answers with a 503 after 2 seconds while 3 others are running"),
+        ({"limit": 3, "key": by.address}, "answers with a 503 while 3 others of one key are running"),
     ],
 )
 def test_a_limit_is_told_as_what_it_does(options, told):

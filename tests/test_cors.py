@@ -548,7 +548,7 @@ class Awaited:
         ({"allow_origins": "*", "allow_credentials": True}, 'allow_origins: "*" means nothing with credentials'),
         ({"expose_headers": "*", "allow_credentials": True}, 'expose_headers: "*" means nothing with credentials'),
         ({"allow_methods": ["P UT"]}, "allow_methods: a method is a token"),
-        ({"allow_methods": "GET, PUT"}, "one a value"),
+        ({"allow_methods": "GET, PUT"}, "one per value"),
         ({"allow_methods": 1}, "allow_methods: a method is a token"),
         ({"allow_headers": "X-A, X-B"}, "allow_headers: a header name is a token"),
         ({"allow_headers": [b"X-A"]}, "allow_headers: a header name is a token"),
@@ -609,10 +609,13 @@ def is_ours(origin, environ):
             ),
             (
                 (
-                    f"answers preflights; grants {ORIGIN}, https://a.*, whom is_ours allows: GET, HEAD, POST"
+                    f"answers preflights; grants {ORIGIN}, https://a.*, those that is_ours allows: GET, HEAD, POST"
                     "; headers X-A, X-B"
                 ),
-                f"lets {ORIGIN}, https://a.*, whom is_ours allows read, with credentials; shows X-C; shows timing to *",
+                (
+                    f"lets {ORIGIN}, https://a.*, those that is_ours allows read, with credentials; shows X-C; "
+                    "shows timing to *"
+                ),
             ),
         ),
     ],

@@ -153,4 +153,4 @@ def test_it_stands_inside_what_sets_the_host():
 
 def test_what_it_does_is_described():
     assert "403 if it may change something" in str(Stack(CrossOriginProtection()))
-    assert "nor of https://b.example" in str(Stack(CrossOriginProtection(trusted_origins="https://b.example")))
+    assert "trusts https://b.example" in str(Stack(CrossOriginProtection(trusted_origins="https://b.example")))

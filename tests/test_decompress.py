@@ -513,12 +513,12 @@ def test_a_layer_is_told_as_what_it_does():
     [
         ("br, gzip", gzip.compress(brotli.compress(b"x"), mtime=0), {}, ["decodes gzip, br"]),
         ("foo", b"", {}, ["refused: Content-Encoding 'foo' is not one of gzip, br, zstd"]),
-        ("gzip", b"no", {"buffer": True}, ["decodes gzip", "refused: the body is no gzip"]),
+        ("gzip", b"no", {"buffer": True}, ["decodes gzip", "refused: the body is not gzip"]),
         (
             "gzip",
             b"no",
             {},
-            ["decodes gzip", "refused: the body is no gzip; 400 Bad Request became the answer"],
+            ["decodes gzip", "refused: the body is not gzip; replaces 400 Bad Request"],
         ),
     ],
 )

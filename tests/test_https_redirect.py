@@ -311,4 +311,4 @@ def test_it_stands_inside_what_sets_scheme_and_host():
 
 
 def test_what_it_does_is_described():
-    assert "sent to https by 307 if it came by http" in str(Stack(HTTPSRedirect(status=307)))
+    assert "redirected to https with 307 if it is over http" in str(Stack(HTTPSRedirect(status=307)))

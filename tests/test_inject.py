@@ -477,7 +477,7 @@ def test_it_says_what_it_does():
     ]
     assert list(made.describe()) == [
         ("request", "hides Range, If-None-Match and If-Modified-Since"),
-        ("response", "adds HTML behind <head> with the CSP nonce; removes ETag and Last-Modified"),
+        ("response", "adds HTML after <head> with the CSP nonce; removes ETag and Last-Modified"),
     ]
 
 

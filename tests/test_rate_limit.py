@@ -325,7 +325,7 @@ def test_effects_follow_from_the_options():
 
 def test_it_is_told_as_what_it_does():
     told = str(Stack(RateLimit("1/day", headers=False), RateLimit("2/day", name="b")))
-    assert "answers by a 429 above 1/day by by.address, counted in memory://" in told
+    assert "answers with a 429 above 1/day by by.address, counted in memory://" in told
     assert told.count("adds RateLimit and RateLimit-Policy") == 1
     assert repr(RateLimit("2/day", name="b", cost=2)) == "RateLimit(limits='2/day', name='b', cost=2)"
 

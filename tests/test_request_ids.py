@@ -334,7 +334,8 @@ def test_what_it_does_is_told():
         ("request", "takes the id in X-Request-Id, or makes an id"),
         ("response", "sets X-Request-Id"),
     ]
-    assert list(RequestId(accept=False, generate=str, response=False).describe()) == [("request", "has an id made")]
+    layer = RequestId(accept=False, generate=str, response=False)
+    assert list(layer.describe()) == [("request", "makes an id with generate")]
 
 
 # -- log records -----------------------------------------------------------------------------------------------------

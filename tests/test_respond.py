@@ -323,6 +323,6 @@ def test_an_answer_carries_what_belongs_on_every_response(layer):
 
 def test_what_they_do_is_described():
     chain = str(Stack(Respond(404), Redirect("/new"), Redirect(lambda environ: "/", status=302).named("other")))
-    assert "is answered by 404 Not Found" in chain
-    assert "is sent to /new by 308" in chain
-    assert "is sent to what a callable returns by 302" in chain
+    assert "is answered with 404 Not Found" in chain
+    assert "is redirected to /new with 308" in chain
+    assert "is redirected to what a callable returns with 302" in chain

@@ -35,11 +35,11 @@ _logger = logging.getLogger("middleware")
 
 
 class _Request(Followed):
-    """A request to be logged."""
+    """A request that will be logged when it is over."""
 
     __slots__ = ("at", "failed", "fields", "skipped")
 
-    at: float  # by time.time
+    at: float  # time.time() when the request was received
     failed: str | None  # the class of an error, or a status from 500 on: OpenTelemetry's error.type
     fields: list[tuple[str, str | None]]
     skipped: bool
@@ -52,7 +52,7 @@ class _Request(Followed):
 
 
 class _Line(NamedTuple):
-    """A message that is formatted when a handler asks for its text."""
+    """A message that is formatted when a handler reads its text."""
 
     format: Callable[[_Request], str]
     request: _Request
@@ -66,23 +66,23 @@ class AccessLog(Following):
 
     Stands outermost, except for `RequestId` and layers that correct the address of the client, because a request that
     an outer layer answers is not logged. Does nothing to the response. One request is one record, and one line: control
-    characters, quotes, backslashes and non-ASCII bytes become `\xHH` (in JSON: escapes of JSON), and so do blanks where
-    a word is expected. Authorization and Cookie are never logged. A record has the attributes `request_id`, `method`,
-    `path` and `layer` too. A client that disconnects is not an error: the request is logged by its status.
+    characters, quotes, backslashes and non-ASCII bytes become `\xHH` (in JSON: escapes of JSON), and so do blanks in
+    values that are not quoted. Authorization and Cookie are never logged. A record has the attributes `request_id`,
+    `method`, `path` and `layer` too. A client that disconnects is not an error: the level is that of the status.
 
     Options:
         format: "common", "combined", "json", or callable(Measurement) -> str or None. "common" is the Common Log
             Format, "combined" adds referer, user agent, and the seconds that the request took, "json" is an object with
             OpenTelemetry's attribute names. None from a callable logs nothing. Default "combined".
         logger: str, or logging.Logger. The logger of the records. Default "middleware.access".
-        level: int, a name of a level, or None. None stands for INFO below 400, WARNING below 500, ERROR from 500 on and
-            for an error in the body. Default None.
+        level: int, a name of a level, or None. None is INFO below 400, WARNING below 500, and ERROR from 500 on or for
+            an error in the body. Default None.
         skip: predicate of the environ, or None. Requests that are not logged; the predicate must hold certainly.
             Default None.
         redact: iterable of str. Query parameters whose values become `***`, in the referer too. Default none.
         fields: iterable of field names. Request headers that are logged too. Default none.
 
-    Errors: ConfigError. An exception of a handler, `format` or `skip` is logged and never reaches the client.
+    Errors: ConfigError. An exception raised by a handler, `format` or `skip` is logged and never reaches the client.
     Source: https://httpd.apache.org/docs/current/logs.html; OpenTelemetry semantic conventions for HTTP.
     """
 
@@ -95,7 +95,7 @@ class AccessLog(Following):
         app: Application | None = None,
         /,
         *,
-        format: Format = "combined",  # noqa: A002 - the word for it
+        format: Format = "combined",  # noqa: A002 - the natural name
         logger: str | logging.Logger = "middleware.access",
         level: int | str | None = None,
         skip: Predicate | None = None,
@@ -113,7 +113,7 @@ class AccessLog(Following):
         self._level: int | None = None
         if level is not None:
             try:
-                self._level = logging.NullHandler(level).level  # reads names
+                self._level = logging.NullHandler(level).level  # a handler accepts names too
             except (TypeError, ValueError):
                 problems.add("level", "an int, the name of a level, or None", level)
         problems.add_fault("skip", skip is not None and predicate_fault(skip, "a predicate or None"), skip)
@@ -142,7 +142,7 @@ class AccessLog(Following):
         try:
             return bool(skip(environ))
         except Exception as error:  # noqa: BLE001 - logged
-            self._failed("skip failed, so that the request is logged", environ, error)
+            self._failed("skip failed, so the request is logged", environ, error)
             return False
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
@@ -211,12 +211,12 @@ def _redacted(url: str, names: frozenset[str]) -> str:
     """The URL with `***` for the values of these query parameters, whether `&` or `;` separates parameters."""
     path, mark, query = url.partition("?")
     parts = query.split("&")
-    longest = _ENCODED * max(map(len, names)) + 1  # of a name with its `=`, so that no part is read again and again
+    longest = _ENCODED * max(map(len, names)) + 1  # a name and its `=`: no part is scanned repeatedly
     for number, part in enumerate(parts):
         start = 0
         while start <= len(part):
             name, equals, _ = part[start : start + longest].partition("=")
-            held = name.encode("latin-1", "replace").decode("utf-8", "replace")  # what environ stands for (PEP 3333)
+            held = name.encode("latin-1", "replace").decode("utf-8", "replace")  # UTF-8 (PEP 3333)
             if equals and not names.isdisjoint((unquote_plus(name).lower(), unquote_plus(held).lower())):
                 parts[number] = f"{part[:start]}{name}=***"
                 break
@@ -250,7 +250,7 @@ def _day_and_time(second: int) -> str:
 
 
 def _common(request: _Request, *, combined: bool = False) -> str:
-    """The Common Log Format, whose identity of RFC 1413 is always `-`; `combined` adds three values."""
+    """The Common Log Format, with `-` as the RFC 1413 identity. `combined` adds referer, user agent and seconds."""
     line = f"{_word(request.method)} {_word(request.target)} {_word(request.protocol)}"
     size = "-" if request.bytes_sent is None else request.bytes_sent
     more = f" {_quoted(request.referer)} {_quoted(request.user_agent)} {request.seconds:.6f}" if combined else ""
@@ -261,7 +261,7 @@ def _common(request: _Request, *, combined: bool = False) -> str:
 
 
 def _json(request: _Request) -> str:
-    """One object, with OpenTelemetry's names where it has one."""
+    """One JSON object, with OpenTelemetry's attribute names where there are any."""
     path, _, query = origin_form(request.target).partition("?")
     method = counted_method(request.method)
     protocol, _, version = request.protocol.partition("/")
@@ -292,7 +292,7 @@ def _json(request: _Request) -> str:
         elif value == "":
             found[name] = None
         elif isinstance(value, str) and not value.isascii():
-            with suppress(UnicodeEncodeError):  # text of an environ holds UTF-8 (PEP 3333), other text is kept
+            with suppress(UnicodeEncodeError):  # environ holds UTF-8 as latin-1 (PEP 3333)
                 found[name] = value.encode("latin-1").decode("utf-8", "backslashreplace")
     return json.dumps(found)
 

@@ -1,4 +1,4 @@
-"""Conditional: entity tags, and 304 instead of content that the client has already (RFC 9110 13)."""
+"""Conditional: makes entity tags, and answers 304 if the client already has the content (RFC 9110 13)."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,9 +22,9 @@ from middleware.wsgi.types import Application, Environ
 
 NONCE: Final = "middleware.csp_nonce"
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
-# A tag that this layer made, at its beginning: 128 bits of SHA-256 in hexadecimal
+# The beginning of a tag that this layer made: 128 bits of SHA-256 in hexadecimal
 _MADE: Final = re.compile(r'"sha256-[0-9a-f]{32}')
-# Fields whose response differs for each client, or gets its entity tag from a layer for content codings
+# A response with one of these gets no tag: it differs for each client, or is already encoded
 _UNTAGGED: Final = frozenset(("set-cookie", "content-encoding"))
 _look: Final = Look(UNALTERABLE | _UNTAGGED | {"cache-control", "content-length", "etag", "last-modified"})
 # RFC 9110 15.4.5: metadata that guides no cache
@@ -64,13 +64,13 @@ class Conditional(Middleware):
     Content-Language, Content-Range and, beside an ETag, Last-Modified. All other fields stay. The application runs in
     any case: only the transfer is saved.
 
-    No tag is made for other streams, for HEAD where the body of GET is not there, for responses with Set-Cookie or
-    Content-Encoding, and for pages that have read the CSP nonce; an ETag or Last-Modified of the application is
-    compared there too.
+    No tag is made for other streams, for HEAD without the body of GET, for responses with Set-Cookie or
+    Content-Encoding, and for pages whose CSP nonce was read. An ETag or Last-Modified of the application is still
+    compared.
 
     Left alone: other methods and statuses; Cache-Control: no-store; lists and tuples of more than `maximum_size`;
     responses with Signature-Input, Content-Range, or whose body the front-end server replaces (X-Sendfile and similar
-    fields). If-Match and If-Unmodified-Since are for the application. An If-Modified-Since beside If-None-Match is
+    fields). If-Match and If-Unmodified-Since are left to the application. An If-Modified-Since beside If-None-Match is
     hidden from the application, because only the tag counts there. An If-Range with a tag that this layer made is
     hidden together with Range, so that the response is a full one.
 
@@ -115,7 +115,7 @@ class Conditional(Middleware):
         ):
             environ[self._key] = _ORDINARY.get(method, _OTHER)
             return
-        hidden = dict(environ.get(self._key, _OTHER).hidden)  # the same layer stands around this stack
+        hidden = dict(environ.get(self._key, _OTHER).hidden)  # this layer also wraps the stack
         conditions = environ.get("HTTP_IF_NONE_MATCH"), environ.get("HTTP_IF_MODIFIED_SINCE")
         names = _RANGE if _MADE.search(environ.get("HTTP_IF_RANGE", "")) else ()
         if conditions[0] is not None:  # an application that has no tags would evaluate the date (RFC 9110 13.1.3)
@@ -125,7 +125,7 @@ class Conditional(Middleware):
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Make a tag, and answer 304 if the client has it."""
-        asked: Conditions = environ.get(self._key, _OTHER)  # an outer layer failed: the request did not reach this one
+        asked: Conditions = environ.get(self._key, _OTHER)  # an outer layer failed before this one ran
         if asked.hidden:
             environ.update(asked.hidden)  # outer layers see the request as received
             asked.hidden = {}
@@ -183,7 +183,7 @@ class Conditional(Middleware):
             del response.headers[name]
 
     def layer(self) -> Layer:
-        """Waits for the body, which it does not change."""
+        """Delay the head until the body is available. The body itself does not change."""
         return super().layer()._replace(waits=True, ahead=self._may_tag if self.etag else None)
 
     def _may_tag(self, response: Response) -> bool:
@@ -194,7 +194,7 @@ class Conditional(Middleware):
         return length is not None and 0 < length <= self.maximum_size and "ETag" not in response.headers
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The tags that it makes, and when it answers 304."""
+        """The tags that are made, and the conditions for a 304."""
         kind = "a weak" if self.weak else "an"
         tags = f"gives bodies of up to {self.maximum_size} bytes {kind} entity tag; " * self.etag
         yield "response", f"{tags}answers 304 by If-None-Match, else If-Modified-Since"

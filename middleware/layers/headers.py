@@ -39,8 +39,9 @@ class Headers(Middleware):
         of `default` is called only if the name has not been sent.
 
     Errors: ConfigError for a name that is not a token, a hop-by-hop name, Content-Length and Transfer-Encoding (the
-        server frames the response), and a value with CR, LF, NUL or characters outside latin-1. A callable that raises,
-        or returns an invalid value, is an error of the request, before any of the response is sent.
+        server frames the response), and a value with CR, LF, NUL or characters outside latin-1. An exception raised by
+        a callable, and a TypeError or ValueError for an invalid value, count as errors of the application, before any
+        of the response is sent.
     Source: RFC 9110 5.1 to 5.6, PEP 3333.
     """
 
@@ -49,7 +50,7 @@ class Headers(Middleware):
         app: Application | None = None,
         /,
         *,
-        set: Mapping[str, Value] | None = None,  # noqa: A002 - the word for it
+        set: Mapping[str, Value] | None = None,  # noqa: A002 - the natural name
         default: Mapping[str, Value] | None = None,
         append: Mapping[str, Value] | Iterable[tuple[str, Value]] | None = None,
         remove: Iterable[str] = (),
@@ -90,7 +91,7 @@ class Headers(Middleware):
                 edit(environ, response)
 
     def layer(self) -> Layer:
-        """The hooks. An edit whose lines are known need not run for most responses."""
+        """The hooks. An edit without callables is recorded once and need not run for most responses."""
         layer = super().layer()
         edit, *others = self._edits
         adds_cookie = any(name.lower() == "set-cookie" for name, _ in self.append)
@@ -99,12 +100,12 @@ class Headers(Middleware):
         return layer._replace(ordinary=Ordinary(watched=edit.watched, conditional=True, options=True))
 
     def declared(self) -> Effects:
-        """The effects of the class. It sets every header that an option names."""
+        """The effects of the class. The layer sets every header that an option names."""
         named = {*self.set, *self.default, *(name for name, _ in self.append), *self.remove}
         return replace(self.effects, sets=self.effects.sets | named)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The headers by what happens to them."""
+        """The header names, by operation."""
         kinds = ("removes", self.remove), ("sets", self.set), ("defaults", self.default)
         appended = "appends", [name for name, _ in self.append]
         told = [f"{verb} {', '.join(names)}" for verb, names in (*kinds, appended) if names]
@@ -118,7 +119,7 @@ def _known(pairs: Iterable[tuple[str, Value]]) -> list[tuple[str, str]]:
 def _made(
     edit: Callable[[Fields, str, str], object], pairs: Iterable[tuple[str, Value]], *, yields: bool = False
 ) -> list[Step]:
-    """Edits whose values are made for each response; one that `yields` does nothing where the name is present."""
+    """Return the edits whose values come from callables. With `yields`, an edit keeps a header that is present."""
 
     def making(name: str, value: Maker) -> Callable[[Environ, Response], None]:
         def make(environ: Environ, response: Response) -> None:

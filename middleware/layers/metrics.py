@@ -33,28 +33,29 @@ _logger = logging.getLogger("middleware")
 
 
 class Metrics(Following):
-    """Counts every request for Prometheus, by OpenTelemetry's names.
+    """Counts every request for Prometheus, under OpenTelemetry's metric names.
 
     `http_server_request_duration_seconds`, to the end of the body, and `http_server_response_body_size_bytes` are
     histograms with the labels http_request_method, http_response_status_code and http_route;
-    `http_server_active_requests`, with the method, is a gauge. A method that is not registered is `_OTHER`; the status
-    is empty where there was none, and a body that the server sent by itself counts by its Content-Length.
+    `http_server_active_requests`, with the method, is a gauge. An unregistered method is `_OTHER`. The status is empty
+    if no response was started. A body that the server sent by itself counts with its Content-Length.
 
     Stands outermost, beside `AccessLog`. Does nothing to the response, and serves nothing unless `path` says so: mount
     `Metrics.exposition()`, or put a guard around it. Several Metrics with one registry share their series. For several
     processes, prometheus_client has a multiprocess mode.
 
     Options:
-        registry: CollectorRegistry of prometheus_client, or None. None stands for its REGISTRY. Default None.
+        registry: CollectorRegistry of prometheus_client, or None. None is its REGISTRY. Default None.
         path: str, or None. The path at which the metrics are served, to everyone; these requests are not counted.
             Default None.
         route: callable(environ) -> str, or None. The label http_route, evaluated when the request is over, so that a
             framework may have put its route into environ. Each value is a series: return few. Default None, the label
             is empty.
-        buckets: iterable of finite floats, in rising order; an infinity may end it, as every histogram does. Upper
-            bounds of the durations, in seconds. Default: those of OpenTelemetry, 0.005 to 10.
+        buckets: iterable of finite floats, in increasing order. The upper bounds of the durations, in seconds; a final
+            infinity is accepted, and is implied otherwise. Default: those of OpenTelemetry, 0.005 to 10.
 
-    Errors: ConfigError, also without prometheus_client. An exception of `route` is logged, and the label is empty.
+    Errors: ConfigError, also without prometheus_client. An exception raised by `route` is logged, and the label is
+        empty.
     Source: OpenTelemetry semantic conventions for HTTP metrics; Prometheus, Metric and label naming.
     """
 
@@ -88,20 +89,21 @@ class Metrics(Following):
 
     @staticmethod
     def exposition(registry: CollectorRegistry | None = None) -> Application:
-        """Return a WSGI application that serves the metrics of a registry; None stands for prometheus_client.REGISTRY.
+        """Return a WSGI application that serves the metrics of a registry; None is prometheus_client.REGISTRY.
 
-        Every client that reaches it can read them: mount it where only Prometheus does, or put a guard around it.
+        Every client that can reach the application can read the metrics: mount it where only Prometheus can, or guard
+        it.
         """
         client = _prometheus()
         page: Application = client.make_wsgi_app(client.REGISTRY if registry is None else registry)
         return page
 
     def declared(self) -> Effects:
-        """The effects of the class. With a path it answers there."""
+        """The effects of the class. With a path, the layer answers there."""
         return self.effects if self.path is None else replace(self.effects, answers=True, own_page=True)
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Count the request as active."""
+        """Count the request as active, or serve the metrics."""
         if self._page is not None and environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") == self.path:
             self._follow(environ, _Request(environ, None))
             return self._page
@@ -111,7 +113,7 @@ class Metrics(Following):
         return None
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
-        """Count the request as over."""
+        """Record the duration and the size, and count the request as no longer active."""
         request = self._followed(environ)
         if not isinstance(request, _Request) or request.active is None:
             return
@@ -140,7 +142,7 @@ class Metrics(Following):
 
 
 class _Request(Followed):
-    """A request to be counted, unless it is for the page itself."""
+    """A request that is counted, or one for the metrics page, whose `active` is None."""
 
     __slots__ = ("active",)
 
@@ -172,7 +174,7 @@ def _prometheus() -> ModuleType:
 
 
 def _bounds(given: Iterable[float]) -> tuple[float, ...]:
-    """The bounds of buckets, without an infinity at the end. Raises ValueError for others than `Metrics` takes."""
+    """Return the bounds without a final infinity. ValueError unless they are finite and increasing."""
     try:
         found = tuple(map(float, given))
     except (TypeError, ValueError, OverflowError):
@@ -184,7 +186,7 @@ def _bounds(given: Iterable[float]) -> tuple[float, ...]:
 
 
 def _series(client: ModuleType, registry: CollectorRegistry, buckets: tuple[float, ...]) -> _Series:
-    """The series of a registry, made once."""
+    """Return the series of a registry, created once. ConfigError for other buckets, or other metrics of these names."""
     active = "http_server_active_requests", "Requests that are not over yet."
     duration = "http_server_request_duration_seconds", "Seconds from a request to the end of its response."
     size = "http_server_response_body_size_bytes", "Bytes of content that were handed to the server."

@@ -20,25 +20,26 @@ from middleware.wsgi.types import Application, Environ, Predicate
 
 _OPEN: Final = "middleware.request_id.open"
 _HEADER: Final = "X-Request-Id"
-_TAKEN: Final = re.compile(r"[A-Za-z0-9\-_.+/=:@]{1,128}")  # a repeated field is joined by a comma
+_TAKEN: Final = re.compile(r"[A-Za-z0-9\-_.+/=:@]{1,128}")  # no comma, by which servers join a repeated field
 
 
 class RequestId(Middleware):
     """Gives every request an id: `environ["middleware.request_id"]`, `middleware.request_id()`, a response field.
 
-    Stands outermost, so that every layer and every log record has the id. Takes the id that a client or a proxy sent if
-    it is 1 to 128 of `A-Z a-z 0-9 - _ . + / = : @` and the field occurs once, and generates one otherwise. An id that a
-    client chose is neither unique nor secret. The id of an outer `RequestId` stays. The response field replaces that of
-    the application. Does nothing to the body.
+    Stands outermost, so that every layer and every log record has the id. Accepts the id that a client or a proxy sent
+    if it is 1 to 128 of `A-Z a-z 0-9 - _ . + / = : @` and the field occurs once, and generates one otherwise. An id
+    that a client chose is neither unique nor secret. The id of an outer `RequestId` stays. The response field replaces
+    that of the application. Does nothing to the body.
 
     Options:
-        header: str, a field name. The field of the request and the response that has the id. Default "X-Request-Id".
-        accept: bool, or predicate of the environ. Whether an incoming id is taken; a predicate must hold certainly.
+        header: str, a field name. The request and response field that carries the id. Default "X-Request-Id".
+        accept: bool, or predicate of the environ. Whether an incoming id is accepted; a predicate must hold certainly.
             Default True.
-        generate: callable -> str, or None. Makes the ids; None stands for 128 random bits in hexadecimal. Default None.
+        generate: callable -> str, or None. Generates the ids; None is 128 random bits in hexadecimal. Default None.
         response: bool. Whether the response has the id. Default True.
 
-    Errors: ConfigError. An exception of `generate`, or a result that no field can have, is an error of the request.
+    Errors: ConfigError. An exception raised by `generate`, and a TypeError or ValueError for a result that is not a
+        field value, count as errors of the application.
     Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
     """
 
@@ -70,12 +71,12 @@ class RequestId(Middleware):
         self._unset = Edit(remove=(self.header,))
 
     def declared(self) -> Effects:
-        """The effects of the class. It sets the field that it sends."""
+        """The effects of the class. The layer sets the field that it sends."""
         sent = {self.header} if self.response else set[str]()
         return replace(self.effects, sets=(self.effects.sets - {_HEADER.lower()}) | sent)
 
     def on_request(self, environ: Environ) -> None:
-        """Take or make the id."""
+        """Accept the incoming id, or generate one."""
         outer = innermost(environ.get(_OPEN))
         if outer is not None:
             request_id = outer.id
@@ -106,17 +107,17 @@ class RequestId(Middleware):
     def on_response(self, environ: Environ, response: Response) -> None:
         """Send the id."""
         identity: Identity | None = environ.get(_OPEN)
-        if self.response and identity is not None:  # None: an outer layer failed, the request did not reach this one
+        if self.response and identity is not None:  # None: an outer layer failed before this one ran
             self._unset(response.headers)
             response.headers.append((self.header, identity.id))
 
-    def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - the end, however it is
+    def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
         """Unset the id in this context."""
         environ[_OPEN] = leave(environ.get(_OPEN))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The source of the ids, and the field that is sent."""
-        made = "makes an id" if self.generate is None else "has an id made"
+        made = "makes an id" if self.generate is None else "makes an id with generate"
         yield "request", f"takes the id in {self.header}, or {made}" if self.accept else made
         if self.response:
             yield "response", f"sets {self.header}"

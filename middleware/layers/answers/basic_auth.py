@@ -15,7 +15,7 @@ from middleware.wsgi.refused import can_be_called
 from middleware.wsgi.types import Application, Environ
 
 _QUOTED: Final = re.compile(r"[ -~]*")
-_CHARSETS: Final = {"utf-8": ', charset="UTF-8"', "iso-8859-1": "", "latin-1": ""}  # RFC 7617 2.1: UTF-8 or nothing
+_CHARSETS: Final = {"utf-8": ', charset="UTF-8"', "iso-8859-1": "", "latin-1": ""}  # RFC 7617 2.1: UTF-8 or none
 _DETAIL: Final = "A user and a password are needed."
 
 
@@ -39,13 +39,13 @@ def credentials(authorization: str, charset: str) -> tuple[str, str] | None:
 
 
 class BasicAuth(Middleware):
-    """Asks for a user and a password, and passes only the requests for which `verify` returns True.
+    """Requires a user and a password: only requests for which `verify` returns True pass.
 
-    All others, including those without credentials, get a 401 with WWW-Authenticate, and browsers then ask the user.
-    Stands inside layers whose headers belong on every response and inside CORS, whose preflights have no credentials;
-    outside what it guards. To guard a part of a site, use `BasicAuth(...).when(match.path("/admin"))`, which covers
-    every reading of a path. Sets REMOTE_USER, in the form of PEP 3333 (the bytes of UTF-8 as latin-1), and AUTH_TYPE.
-    Does nothing to responses.
+    All others, including those without credentials, get a 401 with WWW-Authenticate, for which browsers show a login
+    prompt. Stands inside layers whose headers belong on every response and inside CORS, whose preflights have no
+    credentials; outside what it guards. To guard a part of a site, use `BasicAuth(...).when(match.path("/admin"))`,
+    which covers every reading of a path. Sets REMOTE_USER, in the form of PEP 3333 (the bytes of UTF-8 as latin-1), and
+    AUTH_TYPE. Does nothing to responses.
 
     The password is sent unencrypted: use the layer with https only (HTTPSRedirect outside). `verify` is called for each
     request, and clients may guess without limit: compare with `hmac.compare_digest`, store passwords hashed, and put a
@@ -55,13 +55,13 @@ class BasicAuth(Middleware):
         verify: callable(user, password) -> bool. Only True lets a request pass. Required.
         realm: str, printable ASCII. The name that browsers show, and under which they store passwords. Default
             "Restricted".
-        charset: "UTF-8", which the challenge asks for, or "ISO-8859-1". The encoding of credentials; those that cannot
+        charset: "UTF-8", which the challenge announces, or "ISO-8859-1". The encoding of credentials; those that cannot
             be decoded are a 401. Default "UTF-8".
         answer: WSGI application or None. Answers instead of the 401; if its response is a 401, the response gets
             WWW-Authenticate unless it has one. Default None.
 
-    Errors: ConfigError, in particular for a coroutine function, which would never be awaited. An exception of `verify`
-        is an error of the request.
+    Errors: ConfigError, in particular for a coroutine function, which would never be awaited. An exception raised by
+        `verify` counts as an error of the application.
     Source: RFC 7617, RFC 9110 11 and 15.5.2, RFC 4648 4.
     """
 
@@ -96,7 +96,7 @@ class BasicAuth(Middleware):
         """Let a request of a known user pass."""
         given = credentials(environ.get("HTTP_AUTHORIZATION", ""), self.charset)
         if given is None:
-            note(environ, "no credentials of Basic in Authorization, or malformed ones")
+            note(environ, "no Basic credentials in Authorization, or malformed ones")
             return self._refusal
         user, password = given
         if self.verify(user, password) is not True:
@@ -113,4 +113,4 @@ class BasicAuth(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The realm that it guards."""
-        return [("request", f"is answered by 401 without a user and password for {self.realm!r}")]
+        return [("request", f"is answered with 401 without a user and password for {self.realm!r}")]

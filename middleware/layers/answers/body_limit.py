@@ -22,16 +22,15 @@ class BodyLimit(Middleware):
     """Refuses request bodies over a size with a 413, whether their length is declared or not.
 
     A larger Content-Length is refused without calling the application, and a malformed one is a 400. A body of unknown
-    length (chunked) is counted as it is read: a read past the limit raises `BodyTooLarge`, an OSError, and any response
-    of the application whose head has not been sent becomes the 413. If the application does not catch the error, a
-    stack answers with the 413 and logs a line at level INFO; a layer outside a stack raises the error. Does nothing to
-    requests without a body, except that no read of `wsgi.input` waits for more than there is: a body without a length
-    is empty, unless the server sets `wsgi.input_terminated` (PEP 3333).
+    length (chunked) is counted as it is read: a read past the limit raises `BodyTooLarge`, an OSError, and the 413
+    replaces any response of the application whose head has not been sent. If the application does not catch the error,
+    a stack answers with the 413 and logs a line at level INFO; a layer outside a stack raises the error. Does nothing
+    to requests without a body, except that no read of `wsgi.input` waits for more than there is: a body without a
+    length is empty, unless the server sets `wsgi.input_terminated` (PEP 3333).
 
     Stands inside layers whose headers belong on every response, and outside layers that read, decode or buffer the
-    body: ConcurrencyLimit, DecompressRequest, Hooks. Fields that inner layers have added to a response that becomes the
-    413 are dropped. A layer cannot close the connection: docs/how-to/body-limit.md describes what clients see with each
-    server.
+    body: ConcurrencyLimit, DecompressRequest, Hooks. Fields that inner layers have added to a replaced response are
+    dropped. A layer cannot close the connection: docs/how-to/body-limit.md describes what clients see with each server.
 
     Options:
         max_bytes: int in bytes. The size of the largest body that passes. Required.
@@ -73,11 +72,11 @@ class BodyLimit(Middleware):
         return None
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Replace the response that the application made of a BodyTooLarge by the 413."""
+        """Replace the response that the application made after a BodyTooLarge with the 413."""
         outcome: Outcome | None = environ.get(self._key)
         if outcome is None or outcome.failed is not BodyTooLarge:
             return None
-        note(environ, f"refused: more than {self.max_bytes} bytes were read, {response.status} became the answer")
+        note(environ, f"refused: more than {self.max_bytes} bytes were read; replaces {response.status}")
         return replaced(environ, response, self._refusal)
 
     def layer(self) -> Layer:
@@ -86,4 +85,4 @@ class BodyLimit(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The size above which bodies are refused."""
-        yield "request", f"answers a body of more than {self.max_bytes} bytes by a 413"
+        yield "request", f"answers a body of more than {self.max_bytes} bytes with a 413"

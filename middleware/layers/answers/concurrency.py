@@ -31,7 +31,7 @@ class Places:
         self._lock = threading.Lock()
 
     def take(self, key: Hashable, seconds: float) -> bool:
-        """Take a place if one becomes free within so many seconds. Does not wait if `limit` others already do."""
+        """Take a place if one becomes free within `seconds`. Does not wait if `limit` others already do."""
         with self:
             self._recover()
             taken = self.taken.get(key, 0)
@@ -52,7 +52,7 @@ class Places:
             self._free(key)
 
     def lose(self, key: Hashable) -> None:
-        """Give a place back, later if the lock is taken: the thread that runs the garbage collector may hold it."""
+        """Give a place back without waiting for the lock, which the thread that runs the garbage collector may hold."""
         self.lost.append(key)
         self._hand_over()
 
@@ -60,7 +60,7 @@ class Places:
         self._lock.acquire()
 
     def __exit__(self, *_: object) -> None:
-        """Release the lock. What was lost while it was held is recovered."""
+        """Release the lock, then recover the places that were lost while it was held."""
         self._lock.release()
         self._hand_over()
 
@@ -88,7 +88,7 @@ class Places:
             self._free(self.lost.popleft())
 
     def _hand_over(self) -> None:
-        """Recover what was lost while the lock was taken. Whoever holds the lock now does so after it."""
+        """Recover lost places. If another thread holds the lock, that thread recovers them after its release."""
         while self.lost and self._lock.acquire(blocking=False):
             try:
                 self._recover()
@@ -114,7 +114,7 @@ class Places:
 
 
 class Stay:
-    """The place of one request, if it has one. Given back once, if not by close() then by the garbage collector."""
+    """The place of one request, if it has one. It is given back once, by `end` or by the garbage collector."""
 
     __slots__ = ("held", "key", "outer", "places")
 
@@ -135,13 +135,13 @@ class Stay:
 
 
 class ConcurrencyLimit(Middleware):
-    """Limits the number of requests that run at a time, and answers all others with a 503 that says when to retry.
+    """Limits the number of requests that run at a time, and answers all others with a 503 and a Retry-After.
 
     Protects a database, a memory-hungry report, or the threads of the server: a `limit` below their number keeps some
-    free for all other requests. A request has its place from the call of the application until its response is closed,
-    streams included; a connection that the application takes over (WebSocket) gives it back when the application
-    returns. Counts per process, across all applications that this value and its `named` and `when` copies wrap: four
-    processes let four times as many requests run.
+    free for all other requests. A request holds its place from the call of the application until its response is
+    closed, streams included; a connection that the application takes over (WebSocket) gives it back when the
+    application returns. Counts per process, across all applications that this value and its `named` and `when` copies
+    wrap: four processes let four times as many requests run.
 
     Stands inside layers whose headers belong on every response, and inside layers that refuse at less cost:
     TrustedHosts, RateLimit, BodyLimit. Does nothing to a response.
@@ -152,7 +152,8 @@ class ConcurrencyLimit(Middleware):
             most `limit` others wait, each in a thread of the server. Default 0.0: not at all.
         retry_after: int in seconds. The Retry-After of a 503. Default 1.
         key: callable of environ -> hashable value or None, or None. Requests with the same value share a limit, and
-            those with None are not limited: `middleware.by`. Default None: all requests share one limit.
+            those with None are not limited. `middleware.by` has such callables. Default None: all requests share one
+            limit.
         answer: WSGI application or None. Answers instead of the 503. Default None.
 
     Errors: ConfigError.
@@ -192,7 +193,7 @@ class ConcurrencyLimit(Middleware):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Take a place, or refuse."""
-        # Before the key, which may raise: on_close would find the place of an outer request of this environ.
+        # Before the key is computed, which may raise: otherwise on_close would end the stay of an outer request.
         stay = environ[self._key] = Stay(self._places, environ.get(self._key))
         if self.key is not None:
             stay.key = self.key(environ)
@@ -216,4 +217,4 @@ class ConcurrencyLimit(Middleware):
         """The number of requests that run at a time."""
         waiting = f" after {self.wait} seconds" if self.wait else ""
         of = " of one key" if self.key is not None else ""
-        yield "request", f"answers by a 503{waiting} while {self.limit} others{of} are running"
+        yield "request", f"answers with a 503{waiting} while {self.limit} others{of} are running"

@@ -1,4 +1,4 @@
-"""CrossOriginProtection: no state is changed by pages of other origins (Fetch Metadata; the algorithm of Go 1.25)."""
+"""CrossOriginProtection: refuses unsafe requests from pages of other origins (Fetch Metadata; as Go 1.25 does)."""
 
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
@@ -25,7 +25,7 @@ _UNLISTED: Final = (
 
 
 def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
-    """Whether a page of another origin, which is not trusted, makes a request that may change something."""
+    """Whether the request may change something and is made by a page of another origin that is not trusted."""
     if environ["REQUEST_METHOD"] in SAFE:
         return False
     site, origin = environ.get("HTTP_SEC_FETCH_SITE", ""), environ.get("HTTP_ORIGIN", "")
@@ -36,7 +36,7 @@ def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
 
 
 def is_own(origin: str, host: str) -> bool:
-    """Whether an Origin has the host and port of a Host. Its scheme is not in the Host: http and https are the same."""
+    """Whether an Origin has the host and port of a Host. The schemes http and https are not told apart."""
     scheme, _, rest = origin.partition("://")
     own, asked = authority(rest), authority(host)
     if own is None or asked is None or scheme not in DEFAULT_PORTS:
@@ -46,7 +46,7 @@ def is_own(origin: str, host: str) -> bool:
 
 
 class CrossOriginProtection(Middleware):
-    """Refuses requests by which a page of another origin could change something: protection from CSRF, without tokens.
+    """Refuses requests by which a page of another origin could change something: CSRF protection without tokens.
 
     Decides by the headers that browsers send, Sec-Fetch-Site and Origin, as net/http of Go 1.25 does. GET, HEAD and
     OPTIONS pass: they must not change anything. Other requests pass with a trusted Origin, and with Sec-Fetch-Site
@@ -55,8 +55,8 @@ class CrossOriginProtection(Middleware):
     including those of pages of other subdomains (same-site). Stands inside layers whose headers belong on every
     response, and outside everything that changes state. Does nothing to responses.
 
-    An intended POST from another site, by SAML, form_post, 3-D Secure or a webhook of a browser, needs `exempt` or a
-    trusted origin. Permission to read, by CORS, does not imply permission to write. Behind a proxy that does not pass
+    An intended POST from another site, by SAML, form_post, 3-D Secure or a webhook sent by a browser, needs `exempt` or
+    a trusted origin. Permission to read, by CORS, does not imply permission to write. Behind a proxy that does not pass
     on the Host, put ProxyFix(x_host=1) outside; otherwise old browsers are refused.
 
     Options:
@@ -114,7 +114,5 @@ class CrossOriginProtection(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The requests that are refused."""
-        others = f", nor of {', '.join(self.trusted_origins)}," if self.trusted_origins else ""
-        return [
-            ("request", f"is answered by 403 if it may change something and a page of no own origin{others} makes it")
-        ]
+        trusted = f"; trusts {', '.join(self.trusted_origins)}" if self.trusted_origins else ""
+        return [("request", f"is answered with 403 if it may change something and comes from another origin{trusted}")]

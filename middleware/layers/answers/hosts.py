@@ -1,4 +1,4 @@
-"""TrustedHosts: requests for hosts that are served here pass; all others get a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
+"""TrustedHosts: requests for the hosts of the site pass; all others get a 400 (RFC 9110 7.2, RFC 9112 3.2)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, NamedTuple
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
 
 
 def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
-    """Whether a Host names one of the trusted authorities; None trusts every host."""
+    """Return the verdict on a Host. `trusted` None trusts every well-formed one."""
     found = authority(host)
     if found is None:
         return Verdict("", MALFORMED)
@@ -43,13 +43,13 @@ def judge(host: str, trusted: Sequence[Authority] | None) -> Verdict:
 class TrustedHosts(Middleware):
     """Lets requests for the hosts of a site pass, and answers all others with a 400.
 
-    Applications build links, redirects and cache keys from the Host, which the client chooses: a password reset mail
-    that leads to evil.example, a poisoned cache, a page by DNS rebinding. Stands inside layers whose headers belong on
-    every response, and outside everything that uses the Host. Does nothing to responses. A Host that is missing (with
-    HTTP/1.0 too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on the Host, put
-    ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. It has to be removed before an application that reads it
-    without being told to, as Bottle does. `environ["middleware.host"]` is the authority that was checked, in lower case
-    and without a final dot.
+    Applications build links, redirects and cache keys from the Host, which the client chooses. A forged Host can put
+    evil.example into a password reset mail, poison a cache, or read pages by DNS rebinding. Stands inside layers whose
+    headers belong on every response, and outside everything that uses the Host. Does nothing to responses. A Host that
+    is missing (with HTTP/1.0 too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on
+    the Host, put ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. The proxy must remove X-Forwarded-Host if
+    the application reads it by default, as Bottle does. `environ["middleware.host"]` is the authority that was checked,
+    in lower case and without a final dot.
 
     Options:
         hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not
@@ -99,4 +99,4 @@ class TrustedHosts(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The hosts that pass."""
-        return [("request", f"is answered by 400 unless the Host is {', '.join(self.hosts)}")]
+        return [("request", f"is answered with 400 unless the Host is {', '.join(self.hosts)}")]

@@ -18,10 +18,10 @@ from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Application, Environ, Predicate
 
 _HOST: Final = "middleware.host"  # the authority that TrustedHosts has checked
-SERVER_WIDE: Final = "*"  # RFC 9112 3.2.4: OPTIONS * asks about the server, and has no URL
+SERVER_WIDE: Final = "*"  # RFC 9112 3.2.4: OPTIONS * concerns the server as a whole, and has no URL
 _HTTPS: Final = 443
 BAD_HOST: Final = "The Host of the request is missing or malformed."
-BAD_TARGET: Final = "The target of the request is no path."
+BAD_TARGET: Final = "The target of the request is not a path."
 _UNTRUSTED: Final = (
     "HTTPSRedirect redirects a request with X-Forwarded-Proto: https, because wsgi.url_scheme is http: clients may be "
     "redirected for ever. Let the server trust its proxy (waitress: --trusted-proxy, gunicorn: --forwarded-allow-ips), "
@@ -127,11 +127,11 @@ class HTTPSRedirect(Middleware):
         problems.done()
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Redirect a request by http."""
+        """Redirect a request over http."""
         if environ["wsgi.url_scheme"].lower() != "http":
             return None
         if self._exempt is not None and self._exempt(environ):
-            note(environ, "by http, and exempt")
+            note(environ, "over http, and exempt")
             return None
         host = self.host or environ.get(_HOST) or environ.get("HTTP_HOST", "")
         location, fault = decide(target_of(environ), host, self.port)
@@ -146,7 +146,7 @@ class HTTPSRedirect(Middleware):
     def _tell(self, environ: Environ) -> None:
         """Note why a request is redirected; log once that a proxy speaks https and is not trusted."""
         if environ.get("HTTP_X_FORWARDED_PROTO", "").partition(",")[0].strip().lower() != "https":
-            note(environ, "by http")
+            note(environ, "over http")
         else:
             note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
             with suppress(IndexError):  # another thread may have logged it
@@ -160,4 +160,4 @@ class HTTPSRedirect(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The requests that are redirected."""
-        return [("request", f"is sent to https by {self.status} if it came by http")]
+        return [("request", f"is redirected to https with {self.status} if it is over http")]

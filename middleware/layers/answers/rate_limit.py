@@ -32,12 +32,12 @@ _Strategy: TypeAlias = Literal["fixed-window", "moving-window", "sliding-window-
 _Outcome: TypeAlias = Literal["allow", "deny"]
 
 KEY: Final = "middleware.rate_limit"
-PAUSE: Final = 5.0  # seconds for which a storage that failed is not asked again
-LOGGED: Final = 60.0  # seconds between two lines of the log about it
+PAUSE: Final = 5.0  # seconds for which a storage that failed is not used
+LOGGED: Final = 60.0  # seconds between two log lines about it
 WAIT: Final = 0.5  # seconds for which a request waits for Redis or Valkey
 _STRATEGIES: Final = ("fixed-window", "moving-window", "sliding-window-counter")
-_LARGEST: Final = 10**15 - 1  # of an integer in a structured field (RFC 9651 3.3.1)
-_STORED: Final = 64  # bytes of a key that is stored as it is
+_LARGEST: Final = 10**15 - 1  # the largest integer in a structured field (RFC 9651 3.3.1)
+_STORED: Final = 64  # bytes of the longest key that is stored as it is
 _NAME: Final = re.compile(r"[!#-.0-\[\]-~](?:[ !#-.0-\[\]-~]{0,62}[!#-.0-\[\]-~])?")
 _SHARED: Final = re.compile(r"(redis|valkey)s?(?:\+|:)")
 _NEVER: Final = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)  # 0 seconds, which the library takes for one
@@ -159,7 +159,7 @@ class Store:
 
     def __init__(self, make: Callable[[], Any], shown: str, told: Callable[[Exception], str], *, alone: bool) -> None:
         self._make, self._shown, self._told, self._alone = make, shown, told, alone
-        self._locks: dict[object, threading.Lock] = {}  # gevent may replace threading.Lock when a request has come
+        self._locks: dict[object, threading.Lock] = {}  # gevent may replace threading.Lock after the first request
         self._limiter: Any = None
         self._until, self._logged = 0.0, -LOGGED
         try:
@@ -170,7 +170,7 @@ class Store:
             self._fail(error)
 
     def ask(self, question: Callable[[Any], Count]) -> Count | None:
-        """The answer of the limiter, or None while the storage is down."""
+        """Return the result of `question(limiter)`, or None while the storage is down."""
         failed = self._until
         if failed:
             now = time.monotonic()
@@ -215,7 +215,7 @@ def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
 
 
 def timeouts(uri: str) -> dict[str, Any]:
-    """The options by which a client of Redis or Valkey gives up early, and does not try again by itself."""
+    """Return the options with which a client of Redis or Valkey times out early and does not retry."""
     found = _SHARED.match(uri)
     if found is None:
         return {}
@@ -253,10 +253,10 @@ class RateLimit(Positional):
 
     Options:
         limits: str. "100/minute", "5 per 30 seconds", or several: "10/second; 1000/hour", counted shortest first up to
-            the first that refuses. It may stand first, or after the application. Required.
+            the first that refuses. May be given by position, first or after the application. Required.
         key: callable of environ -> str or None. Requests with the same key are counted together, and those with None
-            are not counted: `middleware.by`. A key that comes from a header or is longer than 64 bytes is stored as a
-            hash. Default `by.address`.
+            are not counted. `middleware.by` has such callables. A key that comes from a header or is longer than 64
+            bytes is stored as a hash. Default `by.address`.
         storage: str, a URI of the limits library. The storage of the counts: "memory://", "redis://host:6379/0",
             "valkey://host", "memcached://host:11211" or "mongodb://host". Default "memory://".
         storage_options: mapping, or None. The options that the client of the storage gets in addition to the URI.
@@ -346,7 +346,7 @@ class RateLimit(Positional):
             partial(limiter_of, self.storage, kept, strategy),
             f"RateLimit {name!r}: the storage {hidden(self.storage)}",
             partial(told, self.storage, kept),
-            alone=self.storage.startswith("memory:"),  # it loses counts of several threads
+            alone=self.storage.startswith("memory:"),  # it is not thread-safe
         )
         self._environ_key = f"{KEY}.{next(_NUMBERS)}"
 
@@ -417,8 +417,8 @@ class RateLimit(Positional):
         return replace(self.effects, sets=sets, requires=requires, unique=unique)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The limits that it counts, and the storage."""
-        yield "request", f"answers by a 429 above {self.limits} by {self.key!r}, counted in {hidden(self.storage)}"
+        """The limits, the key and the storage."""
+        yield "request", f"answers with a 429 above {self.limits} by {self.key!r}, counted in {hidden(self.storage)}"
         if self.headers:
             yield "response", "adds RateLimit and RateLimit-Policy"
 

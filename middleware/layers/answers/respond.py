@@ -1,4 +1,4 @@
-"""Respond and Redirect: one answer to every request, or with a condition to some requests (RFC 9110 15)."""
+"""Respond and Redirect: answer every request in one way, or with a condition some requests (RFC 9110 15)."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -27,17 +27,17 @@ _UNSAFE: Final = "The target of the request leads nowhere."
 
 
 class Respond(Positional):
-    """Answers every request that it sees: maintenance, refused paths, health checks, by `.when(...)`.
+    """Answers every request: with `.when(...)`, for maintenance, refused paths and health checks.
 
     Stands inside layers whose headers belong on every response; inner layers and the application see none of these
-    requests. Does nothing to other requests. `Respond(404)` is a value for a Stack, `Respond(app, 404)` wraps; every
-    option may be written as a keyword. Clients get this response regardless of their Accept. 401 and 429 are
-    `Cache-Control: no-store` unless `headers` has another.
+    requests. Does nothing to requests that its condition excludes. `Respond(404)` is a value for a Stack, `Respond(app,
+    404)` wraps; every option may be written as a keyword. Clients get this response regardless of their Accept. 401 and
+    429 are `Cache-Control: no-store` unless `headers` has another.
 
     Options:
         status: int, 200 to 599. The status. Required.
         body: str or bytes. The content; a str is encoded by the charset of `content_type`. Default "".
-        content_type: str. Content-Type, of a status that has content. Default "text/plain; charset=utf-8".
+        content_type: str. Content-Type, sent with a status that has content. Default "text/plain; charset=utf-8".
         headers: mapping name -> value, or pairs. Other fields: Retry-After of a 503, Allow of a 405, WWW-Authenticate
             of a 401. Default ().
 
@@ -99,15 +99,15 @@ class Respond(Positional):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The status of the answer."""
-        return [("request", f"is answered by {status_line(int(self.status))}")]
+        return [("request", f"is answered with {status_line(int(self.status))}")]
 
 
 class Redirect(Positional):
-    """Redirects every request that it sees: pages and hosts that have moved, by `.when(...)`.
+    """Redirects every request: with `.when(...)`, for pages and hosts that have moved.
 
     Stands inside layers whose headers belong on every response; inner layers and the application see none of these
     requests. `Redirect("/new")` is a value for a Stack, `Redirect(app, "/new")` wraps; every option may be written as a
-    keyword; a callable alone is `to`. Does nothing to other requests.
+    keyword; a callable alone is `to`. Does nothing to requests that its condition excludes.
 
     Options:
         to: URL, or callable(environ) -> URL or None. The target: a path of the same host that begins with one slash, or
@@ -171,15 +171,15 @@ class Redirect(Positional):
         query = environ.get("QUERY_STRING", "") if self.keep_query else ""
         fault = moved_fault(to, environ.get("PATH_INFO", ""), query, made=callable(self.to))
         if fault is not None:
-            note(environ, f"would not lead to {to!r}: {fault}")
+            note(environ, f"not redirected to {to!r}: {fault}")
             return self._unsafe
         note(environ, f"its callable returned {to!r}" if callable(self.to) else _ALWAYS)
         return redirect(self.status, with_query(to, query))
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The URL that it redirects to."""
+        """The URL of the redirect, and its status."""
         where = "what a callable returns" if callable(self.to) else self.to
-        return [("request", f"is sent to {where} by {int(self.status)}")]
+        return [("request", f"is redirected to {where} with {int(self.status)}")]
 
 
 def moved_fault(to: str, path_info: str, query: str, *, made: bool) -> str | None:

@@ -79,8 +79,8 @@ class Compress(Middleware):
         not_acceptable: "identity" or "406". The response to a client that refuses identity and every coding: identity
             anyway, or a 406 before the application runs. Default "identity".
         breach_padding: int, bytes, 0 to 512. The largest number of random bytes added to every encoded response,
-            against guessing secrets by its length (BREACH). Its entity tags become weak, because no two encodings are
-            equal. Default 0.
+            against guessing secrets by its length (BREACH). Entity tags of encoded responses become weak, because no
+            two encodings are equal. Default 0.
 
     Errors: ConfigError, also for an explicit coding whose package is not installed: the message says what to install.
     Source: RFC 9110 8.4, 8.8.3.3, 12.5.3, 13.1, 15.4.5; RFC 9111 5.2.2.6; RFC 9530 2 and 3; RFC 9421 2; RFC 9659 3;
@@ -164,7 +164,7 @@ class Compress(Middleware):
         return self._encoding.on_response(environ, response)
 
     def layer(self) -> Layer:
-        """The hooks themselves, which saves a call on every request and response."""
+        """The hooks of the Encoding, without the methods of this class, which saves two calls for each request."""
         layer = super().layer()
         if type(self) not in (Compress, Gzip):
             return layer
@@ -178,7 +178,7 @@ class Compress(Middleware):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The steps of the layer."""
-        strict = "; answers 406 to who takes none" * (self.not_acceptable == "406")
+        strict = "; answers 406 if the client accepts none" * (self.not_acceptable == "406")
         yield "request", f"negotiates {', '.join(self.codings)} by Accept-Encoding{strict}"
         tags = "gives strong entity tags a suffix" if self._encoding.suffix else "makes entity tags weak"
         yield "response", f"encodes compressible types from {self.minimum_size} bytes on; adds Vary; {tags}"
@@ -230,7 +230,7 @@ class Gzip(Compress):
 
 
 def _read_codings(levels: object, given: object) -> tuple[str, ...]:
-    """Return the codings; by default those that are installed, and those that `levels` names."""
+    """Return the codings; by default those that are installed or named by `levels`."""
     if given is CODINGS:
         named = levels if isinstance(levels, Mapping) else ()
         return tuple(coding for coding in CODINGS if coding in named or available(coding))

@@ -62,9 +62,9 @@ class Encoding:
         offered: the names of the codings, for a note.
         encode: coding -> the function that encodes a whole body.
         relabel: coding -> the edit of its head, except for the new Content-Length.
-        short: Content-Length -> whether that is known to be less than the minimum.
+        short: Content-Length -> whether the length is known to be less than the minimum.
         minimum: bytes below which content is not encoded.
-        flush: whether streams are decodable chunk by chunk; None: those of unknown length.
+        flush: whether streams are decodable chunk by chunk; None: only streams of unknown length.
         suffix: whether a strong tag gets a suffix; otherwise it is made weak.
         strict: whether a client that accepts nothing gets a 406.
     """
@@ -90,7 +90,7 @@ class Encoding:
         """Negotiate, and change conditions to tags that the application knows."""
         choice = self.choices[environ.get(_ACCEPT, "")]
         if (
-            self.key in environ  # the same layer stands around this stack
+            self.key in environ  # this layer also wraps the stack
             or "HTTP_IF_NONE_MATCH" in environ
             or "HTTP_IF_MATCH" in environ
             or "HTTP_IF_RANGE" in environ
@@ -107,7 +107,7 @@ class Encoding:
         return not_acceptable
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Encode it, or leave it alone."""
+        """Encode the response, or leave it alone."""
         fields = _look(response.headers)
         request = environ.pop(self.key, None)
         if type(request) is not Choice or response.status not in _WHOLE:
@@ -268,7 +268,7 @@ class Encoding:
     def _encoded_tag(self, response: Response, tag: str, coding: str) -> str:
         """The tag of the encoded content, or "" for an invalid one, which must not be shared (RFC 9110 8.8.3.3)."""
         if response.status.startswith("412"):
-            return tag  # of another representation
+            return tag  # the tag of another representation
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
 

@@ -1,4 +1,4 @@
-"""Conditional requests for representations that the application does not know: its content, encoded (RFC 9110 13).
+"""Conditional requests for encoded representations, which the application does not know (RFC 9110 13).
 
 The application has one entity tag for content that is sent in several codings. The tags of a request lose the suffix
 of their coding; a 304 or 412 gets back the tag that the client knows. Fields that the application must not see are
@@ -24,7 +24,7 @@ _LISTS: Final = {
 }
 # Codings whose suffix a tag may have. They need not be offered, because clients keep tags of former codings.
 SUFFIXES: Final = CODINGS
-# The conditions as the application knows them, without the suffixes
+# The functions that remove the suffixes from each condition
 _CONDITIONS: Final[dict[str, Callable[[str], str]]] = {
     **dict.fromkeys(
         ("HTTP_IF_NONE_MATCH", "HTTP_IF_MATCH"), Remembered(partial(entity_tags.without_suffixes, codings=SUFFIXES))
@@ -32,7 +32,8 @@ _CONDITIONS: Final[dict[str, Callable[[str], str]]] = {
     "HTTP_IF": Remembered(partial(entity_tags.conditions_without_suffixes, codings=SUFFIXES)),  # of WebDAV
 }
 _RANGE: Final[tuple[str, ...]] = ("HTTP_RANGE", "HTTP_IF_RANGE")
-# The conditions that tie a range to the representation of which the client has a part, and the tags that they name
+# The conditions that tie a range to the representation of which the client has a part, and the functions that read
+# their tags
 _TYING: Final[dict[str, Callable[[str], Iterator[entity_tags.EntityTag]]]] = {
     "HTTP_IF_RANGE": entity_tags.tags_listed,
     "HTTP_IF_MATCH": entity_tags.tags_listed,
@@ -59,7 +60,7 @@ Negotiated: TypeAlias = Choice | Revalidation
 def revalidating(environ: Environ, choice: Choice, *, suffix: bool, before: Negotiated | None) -> Negotiated:
     """Change the conditions of a request to tags that the application knows. With `suffix`, tags lose their suffixes.
 
-    before: what the same layer has negotiated, and changed in the request, around this stack.
+    before: the result for this request of the same layer as an outer one, or None.
     """
     ranged = "HTTP_RANGE" in environ or "HTTP_IF_RANGE" in environ
     full = ranged and _ties_to_encoded(environ, choice, SUFFIXES if suffix else ())

@@ -31,7 +31,7 @@ _METHOD: Final = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
 _HEADERS: Final = "HTTP_ACCESS_CONTROL_REQUEST_HEADERS"
 _PRIVATE_NETWORK: Final = "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK"
 _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
-_REMEMBERED: Final = 1024  # origins, each with its decision, and preflights, each with its answer
+_REMEMBERED: Final = 1024  # the number of cached decisions by origin, and of cached answers to preflights
 _TIMING: Final = "Timing-Allow-Origin"
 _PREFLIGHT: Final = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
 _WATCHED: Final = frozenset(map(str.lower, ("Vary", _TIMING, preflight.ALLOW_ORIGIN, preflight.ALLOW_CREDENTIALS)))
@@ -44,7 +44,7 @@ class Decision:
     """The header lines of a response to one origin.
 
     Attributes:
-        origin: str or None. The value of Access-Control-Allow-Origin; None: the origin is refused, or there is none.
+        origin: str or None. The value of Access-Control-Allow-Origin; None if the origin is refused or missing.
         edit: the lines for that origin.
     """
 
@@ -53,7 +53,7 @@ class Decision:
 
 
 class _Answered(NamedTuple):
-    """The decision on a preflight that was answered, and whose answer has its headers."""
+    """The decision on a preflight that this layer answers. The answer already has its CORS headers."""
 
     decision: Decision
 
@@ -62,7 +62,7 @@ class CORS(Middleware):
     """Lets pages of other origins read responses, and answers the preflight requests of browsers.
 
     Stands outside every layer that answers requests, authentication above all: preflights carry no credentials. Stands
-    inside layers whose headers belong on every response. Does nothing to the body. Every request but a preflight
+    inside layers whose headers belong on every response. Does nothing to the body. Every request except a preflight
     reaches the application: the browser enforces the policy. Without options, no origin is allowed. If the application,
     or an inner layer, sets Access-Control-Allow-Origin, its CORS headers stay as they are. Whether <img> and other
     elements may embed a response depends on Cross-Origin-Resource-Policy; an order rule warns of a value that blocks
@@ -170,7 +170,7 @@ class CORS(Middleware):
         return Decision(
             origin,
             Edit(
-                remove=(preflight.ALLOW_CREDENTIALS,),  # of the application: without an origin it says nothing
+                remove=(preflight.ALLOW_CREDENTIALS,),  # the application's, useless without an allowed origin
                 add=granted,
                 default=timing,
                 vary=vary,
@@ -179,7 +179,7 @@ class CORS(Middleware):
         )
 
     def _judged(self, origin: str) -> Decision:
-        """The decision without the callables, which is remembered for each origin."""
+        """The decision without the callables, which is cached for each origin."""
         listed = not self._every and len(origin) <= LONGEST and self._listed(origin)
         return self._granted(origin) if listed else self._nobody
 
@@ -197,7 +197,7 @@ class CORS(Middleware):
         return _NOT_LISTED if decision.origin is None else self._answer(decision.origin, environ)
 
     def _decide(self, environ: Environ) -> Decision:
-        """The decision on a request. The callables are asked about an origin that is well-formed and not listed."""
+        """The decision on a request. Callables are called for a well-formed origin that is not listed."""
         origin = environ.get("HTTP_ORIGIN", "")
         decision = self._known[origin]
         if not self._asked or decision.origin or len(origin) > LONGEST or not self._well_formed(origin):
@@ -207,7 +207,7 @@ class CORS(Middleware):
                 allowed = each(origin, environ) is True
             except Exception:
                 logger.exception(
-                    "CORS: allow_origins failed on %s, which it does not grant: %r",
+                    "CORS: allow_origins failed on %s, and does not allow it: %r",
                     escaped(origin),
                     each,
                     extra=log_extra(environ, "CORS"),
@@ -242,17 +242,17 @@ class CORS(Middleware):
             note(environ, f"the application set its own {preflight.ALLOW_ORIGIN}")
         if isinstance(decision, _Answered):
             environ[self._key] = decision.decision  # for an error that replaces the answer
-        elif decision is None:  # an error in an outer layer: the request did not reach this one
+        elif decision is None:  # an outer layer failed before this one ran
             self._decide(environ).edit(response.headers)
         else:
             decision.edit(response.headers)
 
     def declared(self) -> Effects:
-        """The effects of the class. With "*", every origin may read."""
+        """The effects of the class. With "*", responses are shared with every origin."""
         return replace(self.effects, shares=True) if self._every else self.effects
 
     def layer(self) -> Layer:
-        """The hooks. Without a callable to ask, the lines of most responses follow from the origin."""
+        """The hooks. Without callables, the lines of most responses depend only on the origin."""
         layer = super().layer()
         if type(self) is not CORS or self._asked:
             return layer
@@ -261,7 +261,7 @@ class CORS(Middleware):
     def describe(self) -> Iterable[tuple[str, str]]:
         """The origins that may read, and what their pages may send."""
         named = [
-            f"whom {getattr(origin, '__qualname__', origin)} allows"
+            f"those that {getattr(origin, '__qualname__', origin)} allows"
             if callable(origin)
             else getattr(origin, "pattern", origin)
             for origin in self.allow_origins

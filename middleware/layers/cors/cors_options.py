@@ -28,7 +28,7 @@ def values(problems: Problems, option: str, given: object, fault: Fault) -> tupl
 
 
 def origins(problems: Problems, option: str, given: object, fault: Fault) -> tuple[Any, ...]:
-    """Return the values of an option that lists origins. "*" is every origin, so it stands alone."""
+    """Return the values of an option that lists origins. "*" is every origin, so no other value may stand beside it."""
     found = values(problems, option, given, fault)
     alone = ANY not in found or len(found) == 1
     problems.check(alone, option, '"*" stands for every origin, and so stands alone', given)
@@ -63,12 +63,12 @@ def timing_origin_fault(value: object) -> str | None:
 
 def method_fault(value: object) -> str | None:
     """The rule that a method breaks, or None."""
-    return None if is_token(value) else "a method is a token such as PUT, one a value (RFC 9110 9.1)"
+    return None if is_token(value) else "a method is a token such as PUT, one per value (RFC 9110 9.1)"
 
 
 def header_fault(value: object) -> str | None:
     """The rule that a name of a request header breaks, or None."""
-    return None if is_token(value) else "a header name is a token such as X-Token, one a value (RFC 9110 5.1)"
+    return None if is_token(value) else "a header name is a token such as X-Token, one per value (RFC 9110 5.1)"
 
 
 def expose_header_fault(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The server's side of the CORS protocol as pure functions: what a preflight asks for, and the headers of an answer.
+"""The server's side of the CORS protocol, as pure functions: parses preflights and makes the headers of responses.
 
 `origins.matcher` decides which origins are allowed. Every request value in an answer has been validated as a token or
 an origin. Source: Fetch 3.3.
@@ -68,7 +68,7 @@ def preflight(method: str, headers: str, private_network: str) -> Preflight:
 
 
 def refusal(grant: Grant, asked: Preflight) -> str | None:
-    """Return the reason why a preflight of an allowed origin is refused, or None. It repeats only tokens."""
+    """Return the reason why a preflight of an allowed origin is refused, or None. The text repeats tokens only."""
     if not is_token(asked.method):
         return "Access-Control-Request-Method is not a method"
     if {"*", asked.method}.isdisjoint(grant.methods):

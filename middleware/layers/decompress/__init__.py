@@ -1,4 +1,4 @@
-"""DecompressRequest: request bodies that come with a Content-Encoding, decoded as they are read (RFC 9110 8.4)."""
+"""DecompressRequest: decodes request bodies with a Content-Encoding as they are read (RFC 9110 8.4)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -31,11 +31,11 @@ from middleware.wsgi.types import Application, Environ
 
 KEY: Final = "middleware.decompress_request"
 _NUMBERS: Final = count()
-_MOST: Final = 2  # codings on top of one another
-_IN_MEMORY: Final = 256 * 1024  # bytes of a body that is decoded in advance; larger bodies are on disk
+_MOST: Final = 2  # codings of one body
+_IN_MEMORY: Final = 256 * 1024  # bytes; with `buffer`, larger bodies are stored on disk
 # The fields that are about the encoded bytes (RFC 9530 2 and 3: both digests include the coding).
 _OF_ENCODED: Final = tuple(map(environ_key, ("content-length", "content-encoding", *DIGESTS)))
-_FREE, _RATIO = 1 << 18, 16  # a decoder may pass on so many bytes, plus so many times the bytes received
+_FREE, _RATIO = 1 << 18, 16  # an inner decoder may output _FREE bytes plus _RATIO times the bytes received
 _ALIASES: Final = {"x-gzip": "gzip"}  # RFC 9110 8.4.1.3
 
 
@@ -61,28 +61,28 @@ class _Decoded(RawIOBase):
 
 
 class _Received:
-    """The body as received, whose bytes are counted."""
+    """The body as received, with a count of its bytes."""
 
     def __init__(self, body: Input) -> None:
         self._body = body
         self.size = 0
 
     def read(self) -> bytes:
-        """Return a piece of it, or b"" at the end."""
+        """Return the next piece, or b"" at the end."""
         data = self._body.read(READ)
         self.size += len(data)
         return data
 
 
 class HiddenCoding(BodyTooLarge):
-    """Raised where a coding hides another that is many times larger."""
+    """Raised by reads of a body in which one coding hides another that is many times larger."""
 
 
 class _Between:
     """The output of one decoder, which is the input of the next.
 
-    Output that is itself compressed is rarely many times larger than its input. A body that exceeds the ratio takes
-    long to decode to almost nothing.
+    Output that is itself compressed is rarely many times larger than its input. A body that exceeds the ratio would
+    take long to decode and yield almost nothing.
     """
 
     def __init__(self, more: More, received: _Received) -> None:
@@ -91,7 +91,7 @@ class _Between:
         self._size = 0
 
     def read(self) -> bytes:
-        """Return a piece of it, or b"" at the end."""
+        """Return the next piece, or b"" at the end."""
         data = self._more()
         self._size += len(data)
         if self._size > _FREE + _RATIO * self._received.size:
@@ -100,7 +100,7 @@ class _Between:
 
 
 def chained(body: Input, decoders: Iterable[Make]) -> More:
-    """The function that reads the body through the decoders, in the order given."""
+    """Return the function that reads the body through the decoders, in the order given."""
     received = _Received(body)
     read = received.read
     for number, make in enumerate(decoders):
@@ -112,7 +112,7 @@ def chained(body: Input, decoders: Iterable[Make]) -> More:
 
 
 class DecompressRequest(Middleware):
-    """Decodes request bodies that come with a Content-Encoding, so that applications need not know of it.
+    """Decodes request bodies that have a Content-Encoding, so that applications need not.
 
     The application reads the decoded body as a stream: `wsgi.input_terminated` is set, and CONTENT_LENGTH,
     Content-Encoding and digests of the encoded bytes are gone. Werkzeug, Flask, Falcon and Pyramid read to its end;
@@ -121,13 +121,13 @@ class DecompressRequest(Middleware):
 
     An unknown coding, or a third one, is a 415 whose Accept-Encoding lists the supported codings. Data that is broken
     or continues after its end, and a zstd window over 8 MiB, are a 400. More than `max_bytes`, and a coding that hides
-    another many times larger, are a 413. If the application reads the stream, the reads raise an OSError, and any
-    response of the application whose head has not been sent becomes that answer. At most 64 KiB are decoded at a time,
-    and no more than is asked for: a bomb costs `max_bytes` of decoding.
+    another many times larger, are a 413. If the application reads the stream, the reads raise an OSError, and that
+    answer replaces any response of the application whose head has not been sent. At most 64 KiB are decoded at a time,
+    and no more than the application reads: a bomb costs `max_bytes` of decoding.
 
     Stands inside layers whose headers belong on every response and inside BodyLimit, which limits what is received, and
     outside everything that reads the body. With `buffer`, it stands outside ConcurrencyLimit; otherwise slow clients
-    hold places.
+    occupy its places.
 
     Options:
         codings: str, or iterable of "gzip", "br" and "zstd". The codings that are decoded; x-gzip is gzip. Default
@@ -181,15 +181,15 @@ class DecompressRequest(Middleware):
         }
 
     def _bind(self) -> None:
-        self.__dict__["_key"] = f"{KEY}.{next(_NUMBERS)}"  # of this copy, because one may stand inside another
+        self.__dict__["_key"] = f"{KEY}.{next(_NUMBERS)}"  # each copy has its own, because copies may be nested
         super()._bind()
 
     def declared(self) -> Effects:
-        """The effects of the class. A body that is kept takes memory before the application runs."""
+        """The effects of the class. With `buffer`, a body takes memory before the application runs."""
         return replace(self.effects, costs=True) if self.buffer else self.effects
 
     def on_request(self, environ: Environ) -> Application | None:
-        """Put a decoder before the body, or refuse it."""
+        """Replace the body with a decoded one, or refuse it."""
         environ[self._key] = None
         given = environ.get("HTTP_CONTENT_ENCODING")
         if not given:
@@ -210,7 +210,7 @@ class DecompressRequest(Middleware):
         return self._decode(environ, counted(environ, length, None), codings)
 
     def _decode(self, environ: Environ, received: Input, codings: list[str]) -> Application | None:
-        """Replace the body by the decoded one; refuse it if it is decoded at once and is wrong."""
+        """Replace the body with the decoded one. With `buffer`, decode it now, and refuse it if it is invalid."""
         read = chained(received, [self._decoders[coding] for coding in reversed(codings)])
         body = Input(BufferedReader(_Decoded(read), PIECE), 0, self.max_bytes)
         for name in _OF_ENCODED:
@@ -234,18 +234,18 @@ class DecompressRequest(Middleware):
         return None
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Replace the response that the application made of the error by the refusal."""
+        """Replace the response that the application made after the error with the refusal."""
         outcome: Outcome | None = environ.get(self._key)
         if outcome is None or outcome.failed is None or self.buffer:
             return None
-        note(environ, f"refused: {outcome.reason}; {response.status} became the answer")
+        note(environ, f"refused: {outcome.reason}; replaces {response.status}")
         return replaced(environ, response, self._refusal(outcome.failed))
 
     def _refusal(self, failed: type[BodyError]) -> Application:
         return self._hiding if issubclass(failed, HiddenCoding) else self._refusals[failed.code]
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:  # noqa: ARG002 - however it ended
-        """Close the file."""
+        """Close the file of a buffered body."""
         outcome: Outcome | None = environ.get(self._key)
         if outcome is not None and outcome.file is not None:
             outcome.file.close()
@@ -257,12 +257,12 @@ class DecompressRequest(Middleware):
         return layer if self.buffer or own else layer._replace(on_close=None)
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The codings that it decodes."""
+        """The codings that are decoded, and when."""
         when = "before the application is called" if self.buffer else "as it is read"
         yield "request", f"decodes a body in {', '.join(self.codings)} {when}, up to {self.max_bytes} bytes"
 
 
 def applied(given: str) -> list[str]:
-    """The codings of a Content-Encoding, in the order in which they were applied."""
+    """Return the codings of a Content-Encoding, in the order in which they were applied."""
     names = (name.strip() for name in given.lower().split(","))
     return [_ALIASES.get(name, name) for name in names if name not in ("", "identity")]

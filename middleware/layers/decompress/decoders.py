@@ -1,8 +1,8 @@
-"""Decoders: content codings decoded piece by piece, by the packages that are installed.
+"""Decodes content codings piece by piece, with the packages that are installed.
 
 Each decoder reads as much as it needs from its source: the server's file, or another decoder. No decoder holds more
-than a piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, 8 for
-zstd.
+than a piece of output, a piece of input, and the window of its coding: 32 KiB for gzip, at most 16 MiB for br, and 8
+MiB for zstd.
 """
 
 import zlib
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from middleware.wsgi.input import PIECE, BodyError
 
 More = Callable[[], bytes]
-READ: Final = 16 * 1024  # bytes that a decoder takes at a time; each small member copies what it leaves of them
+READ: Final = 16 * 1024  # bytes that a decoder reads at a time; every gzip member copies the unused rest
 _WINDOW: Final = 1 << 23  # of zstd: the largest that an HTTP decoder must support (RFC 9659 3)
 
 
@@ -53,7 +53,7 @@ class _Gzip:
         try:
             decoded: bytes = member.decompress(data, PIECE)
         except zlib.error as error:
-            raise BrokenBody("the body is no gzip") from error
+            raise BrokenBody("the body is not gzip") from error
         if member.eof:
             self._rest, self._member = member.unused_data, None
         else:
@@ -81,21 +81,21 @@ class _Brotli:
             wants = self._stream.can_accept_more_data()
             data = self._more() if wants else b""
             self._begun = self._begun or data != b""
-            decoded = self._decoded(data)  # it may have output without more data, too
+            decoded = self._decoded(data)  # there may be output without more input
             if decoded:
                 return decoded
             if wants and not data:
                 return self._end()
         if self._more():
-            raise BrokenBody("the body goes on behind its br")
+            raise BrokenBody("the body continues after the end of its br")
         return b""
 
     def _decoded(self, data: bytes) -> bytes:
         try:
-            # the library gives half a piece more, if it has that
+            # the library may return half a piece more
             decoded: bytes = self._stream.process(data, output_buffer_limit=PIECE // 2)
         except self._error as error:
-            raise BrokenBody("the body is no br") from error
+            raise BrokenBody("the body is not br") from error
         return decoded
 
     def _end(self) -> bytes:
@@ -105,7 +105,7 @@ class _Brotli:
 
 
 class _Zstd:
-    """Decodes frames of zstd, one after the other, by Python itself (RFC 8878 3.1)."""
+    """Decodes frames of zstd, one after the other, with Python's own module (RFC 8878 3.1)."""
 
     def __init__(self, more: More) -> None:
         self._more = more
@@ -131,7 +131,7 @@ class _Zstd:
         try:
             decoded: bytes = self._frame.decompress(data, PIECE)
         except module.ZstdError as error:
-            raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
+            raise BrokenBody("the body is not zstd, or its window is larger than 8 MiB") from error
         self._rest = b""
         if self._frame.eof:
             self._rest, self._frame = self._frame.unused_data, None
@@ -144,7 +144,7 @@ class _Zstd:
 
 
 class _Zstandard:
-    """Decodes frames of zstd by the package zstandard. `Frames` detects a body that ends within a frame."""
+    """Decodes frames of zstd with the package zstandard. `Frames` detects a body that ends within a frame."""
 
     def __init__(self, more: More) -> None:
         module = import_module("zstandard")
@@ -158,7 +158,7 @@ class _Zstandard:
         try:
             decoded: bytes = self._stream.read(PIECE)
         except self._error as error:
-            raise BrokenBody("the body is no zstd, or its window is larger than 8 MiB") from error
+            raise BrokenBody("the body is not zstd, or its window is larger than 8 MiB") from error
         if not decoded and not self._frames.between:
             raise BrokenBody("the body ends within its zstd")
         return decoded
@@ -231,7 +231,7 @@ def _over(size: int) -> Generator[int, bytes, None]:
 
 
 def decoder_of(coding: str) -> Make | None:
-    """The decoder of a coding, or None if its package is not installed."""
+    """Return the decoder of a coding, or None if its package is not installed."""
     if coding == "gzip":
         return _Gzip
     if coding == "br":

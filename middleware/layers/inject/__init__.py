@@ -1,4 +1,4 @@
-"""InjectHTML: HTML added to the pages of an application, also to those that are streams."""
+"""InjectHTML: adds HTML to the pages of an application, streamed pages included."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -50,7 +50,8 @@ class Withheld:
     Attributes:
         method: REQUEST_METHOD.
         said: the fields that were changed or hidden, as received; none once they are restored.
-        changed: the conditions whose tags were changed, before that: one dict for each time that the layer is met.
+        changed: the conditions whose tags were changed, as received: one dict for each time that the request met the
+            layer.
     """
 
     method: str
@@ -59,7 +60,7 @@ class Withheld:
 
 
 class Injection:
-    """Puts a text before the first tag of a name, or after it if it is a start tag: a Transform."""
+    """A Transform that inserts a text before the first end tag of a name, or after the first start tag."""
 
     def __init__(self, at: str, text: bytes, notes: Any) -> None:
         self._at, self._text, self._notes = at, text, notes
@@ -87,7 +88,7 @@ class Injection:
 class InjectHTML(Middleware):
     """Adds HTML to the pages of an application: analytics, a banner, a script for development.
 
-    Stands inside Compress and Conditional, and inside SecurityHeaders for its nonce; outside the application.
+    Stands inside Compress and Conditional, and with `nonce` inside SecurityHeaders.
 
     A page is a 200 to GET whose type is text/html, in an encoding that is a superset of ASCII, without a content
     coding. The HTML goes before the first `</body>` or `</head>`, or after the first `<head>`, that the browser sees as
@@ -96,11 +97,11 @@ class InjectHTML(Middleware):
     the page lacks become character references; where one stands in a script or a style of `html`, nothing is added.
 
     Content-Length is right or removed, for HEAD too. Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest
-    are removed from pages. Range and If-Range are hidden from the application, unless Sec-Fetch-Dest says that no page
-    is asked for: a video, an image, a script.
+    are removed from pages. Range and If-Range are hidden from the application, unless Sec-Fetch-Dest names a
+    destination that is not a page: a video, an image, a script.
 
     With `html` as a str the entity tag of a page gets a hash of it as a suffix and is weak: "x" is W/"x-1f0c8ea2b7".
-    The application finds "x" again in If-None-Match, and W/"x" in If-Match and the If of WebDAV, and its 304 goes out
+    The application gets "x" back in If-None-Match, and W/"x" in If-Match and the If of WebDAV, and its 304 goes out
     with the tag that the client knows. An ETag that is not an entity tag, such as abc without quotes, is removed from
     pages. With a callable or `nonce=True` no two pages need be equal: ETag and Last-Modified are removed from pages,
     and If-None-Match and If-Modified-Since hidden from the application.
@@ -115,7 +116,7 @@ class InjectHTML(Middleware):
         nonce: bool. Whether the script tags of `html` get the CSP nonce of the response, as SecurityHeaders provides
             it. Default False.
 
-    Errors: ConfigError; TypeError when a callable returns anything else.
+    Errors: ConfigError; TypeError if the callable returns something other than a str or None.
     Source: HTML 13.2.5, 13.2.6; RFC 9110 8.8, 13.1, 14; RFC 9111 5.2.2.6; CSP3 7.1.
     """
 
@@ -167,12 +168,12 @@ class InjectHTML(Middleware):
             said.update(changed)
         if asked.method in _METHODS and environ.get("HTTP_SEC_FETCH_DEST") not in _NO_PAGES:
             said.update((name, environ.pop(name)) for name in self._hidden if name in environ)
-        if before is not None and before.said:  # the same layer stands around this stack
+        if before is not None and before.said:  # this layer also wraps the stack
             said.update(before.said)
             asked.changed += before.changed
 
     def _own(self, tag: EntityTag) -> EntityTag:
-        """The tag of the application that became this one."""
+        """Return the application's tag from which this layer made the given one."""
         opaque, _, suffix = tag.opaque.rpartition("-")
         return EntityTag(suffix == self._weak, opaque) if suffix in self._suffixes else tag
 
@@ -181,7 +182,7 @@ class InjectHTML(Middleware):
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Add the HTML to a page."""
         asked: Withheld | None = environ.get(self._key)
-        if asked is None:  # an error of an outer layer: the request did not reach this one
+        if asked is None:  # an outer layer failed before this one ran
             return None
         environ.update(asked.said)  # outer layers see the request as received
         asked.said = {}
@@ -198,7 +199,7 @@ class InjectHTML(Middleware):
         return self._inject(response, asked.method, Injection(self.at, text, environ.get(NOTES)))
 
     def _text(self, environ: Environ, codec: str) -> bytes | None:
-        """The HTML for this page, encoded, or None."""
+        """Return the encoded HTML for this page, or None."""
         parts = self._made(environ, codec) if self._parts is None else self._parts[codec]
         if parts:
             nonce = environ.get(NONCE) if len(parts) > 1 else None
@@ -255,12 +256,12 @@ class InjectHTML(Middleware):
     # -- for people --------------------------------------------------------------------------------------------------
 
     def declared(self) -> Effects:
-        """The effects of the class. It needs the nonce that it writes."""
+        """The effects of the class. With `nonce`, the layer needs the CSP nonce."""
         return replace(self.effects, needs=self.effects.needs | {NONCE}) if self.nonce else self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """The HTML that it adds, and the fields that it hides."""
-        where = "behind" if self.at == "<head>" else "before"
+        """The place of the HTML, and the fields that are hidden or changed."""
+        where = "after" if self.at == "<head>" else "before"
         tags = "makes entity tags weak, with a suffix" if self._constant else "removes ETag and Last-Modified"
         yield "request", "hides Range" + ("" if self._constant else ", If-None-Match and If-Modified-Since")
         yield "response", f"adds HTML {where} {self.at}{' with the CSP nonce' * self.nonce}; {tags}"

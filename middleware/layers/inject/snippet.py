@@ -1,4 +1,4 @@
-"""The HTML that is added, in the encoding of a page."""
+"""Encodes the HTML that is added for the encoding of a page. Part of InjectHTML."""
 
 import codecs
 import re
@@ -34,10 +34,10 @@ def _page_encoding(content_type: str) -> str | None:
     parameters = ((found[1].lower(), found[2].strip('"')) for found in _PARAMETER.finditer(content_type))
     charset = next((value for name, value in parameters if name == "charset"), "ascii")
     try:
-        codec = codecs.lookup(charset).name.removesuffix("-sig")  # of utf-8-sig, a byte order mark before each text
+        codec = codecs.lookup(charset).name.removesuffix("-sig")  # utf-8-sig adds a byte order mark to each text
         text = _ASCII.decode("ascii")
         both_ways = _ASCII.decode(codec) == text and text.encode(codec, "replace") == _ASCII
-    except (LookupError, ValueError):  # unknown, no encoding of text, or not of these bytes
+    except (LookupError, ValueError):  # unknown, not a text encoding, or unable to decode ASCII
         return None
     return codec if both_ways and not codec.startswith("iso2022") else None
 
@@ -46,10 +46,10 @@ _ENCODINGS: Final = Remembered(_page_encoding)
 
 
 def encoded(html: str, codec: str, *, nonce: bool) -> tuple[bytes, ...] | None:
-    """The HTML, split after the name of every script tag, where an attribute with the nonce goes; whole without it.
+    """Return the encoded HTML, split after each `<script`, where a nonce attribute is inserted; whole without `nonce`.
 
-    Characters that the encoding lacks are character references. None where one is in a script, a style or other text
-    that has no references.
+    Characters that the encoding lacks become character references. Returns None if one is in a script, a style or other
+    text in which references are not decoded.
     """
     text = _with_references(html, codec)
     if text is None:

@@ -1,9 +1,9 @@
-"""Tags in a stream of HTML: the part of the WHATWG tokenizer that finds one, in any chunks.
+"""Finds a tag in a stream of HTML, wherever the chunks are split: the part of the WHATWG tokenizer that this needs.
 
 The states are those of the HTML standard, 13.2.5. Text that only looks like a tag is passed over: comments, scripts
-with their escapes, styles, other raw text, attributes, CDATA sections. The few facts of the tree that change how text
-is read are kept as `_nested`: templates, SVG and MathML, and the places in them that hold HTML. Bytes of any encoding
-that is a superset of ASCII are read as they are.
+with their escapes, styles, other raw text, attributes, CDATA sections. The parts of the tree that change how text is
+read are tracked in `_nested`: templates, SVG and MathML, and the elements in them that contain HTML. Bytes of any
+encoding that is a superset of ASCII are read as they are.
 
 Between two chunks only a state, a few bytes that may begin a delimiter, and a tag that may be the wanted one are kept.
 """
@@ -38,9 +38,9 @@ _WHOLE: Final = re.compile(
 
 @lru_cache(maxsize=16)
 def _passing(wanted: bytes) -> re.Pattern[bytes]:
-    """Passes over text and complete tags that change nothing, at the speed of `re`; at most 32, as each needs memory.
+    """Return a pattern that skips text and up to 32 complete tags that change no state. Every repetition takes memory.
 
-    A tag without `=` ends at the first `>`. Values are read where `=` follows a name; other uses of it end the match.
+    A tag without `=` ends at the first `>`. Values are read where `=` follows a name; any other `=` ends the match.
     """
     names = (*_NOTABLE, wanted) if wanted[:1] != b"/" else _NOTABLE
     end_tags = rb"(?!(?i:%b)[\t\n\f\r />])" % re.escape(wanted[1:]) if wanted[:1] == b"/" else b""
@@ -83,7 +83,7 @@ _IN_TAG: Final[tuple[tuple[re.Pattern[bytes], Mapping[int, int | None], int], ..
     (re.compile(rb"[^\t\n\f\r >]*"), {_END: None}, _BEFORE_NAME),
 )
 
-# -- text that is no markup (13.2.5.2 to 13.2.5.5, 13.2.5.15 to 13.2.5.31, 13.2.5.41 to 13.2.5.52, 13.2.5.69) --------
+# -- text that is not markup (13.2.5.2 to 13.2.5.5, 13.2.5.15 to 13.2.5.31, 13.2.5.41 to 13.2.5.52, 13.2.5.69) --------
 
 
 def _partial(*tokens: bytes) -> re.Pattern[bytes]:
@@ -127,7 +127,8 @@ _UNDECIDED: Final = _partial(b"<!-", b"<![CDATA", b"</")
 # -- elements whose content is read in another way (13.2.6.4.22, 13.2.6.5) -------------------------------------------
 
 _FOREIGN: Final = frozenset((b"svg", b"math"))
-# Elements of SVG and MathML that hold HTML; annotation-xml does by its encoding, and holds no text of HTML otherwise.
+# Elements of SVG and MathML that contain HTML. annotation-xml does only with an HTML encoding, and contains no HTML
+# text otherwise.
 _HOLDING: Final[Mapping[bytes, frozenset[bytes]]] = {
     b"svg": frozenset((b"svg", b"foreignobject", b"desc", b"title")),
     b"math": frozenset((b"math", b"mi", b"mo", b"mn", b"ms", b"mtext", b"annotation-xml")),
@@ -145,11 +146,11 @@ _READERS: Final[Mapping[str, str]] = {_DATA: "_markup", _TAG: "_tag", "opened": 
 
 
 class Finder:
-    """Finds the first tag of a name in HTML that comes in chunks.
+    """Finds the first tag of a name in HTML that arrives in chunks.
 
     Attributes:
-        wanted: bytes. The name in lower case, of an end tag with its slash: b"/body". A slash alone stands for no tag.
-        found: bool. Whether the tag has been found; no chunk is read then.
+        wanted: bytes. The name in lower case, with the slash of an end tag: b"/body". A slash alone matches no tag.
+        found: bool. Whether the tag has been found. No further chunk may be fed then.
         state: str. The kind of text that has been reached: "data", "tag", "script", ...
         kept: bytes. The end of the last chunk, if more is needed to read it.
     """
@@ -162,8 +163,8 @@ class Finder:
         self._passing = _passing(wanted).match
         self._stops = False  # the tag is found, or more is needed to read on
         self._nested: list[bytes] = []  # open templates, SVG, MathML, and elements in these that hold HTML
-        self._open = [Counter[bytes]()]  # how many of each name are open inside each template, and outside of all
-        self._held: list[bytes] | None = None  # the part of the wanted end tag that has come
+        self._open = [Counter[bytes]()]  # open elements by name: outside of templates, then in each open template
+        self._held: list[bytes] | None = None  # the part of the wanted end tag that was received
         self._place: int | None = None  # of the wanted tag in the chunk: where it begins, or where a start tag ends
         self._name = b""  # of the tag that is being read, if anything depends on it
         self._part = _BEFORE_NAME
@@ -224,7 +225,7 @@ class Finder:
         return found.end()
 
     def _tag_begun(self, data: bytes, at: int, name: bytes) -> int:
-        """Begin to read a tag whose end has not come yet."""
+        """Begin to read a tag whose end has not been received yet."""
         end = at + 1 + len(name)
         complete = end < len(data)
         if not complete and end - at <= _LONGEST:
@@ -285,7 +286,7 @@ class Finder:
             self.state = name.decode()
 
     def _close(self, name: bytes) -> None:
-        """Leave an element and its descendants, if it is open and no template lies in between."""
+        """Leave an element and its descendants, if it is open in the current template."""
         if self._open[-1][name]:  # otherwise a search through all that is open would take quadratic time
             while self._leave() != name:
                 pass

@@ -70,7 +70,8 @@ class SecurityHeaders(Middleware):
         remove: iterable of field names. Headers of the application that are removed before others are added. A header
             that is both removed and sent is replaced. Default X-Powered-By.
 
-    Errors: ConfigError. A clear_site_data that raises, or returns an unknown word, is an error of the request.
+    Errors: ConfigError. An exception raised by clear_site_data, and a ValueError for an unknown word, count as errors
+        of the application.
     Source: OWASP Secure Headers; CSP3; RFC 6797; Fetch; HTML 7; Permissions Policy; RFC 9651; Clear Site Data.
     """
 
@@ -185,9 +186,9 @@ class SecurityHeaders(Middleware):
         return layer._replace(waits=layer.waits or nonced, ahead=declares_length if nonced else None)
 
     def declared(self) -> Effects:
-        """The effects of the class. It sets the headers that it sends or removes.
+        """The effects of the class. The layer sets the headers that it sends or removes.
 
-        With NONCE, it provides the nonce and edits Cache-Control.
+        With NONCE, the layer provides the nonce and edits Cache-Control.
         """
         effects = self.effects
         cache = {"Cache-Control"} if self._nonced else set()
@@ -202,7 +203,7 @@ class SecurityHeaders(Middleware):
         )
 
     def _unscripted(self) -> dict[str, CSP]:
-        """The option by which the policy would restrict scripts, if it restricts none."""
+        """The csp option that would restrict scripts, if the policy restricts none."""
         if self.csp is None or self.csp.covers_scripts:
             return {}
         return {"csp": self.csp.extended({"script-src": "'self'"})}

@@ -1,4 +1,4 @@
-"""Options of SecurityHeaders that are keywords, lists of keywords or names, or a dictionary: what browsers know."""
+"""Reads the options of SecurityHeaders that are keywords, lists or dictionaries, and rejects unknown values."""
 
 import re
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ def referrer_policy(value: object) -> str:
 
 
 def field_names(value: object) -> tuple[str, ...]:
-    """Return the names of fields that may be removed; raise ValueError otherwise."""
+    """Return the names of fields to remove; raise ValueError for a name that is not allowed."""
     names = several(value)
     for fault in filter(None, map(option_name_fault, names)):
         raise ValueError(fault)
@@ -92,7 +92,7 @@ def site_data(value: object) -> str:
 
 
 def endpoints(value: object) -> dict[str, str]:
-    """Return the endpoints of reports, name -> URL, which can be sent as a dictionary (Reporting API 3.2)."""
+    """Return the report endpoints, name -> URL; raise ValueError if they cannot be sent (Reporting API 3.2)."""
     if not isinstance(value, Mapping) or not value:
         raise ValueError("a mapping name -> URL, such as {'default': 'https://reports.example/'}")
     if not all(isinstance(url, str) and _ENDPOINT.fullmatch(url) for url in value.values()):

@@ -55,7 +55,7 @@ class Nonce(UserString):
 
 
 def offer(environ: Environ) -> None:
-    """Put a nonce into environ. Two SecurityHeaders around one response share it."""
+    """Put a nonce into environ. Two SecurityHeaders in one request share it."""
     nonce = environ.get(KEY)
     if not isinstance(nonce, Nonce) or nonce.sent:
         environ[KEY] = Nonce()
@@ -74,7 +74,7 @@ def csp_nonce(request: Any) -> dict[str, Any]:
 
     Source: CSP3 7.1.
     """
-    if not request:  # an empty environ, and the request of Flask outside of one
+    if not request:  # an empty environ, or Flask's `request` outside a request
         return {"csp_nonce": ""}
     environ = getattr(request, "META", None) or getattr(request, "environ", request)
     return {"csp_nonce": environ.get(KEY, "")}
@@ -86,11 +86,11 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
 
     def edit(environ: Environ, response: Response) -> None:
         nonce, used = environ.get(KEY), False
-        if isinstance(nonce, Nonce):  # otherwise an outer layer failed, the request did not reach this one
+        if isinstance(nonce, Nonce):  # otherwise an outer layer failed before this one ran
             nonce.sent = True
             whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
             used = nonce.read or not whole  # a stream may still read it
-        if response.status[:3] == "304":  # it would replace the policy that is kept with the page, and its nonce
+        if response.status[:3] == "304":  # a new policy would replace the stored one, whose nonce is in the page
             return
         source = f"'nonce-{nonce}'" if used else ""
         for header, text, bare in texts:

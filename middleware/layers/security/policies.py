@@ -75,7 +75,7 @@ class _Policy:
                 continue
             problems.check(name not in self._members, str(key), "is named once, whatever its case", value)
             self._members.update({} if members is None else {name: members})
-        problems.check(self._members or problems.found, "policy", "says something: leave it out otherwise", given)
+        problems.check(self._members or problems.found, "policy", "is not empty: leave the option out instead", given)
         problems.done()
 
     def __eq__(self, other: object) -> bool:

@@ -88,7 +88,7 @@ OPTIONS: Final = {
         "",
         _if(
             lambda given: can_be_called(given, 2),
-            "a callable (environ, response) -> what to forget, or None: a response decides it",
+            "a callable (environ, response) -> the data to clear, or None, called for each response",
         ),
     ),
     "remove": Option("", values.field_names),
@@ -99,7 +99,7 @@ OPTIONS: Final = {
 
 
 class PresetHeader(NamedTuple):
-    """One header of the presets.
+    """One header of the presets, with its reason and its risk.
 
     Attributes:
         option: the option of SecurityHeaders.
@@ -251,7 +251,7 @@ def sent(kept: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_nonce(fields: Mapping[str, Any]) -> dict[str, CSP]:
-    """Return the fields whose policy contains NONCE."""
+    """Return the policies that contain NONCE, by field name."""
     return {header: value for header, value in fields.items() if isinstance(value, CSP) and value.needs_nonce}
 
 

@@ -96,7 +96,7 @@ class Timing(Middleware):
     def _bind(self) -> None:
         kind = recorders(self.clock)
         alone = (_NO_TOKEN.sub("-", self.name),) if self.layers else ()
-        # of this copy
+        # each copy has its own
         self.__dict__.update(_kind=kind, _hooks=self._compiled(kind), _key=f"{KEY}.{id(self)}", _names=alone)
         super()._bind()
         if self.layers and self.app is not None:  # the probe around the application
@@ -132,8 +132,8 @@ class Timing(Middleware):
         mine: Running | None = environ.get(self._key) if self._elaborate else None
         recorder: Recorder | None = mine.recorders[-1] if mine is not None and mine.recorders else environ.get(KEY)
         if recorder is None:
-            return  # an error in an outer layer: the request did not reach this one
-        line = self._hooks.line(recorder) if type(recorder) is self._kind else None  # else of an outer Timing
+            return  # an outer layer failed before this one ran
+        line = self._hooks.line(recorder) if type(recorder) is self._kind else None  # otherwise of an outer Timing
         if line is None:
             self._report(recorder, environ, response)
         else:
@@ -166,14 +166,14 @@ class Timing(Middleware):
             except KeyError:
                 return known.kept(ticks, lines)
 
-        def put(environ: Environ, recorder: Recorder) -> None:  # if the application has cleared environ
+        def put(environ: Environ, recorder: Recorder) -> None:  # used if the application has cleared environ
             environ[KEY] = recorder
 
         return Made(open_, line, put)
 
     def _open(self, recorder: Recorder, outer: Recorder | None, environ: Environ) -> None:
-        """Prepare for more metrics than the whole time, and for an outer Timing."""
-        outers = running([outer])  # empty if an earlier request left it: an environ may be used again
+        """Prepare the recorder for several metrics, and for an outer Timing."""
+        outers = running([outer])  # empty if the recorder is that of an earlier request with this environ
         if self._elaborate or outers:
             recorder.more()
             recorder.outer = next(iter(outers), None)
@@ -183,12 +183,12 @@ class Timing(Middleware):
             before: Running | None = environ.get(self._key)
             environ[self._key] = Running([*running(before.recorders if before is not None else ()), recorder])
             recorder.start = self.clock()
-            if callable(self.expose):  # which may raise: the error is measured like any other
+            if callable(self.expose):  # may raise, and that error is measured too
                 environ[KEY] = recorder
                 recorder.exposed = certain(self.expose)(environ)
 
     def _report(self, innermost: Recorder, environ: Environ, response: Response) -> None:
-        """Add all metrics: general path of the response."""
+        """Add every metric. This is the general path; `line` is the fast path."""
         now = self.clock()
         recorder = innermost.own(self._kind, response)
         if recorder is None:
@@ -205,7 +205,7 @@ class Timing(Middleware):
             response.headers[self.response_time_header] = f"{recorder.seconds * 1000.0:.{self.precision}f}"
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
-        """Report the request, which is over."""
+        """Call on_complete with the measurement."""
         if self.on_complete is None:
             return
         recorder: Recorder = environ[self._key].recorders.pop()
@@ -241,7 +241,7 @@ class Timing(Middleware):
         """With `layers`, insert a probe on each side of every layer."""
         if not self.layers:
             return layers
-        names = [layer.name for layer in layers if not isinstance(layer, _Probe)]  # those of another Timing
+        names = [layer.name for layer in layers if not isinstance(layer, _Probe)]  # probes of another Timing
         timing = self._changed()
         timing.__dict__["_names"] = tuple(_NO_TOKEN.sub("-", name) for name in names)
         places, probed = count(1), list[Middleware]([timing])
@@ -268,5 +268,5 @@ class _Probe(Middleware):
 
     def _note(self, environ: Environ, way: str) -> None:
         running: Running | None = environ.get(self.key)
-        if running is not None and running.recorders:  # empty if the condition of the Timing does not hold
+        if running is not None and running.recorders:  # empty if the condition of Timing does not hold
             running.recorders[-1].marks[self.index, way] = self.clock()

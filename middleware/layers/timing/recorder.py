@@ -7,7 +7,7 @@ from typing import Final
 from middleware.layers.timing.server_timing import duration_fault, metric_fault
 from middleware.wsgi.measurement import Measurement
 
-SAID: Final[tuple[()]] = ()
+SAID: Final[tuple[()]] = ()  # the metrics of a recorder whose whole time has been sent
 
 
 class Recorder:
@@ -27,12 +27,12 @@ class Recorder:
     )
 
     clock: Callable[[], float]  # a class attribute, one for each Timing, so that no request sets it
-    ns: int  # when the request came, in nanoseconds
-    start: float  # when the request came, in seconds by the clock of the Timing
-    # None: the whole time is the only metric; (): it was sent. The other attributes exist only if this is a list.
+    ns: int  # when the request was received, in nanoseconds
+    start: float  # when the request was received, in seconds by the clock of the Timing
+    # None: the whole time is the only metric; SAID: it was sent. The other attributes exist only if this is a list.
     metrics: list[tuple[str, float, str | None]] | tuple[()] | None
     outer: "Recorder | None"  # of an outer Timing
-    claimed: int | None  # the id of the response that it measures, or None while that is to come
+    claimed: int | None  # the id of the measured response, or None before there is one
     marks: dict[tuple[int, str], float]  # (number of a probe, "in" or "out") -> time
     status: str | None
     seconds: float | None
@@ -76,12 +76,12 @@ class Recorder:
             self.add(name, max(self.clock() - start, 0.0), description)
 
     def own(self, kind: "type[Recorder]", response: object) -> "Recorder | None":
-        """The recorder of this kind, that of one Timing, for the response. An error may have left inner ones open."""
+        """Return the recorder of one Timing (`kind`) for the response. An error may have left inner recorders open."""
         recorder: Recorder | None = self
         while recorder is not None:
             said = recorder.metrics is SAID
             recorder.more()
-            if said:  # the head of an ordinary response is replaced
+            if said:  # the head of a response with only the whole time is replaced
                 recorder.claimed = id(response)
             if type(recorder) is kind and recorder.claimed in (None, id(response)):
                 recorder.claimed = id(response)
@@ -90,7 +90,7 @@ class Recorder:
         return None
 
     def layers(self, names: Sequence[str], now: float) -> Iterator[tuple[str, float, None]]:
-        """The own time of every layer that the request met, without the layers inside it."""
+        """Yield the time spent in each layer that the request met, without the layers inside it."""
         marks = {**self.marks, (0, "in"): self.start, (0, "out"): now}
         for index, name in enumerate(names):
             came, went = marks.get((index, "in")), marks.get((index, "out"))
@@ -101,7 +101,7 @@ class Recorder:
 
 
 class Running:
-    """The recorders of one Timing in one request, innermost last: several if it stands around itself."""
+    """The recorders of one Timing in one request, innermost last: several if the Timing is nested in itself."""
 
     __slots__ = ("recorders",)
 
@@ -110,7 +110,7 @@ class Running:
 
 
 def recorders(clock: Callable[[], float]) -> type[Recorder]:
-    """The class of the recorders of one Timing."""
+    """Return the class of the recorders of one Timing."""
     return type("Recorder", (Recorder,), {"__slots__": (), "clock": staticmethod(clock)})
 
 

@@ -47,7 +47,7 @@ class MetricLines:
         self._ticks = 10.0 ** (precision + 3)
 
     def kept(self, ticks: int, lines: dict[int, Line]) -> Line:
-        """The line for a time, which is put into `lines` if it is one of the first thousand."""
+        """Return the line for a time, and cache it in `lines` if it is one of the first thousand."""
         name, description = self._metric
         line = self._field, metric(name, ticks / self._ticks, description, self._precision)
         if ticks < _KEPT:

@@ -57,7 +57,7 @@ class Backend(NamedTuple):
             return None
 
     def has(self, level: object) -> bool:
-        """Whether the backend supports the level. None stands for the default and is supported."""
+        """Whether the backend supports the level. None is the default, which is supported."""
         return level is None or (type(level) is int and level in self.levels)
 
 

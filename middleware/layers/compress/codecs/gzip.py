@@ -1,4 +1,4 @@
-"""The gzip content coding (RFC 1951, 1952): one member without name and time, by the fastest library installed."""
+"""The gzip content coding (RFC 1951, 1952): one member without name and time, made by the fastest library."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from middleware.layers.compress.codecs.codec import RESERVED, Backend, Codec, En
 
 # Deflate, no flags, no time, no extra flags, unknown system (RFC 1952 2.3.1). Libraries differ in the last two.
 _HEADER: Final = b"\x1f\x8b\x08\x00\0\0\0\0\x00\xff"
-# The same with the flag of a file name.
+# A header with the FNAME flag; the file name follows.
 _NAMED: Final = b"\x1f\x8b\x08\x08\0\0\0\0\x00\xff"
 _TRAILER: Final = Struct("<LL")
 _WRAP: Final = 0xFFFFFFFF  # the trailer has the size modulo 2**32
@@ -20,7 +20,7 @@ _ZLIB_AT_ONCE: Final = sys.version_info >= (3, 11)  # zlib.compress takes wbits
 _SMALLEST: Final = 9
 _GZIP: Final = 16  # added to wbits: zlib writes header and trailer; negative wbits are raw deflate
 _SMALL_BODY: Final = 4096  # bytes, for which a window of 8 KiB and 8192 hashes are enough
-_FOR_SMALL: Final = (13 + _GZIP, 6)  # wbits and memLevel of zlib for that: 64 KiB, most of which stays untouched
+_FOR_SMALL: Final = (13 + _GZIP, 6)  # zlib's wbits and memLevel for a small body: 64 KiB, of which most is not touched
 _FREED: Final = 1 << 19
 # The bit length of a size -> wbits of the window that holds it: `window` as a table, since the sizes are too many to
 # cache.
