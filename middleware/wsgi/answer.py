@@ -36,7 +36,7 @@ def answer(status: int, detail: str, headers: Iterable[Line] = ()) -> Applicatio
     text, as_problem = f"{detail}\n".encode("utf-8", "backslashreplace"), problem(status, detail)
 
     def respond(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        as_json = prefers_json(str(environ.get("HTTP_ACCEPT", "")))  # of an environ that an application may have spoilt
+        as_json = prefers_json(str(environ.get("HTTP_ACCEPT", "")))  # an application may have replaced it
         body, content_type = (as_problem, CONTENT_TYPE) if as_json else (text, _TEXT)
         fields = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Vary", "Accept"), *extra]
         start_response(line, fields)
@@ -66,7 +66,7 @@ def fixed(status: str, fields: list[Line], body: bytes) -> Application:
 
 
 def answer_fault(given: object) -> str | None:
-    """Return why this is no valid `answer=`, or None if it is valid or left out."""
+    """Return the rule that a value of `answer=` breaks, or None if it is valid or left out."""
     rule = "a WSGI application (environ, start_response), or None"
     if wraps_nothing(given):
         return f"{rule}; a layer is none until it wraps one"
@@ -75,10 +75,10 @@ def answer_fault(given: object) -> str | None:
 
 
 def refusal(given: Application | None, status: int, detail: str, headers: Iterable[Line] = ()) -> Application:
-    """The answer of a guard: the application that was given as `answer=`, or one that says what was wrong.
+    """Return the application that answers for a guard: the one given as `answer=`, or one that states what was wrong.
 
-    What an application leaves out is added to its response: Cache-Control always, other fields only if its status is
-    the one that they belong to (a login page that is a 200 challenges no one).
+    Fields that the given application leaves out are added to its response: Cache-Control always, other fields only if
+    the response has this status, because a login page with status 200 is not a challenge.
     """
     if given is None:
         return answer(status, detail, headers)
@@ -160,7 +160,8 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
         status: int, or str such as "403 Forbidden". The status of the response. Default 200.
         headers: mapping, or pairs of name and value. Lines beside Content-Type and Content-Length. Default none.
 
-    Errors: ValueError or TypeError for a status or a line that may not be sent, and for what is no JSON.
+    Errors: ValueError or TypeError for a status or a line that may not be sent, and for data that JSON cannot
+        represent.
     Source: RFC 8259.
     """
     body = json.dumps(data, allow_nan=False).encode("ascii")
@@ -168,7 +169,7 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def as_application(returned: Any, on_request: Callable[..., object]) -> Application:
-    """What an on_request returned, as a WSGI application."""
+    """Return the WSGI application for the return value of an on_request; TypeError or ValueError if it is invalid."""
     if callable(returned):
         application: Application = returned
         return application

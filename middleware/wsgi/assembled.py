@@ -39,7 +39,7 @@ _CONDITIONAL: Final = (
 )
 _FUNCTIONS: Final = 64  # fast paths of one pipeline, for as many sets of layers that requests meet
 _TEXTS: Final = 256
-_compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # with the name of the file that it has in tracebacks
+_compiled: dict[str, tuple[Callable[..., Any], str]] = {}  # text -> its function, and its file name
 _SHARED: Final[dict[str, Any]] = {
     "GIVEN": GIVEN,
     "Layered": Layered,
@@ -90,7 +90,7 @@ class Source:
         self.lines += lines
 
     def function(self) -> Application:
-        """Return the function, made of the names."""
+        """Compile the text, and return the function with the names bound to their values."""
         make: Callable[..., Application] = compiled(self.text)
         return make(*self.names.values())
 
@@ -122,7 +122,7 @@ def plain(general: Application) -> Source:
 def choosing(layers: Sequence[Layer], general: Application, chosen: Callable[[int], Application]) -> Source:
     """Return a function that evaluates the conditions, then calls the fast path of the layers whose conditions hold.
 
-    `chosen` returns that for a set of layers: bit n stands for the nth. It is asked once for each set.
+    `chosen` returns that for a set of layers, in which bit n is the nth layer. It is called once for each set.
     """
     source = Source()
     source.names.update(chosen=chosen, general=general, options=general, functions={})
@@ -161,7 +161,7 @@ class FastPath:
     if a layer is ordinary.
 
     Attributes:
-        source: what is written.
+        source: the text, and its names.
         steps: the layers, outermost first, with a row in the place of adjacent ones that are ordinary.
     """
 
@@ -188,7 +188,7 @@ class FastPath:
         return all(row.conditional for row in self._rows)
 
     def _plan_after(self, met: int) -> Plan:
-        """The plan for a request that so many layers have met."""
+        """The plan for a request that has met the first `met` layers."""
         steps = [step for step, end in zip(self.steps, self._met, strict=True) if end <= met]
         entering = tuple(enter for step in steps if (enter := _entering(step)) is not None)
         return replace(plan_for(self._layers[:met], self._layers[met:], respond=self._respond), entering=entering)
@@ -218,7 +218,7 @@ class FastPath:
         add(2, f"if {EXCEPTION!r} in environ:\n    del environ[{EXCEPTION!r}]  # of an earlier request")
 
     def _write_request(self) -> None:
-        """Show the request to the layers, outermost first; of rows, take what they decide by."""
+        """Show the request to the layers, outermost first; for rows, read the values by which they decide."""
         add, names = self.source.add, self.source.names
         for n, step in enumerate(self.steps):
             if isinstance(step, Row):
@@ -269,7 +269,7 @@ class FastPath:
         self._write_reading(4, shown=shown)
 
     def _write_asking(self, depth: int, n: int, place: int, *, shown: bool, rewrites: bool) -> None:
-        """Show the head to a layer, which may edit it in any way. `shown`: so was the one before."""
+        """Show the head to a layer, which may edit it in any way. `shown`: the previous layer has seen it too."""
         add = self.source.add
         if not shown:
             add(depth, "exchange.body = body\nexchange.index = None")
@@ -283,7 +283,7 @@ class FastPath:
         add(depth + 1, f"return resumed(exchange, body, {place}, {outer}, transform, on_response=response{n})")
 
     def _write_reading(self, depth: int, *, shown: bool = True) -> None:
-        """Go on with what layers have made of the head, if it was shown to them."""
+        """Continue with the head as layers have edited it, if it was shown to them."""
         if shown:
             self.source.add(depth, "body = exchange.body\nstatus = exchange.status\nlines = exchange.lines")
 
@@ -295,7 +295,7 @@ class FastPath:
         add(4, "else:\n    lines.append(line)")
 
     def _write_row(self, depth: int, name: str, row: Row) -> None:
-        """Look up what the layers of a row append; where that is not known, or not all, ask them one by one."""
+        """Look up what the layers of a row append; if that is not known, or not all, call them one by one."""
         add = self.source.add
         self.source.names.update({f"row{name}": row, f"kinds{name}": row.kinds, f"known{name}": row.known})
         add(depth, f"added ={' content_type =' * row.typed}{' vary =' * row.varies} None")
@@ -370,7 +370,7 @@ def _together(values: Iterable[str]) -> str:
 
 
 def _entering(step: Layer | Row) -> "Enter | None":
-    """Return the function that stores in environ the state of a step that has not looked at the request, or None."""
+    """Return the function that stores in environ the state of a step whose on_request is postponed, or None."""
     if isinstance(step, Row):
         return step.enter if step.entering else None
     return None if step.made is None else step.made.put

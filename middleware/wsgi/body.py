@@ -1,4 +1,4 @@
-"""Body: the iterable that the server gets. The application's own object wherever that is possible."""
+"""Body: the iterable that the server gets, which is the application's own object wherever that is possible."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -16,9 +16,9 @@ from middleware.wsgi.types import Environ
 
 Sized: TypeAlias = "list[bytes] | tuple[bytes, ...] | Watched"
 
-_AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # no code of the application runs for a chunk
+_AT_HAND: Final[tuple[type, ...]] = (type(iter([])), type(iter(())))  # iterating runs no application code
 
-NOTHING: Final = (b"",)  # one empty chunk: where there is none, or a list, servers add a Content-Length
+NOTHING: Final = (b"",)  # for a body without chunks, or a list, servers would add a Content-Length
 
 
 class Body:
@@ -31,7 +31,7 @@ class Body:
     def __init__(self, exchange: Layered, iterable: Iterable[bytes] | None) -> None:
         self.exchange = exchange
         self.iterator = iter(NOTHING if iterable is None else iterable)
-        self.over = iterable is None  # nothing to send: closing it early is no failure
+        self.over = iterable is None  # nothing to send, so closing it early is not a failure
         self.closed = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -43,7 +43,7 @@ class Body:
             chunk = self._step()
         except BaseException as error:
             if not respond(self.exchange, error):
-                if isinstance(error, StopIteration):  # it would stand for the end of the body (PEP 479)
+                if isinstance(error, StopIteration):  # otherwise it would end the body (PEP 479)
                     raise RuntimeError("a layer raised StopIteration") from error
                 raise
             self.iterator = iter(() if self.exchange.mute else self.exchange.body or ())
@@ -66,11 +66,11 @@ class Body:
         return exchange.feed(chunk)
 
     def _begin(self, chunk: bytes | None) -> bytes | None:
-        """Begin a response whose head came no earlier than its first chunk."""
+        """Begin a response whose head was not passed on before its first chunk."""
         exchange = self.exchange
         if exchange.state is NEW:
             if not chunk and may_be_taken_over(exchange.environ):
-                exchange.sent = None  # no one counts
+                exchange.sent = None  # bytes are not counted
                 return chunk
             exchange.move("end" if chunk is None else "content without head")  # raises
         exchange.enter()
@@ -85,7 +85,7 @@ class Body:
         return None if self.exchange.mute else self.exchange.finish() or None
 
     def close(self) -> None:
-        """Close the application's iterable and tell the layers, once however often it is called."""
+        """Close the application's iterable and call every on_close, on the first call only."""
         if self.closed:
             return
         self.closed = True
@@ -101,7 +101,7 @@ class Body:
 
 
 class Watched:
-    """A sized body, watched to its end. Servers ask for its length to set Content-Length."""
+    """A sized body, watched to its end. Servers call len() on it to set Content-Length."""
 
     __slots__ = ("body", "error", "exchange", "over", "sent", "source")
 
@@ -112,7 +112,7 @@ class Watched:
     sent: int
     over: bool
 
-    __init__ = object.__init__  # as that of an exchange
+    __init__ = object.__init__  # `watched` sets the attributes, which saves a call
 
     def __len__(self) -> int:
         return len(self.body)
@@ -124,7 +124,7 @@ class Watched:
         self.over = True
 
     def close(self) -> None:
-        """Close the application's iterable and tell the layers, once however often it is called."""
+        """Close the application's iterable and call every on_close, on the first call only."""
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
@@ -147,7 +147,7 @@ def watched(exchange: Layered, body: Sized) -> Watched:
 
 
 def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
-    """Pass the head on, if there is one, now that the application has returned. Returns the body for the server."""
+    """Pass on the head, if there is one, after the application has returned. Returns the body for the server."""
     if exchange.state is NEW:  # the head comes with the first chunk
         exchange.prepare()
     else:
@@ -159,16 +159,16 @@ def deliver(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
     if body is None or isinstance(body, (bytes, str)):
         raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
     if exchange.plan.waits and isinstance(body, Watched):
-        exchange.body = [*body]  # watched by an inner pipeline, and a list all the same for layers that need it
+        exchange.body = [*body]  # watched by an inner pipeline; layers that need the body get a list
     return _passed_on(exchange, body)
 
 
 def resumed(
     exchange: Layered, body: Iterable[bytes], place: int, outer: int, transform: object, *, on_response: OnResponse
 ) -> Iterable[bytes]:
-    """Continue with a head that layers up to `place` have seen: `on_response` gave a transform, or another stream.
+    """Continue after `place` layers have seen the head, if `on_response` returned a transform or replaced the list.
 
-    `outer`: the number of values in `came` that belong to layers further out.
+    `outer`: the number of values in `came` that belong to outer layers.
     """
     shown = exchange.body
     exchange.prepare()
@@ -190,7 +190,7 @@ def finished(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
 
 
 def muted(exchange: Layered, body: list[bytes]) -> Iterable[bytes]:
-    """Pass on the head of an ordinary response to HEAD, which every layer has seen and none watches."""
+    """Pass on an ordinary head in response to HEAD, which every layer has seen and none watches to its end."""
     exchange.index = None
     if exchange.get("Content-Length") is None and any(body):
         exchange.append(("Content-Length", str(sum(map(len, body)))))
@@ -215,17 +215,17 @@ def _passed_on(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
         if exchange.state in HELD:
             exchange.begin()
         if exchange.state in HELD:
-            iterator = iter(body)  # the first chunk is taken: some servers want a head when the call returns
+            iterator = iter(body)  # take the first chunk, because some servers need a head when the call returns
             first = exchange.begin_with(_first(iterator))
-            return Body(exchange, () if first is None else chain((first,), iterator))  # an exhausted one may block
+            return Body(exchange, () if first is None else chain((first,), iterator))  # or it may block
     return _chosen(exchange)
 
 
 def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
-    """Take the first chunk of a stream. If that is all that the head declares, layers see it as a list.
+    """Take the first chunk of a stream. If it has the whole declared length, layers see the body as a list.
 
-    Frameworks wrap sized bodies in iterators, which is why this is common. What the stream does after its last chunk
-    still happens when the server asks for more.
+    This is common, because frameworks wrap sized bodies in iterators. Code of the stream after its last chunk still
+    runs when the server requests the next one.
     """
     if is_file(exchange.environ, body) or not any(wanted(exchange) for wanted in exchange.plan.ahead):
         return body
@@ -238,7 +238,7 @@ def _ahead(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def _first(iterator: Iterator[bytes]) -> bytes | None:
-    """The first chunk of a stream, or None. Empty ones that are at hand are skipped."""
+    """Return the first chunk of a stream, or None. Empty chunks of a list or tuple iterator are skipped."""
     first = next_chunk(iterator)
     while first == b"" and type(iterator) in _AT_HAND:
         first = next_chunk(iterator)
@@ -270,7 +270,7 @@ def _sized(exchange: Layered, body: list[bytes] | tuple[bytes, ...]) -> Iterable
 
 
 def _untouched(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
-    """Hand on a stream as the same object, so that the server's file_wrapper works, unless it has to be watched."""
+    """Pass on a stream as the same object, so that the server's file wrapper works, unless it must be watched."""
     plan = exchange.plan
     from_server = is_file(exchange.environ, body)
     if plan.closers and from_server:
@@ -284,7 +284,7 @@ def _untouched(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
 
 
 def is_file(environ: Environ, body: object) -> bool:
-    """Whether it came from the server's file wrapper (PEP 3333 "Optional Platform-Specific File Handling")."""
+    """Whether a body is from the server's file wrapper (PEP 3333 "Optional Platform-Specific File Handling")."""
     wrapper = environ.get("wsgi.file_wrapper")
     if isinstance(wrapper, type):
         return isinstance(body, wrapper)
@@ -292,14 +292,14 @@ def is_file(environ: Environ, body: object) -> bool:
 
 
 def _closing(exchange: Layered, body: Iterable[bytes]) -> Iterable[bytes]:
-    """The same object with a close() that tells the layers; a Body where the object does not let itself be watched."""
+    """Return the file with a close() that ends the exchange, or a Body around it if its close() cannot be replaced."""
     watcher = Body(exchange, body)
-    exchange.source = SimpleNamespace(close=getattr(body, "close", None))  # its own, before it gets another
+    exchange.source = SimpleNamespace(close=getattr(body, "close", None))  # its own close(), before it is replaced
     try:
         body.close = watcher.close  # type: ignore[attr-defined]
     except (AttributeError, TypeError):
         return watcher
-    watcher.over = True  # the server reads the file by itself: no one sees, no one counts
+    watcher.over = True  # the server reads the file by itself, so neither its end nor its size is seen
     watcher.iterator = iter(())
     exchange.transforms = exchange.sent = None
     return body

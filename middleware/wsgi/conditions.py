@@ -1,4 +1,4 @@
-"""Conditions: how a predicate is asked, and the Vary that follows from its request fields (RFC 9110 12.5.5)."""
+"""Conditions: the form in which a predicate is called, and the Vary for its request fields (RFC 9110 12.5.5)."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from middleware.wsgi.types import Environ, Predicate
 
 
 def certain(predicate: Predicate) -> Predicate:
-    """Return the predicate for "holds for every reading of the path". A plain callable is always certain."""
+    """Return the predicate that requires every reading of the path; a plain callable is returned as it is."""
     certainly: Predicate = getattr(predicate, "certainly", predicate)
     return certainly
 
@@ -22,10 +22,11 @@ def asked(condition: Predicate | None, effects: Effects) -> Predicate | None:
 
 
 def evaluated_at_once(layers: Sequence[Layer], before: Sequence[Layer]) -> bool:
-    """Whether all conditions may be evaluated when the request has not yet met the layers `before` the last of them.
+    """Whether all conditions may be evaluated before the request meets the layers outside the last conditional one.
 
-    Those must change nothing of the request. A layer with `made` does, and measures, and one with on_close is told of
-    the error that a condition raises: only pure conditions may pass these.
+    These layers, `before`, must not change the request. A layer with `made` changes it and measures time, and a layer
+    with on_close must get the error that a condition raises, so only pure conditions may be evaluated before such
+    layers.
     """
     if any(layer.on_request and not (layer.ordinary or layer.made) for layer in before):
         return False
@@ -36,17 +37,16 @@ def evaluated_at_once(layers: Sequence[Layer], before: Sequence[Layer]) -> bool:
 
 
 def request_field(environ: Environ, key: str) -> str | None:
-    """The request field of an environ key, or None. Without the field, two keys may be there, empty (PEP 3333)."""
+    """Return the request field of an environ key, or None. An empty UNPREFIXED key means no field (PEP 3333)."""
     value: str | None = environ.get(key)
     return None if value == "" and key in UNPREFIXED else value
 
 
 def varying(condition: object) -> tuple[Layer, ...]:
-    """Return the layer, if any, that adds the request fields of a predicate to Vary. It stands right outside.
+    """Return the layer, if any, that adds the request fields of a predicate to Vary, to be placed directly outside.
 
-    Responses are named as varying whether the condition held or not, except where the URL and the method alone decide.
-    A callable that is no predicate of `match` may have `request_fields`, one name or several; without, its fields are
-    unknown.
+    The fields are added whether the condition held or not, except where the URL and the method alone decide. A callable
+    that is not a predicate of `match` may have `request_fields`, one name or several; otherwise no field is added.
     """
     names = sorted(each(getattr(condition, "request_fields", ())))
     if not names:

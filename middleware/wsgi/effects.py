@@ -1,4 +1,4 @@
-"""Effects: what a layer does to a request and a response, declared, so that an order can be checked at once."""
+"""Effects: the declared facts about a layer, by which the order of a stack is checked before it serves requests."""
 
 from __future__ import annotations
 
@@ -20,34 +20,43 @@ _KNOWN: Final = "_effects_declared"
 
 @dataclass(frozen=True, repr=False)
 class Effects:
-    """Facts about a layer, for the order rules. All default to "no"; a layer that declares nothing is never moved.
+    """Facts about a layer, for the order rules. Every fact defaults to no; a layer that declares none is never moved.
 
     Options:
-        answers: bool. It may answer a request without the application (a preflight, a static file, a refusal). Default
+        answers: bool. Whether the layer may answer a request without the application (a preflight, a static file, a
+            refusal). Default False.
+        every_response: bool. Whether what the layer adds belongs on every response, including the answers of other
+            layers. Default False.
+        measures: bool. Whether the layer measures the layers inside it and the application. Default False.
+        rewrites_body: bool. Whether the layer changes the bytes of the representation (not its coding). Default False.
+        encodes_body: bool. Whether the layer applies a content coding (RFC 9110 8.4). Default False.
+        grants: bool. Whether the layer grants clients something, so that its condition must hold certainly
+            (middleware.match). Default False.
+        validates: bool. Whether the layer makes or checks entity tags (RFC 9110 13). Default False.
+        observes: bool. Whether the layer reports every request, so that it stands outside layers that answer. Default
             False.
-        every_response: bool. What it adds belongs on every response, whoever answers. Default False.
-        measures: bool. It measures what stands inside it. Default False.
-        rewrites_body: bool. It changes the bytes of the representation (not its coding). Default False.
-        encodes_body: bool. It applies a content coding (RFC 9110 8.4). Default False.
-        grants: bool. It grants clients something, so that its condition has to hold certainly (middleware.match).
+        own_page: bool. Whether the layer answers only on a page of its own. Default False.
+        identifies: bool. Whether the layer gives the request an id, and the response a field that echoes the id.
             Default False.
-        validates: bool. It makes or checks entity tags (RFC 9110 13). Default False.
-        observes: bool. It tells of every request, so that it stands outside whatever answers. Default False.
-        own_page: bool. It answers only on a page of its own. Default False.
-        identifies: bool. It gives the request an id, and the response a field that echoes it. Default False.
-        limits_input, decodes_input, reads_input: bool. It limits, decodes or reads the request body. Default False.
-        refuses: bool. It refuses requests by their head, at little cost: by a count, a length or a name. Default False.
-        costs: bool. It takes a place, memory or time for a request before the application does. Default False.
-        reports: bool. It reports errors that pass it, and so stands next to the application. Default False.
-        sets, reads: iterables of response field names. Those that it sets, and those that it decides by. Default none.
-        provides, requires, needs: iterables of environ keys. Those that it puts there; those that it looks at, which a
-            layer that provides them has to do first; and those that some outer layer has to provide. Default none.
-        shares: bool. It lets pages of every origin read responses (Access-Control-Allow-Origin: *). Default False.
-        isolates: mapping option -> value. It has browsers block what pages of other origins embed
-            (Cross-Origin-Resource-Policy), until its option has that value. Default none.
-        unscripted: mapping option -> value. It enforces a Content-Security-Policy that restricts no scripts, until its
-            option has that value. Default none.
-        unique: bool, or str. One of a kind is enough; a str names the kind, True stands for the class. Default False.
+        limits_input, decodes_input, reads_input: bool. Whether the layer limits, decodes or reads the request body.
+            Default False.
+        refuses: bool. Whether the layer refuses requests by their head, at little cost: by a count, a length or a name.
+            Default False.
+        costs: bool. Whether the layer takes a place, memory or time for a request before the application does. Default
+            False.
+        reports: bool. Whether the layer reports errors that pass it, so that it stands next to the application. Default
+            False.
+        sets, reads: iterables of response field names. The fields that the layer sets, and those by which it decides.
+            Default none.
+        provides, requires, needs: iterables of environ keys. The keys that the layer sets; those that it reads, so that
+            a layer that provides one stands outside; and those that an outer layer must provide. Default none.
+        shares: bool. Whether pages of every origin may read responses (Access-Control-Allow-Origin: *). Default False.
+        isolates: mapping option -> value. If the layer has browsers block what pages of other origins embed
+            (Cross-Origin-Resource-Policy): the option, and the value with which it no longer does. Default none.
+        unscripted: mapping option -> value. If the layer enforces a Content-Security-Policy that restricts no scripts:
+            the option, and the value with which it does. Default none.
+        unique: bool, or str. Whether a stack should have one layer of this kind; a str names the kind, True is the
+            class. Default False.
 
     Errors: ConfigError for a value of another type.
     """
@@ -111,12 +120,12 @@ def declared_by(layer: Middleware) -> Effects:
 
 
 def forget_effects(copy: Middleware) -> None:
-    """Have a changed copy declare its own effects, which may follow from what was changed."""
+    """Discard the cached effects of a changed copy, because they may depend on the change."""
     copy.__dict__.pop(_KNOWN, None)
 
 
 def keep_effects(layer: Middleware, copy: Middleware) -> Middleware:
-    """The copy, with the effects of the layer that it was made of."""
+    """Return the copy, with the effects of the layer from which it was made."""
     copy.__dict__[_KNOWN] = declared_by(layer)
     return copy
 
@@ -141,7 +150,7 @@ _TOLD: Final = (
 
 
 def told(effects: Effects) -> list[tuple[str, str]]:
-    """What effects say, for people, as pairs for `describe`."""
+    """Return the effects in words, in pairs for `describe`."""
     found: dict[str, list[str]] = {}
     for fact, where, text in _TOLD:
         value = getattr(effects, fact)
@@ -154,7 +163,7 @@ def told(effects: Effects) -> list[tuple[str, str]]:
 def _names(
     problems: Problems, option: str, given: object, right: Callable[[object], object], rule: str
 ) -> tuple[str, ...]:
-    """The names of an option, if they are right; one string counts as one name."""
+    """Return the names of an option, or none if they are invalid. A str is a single name."""
     try:
         names = (given,) if isinstance(given, str) else tuple(cast("Iterable[str]", given))
     except TypeError:

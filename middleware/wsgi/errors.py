@@ -1,4 +1,4 @@
-"""Errors: how an exchange ends: answered after an error, abandoned, or closed. Every layer is told of it."""
+"""Errors: ends an exchange, which is answered after an error, abandoned, or closed, and calls every on_close."""
 
 import logging
 from dataclasses import replace
@@ -19,7 +19,7 @@ from middleware.wsgi.types import Application, Environ
 EXCEPTION: Final = "middleware.exception"
 BYTES_SENT: Final = "middleware.bytes_sent"
 STATUS: Final = "middleware.status"
-# Keys of a request whose errors are wanted as exceptions, see asks_to_raise.
+# Environ keys by which a debugger or a test client requests exceptions, see asks_to_raise.
 RAISING: Final = ("werkzeug.debug.preserve_context", "paste.throw_errors", "wsgi.handleErrors")
 _INTERNAL_SERVER_ERROR: Final = answer(500, "Internal Server Error")
 logger = logging.getLogger("middleware")
@@ -31,9 +31,9 @@ def answer_error(exchange: Layered, error: BaseException) -> None:
         if ends_takeover(exchange.environ, error):
             exchange.prepare()
             exchange.sent = None
-            raise error  # noqa: TRY301 - the server expects it, and no layer is told of an error
+            raise error  # noqa: TRY301 - the server expects it, and on_close gets no error
         if not respond(exchange, error):
-            raise error  # noqa: TRY301 - what is raised in respond ends the same way
+            raise error  # noqa: TRY301 - an exception raised by respond is handled below too
     except BaseException as raised:
         del error  # Break the traceback reference cycle.
         _abandon(exchange)
@@ -42,9 +42,9 @@ def answer_error(exchange: Layered, error: BaseException) -> None:
 
 
 def respond(exchange: Layered, error: BaseException) -> bool:
-    """Answer an error with a plain 500 that every layer sees, if that is wanted and there is still time.
+    """Answer an error with a plain 500 that every layer sees, if errors are answered and no content has been sent.
 
-    A BodyError is the client's fault: it is the answer, it is logged in one line, and no layer is told of it.
+    A BodyError is the client's fault: it is itself the answer, it is logged in one line, and no on_close gets it.
     """
     exchange.enter()
     exchange.error = error
@@ -57,11 +57,11 @@ def respond(exchange: Layered, error: BaseException) -> bool:
     if isinstance(error, BodyError):
         exchange.error = None
     else:
-        environ[EXCEPTION] = error  # not before: an inner pass that is closed releases what it finds there
+        environ[EXCEPTION] = error  # not earlier: closing an inner pass releases the exception there
     exchange.move("another head")
     exchange.body = answering(came, exchange.reset)  # type: ignore[arg-type] # it calls no write()
     exchange.transforms, exchange.declared, exchange.rest, exchange.undo = (), None, None, None
-    if exchange.state is PASSED:  # not with a first head: it replaces none, and uWSGI then drops the body
+    if exchange.state is PASSED:  # not with a first head, because uWSGI would drop the body
         exchange.exc_info = (type(error), error, error.__traceback__)
     plan = exchange.plan
     unmet = [layer.on_response for layer in plan.unmet if layer.on_response and _holds(layer, environ)]
@@ -75,11 +75,11 @@ def respond(exchange: Layered, error: BaseException) -> bool:
 
 
 def _logged(exchange: Layered, error: Exception, came: Environ) -> Application:
-    """Log an error of a request, as it came to the application; return what answers it."""
+    """Log an error, with the request as the application received it; return the application that answers it."""
     layer, place = None, ""
     for frame, _ in walk_tb(error.__traceback__):
         method = frame.f_code.co_name
-        if method in ("on_request", "on_response"):  # no other, because a frame keeps what f_locals was asked for
+        if method in ("on_request", "on_response"):  # f_locals keeps its values alive, so read no other
             within: Any = frame.f_locals.get("self")
             if hasattr(within, "effects"):
                 layer, place = within.name, f" in {within.name}.{method}"
@@ -99,11 +99,11 @@ def asks_to_raise(environ: Environ) -> bool:
 
 
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
-    """Close the application's iterable, then tell every layer, then raise the first error (PEP 3333 "close()")."""
+    """Close the application's iterable, then call every on_close, then raise the first error (PEP 3333 "close()")."""
     failure = None if source is None else _failure_to_close(exchange, source)
     exchange.restore()
     environ = exchange.environ
-    environ[BYTES_SENT] = sent  # not before: an inner pipeline that is closed leaves its own there
+    environ[BYTES_SENT] = sent  # not earlier: closing an inner pipeline sets its own value
     if exchange.state in (PASSED, SENT):  # any other status may be malformed
         environ[STATUS] = exchange.status_code
     else:
@@ -112,7 +112,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
     for on_close in exchange.plan.closers:
         try:
             on_close(environ, told)
-        except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, when every layer has been told
+        except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, after every on_close
             failure = raised if failure is None else failure
     exchange.exc_info = exchange.kept = None
     if failure is not None or EXCEPTION in environ:
@@ -128,7 +128,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
 def leave(exchange: Layered) -> None:
     """Call every on_close, once, after an application that took the connection over has finished with it."""
     try:
-        close(exchange, None, None, None)  # no one counts, and the server closes what it gets
+        close(exchange, None, None, None)  # bytes are not counted, and the server closes the iterable
     except Exception:
         logger.exception("on_close failed after the end of a connection that was taken over")
     finally:
@@ -136,7 +136,7 @@ def leave(exchange: Layered) -> None:
 
 
 def _failure_to_close(exchange: Layered, source: object) -> BaseException | None:
-    """Close an iterable; return the exception that this raises, so that layers are told before it is raised again."""
+    """Close an iterable; return the exception that this raises, which is raised again after every on_close."""
     exchange.restore()  # and again afterwards, because close() may clear environ too
     try:
         close_iterable(source)
@@ -148,8 +148,8 @@ def _failure_to_close(exchange: Layered, source: object) -> BaseException | None
 def forget(environ: Environ, server: object) -> None:
     """Break the reference cycle of an environ and the exception in it, whose frames hold that environ.
 
-    The exception stays, without its traceback, and without the object that an attribute was missing from. A no-op where
-    layers of an outer pass have their on_close still to come, and may report the traceback.
+    The exception stays, without its traceback and, if it is an AttributeError, without its `obj`. A no-op while an
+    outer pass has yet to call its on_close methods, which may report the traceback.
     """
     if EXCEPTION not in environ:
         return
@@ -192,7 +192,7 @@ def _holds(layer: Layer, environ: Environ) -> bool:
 
 
 def _drop_source(exchange: Layered) -> None:
-    """Close an iterable of the application that is not sent."""
+    """Close the application's iterable, which is not sent."""
     source, exchange.source = exchange.source, None
     try:
         close_iterable(source)
@@ -201,7 +201,7 @@ def _drop_source(exchange: Layered) -> None:
 
 
 def _abandon(exchange: Layered) -> None:
-    """End an exchange of which the server gets nothing to close: an exception is on its way to it."""
+    """End an exchange whose iterable the server never gets, because an exception is raised to the server."""
     _drop_source(exchange)
     error, exchange.error, exchange.body = exchange.error, None, None
     try:

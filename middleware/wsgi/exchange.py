@@ -1,13 +1,13 @@
-"""Exchange: one call of an application and the head that it gives (PEP 3333), as a state machine.
+"""Exchange: one call of an application, and the head of its response (PEP 3333), as a state machine.
 
     NEW       the application has not called start_response
-    GIVEN     it has, and the server does not have the head yet
-    REPLACED  the same, and the head that it gave last came with exc_info
-    PASSED    the server has the head, and no content
-    SENT      content has gone out, so the head is final
+    GIVEN     the application has called it, and the server does not have the head yet
+    REPLACED  as GIVEN, and the last head came with exc_info
+    PASSED    the server has the head, and no content has been sent
+    SENT      content has been sent, so the head is final
 
-`_NEXT` lists what may happen in which state. Everything else is a violation of PEP 3333, and `_VIOLATIONS` says which.
-The pipeline and the hooks share this machine. They differ in what they do to a head before the server gets it.
+`_NEXT` lists the events that each state allows. Any other event is a violation of PEP 3333, listed in `_VIOLATIONS`.
+The pipeline and the hooks share this machine. They differ in how they handle a head before the server gets it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -51,13 +51,13 @@ _VIOLATIONS: Final[dict[Event, tuple[type[Exception], str]]] = {
 
 
 class Exchange(Response):
-    """The head that an application gives, on its way to the server. A subclass says by `settle` what becomes of it.
+    """The head of a response, on its way from the application to the server. A subclass overrides `settle`.
 
     Attributes:
-        environ: the one of the request.
+        environ: the environ of the request.
         server: the start_response of the server.
-        state: how far the response has got, see above.
-        exc_info: what the server is given with the next head, or None (PEP 3333 "Error Handling").
+        state: the state of the response, see the module docstring.
+        exc_info: the exc_info to pass to the server with the next head, or None (PEP 3333 "Error Handling").
     """
 
     __slots__ = ("_write", "environ", "exc_info", "server", "state")
@@ -76,13 +76,13 @@ class Exchange(Response):
         return self.state is SENT
 
     def prepare(self) -> None:
-        """Set the attributes that an ordinary response does without."""
+        """Set the attributes that an ordinary response does not need."""
 
     def settle(self) -> None:
-        """Settle a head that cannot wait for the body, and pass it on."""
+        """Decide on a head that cannot wait for the body, and pass it on."""
 
     def replaced(self) -> None:
-        """Note that the application has given another head before the server had one."""
+        """Called when the application replaces a head that has not been passed on."""
 
     def move(self, event: Event) -> None:
         """Enter the next state, or raise the violation of PEP 3333 for an event that is out of order."""
@@ -93,7 +93,7 @@ class Exchange(Response):
             raise kind(message) from None
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None) -> Write:
-        """Implements start_response: keeps the head until something is known of the body."""
+        """Implements start_response. Keeps the head until the body is known, or cannot be waited for."""
         if self.state is not NEW or exc_info is not None:
             try:
                 return self._start_again(status, headers, exc_info)
@@ -105,7 +105,7 @@ class Exchange(Response):
         return self
 
     def _start_again(self, status: str, headers: Iterable[tuple[str, str]], exc_info: ExcInfo | None) -> Write:
-        """Replace a head that has not gone out; re-raise if it has (PEP 3333 "Error Handling")."""
+        """Replace a head that is not final; re-raise the exception if it is (PEP 3333 "Error Handling")."""
         if exc_info is None or (self.final and exc_info[1] is None):
             self.move("head")  # raises
         elif self.final and exc_info[1] is not None:
@@ -125,7 +125,7 @@ class Exchange(Response):
         return self
 
     def __bool__(self) -> bool:
-        """Always true, as every `write` is: applications say `start_response(status, headers) and body`."""
+        """Always true, as every `write` is: applications may write `start_response(status, headers) and body`."""
         return True
 
     def __call__(self, data: bytes) -> None:
@@ -135,7 +135,7 @@ class Exchange(Response):
         self.send(data)
 
     def send(self, data: bytes) -> None:
-        """Give the server a chunk by way of its write()."""
+        """Send a chunk by the server's write()."""
         if data:
             self.move("content")
             self._write(data)
@@ -155,7 +155,7 @@ class Exchange(Response):
 
 
 def next_chunk(iterator: Iterator[bytes]) -> bytes | None:
-    """The next chunk of a body, or None at its end. An application that yields None has not ended its body."""
+    """Return the next chunk of a body, or None at its end. TypeError if the application yields None."""
     chunk = next(iterator, _END)
     if chunk is None:
         raise TypeError("the application yielded None: a body consists of bytes (PEP 3333)")

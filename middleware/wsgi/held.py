@@ -1,8 +1,8 @@
-"""Held: one call of an application whose head is held back, so that hooks can decide about it with the body in hand.
+"""Held: one call of an application whose head is held back, so that hooks decide on it when the body is available.
 
-The pipeline shows a head to layers; the hooks may put another response in its place. So they call the application by
-themselves, and pass a head on when it has returned. Where that is too late, because the application calls write() or
-replaces a head that the server has (PEP 3333 "Error Handling"), `decide` is asked.
+The pipeline shows a head to layers; the hooks may put another response in its place. Hooks therefore call the
+application themselves, and pass on a head after it has returned. If that is too late, because the application calls
+write() or replaces a head that the server has (PEP 3333 "Error Handling"), `decide` is called.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from middleware.wsgi.types import Application, Environ, StartResponse
 
 
 class Settled(NamedTuple):
-    """A response for the server. A body of None stands for that of the application."""
+    """A response for the server. If the body is None, the application's body is sent."""
 
     status: str
     lines: list[tuple[str, str]]
@@ -23,10 +23,10 @@ class Settled(NamedTuple):
 
 
 class Held(Exchange):
-    """One call of an application, and what has become of it. A subclass says by `decide` what the server gets.
+    """One call of an application, and its result. A subclass overrides `decide` to choose what the server gets.
 
     Attributes:
-        body: what the application returned, once it has.
+        body: the iterable that the application returned, or None before that.
         instead: the body that is sent in place of what the application writes and returns, or None.
     """
 
@@ -59,31 +59,31 @@ class Held(Exchange):
         return None if self.exc_info is None else self.exc_info[1]
 
     def decide(self) -> Settled:
-        """Decide about a head whose body is out of reach: it goes out by write(), or is iterated already."""
+        """Decide on a head whose body cannot be read, because it is sent by write() or is already being iterated."""
         return self.head
 
     def settle(self) -> None:
-        """Pass on what `decide` says."""
+        """Pass on the response that `decide` returns."""
         self.send_head(self.decide())
 
     def send_head(self, settled: Settled) -> None:
         """Give the server the head that was settled."""
         if self.state is NEW:
-            self.move("head")  # of a hook that answers by itself
+            self.move("head")  # a hook has answered without the application
         self.status, self.lines, self.instead = settled
         self.pass_on()
 
     def send(self, data: bytes) -> None:
-        """Give the server a chunk by way of its write(), unless another body is sent in its place."""
+        """Send a chunk by the server's write(), unless another body is sent in its place."""
         if self.instead is None:
             super().send(data)
 
     def take(self, chunk: bytes) -> None:
-        """Note that the body has been read as far as this chunk."""
+        """Note that this chunk has been read: after content, the head is final."""
         self._taken = self._taken or bool(chunk)
 
     def call(self, app: Application) -> None:
-        """Call the application, and take as much of its body as it takes to get a head."""
+        """Call the application, and take the first chunk of its body if there is no head yet."""
         self.body = body = self._returned(app)
         if body is None or isinstance(body, (bytes, str)):
             raise TypeError(f"a WSGI application returns an iterable of bytes, not {type(body).__name__} (PEP 3333)")
@@ -121,7 +121,7 @@ class Held(Exchange):
 
 
 class Begun:
-    """An iterable whose first chunk was taken already."""
+    """An iterable whose first chunk has already been taken."""
 
     __slots__ = ("_body", "_iterator")
 

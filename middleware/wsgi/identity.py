@@ -17,15 +17,15 @@ REQUEST_ID: Final = "middleware.request_id"
 class Identity:
     """The id of one request, until its response is closed.
 
-    It is marked as closed in place of resetting the context variable, because a server may close a response in another
-    context than it called the application in.
+    An identity is marked as closed, and the context variable is not reset, because a server may close a response in a
+    different context from the one in which it called the application.
 
     Attributes:
         id: str.
         outer: the identity that an outer layer gave the same request, or None.
         around: weak references to the identities of the requests that make this one in process, innermost first. They
-            are weak, because a response that is never closed must not be kept by the next request; and they are all
-            here, because the one between two others may be gone first.
+            are weak, so that a later request does not keep alive a response that is never closed. All of them are
+            listed, because one between two others may be freed first.
         closed: bool.
     """
 
@@ -42,10 +42,10 @@ _CURRENT: Final[ContextVar[Identity | None]] = ContextVar("middleware.request_id
 def request_id() -> str | None:
     """Return the id of the request that runs in this context, or None outside of a request.
 
-    It holds from the moment when `RequestId` has seen the request until the response is closed, in asynchronous hooks
-    too. A request that the application makes in process has its own id, and leaves that of the outer one. None as well
-    where no `RequestId` stands outside. A thread that the application starts has a context of its own: run it in
-    `contextvars.copy_context()`.
+    The id is available from the time when `RequestId` has seen the request until the response is closed, in
+    asynchronous hooks too. A request that the application makes in process has its own id; after it, the outer id is
+    current again. Without an outer `RequestId`, there is none. A thread that the application starts has a context of
+    its own: run it in `contextvars.copy_context()`.
     """
     return next((identity.id for identity in _open()), None)
 
@@ -65,11 +65,11 @@ def enter(request_id: str, outer: Identity | None) -> Identity:
 
 
 def leave(identity: Identity | None) -> Identity | None:
-    """Close the innermost identity that is open; return what is left around it."""
+    """Close the innermost open identity of a request; return the identity around it, or None."""
     identity = innermost(identity)
     if identity is None:
         return None
-    identity.closed = True  # the context variable leads past it
+    identity.closed = True  # _open() skips closed identities
     return identity.outer
 
 
@@ -83,7 +83,7 @@ def innermost(identity: Identity | None) -> Identity | None:
 def log_extra(environ: Environ, layer: str | None = None) -> dict[str, Any]:
     """Return the `extra` of a log record of the stack: request_id, method, path and layer.
 
-    What the client sent is escaped. `layer` is the name of the layer that logs, None for the stack itself.
+    Values from the client are escaped. `layer` is the name of the layer that logs, None for the stack itself.
     """
     return {
         "request_id": environ.get(REQUEST_ID),

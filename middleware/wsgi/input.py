@@ -1,7 +1,7 @@
 """Input: the body of a request, counted as it is read, with an end that is known (PEP 3333 "Input and Error Streams").
 
-All layers that limit, decode or keep a body share it. No read asks the server for more than Content-Length leaves,
-since some servers wait for what never comes; a body without a length ends only where the server says that it ends it.
+It is shared by all layers that limit, decode or keep a body. No read requests more from the server than is left of
+Content-Length, because some servers would block. A body without a length is read only if the server terminates it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 PIECE: Final = 64 * 1024
 UNKNOWN: Final = -1
 _ENDLESS: Final = 1 << 62
-_KEPT: Final = "webob.is_body_seekable"  # WebOb has read the whole body, and rewinds it for each request
+_KEPT: Final = "webob.is_body_seekable"  # set if WebOb has read the whole body, which it rewinds for each Request
 _LENGTH: Final = re.compile("[0-9]+")
-_DIGITS: Final = 18  # more are no length that anything has, and int() refuses thousands of them
-# What would read past the count, under the names of other files.
+_DIGITS: Final = 18  # a longer number is not a real length, and int() rejects thousands of digits
+# Attributes of other files that would bypass the count.
 _UNCOUNTED: Final = frozenset(
     ("detach", "getbuffer", "getvalue", "peek", "read1", "readall", "readinto", "readinto1", "seek", "tell", "truncate")
 )
@@ -33,7 +33,8 @@ _UNCOUNTED: Final = frozenset(
 class BodyError(OSError):
     """The request body cannot be read any further, for a reason that the response gives to the client.
 
-    It is a response, as the HTTP exceptions of Werkzeug and WebOb are: a WSGI application with a `code`.
+    The exception is also a response, as the HTTP exceptions of Werkzeug and WebOb are: a WSGI application with a
+    `code`.
 
     Attributes:
         code: int. The status of the response.
@@ -42,24 +43,23 @@ class BodyError(OSError):
     code = 400
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer the request with the code, and the reason."""
+        """Answer the request with the code and the message."""
         return answer(self.code, str(self))(environ, start_response)
 
 
 class BodyTooLarge(BodyError):  # noqa: N818 - a public name, as urllib3's and Werkzeug's are
     """Raised by reads of `wsgi.input` past the limit of a `BodyLimit` or a `DecompressRequest`: an OSError.
 
-    Raised again by every later read. Whatever the application answers before its head is out becomes a 413.
+    Every later read raises it again. A 413 replaces any response of the application whose head has not been sent.
     """
 
     code = 413
 
 
 def declared_length(environ: Environ) -> int | None:
-    """The Content-Length of a request, UNKNOWN without one; None for one that is malformed (RFC 9110 8.6).
+    """Return the Content-Length of a request, UNKNOWN without one, or None if it is malformed (RFC 9110 8.6).
 
-    Where the body has a Transfer-Encoding that says where it ends (RFC 9112 6.3), and what a server leaves of a length
-    is not looked at.
+    A valid Content-Length beside a Transfer-Encoding, which determines the end of the body (RFC 9112 6.3), is ignored.
     """
     text = environ.get("CONTENT_LENGTH")
     if not text:
@@ -73,12 +73,12 @@ def declared_length(environ: Environ) -> int | None:
 
 
 class Outcome:
-    """What became of a body: the opaque object that is kept in environ, where tools would walk into an Input.
+    """The outcome of reading a body, kept in environ, because tools that walk an environ would iterate over an Input.
 
     Attributes:
-        failed: the class of the BodyError that a read ended with, or None. The error itself leads back to environ.
-        reason: str. What that error says.
-        file: what the body is kept in, and is closed with the response; None where it is not kept.
+        failed: the class of the BodyError that a read raised, or None. The error itself would create a reference cycle.
+        reason: str. The message of that error.
+        file: the file of a buffered body, which is closed with the response; None if the body is not buffered.
     """
 
     failed: type[BodyError] | None = None
@@ -91,24 +91,24 @@ class Input:
 
     Options:
         stream: the file that is read.
-        left: int in bytes. Reads end there: what is left of Content-Length.
-        limit: int in bytes, or None. Reading past it raises BodyTooLarge. None where `left` is enough.
+        left: int in bytes. The rest of Content-Length, after which reads return nothing. Not used with `limit`.
+        limit: int in bytes, or None. Reading past it raises BodyTooLarge. Default None: `left` ends the body.
 
     Attributes:
-        outcome: what becomes of it.
+        outcome: the Outcome of reading.
     """
 
     __slots__ = ("_left", "_limit", "outcome", "stream")
 
     def __init__(self, stream: Any, left: int, limit: int | None = None) -> None:
         self.stream = stream
-        # One byte more than the limit is asked for, to tell a body that ends there from one that goes on.
+        # Reads one byte more than the limit, to distinguish a body that ends there from a longer one.
         self._left = left if limit is None else limit + 1
         self._limit = limit
         self.outcome = Outcome()
 
     def read(self, size: int | None = -1) -> bytes:
-        """At most so many bytes; all that are left, by -1 and None."""
+        """Return at most `size` bytes; with -1 or None, all that are left."""
         if size is None or size < 0:
             pieces = []
             while piece := self._take(self.stream.read, PIECE):
@@ -117,11 +117,11 @@ class Input:
         return self._take(self.stream.read, size)
 
     def readline(self, size: int | None = -1) -> bytes:
-        """A line, or at most so many bytes of it."""
+        """Return a line, or at most `size` bytes of it."""
         return self._take(self.stream.readline, self._left if size is None or size < 0 else size)
 
     def readlines(self, hint: int | None = -1) -> list[bytes]:
-        """The lines that are left, or as many as it takes to have so many bytes."""
+        """Return the lines that are left, or only as many as have at least `hint` bytes together."""
         lines, size = [], 0
         for line in self:
             lines.append(line)
@@ -140,7 +140,7 @@ class Input:
         return line
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever else the server's file has: the socket by which a connection is taken over."""
+        """Return any other attribute of the server's file, such as the socket of a connection that is taken over."""
         if name in _UNCOUNTED or name == "stream":
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self.stream, name)
@@ -180,12 +180,12 @@ def counted(environ: Environ, length: int, limit: int | None) -> Input:
 
 
 def is_kept(environ: Environ, length: int) -> bool:
-    """Whether WebOb keeps a body of this length: it is all there, and no read of it waits."""
+    """Whether WebOb has buffered a body of this length, so that no read blocks."""
     return length != UNKNOWN and bool(environ.get(_KEPT))
 
 
 def put(environ: Environ, body: Any) -> None:
-    """Let the application read another body, which WebOb must not rewind."""
+    """Replace the body that the application reads with another, which WebOb must not rewind."""
     environ["wsgi.input"] = body
     environ.pop(_KEPT, None)
 
@@ -193,9 +193,9 @@ def put(environ: Environ, body: Any) -> None:
 def drop(environ: Environ, length: int) -> None:
     """Read and drop an unwanted body, so that a client that sends before it reads sees the answer.
 
-    A server that closes a connection with unread bytes in it has TCP reset it (RFC 9112 9.6). More than 64 KiB are left
-    to the server: to read part of them prevents nothing, and a client that lies would have a thread wait for them. One
-    that waits for 100 (Continue) has sent nothing yet.
+    TCP resets a connection that a server closes with unread bytes (RFC 9112 9.6). More than 64 KiB are left to the
+    server: reading a part prevents nothing, and a client that sends less than it declares would block a thread. A
+    client that waits for 100 (Continue) has sent nothing yet.
     """
     if length > PIECE or environ.get("HTTP_EXPECT", "").lower() == "100-continue":
         return

@@ -1,4 +1,4 @@
-"""Middleware: one policy as an immutable value, that is a WSGI application once it has one to wrap."""
+"""Middleware: the base class of layers, immutable values that become WSGI applications when they wrap one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Sealed(type):
-    """Seals an instance when its construction is over: until then a subclass may set attributes wherever it likes."""
+    """Seals an instance after its construction. Until then, a subclass may set attributes."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         check_options(cls, args, options)
@@ -33,20 +33,21 @@ class _Sealed(type):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """What a caller has to give: the metaclass would show *args and **options."""
+        """The signature of the constructor. That of the metaclass would show *args and **options."""
         parameters = [*inspect.signature(cls.__init__).parameters.values()]  # type: ignore[misc]
         return inspect.Signature(parameters[1:])
 
 
 class Middleware(Wrapper, metaclass=_Sealed):
-    """The base of every layer. Override what is needed; what is not overridden costs nothing.
+    """The base class of layers. Override the methods that are needed; a method that is not overridden costs nothing.
 
-    `X(app, **options)` is a WSGI application. `X(**options)` is a value for a Stack, or for `X(**options).wrap(app)`.
-    It is immutable once constructed and may be shared between threads, applications and stacks: what belongs to one
-    request lives in its environ, under keys `middleware.*`. Alone it re-raises errors; only a Stack responds to them.
+    `X(app, **options)` is a WSGI application. `X(**options)` is a value for a Stack, or for `X(**options).wrap(app)`. A
+    layer is immutable once constructed, and may be shared between threads, applications and stacks: the state of a
+    request is kept in its environ, under keys `middleware.*`. A layer outside a stack re-raises errors; only a Stack
+    answers them.
 
     Attributes:
-        effects: ClassVar[Effects]. What the order rules need to know; `declared()` where it depends on options.
+        effects: ClassVar[Effects]. The facts for the order rules. Override `declared()` if they depend on options.
         name: str. The class name, unless `named`.
         app: the wrapped application, or None.
         condition: the predicate of `when`, or None.
@@ -72,63 +73,63 @@ class Middleware(Wrapper, metaclass=_Sealed):
     def __init__(self, app: Application | None = None, /) -> None:
         self.app = app
 
-    # -- what a subclass overrides -------------------------------------------------------------------------------
+    # -- methods to override -------------------------------------------------------------------------------------
 
     def on_request(self, environ: Environ) -> Answer | None:
-        """See the request, outermost layer first. Return None, or what answers instead of the application.
+        """Handle the request, outermost layer first. Return None, or an answer in place of the application's.
 
-        That is a WSGI application, such as `json_response(data)` or a response of WebOb or Werkzeug, or a tuple
-        (status, body) or (status, body, headers): the status is an int or "403 Forbidden", a str body is text/plain.
-        An answer passes through the layers that the request has met, this one included. Layers further in never see
-        the request.
+        An answer is a WSGI application, such as `json_response(data)` or a response of WebOb or Werkzeug, or a tuple
+        (status, body) or (status, body, headers). The status is an int or "403 Forbidden"; a str body is text/plain. An
+        answer passes through the layers that the request has met, this one included. Inner layers never see the
+        request.
         """
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Edit the head of the response, innermost layer first. Return None, or a Transform of its body.
 
-        `response.body` is only sure to be there for a layer whose effects say that it rewrites or encodes the body, and
-        only that may assign it.
-        Called once for a response; again, on a fresh head, if the head is replaced because of an error.
+        `response.body` is guaranteed to be available only to a layer whose effects declare rewrites_body or
+        encodes_body, and only such a layer may assign it. Called once for each response, and again with the new head if
+        an error replaces the head.
         """
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
-        """Note that the response is over, once: well (None) or badly (the exception).
+        """Called once, when the response is over. `error` is the exception that ended the response, or None.
 
-        A body that the server closed before its end, because the client went away, gives a GeneratorExit. Of a file
-        that the server sends by itself (wsgi.file_wrapper) nobody knows whether it arrived: it counts as well.
+        If the server closes the body before its end, because the client disconnected, `error` is a GeneratorExit. For a
+        file that the server sends by itself (wsgi.file_wrapper), `error` is None, because the outcome is unknown.
         """
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
-        """See the layers from this one inwards, once, when a stack is wrapped; return those that shall run."""
+        """Called when a stack is wrapped, with this layer and all layers inside it. Return the layers to run."""
         return layers
 
     def declared(self) -> Effects:
-        """The effects of this very instance. Called once for an instance: what it returns does not change."""
+        """Return the effects of this instance. Called once, because the effects of an instance must not change."""
         return self.effects
 
     def describe(self) -> Iterable[tuple[str, str]]:
-        """What it does, for people, as pairs such as ("response", "sets X-App").
+        """Describe the layer for people, in pairs such as ("response", "sets X-App").
 
-        The default is the first line of the docstring of the class, and what the effects say.
+        The default is the first line of the docstring of the class, and the effects in words.
         """
         said = (type(self).__doc__ or "").strip().partition("\n")[0]
         facts = told(declared_by(self))
         return [*([("does", said)] if said else []), *facts] or [("does", "something of its own")]
 
-    # -- what everyone gets --------------------------------------------------------------------------------------
+    # -- inherited methods ---------------------------------------------------------------------------------------
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Run one request through this layer and its application (PEP 3333)."""
         return self._run(environ, start_response)
 
     def wrap(self, app: Application) -> Self:
-        """Return a copy that is bound to `app` and so is a WSGI application."""
-        if app is None:  # which stands for none
+        """Return a copy that wraps `app`, and so is a WSGI application."""
+        if app is None:  # None means no application
             check_application(f"{self.name}.wrap", app)
         return self._changed(app=app)
 
     def named(self, name: str) -> Self:
-        """Return a copy of that name, for stacks that hold several of a class and for reports."""
+        """Return a copy with this name, which identifies the layer in stacks and reports."""
         if not isinstance(name, str) or not name.isprintable() or not name.strip():
             raise TypeError(f"{type(self).__name__}.named: a name is a str that can be read; got {name!r}")
         return self._changed(name=name)
@@ -136,20 +137,23 @@ class Middleware(Wrapper, metaclass=_Sealed):
     def when(self, predicate: Predicate) -> Self:
         """Return a copy that takes part only in requests whose environ satisfies `predicate`.
 
-        The predicate is asked when the request reaches the layer, so that outer layers may have prepared the environ.
-        A path that can be read in several ways satisfies it possibly, and the layer takes part; a layer that grants
-        something (`Effects(grants=True)`) takes part only if every reading satisfies it (middleware.match). Request
-        fields of a predicate are named in the Vary of all responses that they may have changed, whether it held or not.
+        The predicate is called when the request reaches the layer, so that outer layers may have prepared the environ.
+        If a path can be read in several ways, one reading that satisfies the predicate is enough; a layer that grants
+        something (`Effects(grants=True)`) takes part only if every reading satisfies it (middleware.match). The request
+        fields that the predicate reads are added to the Vary of every response that they may have changed, whether the
+        predicate held or not.
         """
         check_predicate(f"{self.name}.when", predicate)
         return self._changed(condition=predicate)
 
     def with_options(self, **options: Any) -> Self:
-        """Return a copy that is constructed with these options in place of its own, of the same name and condition.
+        """Return a copy that is constructed with these options in place of its own, and keeps its name and condition.
 
-        What the layer holds for several requests is made anew. Errors: those of the constructor.
+        State that is shared between requests is created again.
+
+        Errors: those of the constructor.
         """
-        # An iterator has been exhausted: the layer keeps what it gave.
+        # An iterator has been exhausted; the layer has kept its values.
         given = {
             name: getattr(self, name, value) if isinstance(value, Iterator) else value
             for name, value in self._given[1].items()
@@ -171,7 +175,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
         return found
 
     def layer(self) -> Layer:
-        """What the pipeline runs: only the methods that the class overrides."""
+        """Return the hooks that the pipeline runs: only the methods that the class overrides."""
         effects = declared_by(self)
         on_request, on_response = _overridden(self, "on_request"), _overridden(self, "on_response")
         return Layer(
@@ -210,7 +214,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
         return hash((type(self), self.name))
 
     def __deepcopy__(self, _memo: object) -> Self:
-        return self  # it is immutable, and what it holds for several requests is shared by copies
+        return self  # layers are immutable, and copies share the state between requests
 
     def __setattr__(self, name: str, value: object) -> None:
         if self._sealed:
@@ -231,13 +235,13 @@ class Middleware(Wrapper, metaclass=_Sealed):
         return changed
 
     def _seal(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        # What the layer itself keeps is shared with its owner: a list of events, or a cache.
+        # An option that the layer keeps unchanged stays shared with the caller: a list of events, or a cache.
         given = {name: it if self.__dict__.get(name) is it else copied(it) for name, it in options.items()}
         self.__dict__.update(_given=(args, given), _given_name=self.name, _given_app=self.app, _sealed=True)
         self._bind()
 
     def _bind(self) -> None:
-        """Build the pipeline of a layer that stands alone."""
+        """Build the pipeline of a layer that wraps an application outside a stack."""
         if self.app is None:
             return
         check_application(self.name, self.app)
@@ -246,7 +250,7 @@ class Middleware(Wrapper, metaclass=_Sealed):
         self.__dict__["_run"] = pipeline(self.app, [self.layer()])
 
     def _check_wrapped(self, inner: Middleware) -> None:
-        """Raise TypeError for a layer around its equal: the inner one does all that there is to do."""
+        """Raise TypeError for a layer that directly wraps an equal one, because the outer one adds nothing."""
         if self._changed(app=None) == inner._changed(app=None):
             raise TypeError(f"{self.name}: the application is wrapped in an equal {self!r} already: wrap it once")
 

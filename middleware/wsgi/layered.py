@@ -1,8 +1,8 @@
 """Layered: an exchange whose head is shown to layers, innermost first, before the server gets it.
 
-A head is shown when the body is known: when the application has returned, or when its first content is about to go out.
-Layers edit it, and may return a transform of the body: a sized body passes through it at once and stays sized, a stream
-passes through it chunk by chunk.
+A head is shown when the body is known: when the application has returned, or when its first content is about to be
+sent. Layers edit it, and may return a transform of the body: a sized body passes through it at once and stays sized, a
+stream passes through it chunk by chunk.
 """
 
 import logging
@@ -17,8 +17,8 @@ from middleware.wsgi.plan import OnResponse, Plan
 from middleware.wsgi.response import Response, Transform, as_transform, undeclared
 from middleware.wsgi.types import Environ, StartResponse
 
-MARK: Final = "middleware.marked"  # is missing from an environ that the application has cleared
-_STREAM: Final = iter(())  # stands for a body that goes through write(), or of which nothing is known
+MARK: Final = "middleware.marked"  # missing from environ if the application has cleared it
+_STREAM: Final = iter(())  # placeholder for a body that is sent by write(), or is unknown
 logger = logging.getLogger("middleware")
 
 
@@ -27,17 +27,18 @@ class Layered(Exchange):
 
     Attributes:
         plan: the layers that take part.
-        source: what the application returned, to be closed; None once it is.
-        error: what ended the response, or None.
-        mute: whether no content goes out.
-        sent: how many bytes of content have gone out, or None if the server reads a file by itself.
+        source: the iterable that the application returned; None once it is closed.
+        error: the exception that ended the response, or None.
+        mute: whether no content is sent.
+        sent: the number of content bytes sent, or None if the server reads a file by itself.
         left: the layers that have not seen the head yet.
         declared: the Content-Length of a stream until its first chunk is there, or None.
-        rest: the rest of a stream whose first chunk stands as the body, because it is all that is declared; or None.
-        transforms: the transforms of a stream, innermost first; None if the body is handed on as it is.
+        rest: the rest of a stream whose first chunk has the whole declared length, so that layers see it as a list; or
+            None.
+        transforms: the transforms of a stream, innermost first; None if the body is passed on as it is.
         undo: restores the head of a transformed stream that turns out to be empty, or None.
         kept: a copy of environ from before the application was called, or None if no layer depends on it.
-        came: the values of layers that have not looked at the request, outermost first, see `Plan.entering`.
+        came: the values kept for layers whose on_request has been postponed, outermost first, see `Plan.entering`.
     """
 
     __slots__ = (
@@ -80,7 +81,7 @@ class Layered(Exchange):
         self.transforms = ()
 
     def keep(self) -> None:
-        """Save the layers' keys of environ, because the application may clear it."""
+        """Save a copy of environ, because the application may clear it."""
         self.environ[MARK] = "yes"
         self.kept = self.environ.copy()
 
@@ -91,7 +92,7 @@ class Layered(Exchange):
             environ.update({key: kept[key] for key in kept if key not in environ and key.startswith("middleware.")})
 
     def enter(self) -> None:
-        """Store in environ the state of layers that have not looked at the request, by the request as it came in."""
+        """Store in environ the state of layers whose on_request has been postponed, from the request as received."""
         self.prepare()
         self.restore()
         if self.came:
@@ -99,12 +100,12 @@ class Layered(Exchange):
             for enter, value in zip(self.plan.entering, came, strict=False):
                 enter(self.environ, value)
             if self.plan.closers:
-                self.keep()  # a stream may clear environ later on
+                self.keep()  # a stream may clear environ later
 
     # -- called by the application -------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Show the head to the layers, though the body is out of reach, and pass it on."""
+        """Show the head to the layers without the body, which cannot be read, and pass it on."""
         self.enter()
         self.body = _STREAM
         if self.state in HELD:
@@ -112,17 +113,17 @@ class Layered(Exchange):
             if self.state in HELD:
                 self.pass_on()
         else:
-            self.transforms = self.transforms and ()  # those of the first head go with it
+            self.transforms = self.transforms and ()  # those of the first head are dropped
             self.begin_again(self.plan.responders)
 
     def replaced(self) -> None:
-        """Show the layers another head from the start."""
+        """Prepare to show the new head to every layer."""
         self.prepare()
         self.left = iter(self.plan.responders)
         self.declared, self.undo, self.transforms = None, None, ()
 
     def send(self, data: bytes) -> None:
-        """Give the server a chunk by way of write()."""
+        """Send a chunk by the server's write()."""
         self.prepare()
         if not self.mute:
             self._write(self.feed(data))
@@ -132,7 +133,8 @@ class Layered(Exchange):
     def begin(self) -> None:
         """Show the head to the layers that have not seen it, and pass it on.
 
-        The head of a transformed stream may wait for `begin_with`, because the length of the body may yet be known.
+        The head of a transformed stream may wait for `begin_with`, because the length of the body may still become
+        known.
         """
         environ = self.environ
         for on_response in self.left:
@@ -146,21 +148,21 @@ class Layered(Exchange):
             self.pass_on()
 
     def _check_rewriter(self, on_response: OnResponse) -> None:
-        """Raise TypeError for a layer that has assigned the body, which its effects do not say."""
+        """Raise TypeError for a layer that has assigned the body without declaring it in its effects."""
         if on_response not in self.plan.rewriters:
             raise undeclared(on_response)
 
     def begin_with(self, chunk: bytes | None) -> bytes | None:
-        """Pass on a head that waits for the first chunk. If that is the whole body, its new length is known.
+        """Pass on a head that waits for the first chunk. If that chunk is the whole body, the new length is known.
 
-        Frameworks wrap sized bodies in iterators, which is why this is common.
+        This is common, because frameworks wrap sized bodies in iterators.
         """
         if self.state not in HELD:
             return chunk
         self.begin()  # a no-op, unless the application has replaced the head in its first chunk
         if self.state not in HELD:
             return chunk
-        if without_content("GET", self.status):  # an outer layer has made it one, such as a 304
+        if without_content("GET", self.status):  # an outer layer has changed it, such as to 304
             self.transforms = ()
         elif chunk is None and self.undo is not None:
             self.transforms = ()
@@ -174,7 +176,7 @@ class Layered(Exchange):
         return chunk
 
     def begin_again(self, responders: Sequence[OnResponse]) -> None:
-        """Show a head that stands for an error. A layer that fails on it is left out, so that it goes out."""
+        """Show a replaced head, such as that of a 500, to layers. A layer that fails is left out: the head is sent."""
         self.restore()
         for on_response in responders:
             before = self.status, self.lines.copy(), self.body
@@ -196,7 +198,7 @@ class Layered(Exchange):
         self.pass_on()
 
     def attach(self, transform: Transform) -> None:
-        """Let a transform have the body."""
+        """Apply a transform to a sized body at once, or to a stream chunk by chunk."""
         body = self.body
         if isinstance(body, (list, tuple)) and not without_content(self.method, self.status):
             self.body = [transform.feed(chunk) if chunk else chunk for chunk in body]
@@ -211,7 +213,7 @@ class Layered(Exchange):
             del self["Content-Length"]
 
     def pass_on(self) -> None:
-        """Give the head to the server (RFC 9110 6.4.1 and 8.6 say what goes without content)."""
+        """Pass the head to the server, and decide whether content follows (RFC 9110 6.4.1 and 8.6)."""
         status = self.status
         if status in ORDINARY:
             self.mute = self.method == "HEAD"
@@ -233,7 +235,7 @@ class Layered(Exchange):
                 self.append(("Content-Length", str(length)))
 
     def reset(self, status: str, headers: Iterable[tuple[str, str]], body: Iterable[bytes] | None = None) -> None:
-        """Start the head over."""
+        """Replace the head and the body."""
         self.status, self.lines, self.index, self.body = status, list(headers), None, body
 
     # -- the body ------------------------------------------------------------------------------------------------
@@ -246,7 +248,7 @@ class Layered(Exchange):
         return self._counted(chunk)
 
     def finish(self) -> bytes:
-        """What the transforms have left after the last chunk."""
+        """Return the output of the transforms after the last chunk."""
         return self._counted(self._ended_with(b""))
 
     def _ended_with(self, chunk: bytes) -> bytes:

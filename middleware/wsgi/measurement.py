@@ -1,4 +1,4 @@
-"""Measurement: what is told of a request when it is over. What the request was is taken when it comes in."""
+"""Measurement: the facts about a request that is over. Those of the request itself are read when it is received."""
 
 import time
 from itertools import count
@@ -22,30 +22,30 @@ _IN_A_PATH: Final = "/!$&'()*+,;=:@~"  # RFC 3986 3.3, beside what `quote` never
 
 
 def counted_method(method: str) -> str:
-    """The name by which a method is counted: `_OTHER` if clients made it up (OpenTelemetry, http.request.method)."""
+    """The label by which a method is counted: `_OTHER` for an unknown one (OpenTelemetry, http.request.method)."""
     return method if method in _METHODS else "_OTHER"
 
 
 class Measurement:
-    """One request: what was asked, taken when it came in, and what became of it, known when it is over.
+    """One request as it was received, and its outcome, which is known when it is over.
 
-    Text of the request is as PEP 3333 has it: each character stands for one byte.
+    Text of the request is as in PEP 3333: each character is one byte.
 
     Attributes:
         method, path: str. The path is SCRIPT_NAME and PATH_INFO as the server decoded them.
         status: str, "200 OK"; None if the application failed before there was one.
         seconds_to_headers: float, from the request to the head of the response; None without a head.
         seconds: float, from the request to the close of the body.
-        bytes_sent: int, content that left the stack; None if the server sent a file by itself. `AccessLog` then has the
-            Content-Length.
-        error: the exception that ended it badly, or None; None too if the server sent a file by itself, for nobody
-            knows whether it arrived. Of a client that went away it is a GeneratorExit.
-        client: str. REMOTE_ADDR; empty if the server does not tell.
+        bytes_sent: int, bytes of content that left the stack; None if the server sent a file by itself. `AccessLog`
+            then uses the Content-Length.
+        error: the exception that ended the response, or None. A GeneratorExit if the client disconnected. None if the
+            server sent a file by itself, because the outcome is unknown.
+        client: str. REMOTE_ADDR; empty if the server does not provide it.
         user: str or None. REMOTE_USER, at the end of the request: an inner layer may have verified it.
         protocol: str, "HTTP/1.1".
         referer, user_agent: str or None. The fields of the request.
         request_id: str or None. The id that `RequestId` gave.
-        gone: bool. The client went away: the body was closed before it was exhausted.
+        gone: bool. Whether the client disconnected: the body was closed before it was exhausted.
     """
 
     __slots__ = (
@@ -76,7 +76,7 @@ class Measurement:
 
     @property
     def target(self) -> str:
-        """The path and the query as the client sent them: REQUEST_URI or RAW_URI where the server has it."""
+        """The path and the query as the client sent them: REQUEST_URI or RAW_URI if the server provides one."""
         if self._raw is not None:
             return self._raw
         path = quote(self.path.encode("latin-1", "replace"), _IN_A_PATH)
@@ -91,7 +91,7 @@ class Measurement:
         return f"<Measurement {self.method} {self.path!r} {self.status}>"
 
     def end(self, environ: Environ, seconds: float, error: BaseException | None) -> None:
-        """Note what became of the request."""
+        """Record the outcome of the request."""
         self.seconds, self.error, self.gone = seconds, error, isinstance(error, GeneratorExit)
         self.bytes_sent = environ.get(BYTES_SENT)
         self.user = environ.get("REMOTE_USER", self.user)
@@ -99,11 +99,11 @@ class Measurement:
 
 
 class Followed(Measurement):
-    """A request as a layer watches it, from its coming to its end.
+    """A request that a layer follows from its arrival to its end.
 
     Attributes:
-        start: float, when it came in, by time.perf_counter.
-        outer: the same request as an outer copy of the same layer watches it, or None.
+        start: float, the time of its arrival, by time.perf_counter.
+        outer: the record of the same request by the same layer as an outer one, or None.
     """
 
     __slots__ = ("_length", "_response", "outer", "start")
@@ -116,34 +116,34 @@ class Followed(Measurement):
         self._length: str | None = None
 
     def head(self, response: Response) -> None:
-        """Note the head of its response; of several that replace each other, the last."""
+        """Record the head of the response; if it is replaced, the last one."""
         if self._response is not None and self._response is not response and self.outer is not None:
-            self.outer.head(response)  # the innermost has its own
+            self.outer.head(response)  # this record has a response of its own
             return
         self._response = response
         self.seconds_to_headers = time.perf_counter() - self.start
         self.status = response.status
-        if not isinstance(response.body, (list, tuple)):  # it may be a file that the server sends by itself
+        if not isinstance(response.body, (list, tuple)):  # may be a file that the server sends by itself
             self._length = response.headers.get("Content-Length")
 
     def over(self, environ: Environ, error: BaseException | None) -> None:
-        """Note what became of the request; of a file that the server sent by itself its Content-Length."""
+        """Record the outcome, with the Content-Length of a file that the server sent by itself."""
         self.end(environ, time.perf_counter() - self.start, error)
         self._response = None  # break the reference cycle: it leads to environ
         if self.bytes_sent is None and self._length is not None:
             self.bytes_sent = content_length(self._length)
-        code = environ.get(STATUS)  # which an outer layer may have changed
+        code = environ.get(STATUS)  # an outer layer may have changed it
         if code is not None and (self.status is None or not self.status.startswith(str(code))):
             self.status = status_line(code)
 
 
 class Following(Middleware):
-    """A layer that follows every request from its coming to its end, each copy under a key of its own in environ."""
+    """A layer that follows every request from its arrival to its end. Each copy has an environ key of its own."""
 
     _key: str
 
     def _bind(self) -> None:
-        self.__dict__["_key"] = f"middleware.{type(self).__name__}.{next(_NUMBERS)}"  # once, and not for each request
+        self.__dict__["_key"] = f"middleware.{type(self).__name__}.{next(_NUMBERS)}"  # built once, not for each request
         super()._bind()
 
     def _follow(self, environ: Environ, request: Followed) -> None:
@@ -152,13 +152,13 @@ class Following(Middleware):
         environ[self._key] = request
 
     def on_response(self, environ: Environ, response: Response) -> None:
-        """Note the head."""
+        """Record the head."""
         request: Followed | None = environ.get(self._key)
-        if request is not None:  # an error of an outer layer: the request has not come here
+        if request is not None:  # None: an outer layer failed before this one ran
             request.head(response)
 
     def _followed(self, environ: Environ) -> Followed | None:
-        """Stop following the request; return what was followed, or None if it never came to the layer."""
+        """Stop following the request; return its record, or None if it never reached the layer."""
         request: Followed | None = environ.get(self._key)
         if request is not None:
             environ[self._key] = request.outer

@@ -42,7 +42,7 @@ class Problems:
         return self.check(isinstance(value, bool), option, "True or False", value)
 
     def integer(self, option: str, value: object, least: int, most: int | None = None, note: str = "") -> bool:
-        """Note a value that is no int in the range; return whether it is right. `note` is added to the rule."""
+        """Note a value that is not an int in the range; return whether it is one. `note` is added to the rule."""
         fault = int_fault(value, least, most)
         return self.add_fault(option, fault and fault + note, value)
 
@@ -70,7 +70,7 @@ class Problems:
 
 
 def int_fault(value: object, least: int, most: int | None = None) -> str | None:
-    """Return the rule that `value` breaks if it is no int from `least` to `most`, else None. A bool is no int."""
+    """Return the rule that `value` breaks, or None for an int from `least` to `most`. A bool is not an int."""
     if type(value) is int and least <= value and (most is None or value <= most):
         return None
     return f"an int from {least}" if most is None else f"an int from {least} to {most}"
@@ -82,7 +82,7 @@ def choice_fault(value: object, choices: tuple[str, ...]) -> str | None:
 
 
 def several(value: object) -> list[Any]:
-    """The members of an option that takes one value or several, each str a plain one: a str or bytes is one value.
+    """Return the members of an option that takes one value or several. A str or bytes is one value.
 
     Errors: ValueError for a value that is not iterable.
     """
@@ -103,7 +103,7 @@ def each(value: object) -> tuple[Any, ...]:
 
 
 def pairs(value: object) -> list[tuple[Any, Any]]:
-    """The pairs of an option that takes a mapping or pairs, each str a plain one.
+    """Return the pairs of an option that takes a mapping or pairs. Instances of str subclasses become str.
 
     Errors: ValueError for anything else.
     """
@@ -124,6 +124,6 @@ def copied(value: object) -> Any:
 
 
 def is_async(given: object) -> bool:
-    """Whether calling this gives a coroutine or an asynchronous generator, which nothing awaits."""
+    """Whether calling this returns a coroutine or an asynchronous generator, which nothing would await."""
     called = (given,) if isinstance(given, type) else (given, getattr(given, "__call__", None))  # noqa: B004 - what calling it gives
     return any(iscoroutinefunction(each) or isasyncgenfunction(each) for each in called)

@@ -27,7 +27,7 @@ def source(app: Application, layers: Sequence[Layer], *, respond: Respond = Fals
     """The function that serves requests, as text."""
     made = _source(app, layers, respond=respond is not False)
     if respond == "auto":
-        raising = cache(lambda: pipeline(app, layers))  # made when such a request comes
+        raising = cache(lambda: pipeline(app, layers))  # built for the first such request
         made.guard(lambda environ: raising() if asks_to_raise(environ) else None)
     return made
 
@@ -49,7 +49,7 @@ def _source(app: Application, layers: Sequence[Layer], *, respond: bool) -> Sour
 
 
 def _fast(app: Application, layers: Sequence[Layer], *, respond: bool) -> Source:
-    """The fast path; behind it, one for HEAD and conditional requests, and one for OPTIONS, with the rows that hold."""
+    """Return the fast path. Behind it are those for HEAD, conditional and OPTIONS requests, with fewer rows."""
     ways = [layers]
     for holds in ("conditional", "options"):
         asked = [
@@ -75,7 +75,7 @@ def _general(app: Application, layers: Sequence[Layer], *, respond: bool) -> App
         return plan_for([layers[place] for place in chosen], layers[depth:], respond=respond)
 
     def meet(exchange: Layered) -> Application:
-        """Show a request to the layers, outermost first; return what answers it."""
+        """Show a request to the layers, outermost first; return the application that answers it."""
         chosen: list[int] = []
         place = -1
         try:

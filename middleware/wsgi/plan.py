@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from middleware.wsgi.row import Ordinary
     from middleware.wsgi.types import Environ, Predicate
 
-Respond: TypeAlias = "bool | Literal['auto']"  # to errors; "auto": unless the request came with a key of RAISING
+Respond: TypeAlias = "bool | Literal['auto']"  # whether errors are answered; "auto": unless a key of RAISING is set
 OnRequest: TypeAlias = "Callable[[Environ], Answer | None]"
 OnResponse: TypeAlias = "Callable[[Environ, Response], Transform | None]"
 Enter: TypeAlias = "Callable[[Environ, Any], object]"
@@ -22,12 +22,13 @@ OnClose: TypeAlias = "Callable[[Environ, BaseException | None], None]"
 
 
 class Made(NamedTuple):
-    """A line that is made anew for each response: all that the layer does, unless `line` returns None.
+    """A header line that is computed for each response, and is all that the layer adds unless `line` returns None.
 
     Attributes:
-        open: Callable[[Environ], Any]. What on_request does; returns what `line` is given.
-        line: Callable[[Any], Line | None]. The line that on_response appends; None asks for on_response itself.
-        put: Callable[[Environ, Any], object]. Put into environ what on_response looks for, if it has gone.
+        open: Callable[[Environ], Any]. Does what on_request does; returns the argument of `line`.
+        line: Callable[[Any], Line | None]. Returns the line that on_response would append, or None if on_response must
+            be called.
+        put: Callable[[Environ, Any], object]. Stores in environ what on_response reads, if it is missing.
     """
 
     open: Callable[[Environ], Any]
@@ -36,17 +37,17 @@ class Made(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What a pipeline runs of a middleware: None stands for what its class does not override."""
+    """The hooks of a middleware that a pipeline runs. A hook that the class does not override is None."""
 
     condition: Predicate | None
     on_request: OnRequest | None
     on_response: OnResponse | None
     on_close: OnClose | None
     waits: bool  # its on_response needs the body, and may replace it
-    vary: tuple[Layer, ...] = ()  # stand right outside, and name the request fields that it decides by
+    vary: tuple[Layer, ...] = ()  # directly outside; add the fields that it reads to Vary
     ordinary: Ordinary | None = None
     made: Made | None = None
-    ahead: Callable[[Response], bool] | None = None  # whether a stream that declares a length is looked into first
+    ahead: Callable[[Response], bool] | None = None  # whether the first chunk is taken before on_response
 
 
 @dataclass(slots=True)
@@ -57,10 +58,10 @@ class Plan:
     closers: tuple[OnClose, ...]
     unmet: tuple[Layer, ...]  # the request has not reached them
     waits: bool  # a responder needs the body
-    respond: bool  # to errors of the application
+    respond: bool  # whether errors of the application are answered
     rewriters: tuple[OnResponse | None, ...]  # may assign the body
     ahead: tuple[Callable[[Response], bool], ...]
-    entering: tuple[Enter, ...] = ()  # of the layers that have not looked at the request, outermost first
+    entering: tuple[Enter, ...] = ()  # of layers whose on_request is postponed, outermost first
 
     def without_rewriters(self) -> Plan:
         """The plan without the layers that may replace the body."""

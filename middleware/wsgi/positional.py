@@ -1,4 +1,4 @@
-"""Positional: layers whose first options may come by position, because they can be no application."""
+"""Positional: layers whose first options may be given by position, because they cannot be an application."""
 
 import inspect
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from middleware.wsgi.layer import Middleware
 class Positional(Middleware):
     """A layer that takes `X(option)` and `X(app, option)`, and keeps both as `X(option=...)`.
 
-    `_configure` has the options, all by keyword; `_placed` names those that may come by position.
+    `_configure` has the options, all by keyword; `_placed` names those that may be given by position.
     """
 
     _placed: ClassVar[tuple[str, ...]]
-    _arranges: ClassVar[bool]  # what it is given; a subclass that has an __init__ of its own does not
+    _arranges: ClassVar[bool]  # false in a subclass with an __init__ of its own
     _configure: Callable[..., None]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

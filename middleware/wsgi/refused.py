@@ -9,7 +9,7 @@ _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSIT
 
 
 class Wrapper:
-    """The base of layers and stacks: callables that are no application until they wrap one."""
+    """The base of layers and stacks: callables that are not applications until they wrap one."""
 
     __slots__ = ()
 
@@ -55,13 +55,13 @@ def is_application(value: object) -> bool:
 
 
 def takes(function: Any, count: int, /, **options: object) -> bool:
-    """Whether a callable can be called with so many arguments, as far as its signature is known."""
+    """Whether a callable can be called with `count` arguments and these options, as far as its signature is known."""
     call = inspect.getattr_static(type(function), "__call__", None)
     if "__signature__" in getattr(function, "__dict__", ()) or isinstance(call, staticmethod):
-        return True  # a decorator says what another function takes, and inspect takes `self` from what has none
+        return True  # the signature may be that of another function, or lack its first parameter
     try:
         signature = _signature(function)
-    except (TypeError, ValueError):  # of C, without a signature
+    except (TypeError, ValueError):  # implemented in C, without a signature
         return True
     try:
         signature.bind(*range(count), **options)
@@ -91,12 +91,12 @@ def predicate_fault(given: object, rule: str = "a predicate environ -> bool, or 
 
 
 def can_be_called(given: object, count: int) -> bool:
-    """Whether this is a callable that takes so many arguments and gives no coroutine, which nothing would await."""
+    """Whether this is a callable that takes `count` arguments and returns no coroutine, which nothing would await."""
     return callable(given) and takes(given, count) and not is_async(given)
 
 
 def called_fault(given: object, rule: str, coroutine: str) -> str | None:
-    """Return the rule if this cannot be called with one argument, or gives a coroutine; otherwise None."""
+    """Return the rule if this cannot be called with one argument, or returns a coroutine; otherwise None."""
     if not callable(given) or not takes(given, 1):
         return rule
     return f"{rule}; a coroutine {coroutine}: write it without async" if is_async(given) else None

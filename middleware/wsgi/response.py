@@ -1,4 +1,4 @@
-"""Response and Transform: what a layer gets to see of a response, and what it may hand back."""
+"""Response and Transform: a response as layers see it, and the change to its body that a layer may return."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
@@ -8,35 +8,34 @@ from middleware.http.status import ORDINARY, status_line
 
 
 class Transform(Protocol):
-    """What turns the body of one response into another, chunk by chunk. One response, one transform: it may keep state.
+    """Changes the body of one response, chunk by chunk. Each response has a transform of its own, which may keep state.
 
-    A sized body (list or tuple) passes through as a whole before the header goes out, so that Content-Length is right;
-    a stream passes through chunk by chunk, and then has no Content-Length.
+    A sized body (list or tuple) passes through as a whole before the head is sent, so that Content-Length is right; a
+    stream passes through chunk by chunk, and then has no Content-Length.
 
-    A transform may have `undo(response)`. It is called in place of `finish` for a stream that ends without a chunk of
-    content, before the head goes out, and takes back what the layer has said of the content in the head.
+    A transform may have `undo(response)`. It is called in place of `finish` for a stream that ends without content,
+    before the head is sent, and restores the fields that the layer has changed because of the content.
     """
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take one chunk that is not empty; return what can go out now, perhaps nothing."""
+        """Take one chunk that is not empty; return the output that is ready, which may be empty."""
 
     def finish(self) -> bytes:
-        """Return what is left, once, after the last chunk. Not called when the body failed."""
+        """Return the remaining output. Called once, after the last chunk, and not if the body failed."""
 
 
 class Response(Fields):
-    """The head of a response while the layers look at it, and its body as far as it is known.
+    """The head of a response as layers see it, and its body if that is available.
 
-    A head is its field lines and a status, and is kept as that: `response.headers` is the response itself, seen as
-    Fields. One object less on every request.
+    `response.headers` is the response itself, which is a Fields. That saves an object on every request.
 
     Attributes:
         status: str, "200 OK". May be assigned.
-        method: str. The method of the request as it came in, whatever the application does to environ.
-        body: the iterable that the application returned, or None while there is none yet: the head waits for it only
-            where a layer declares that it rewrites or encodes the body. A list or a tuple is a sized body: it may be
-            looked at, and replaced together with Content-Length. Anything else is a stream, which only a Transform may
-            touch; so is what goes through write().
+        method: str. The method of the request as received, even if the application has changed environ.
+        body: the iterable that the application returned, or None if it is not available yet: the head waits for the
+            body only if a layer declares that it rewrites or encodes it. A list or a tuple is a sized body, which may
+            be read, and replaced together with Content-Length. Anything else is a stream, which only a Transform may
+            change, and so is content sent by write().
     """
 
     __slots__ = ("body", "method", "status")
@@ -77,7 +76,7 @@ class Response(Fields):
 
 
 def as_transform(transform: Any, on_response: Callable[..., object]) -> Transform:
-    """What an on_response returned, as a transform."""
+    """Return the transform that an on_response returned; TypeError for any other object."""
     if hasattr(transform, "feed") and hasattr(transform, "finish") and not isinstance(transform, (Response, type)):
         return cast("Transform", transform)
     rule = "it edits the response, and returns None or a transform of the body, which has feed(chunk) and finish()"
@@ -85,7 +84,7 @@ def as_transform(transform: Any, on_response: Callable[..., object]) -> Transfor
 
 
 def undeclared(on_response: Callable[..., object]) -> TypeError:
-    """The error for an on_response that has assigned response.body, which its effects do not say."""
+    """The error for an on_response that has assigned response.body without declaring it in its effects."""
     rule = "it returns a transform, or its effects declare rewrites_body=True (or encodes_body=True)"
     return TypeError(f"{method_name(on_response)} assigned response.body: {rule}")
 

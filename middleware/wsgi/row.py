@@ -7,9 +7,9 @@ every later one. So the order is right by construction, and twenty layers cost a
 
 The laws of a row:
 
-- A layer's on_response runs at most once for a response: a combination is recorded from a run on a real one.
-- A combination is recorded at its second sight, so that values that come once cost a look-up and no memory.
-- Not recorded: a run that did more than append lines and merge Vary, that changed environ, or that added Set-Cookie;
+- A layer's on_response runs at most once for a response: a combination is recorded from a run on a real one. - A
+combination is recorded when it is seen for the second time, so that the table is not filled by values seen once. - Not
+recorded: a run that did more than append lines and merge Vary, that changed environ, or that added Set-Cookie;
   and values that are not exactly str, or longer than 256 characters.
 - The tables are cleared when they reach 1,024 entries. Threads share them by single dict operations only.
 """
@@ -35,7 +35,7 @@ QUIET, TYPE, VARY, WATCHED = range(4)  # the kinds of field names
 
 
 class Ordinary(NamedTuple):
-    """What a layer decides by, for a request that is neither HEAD, OPTIONS, partial nor conditional.
+    """The values by which a layer decides, for a request that is neither HEAD, OPTIONS, partial nor conditional.
 
     The layer promises: on a head without any of the fields `watched`, its on_response appends lines, or merges names
     into Vary, and does nothing else; which ones depends only on the status, on Vary and on the values named here. For a
@@ -44,14 +44,15 @@ class Ordinary(NamedTuple):
 
     Attributes:
         watched: names of response fields, in lower case. Vary may be among them.
-        by: environ keys whose values count as they are when the request reaches the layer.
-        keeps: environ keys under which its on_request leaves what its on_response needs.
-        late: environ keys whose values count as they are when the response does.
+        by: environ keys whose values are read when the request reaches the layer.
+        keeps: environ keys under which its on_request stores what its on_response needs.
+        late: environ keys whose values are read when the response reaches the layer.
         typed: whether the Content-Type counts.
-        below: int or None. Bodies of at least so many bytes are another matter. None: no body is.
-        unless: environ keys whose presence is another matter.
-        conditional: whether this also holds for HEAD, and for requests with a Range or conditions.
-        options: whether this also holds for OPTIONS.
+        below: int or None. The promise does not hold for bodies of at least this many bytes. None: it holds for all
+            bodies.
+        unless: environ keys in whose presence the promise does not hold.
+        conditional: whether the promise also holds for HEAD, and for requests with a Range or conditions.
+        options: whether the promise also holds for OPTIONS.
     """
 
     watched: frozenset[str] = frozenset()
@@ -73,7 +74,7 @@ class Row:
         known: the values that count -> the lines that the layers append; the Vary line is replaced, if there is one.
         size: the number of layers.
         varies: whether the Vary line counts.
-        entering: the methods, outermost first, that see the request if it turns out that the response needs it.
+        entering: the on_request methods, outermost first, which are called only if the response needs them.
     """
 
     def __init__(self, layers: Sequence[Layer], by: tuple[str, ...] | None = None) -> None:
@@ -94,15 +95,16 @@ class Row:
         self._seen: dict[Key, None] = {}
 
     def apart(self) -> tuple[Row, Row | None]:
-        """Split the row behind the last layer to which a larger body matters; the second part may be None."""
+        """Split the row after the last layer to which a larger body matters; the second part may be None."""
         last = max(place for place, limit in enumerate(self._limits, 1) if limit is not None)
         others = self._layers[last:]
         return Row(self._layers[:last], self.by), Row(others, self.by) if others else None
 
     def enter(self, environ: Environ, came: tuple[Any, ...]) -> None:
-        """Call on_request of the layers with the request that came, because the response needs them after all.
+        """Call on_request of the layers with the request as received, because the response needs it after all.
 
-        `came`: the values of `by`, and the method. If the application has changed them, the layers see a copy.
+        `came`: the values of `by`, and the method. If the application has changed them, the layers get a copy of
+        environ.
         """
         request = environ
         if tuple(map(environ.get, self._request)) != came:
@@ -117,7 +119,7 @@ class Row:
     def show(self, exchange: Layered, came: tuple[Any, ...], *, ordinary: bool) -> None:
         """Show the request and the head to the layers one by one, and record what they append, if that is all.
 
-        `ordinary`: whether the body is.
+        `ordinary`: whether the body is ordinary too.
         """
         environ, body, before = exchange.environ, exchange.body, None
         exchange.index = None
@@ -164,7 +166,7 @@ class Row:
         return found
 
     def kind(self, name: str) -> int:
-        """The kind of a field name, which is remembered."""
+        """The kind of a field name, which is cached."""
         kind = self.kinds.get(name)
         if kind is None:
             lower = name.lower()
@@ -192,9 +194,9 @@ class Row:
 
 
 def grouped(layers: Iterable[Layer]) -> list[tuple[Layer | Row, int]]:
-    """The layers that look at requests or heads, outermost first, each with the number of layers up to it.
+    """The layers with on_request or on_response, outermost first, each with the number of layers up to it.
 
-    A row stands in the place of adjacent ones that have an Ordinary.
+    A row takes the place of adjacent layers that have an Ordinary.
     """
     steps: list[tuple[Layer | Row, int]] = []
     looking = [(layer, met) for met, layer in enumerate(layers, 1) if layer.on_request or layer.on_response]

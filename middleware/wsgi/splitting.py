@@ -11,10 +11,11 @@ from middleware.wsgi.types import Application, Predicate
 
 
 class Splitting(Middleware):
-    """The base of layers that are no part of a pass: one pass runs outside of them, another inside.
+    """The base of layers that are not part of a pass: one pass runs outside of them, another inside.
 
     Attributes:
-        answers_errors: ClassVar[bool]. The layer answers exceptions from inside, so that inner passes raise them.
+        answers_errors: ClassVar[bool]. Whether the layer answers exceptions of inner layers and the application, which
+            inner passes then raise.
     """
 
     answers_errors: ClassVar[bool] = False
@@ -30,7 +31,7 @@ class Splitting(Middleware):
         """Return `app` inside this layer."""
 
     def placed(self, app: Application) -> Application:
-        """Return `app` inside this layer and the Vary that its condition asks for."""
+        """Return `app` inside this layer, and inside the layer that adds the Vary of its condition."""
         around, vary = self.around(app), varying(self.condition)
         return pipeline(around, vary) if vary else around
 

@@ -41,11 +41,11 @@ def leaves_nothing(environ: Environ, body: object) -> bool:
 
 
 class TakenOver(BaseException):
-    """Raised to leave code that handles every Exception.
+    """Raised to pass through code that handles every Exception.
 
     Attributes:
-        body: what the application returned, or None if it raised StopIteration.
-        stopped: bool. It raised StopIteration.
+        body: the object that the application returned, or None if it raised StopIteration.
+        stopped: bool. Whether the application raised StopIteration.
     """
 
     def __init__(self, body: object = None, *, stopped: bool = False) -> None:
