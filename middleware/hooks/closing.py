@@ -7,7 +7,7 @@ Closers: TypeAlias = "Sequence[Callable[[], object]]"
 
 
 def close_all(closers: Iterable[Callable[[], object] | None]) -> None:
-    """Call each, even if another raises. An ExitStack would create a reference cycle with the exception."""
+    """Call each closer, even if another raises. An ExitStack would create a reference cycle with the exception."""
     left = iter(closers)
     try:
         for closing in left:
@@ -44,7 +44,7 @@ class ClosedOnce:
 
 
 class SizedClosedOnce(ClosedOnce):
-    """The same for a body that has a length."""
+    """A ClosedOnce for a body that has a length."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """The context of one request, and the names by which functions reach it without an argument.
 
 A context is bound to a context variable while a hook runs, while the application is called, and while its body is
-iterated or closed. It is unbound in between, because the server may go on in another thread.
+iterated or closed. It is unbound in between, because the server may continue in another thread.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Context(Held):
         handed_over: bool. Whether the application has been called.
         author: the function whose return value becomes the response, for messages.
         error: the unhandled exception, for teardown.
-        closers: the functions to call when the body is closed. Those that a head brings which replaces one that the
-            server has are called too.
+        closers: the functions to call when the body is closed. A head that replaces one that the server has may still
+            add some.
     """
 
     plan: HookPlan
@@ -80,7 +80,7 @@ class Context(Held):
         return request
 
     def stand_within(self, outer: Context) -> None:
-        """Note that the request is inside of other hooks too."""
+        """Add the root scopes of the hooks around these."""
         self.roots += outer.roots
 
     def hand_over(self) -> None:

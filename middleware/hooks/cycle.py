@@ -66,7 +66,7 @@ class Cycle(Context):
             self.view.become(status, lines)
 
     def drop(self) -> None:
-        """Close the body that is not sent, of the application or in its place, and the responses that were replaced."""
+        """Close the body that is not sent, the application's or its replacement, and the responses made by hooks."""
         self.view = None  # break the reference cycle: the view has the body, which has this context
         self.discard_made()
         closers, self.closers = self.closers, ()
@@ -74,7 +74,7 @@ class Cycle(Context):
         close_all((super().drop, partial(close_iterable, instead), *closers))
 
     def chosen(self, response: Response) -> Response:
-        """The response. Others that hooks have made are closed when the body is closed."""
+        """Return the response, which is sent. Others that hooks have made are closed when its body is closed."""
         made, self.made = self.made, ()
         for other in made:
             if other is not response:
@@ -172,7 +172,7 @@ class Dispatcher(ABC, Generic[C]):
 
     @abstractmethod
     def _reply(self, cycle: C) -> Response | C:
-        """The response to send. The cycle itself stands for the application's response, unmodified."""
+        """Return the response to send, or the cycle itself to send the application's response unmodified."""
 
     @abstractmethod
     def _unreadable_reply(self, cycle: C) -> Response | C:
@@ -229,9 +229,9 @@ class Dispatcher(ABC, Generic[C]):
         return cycle.view
 
     def _checked(self, cycle: C, reply: Response | C, *, whole: bool = False) -> Response | C:
-        """The reply if its head may be sent, or else the response to the error that hooks introduced into the head.
+        """Return the reply if its head may be sent; otherwise the response to the fault that hooks have put into it.
 
-        `whole`: the body can be read, so that the head is completed by it.
+        `whole`: the body can be read, so the head is completed from it.
         """
         if not isinstance(reply, Response):
             return reply
@@ -291,7 +291,7 @@ def _drop(cycle: Cycle) -> None:
 
 
 def _fault(cycle: Cycle, reply: Response, *, whole: bool) -> Exception | None:
-    """The error in a head, or None. A head with its whole body is completed."""
+    """Complete the head if the whole body is available; return the error in the head, or None."""
     try:
         if whole and reply.conditional_response:
             reply.make_conditional(cycle.environ)
@@ -331,7 +331,7 @@ class HookLayer(Splitting):
     def with_options(self, **options: Any) -> Self:
         """Return a copy with these options in place of its own, which shares the registered functions.
 
-        A copy whose constructor registers functions has those, because they may depend on the options.
+        If the constructor registers functions, the copy has only those, because they may depend on the options.
 
         Errors: those of the constructor; TypeError if functions were registered both by it and later.
         """

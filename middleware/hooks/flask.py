@@ -184,7 +184,7 @@ class FlaskDecorators(Decorators["HookScope"]):
 
     def errorhandler(self, code_or_exception: int | type[Exception]) -> Callable[[F], F]:
         """Call the decorated function with exceptions of this code or class. It returns the response."""
-        handler_key(code_or_exception)  # without parentheses, the function is given here
+        handler_key(code_or_exception)  # raises for @errorhandler without parentheses
 
         def decorate(function: F) -> F:
             self.register_error_handler(code_or_exception, function)

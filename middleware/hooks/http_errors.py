@@ -228,7 +228,7 @@ def handler_key(key: object) -> tuple[int | None, type]:
 def lineage(kind: type) -> tuple[type, ...]:
     """The classes under which a handler for an exception class may be registered, nearest first.
 
-    `object` stands for any class of its code.
+    `object` is the key of any class for that code.
     """
     mro = kind.__mro__
     if code_of(kind) is None or HTTPException in mro:

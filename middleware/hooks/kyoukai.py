@@ -16,7 +16,7 @@ The order of one request:
   rules of `make_response`: JSON for a dict or a list, text for a str.
 
 Differences that follow from an application with unknown routes: a 404 or 405 of the application is an ordinary
-response, which hooks see; those of a scope see it under the whole path of the scope. An error that the application
+response, which hooks see; the hooks of a scope see it for every path of the scope. An error that the application
 answers by itself is an ordinary response too, unless the application reports the exception by
 environ["middleware.exception"] or exc_info: then its response is sent, and no hook sees it. A response that is already
 being sent by write() can be given other fields, but no object. A hook that returns something other than a context or a

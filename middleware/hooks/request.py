@@ -121,7 +121,7 @@ class Request(RequestBody):
         *,
         handed_over: bool,
     ) -> Request:
-        """A request whose SCRIPT_NAME and PATH_INFO came as `path`, even if the application has changed them."""
+        """A request with the SCRIPT_NAME and PATH_INFO in `path`, even if the application has changed the environ."""
         self = cls(environ)
         self.__dict__.update(_path=path, view_args=view_args or {}, _handed_over=handed_over, **limits._asdict())
         return self

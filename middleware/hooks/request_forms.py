@@ -53,7 +53,7 @@ class Limits(NamedTuple):
 
 
 def largest(limit: int | None) -> float:
-    """The number that a limit stands for: infinity for None."""
+    """The limit as a number: infinity for None."""
     return math.inf if limit is None else limit
 
 
@@ -153,7 +153,7 @@ class MutableMultiDict(MultiDict[T], MutableMapping[str, T]):
         return self._lists.pop(name, [])
 
     def update(self, *given: Any, **more: T) -> None:
-        """Add values to names. A list or a tuple stands for several values, as in Flask."""
+        """Add values to names. A list, tuple or set holds several values, as in Flask."""
         for source in (*given, more):
             if isinstance(source, MultiDict):
                 pairs = source.items(multi=True)

@@ -22,8 +22,8 @@ _ESCAPE: Final = re.compile(r"\\(.)")
 class RequestHeaders:  # noqa: PLW1641 - it changes
     """The fields of a request, kept in the environ, which has one value for each name.
 
-    Iteration gives pairs, as in Flask; so it is no Mapping, whose iteration would give names. Fields can be set and
-    deleted, as in WebOb.
+    Iteration yields pairs, as in Flask. The class is therefore not a Mapping, which would yield names. Fields can be
+    set and deleted, as in WebOb.
     """
 
     def __init__(self, environ: Environ) -> None:
@@ -56,7 +56,7 @@ class RequestHeaders:  # noqa: PLW1641 - it changes
         return f"{type(self).__name__}({self.items()!r})"
 
     def keys(self) -> list[str]:
-        """The names. An empty CONTENT_TYPE or CONTENT_LENGTH is no field (RFC 3875 4.1.2, 4.1.3)."""
+        """The names. An empty CONTENT_TYPE or CONTENT_LENGTH is not a field (RFC 3875 4.1.2, 4.1.3)."""
         absent = [key for key in ("Content-Type", "Content-Length") if not self.get(key)]
         return [name for name in self._fields if name not in absent and "_" not in name]
 
@@ -149,6 +149,6 @@ class Authorization:
         return key in self.parameters
 
     def __getattr__(self, name: str) -> str | None:
-        if name.startswith("__"):  # of a protocol, such as that of copies
+        if name.startswith("__"):  # looked up by protocols, such as that of copy
             raise AttributeError(name)
         return self.get(name)

@@ -68,7 +68,7 @@ class ResponseFields:
     headers: ResponseHeaders
     get_data: Callable[..., Any]
     set_data: Callable[..., None]
-    _of_head: bool = False  # it is the application's, to a HEAD
+    _of_head: bool = False  # the application's response to a HEAD
 
     content_type = _field("Content-Type", about="The whole Content-Type field, or None.")
     content_length = _field("Content-Length", int, int)
@@ -160,7 +160,7 @@ class ResponseFields:
             self.set_etag(sha1(self.get_data(), usedforsecurity=False).hexdigest(), weak)
 
     def _lacks_content(self) -> bool:
-        """Whether an empty body may stand for content, because the application may have dropped it (RFC 9110 9.3.2)."""
+        """Whether the body may be empty only because the application has dropped that of a HEAD (RFC 9110 9.3.2)."""
         return self._of_head and not self.get_data()
 
     # -- JSON ----------------------------------------------------------------------------------------------------

@@ -108,14 +108,14 @@ class Response(ResponseFields, _WebOb):
         lent: bool = False,
         of_head: bool = False,
     ) -> Response:
-        """The response of an application, unmodified. `lent`: its body is closed by others. `of_head`: to a HEAD."""
+        """The response of an application, unmodified. `lent`: its body is closed elsewhere. `of_head`: to HEAD."""
         self = cls.__new__(cls)
         self.__dict__.update(_status=status, headers=ResponseHeaders(lines), _given=lines, _app_iter=body)
         self.__dict__.update(direct_passthrough=passthrough, _lent=body if lent else None, _of_head=of_head)
         return self
 
     def become(self, status: str, lines: list[tuple[str, str]]) -> None:
-        """Take over another head of the application."""
+        """Replace the head with another one of the application."""
         self._status, self._given = status, lines
         self.headers.become(lines)
 
@@ -198,7 +198,7 @@ class Response(ResponseFields, _WebOb):
             self.__dict__["_app_iter"] = (SizedClosedOnce if hasattr(body, "__len__") else ClosedOnce)(body)
 
     def _closing(self) -> tuple[Callable[[], object], ...]:
-        """The function that closes the body, unless others do."""
+        """The function that closes the body, unless the body is closed elsewhere."""
         self._close_once()
         close = None if self._app_iter is self._lent else getattr(self._app_iter, "close", None)
         return () if close is None else (close,)
@@ -206,7 +206,8 @@ class Response(ResponseFields, _WebOb):
     def _drop_coding(self, body: Iterable[bytes] | None) -> None:
         """Remove the fields of an encoded body if `body`, its replacement, is not encoded in the same way.
 
-        None stands for an object that becomes a body later. A stream may wrap the encoded one, so it keeps the fields.
+        None means an object that is converted to a body later. A stream may wrap the encoded one, so it keeps the
+        fields.
 
         Errors: RuntimeError for a replacement that is not empty and not encoded, after the encoded body was read.
         """
@@ -400,7 +401,7 @@ class Response(ResponseFields, _WebOb):
         self.location = location  # WebOb has made it absolute
 
     def given_up(self, *kept: object) -> tuple[Callable[[], object], ...]:
-        """The functions that close this response, except a body that is among those kept. From then on it has none."""
+        """Remove and return the functions that close this response, without that of a body that is kept."""
         closing = () if any(self._app_iter is body for body in kept) else self._closing()
         closers, self.closers = (*closing, *self.closers), ()
         return closers
@@ -434,7 +435,7 @@ def checked_chunks(body: Sequence[bytes] | Sequence[str]) -> list[bytes]:
 
 
 def body_of(response: Response) -> Iterable[bytes]:
-    """The body, without the notes that are taken when a hook accesses it."""
+    """The body. Unlike `response.response`, this does not mark it as accessed by a hook."""
     body: Iterable[bytes] = response.__dict__["_app_iter"]
     return body
 

@@ -299,7 +299,7 @@ class Registry:
         return sum(len(getattr(scope, kind)) for scope in self.scopes)
 
     def plan_for(self, environ: Environ, path: str) -> tuple[HookPlan, dict[str, Any] | None]:
-        """The functions for a request whose PATH_INFO came as `path`, and the parameters; None without scopes."""
+        """The functions for a request whose received PATH_INFO is `path`, and the parameters; None without scopes."""
         if len(self.scopes) == 1:
             return self.common, None
         paths, complete, read = readings("", path).written()
