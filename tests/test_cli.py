@@ -544,7 +544,7 @@ def test_check_reports_each_stack_and_ends_with_1_if_one_has_an_error(command):
     assert [line for line in done.out.splitlines() if not line.startswith("  ")] == [
         "Nothing to fix: Headers, outermost first, breaks no rule",
         "Mounted on /api:",
-        "warning: the time that Compress takes would be missing from what Timing tells clients",
+        "warning: the time that Compress takes would be missing from what Timing reports to clients",
         "0 errors, 1 warning; stack.arranged() is Timing, Compress",
         "Mounted on /old/x:",
         "Nothing to fix: Timing, outermost first, breaks no rule",
@@ -719,7 +719,9 @@ def test_serve_calls_a_factory_and_prints_the_stacks_that_are_mounted(command_on
 
 def test_a_warning_of_the_order_is_a_line_on_stderr(command_on):
     done, _ = command_on("serve", "shop:app", "--stack", "shop:warned", act=get)
-    assert done.err.startswith("warning: the time that Headers takes would be missing from what Timing tells clients (")
+    assert done.err.startswith(
+        "warning: the time that Headers takes would be missing from what Timing reports to clients ("
+    )
     assert (done.status, done.err.count("\n")) == (0, 1)
 
 

@@ -1,4 +1,4 @@
-"""The command line, `python -m middleware`: serve, show, check and demo; the only place that imports waitress.
+"""The command line, `python -m middleware`: serve, show, check, explain and demo. Only this package imports waitress.
 
-waitress loads when something is served, not before.
+waitress is imported when an application is first served.
 """

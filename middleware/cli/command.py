@@ -111,8 +111,8 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     checking.add_argument("stack", metavar="MODULE:STACK", help=_STACK)
 
     told = (
-        "Send one request through an application, without a server, and tell what each layer did to it and why. "
-        "The request is a real one: rate limits count it, logs have it, and the application does what it does."
+        "Send one request through an application, without a server, and report what each layer did to it and why. "
+        "The request is a real one: rate limits count it, logs have it, and the application runs with its side effects."
     )
     telling = _added(commands, "explain", explaining, "tell why a response looks as it does", told)
     telling.add_argument("app", metavar="MODULE:APP", help=_APP)
@@ -161,7 +161,7 @@ def _add_serve(commands: Any) -> None:
         metavar="SECONDS",
         type=float,
         default=GRACE,
-        help="what requests in flight have after a signal; default: %(default)s",
+        help="the time for requests in flight after a signal; default: %(default)s",
     )
     serving.add_argument(
         "--access-log",

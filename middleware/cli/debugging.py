@@ -38,7 +38,7 @@ class Debugger(Inspector):
     effects = replace(Inspector.effects, rewrites_body=True)
 
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
-        """Replace a 500 by the traceback."""
+        """Replace a 500 with the traceback."""
         super().on_response(environ, response)
         error = environ.get(EXCEPTION)
         if not isinstance(error, BaseException) or response.status[:3] != "500" or not self.admits(environ):
@@ -54,7 +54,7 @@ class Debugger(Inspector):
 
 
 class _Instead:
-    """Replaces the body by another."""
+    """A Transform that replaces the body with another."""
 
     def __init__(self, body: bytes) -> None:
         self.body = body

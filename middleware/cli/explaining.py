@@ -1,4 +1,4 @@
-"""`explain`: sends one request through a stack, without a server, and prints the course of it."""
+"""`explain`: sends one request through a stack, without a server, and prints its course."""
 
 import io
 import json

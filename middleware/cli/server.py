@@ -205,7 +205,7 @@ class Loop:
         self._server = server
 
     def step(self, seconds: float) -> None:
-        """Do the work at hand, or wait for work for so many seconds."""
+        """Do the work that is ready, or wait for work for at most `seconds`."""
         self._server.asyncore.loop(timeout=seconds, map=self._server._map, count=1)  # noqa: SLF001 - no public name
 
     def drain(self, stop: Stop, seconds: float) -> int:

@@ -111,7 +111,7 @@ class Stack(Wrapper):
             access_log: as the `format` of AccessLog, or None. How requests are logged; None for no AccessLog. Default
                 "combined".
             compress: bool. Whether responses are encoded. Default True.
-            preset: as SecurityHeaders takes it. How careful browsers are asked to be. Default "balanced".
+            preset: as SecurityHeaders takes it. The strictness of the security headers. Default "balanced".
 
         Errors: ConfigError, also those of the layers.
         """
@@ -235,7 +235,7 @@ class Stack(Wrapper):
         return run
 
     def explain(self, app: Application, environ_or_path: Environ | str, /, **headers: str) -> Explanation:
-        """Send one request through `app` inside this stack, without a server; tell what each layer did and why.
+        """Send one request through `app` inside this stack, without a server; report what each layer did and why.
 
         `print(stack.explain(app, "/", origin="https://b.example"))` is a report for people. The layers run one by one,
         through Externals and nested stacks, and broken order rules are ignored. The request is a real one: rate limits
@@ -325,7 +325,7 @@ def _layers(entry: object) -> Iterable[Middleware]:
 
 
 def _names(layers: Sequence[Middleware]) -> tuple[str, ...]:
-    """A unique name for each layer: the second of one name gets the suffix -2."""
+    """A unique name for each layer: the second layer of one name gets the suffix -2."""
     names: list[str] = []
     taken = {layer.name for layer in layers}
     for layer in layers:
@@ -354,7 +354,7 @@ def _assemble(app: Application, layers: Sequence[Middleware], *, respond: Respon
         if not isinstance(layer, Splitting):
             inside.insert(0, layer.layer())
             continue
-        # errors pass a layer that reports them, before they are answered
+        # errors must pass a layer that reports them before they are answered
         reported = not inside and declared_by(layer).reports
         answered = any(getattr(each, "answers_errors", False) for each in layers[: place + 1])
         responds = False if reported or answered else respond

@@ -37,7 +37,7 @@ class External(Splitting):
     """Puts a WSGI middleware of another library into a stack.
 
     `External(ProxyFix, x_for=1)` calls `ProxyFix(app, x_for=1)`. Stands where its effects allow. Does nothing to a
-    request or response, but splits the stack into two passes, one outside and one inside of it.
+    request or response itself; it splits the stack into two passes, one outside and one inside of it.
 
     Options:
         factory: callable (app, *args, **options) -> WSGI application. The layer has its name. Required.

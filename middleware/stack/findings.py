@@ -1,4 +1,4 @@
-"""Findings: what is wrong with an order, each with the edit that fixes it. An edit is tried before it is printed."""
+"""Findings: the faults of an order, each with the edit that fixes it. An edit is tried before it is printed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain

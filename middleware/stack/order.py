@@ -1,4 +1,4 @@
-"""Order: the demands of the rules on some layers, and the nearest valid order. Compares layers by their effects."""
+"""Order: the demands of the rules on layers, which compare effects, and the nearest order that satisfies them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Relations:
                     yield Clash(rule, one, other, what)
 
     def positions(self) -> list[Demand]:
-        """Every demand on positions. A need becomes a demand on its outermost provider, or on another in a circle."""
+        """Every demand on positions. A need is a demand on its outermost provider, or on another to avoid a circle."""
         needs = [need for need in self.needs if need.providers]
         first = self._placed([need._replace(providers=need.providers[:1]) for need in needs])
         place = first if len(first) == len(self.facts) else self._placed(needs)
@@ -139,9 +139,9 @@ class Relations:
         return wanted
 
     def _placed(self, needs: Iterable[Need]) -> dict[int, int]:
-        """The places in an order that satisfies every demand and these needs, without layers that wait for each other.
+        """The places in an order that satisfies every demand and these needs, without the layers that are in a circle.
 
-        A layer is placed as soon as it may be. That excludes no order: one that is further out hinders no other layer.
+        A layer is placed as soon as possible, which never keeps another layer from being placed.
         """
         waiting = [*((inner, (outer,)) for _, outer, inner, _ in self.demands), *((each[1], each[3]) for each in needs)]
         place, ahead = dict[int, int](), {*range(len(self.facts))}
@@ -255,7 +255,7 @@ def _reachable(edges: dict[int, set[int]], start: int) -> set[int]:
 
 
 def _sort(further_in: dict[int, set[int]], wanted: Iterable[Demand], names: Sequence[str]) -> list[int]:
-    """Sort outermost first; where the demands leave a choice, the layer that stood further out comes first."""
+    """Sort outermost first; if the demands leave a choice, the layer that was outside before comes first."""
     further_out = {index: {each for each in further_in if index in further_in[each]} for index in further_in}
     sorter = TopologicalSorter(further_out)
     try:

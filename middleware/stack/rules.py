@@ -3,7 +3,7 @@
 A new rule is one row of RULES. `outside(a, b)` names the reason for a layer with effects `a` to stand outside one with
 effects `b`, or is empty; an exemption from a rule is part of that test. `clash(a, b)` names what two layers may not
 both do, wherever they stand. The clash is resolved by removing one of them, or by the options that `lift(b)` returns.
-`wants(b)` names the environ keys that some layer further out must provide.
+`wants(b)` names the environ keys that an outer layer must provide.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,8 +26,8 @@ class Finding(NamedTuple):
     Attributes:
         rule: str. The id, as `waive` takes it.
         severity: "error" or "warning".
-        layers: tuple of names. The layer that stands further out comes first; one name where a layer is missing or is
-            wrong by itself.
+        layers: tuple of names. The outer layer comes first; there is one name if a layer is missing, or is wrong by
+            itself.
         message: str. What would go wrong for a client.
         fix: str. The edit that fixes it, as Python. The edit has been tried: it adds no finding of the same or a higher
             severity.
@@ -54,14 +54,14 @@ class Rule:
         demand: str. The rule in a sentence.
         severity: "error" or "warning".
         consequence: str. What goes wrong for a client otherwise; {outer}, {inner} and {what} are filled in. `outer` is
-            the layer that stands further out now, against the rule.
+            the layer that is outside now, against the rule.
         source: str. Where the reason is written.
         outside: the test for a demand on positions, or None.
         clash: the test for two layers that are incompatible, or None.
         alone: returns the options that fix a single layer, wherever it stands. {outer} is the layer.
         lift: returns the options of the second layer that resolve a clash, or None: the clash is mutual, and is
             resolved by removing the inner layer. With `lift`, {outer} and {inner} are the first and the second.
-        wants: the environ keys that a layer needs, or None. One provider of each further out is enough.
+        wants: the environ keys that a layer needs, or None. One outer provider of each key is enough.
         lacking: str. The consequence where no layer provides {what} for {outer}.
     """
 
@@ -82,7 +82,7 @@ def _names(names: AbstractSet[str]) -> str:
     return ", ".join(sorted(names))
 
 
-# -- facts that several rules ask for --------------------------------------------------------------------------------
+# -- facts that several rules use ------------------------------------------------------------------------------------
 
 
 def _answers(effects: Effects) -> bool:
@@ -91,7 +91,7 @@ def _answers(effects: Effects) -> bool:
 
 
 def _refuses(effects: Effects) -> bool:
-    """Whether it refuses requests by their head: by a count, a length or a name."""
+    """Whether the layer refuses requests by their head: by a count, a length or a name."""
     return effects.refuses or effects.limits_input or "ratelimit" in effects.sets
 
 
@@ -145,7 +145,7 @@ RULES: Final = (
         id="answer-inside-every-response",
         demand="a layer that may answer stands inside those whose headers belong on every response",
         severity="error",
-        consequence="what {outer} answers by itself would leave without the headers of {inner}",
+        consequence="responses that {outer} sends by itself would lack the headers of {inner}",
         source="Fetch, CORS protocol; OWASP Secure Headers",
         outside=lambda a, b: "the answers" if a.every_response and _answers(b) else "",
     ),
@@ -169,7 +169,7 @@ RULES: Final = (
         id="set-inside-read",
         demand="a layer that sets a response field stands inside those that decide by it",
         severity="warning",
-        consequence="{inner} decides by {what} before {outer} sets it: clients get what does not follow from it",
+        consequence="{inner} decides by {what} before {outer} sets it: clients get a response that ignores it",
         source="RFC 9110 5.3",
         outside=_set_inside_read,
     ),
@@ -177,7 +177,7 @@ RULES: Final = (
         id="encode-once",
         demand="at most one content coding layer",
         severity="warning",
-        consequence="{outer} and {inner} both encode: clients get a body encoded twice, or wait for a vain attempt",
+        consequence="{outer} and {inner} both encode: clients get a body encoded twice, or wait for a useless attempt",
         source="RFC 9110 8.4",
         clash=lambda a, b: "content coding" if a.encodes_body and b.encodes_body else "",
     ),
@@ -185,7 +185,7 @@ RULES: Final = (
         id="measure-outermost",
         demand="what measures stands outside what does work",
         severity="warning",
-        consequence="the time that {outer} takes would be missing from what {inner} tells clients",
+        consequence="the time that {outer} takes would be missing from what {inner} reports to clients",
         source="W3C Server Timing",
         outside=_measure_outermost,
     ),
@@ -194,7 +194,7 @@ RULES: Final = (
         demand="a layer that validates (entity tags) stands outside those that rewrite the body and inside those that "
         "encode it",
         severity="error",
-        consequence="{outer} and {inner} would give {what} to bytes that clients do not get: caches keep what is wrong",
+        consequence="{outer} and {inner} would give {what} to bytes that clients do not get: caches keep wrong content",
         source="RFC 9110 8.8.1, 13",
         outside=lambda a, b: (
             "entity tags" if (a.validates and b.rewrites_body) or (a.encodes_body and b.validates) else ""
@@ -204,7 +204,7 @@ RULES: Final = (
         id="observe-outside-answer",
         demand="a layer that observes every request stands outside those that may answer",
         severity="error",
-        consequence="requests that {outer} answers would be missing from what {inner} tells",
+        consequence="requests that {outer} answers would be missing from what {inner} reports",
         source="Semantic conventions for HTTP, OpenTelemetry",
         outside=lambda a, b: "the answers" if a.observes and _answers(b) else "",
     ),
