@@ -395,7 +395,7 @@ def test_a_layer_that_fails_has_answered_nothing(layer):
     assert steps["Breaks"].note == "an exception was raised here"
     assert explanation.error.startswith("LookupError")
     if not isinstance(layer, External):
-        assert steps["Headers-2"].note == "an error further out: the request did not come here"
+        assert steps["Headers-2"].note == "an outer layer failed: the request did not reach this one"
 
 
 class BreaksLate(Middleware):
@@ -422,7 +422,7 @@ def test_a_layer_that_was_not_reached_has_added_nothing():
     """An External is no part of the pass that answers the exception."""
     _, external = Stack(Breaks(), External(lambda app: app)).explain(sending(HTML), "/").steps
     assert (external.answered, external.added) == (False, ())
-    assert external.note == "an error further out: the request did not come here"
+    assert external.note == "an outer layer failed: the request did not reach this one"
 
 
 def test_an_answer_to_an_exception_is_not_one_to_the_request():

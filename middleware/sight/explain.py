@@ -1,4 +1,4 @@
-"""explain: sends one request through a stack, without a server, and tells what each layer did and why."""
+"""explain: sends one request through a stack, without a server, and reports what each layer did and why."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ from middleware.wsgi.answer import NOTES
 from middleware.wsgi.errors import EXCEPTION
 from middleware.wsgi.types import Application, Environ
 
-_CHUNKS: Final = 1000  # of a body: enough for the head to be known, and a limit for an endless stream
+_CHUNKS: Final = 1000  # the largest number of chunks read from a body, which may be endless
 
 
 class _Explaining(Recording):
@@ -59,7 +59,7 @@ def _recorded(recording: Recording, stacks: Iterable[Stack], app: Application) -
 def explanation(
     environ: Environ, story: Story, status: str, headers: Iterable[tuple[str, str]], error: BaseException | None
 ) -> Explanation:
-    """The explanation of a request that came in with `environ`."""
+    """The explanation of a request that was received with `environ`."""
     query = environ.get("QUERY_STRING", "")
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return Explanation(
@@ -145,6 +145,3 @@ def _answer(app: Application, environ: Environ) -> tuple[str, list[tuple[str, st
     except Exception as error:  # noqa: BLE001 - reported
         raised = raised or error
     return *heads[-1], raised
-
-
-# -- the stacks around an application that was wrapped before ----------------------------------------------------------

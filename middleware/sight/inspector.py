@@ -119,7 +119,7 @@ class Inspector(Recording):
         return self._secret
 
     def on_build(self, layers: Sequence[Middleware]) -> Sequence[Middleware]:
-        """Put marks between the layers, and log the URL of the page."""
+        """Put marks between the layers, and log the path of the page with its token."""
         self._kept.chain = chain(layers[1:], [layer.name for layer in layers[1:]])
         self.tell("")
         return super().on_build(layers)
@@ -205,7 +205,7 @@ class Inspector(Recording):
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The steps of the layer."""
-        yield "request", f"shows its page on {self.path} to who has the token, on this machine only"
+        yield "request", f"shows its page on {self.path} to clients with the token, on this machine only"
         yield "close", f"keeps the last {self.keep} exchanges in memory"
 
     def _shown_options(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ def stack_of(value: object) -> Stack | None:
 
 
 def is_a(value: object, kind: type[T]) -> TypeGuard[T]:
-    """Whether the type of a value is of a kind. Does not ask the value for its `__class__`, as isinstance does."""
+    """Whether the type of a value is of a kind. Unlike isinstance, this does not read `__class__` of the value."""
     return issubclass(type(value), kind)
 
 
@@ -36,7 +36,7 @@ def stacks_in(app: Any, at: str = "", within: tuple[object, ...] = ()) -> Iterat
 
 
 def always_meets(app: Any, kind: type[Middleware], within: tuple[object, ...] = ()) -> bool:
-    """Whether every request to an application meets a layer of a kind, in a stack or by itself.
+    """Whether every request to an application meets a layer of a kind, in a stack or outside one.
 
     Looks where `stacks_in` does. Where applications are mounted, each of them has to have such a layer.
     """
@@ -55,7 +55,7 @@ def _inside(app: Any, within: tuple[object, ...]) -> list[tuple[str, str, Any]]:
 
 
 def called(app: Any) -> Any:
-    """The `wsgi_app` that an application calls, as that of Flask does, if it stands in a stack; or else `app`."""
+    """The `wsgi_app` of an application, such as that of Flask, if it is inside a stack; otherwise `app`."""
     inner = getattr_static(app, "wsgi_app", None)
     return app if stack_of(app) is not None or stack_of(inner) is None else inner
 

@@ -2,8 +2,8 @@
 
 A Recording stands outside the layers. When the stack is wrapped, it puts a mark outside every layer and one outside the
 application. A mark records the request and the response between its neighbours, so that the difference between two
-marks is the work of one layer. Rows are not used: each layer runs, and may explain in `environ["middleware.notes"]` why
-it does nothing.
+marks is the work of one layer. Rows are not used: each layer runs, and may note in `environ["middleware.notes"]` why it
+does nothing.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Visit:
     def _ending(self, *, answered: bool) -> Iterator[str]:
         """Notes on anything other than a request that passes inwards and a response that passes outwards."""
         if self.came is None:
-            yield "an error further out: the request did not come here"
+            yield "an outer layer failed: the request did not reach this one"
         elif self.left is None:
             yield "no response came back: an exception passed"
         elif self.further is None and not answered:
@@ -213,7 +213,7 @@ class Recording(Middleware):
         return [self._changed(_names=tuple(names)), *running, _Mark(self.key, len(names))]
 
     def _heard(self, layer: Middleware) -> Middleware:
-        """A copy of a layer whose condition notes when it does not hold."""
+        """A copy of a layer, whose condition adds a note if it does not hold."""
         condition = layer.condition
         copy = layer.named(layer.name) if condition is None else layer.when(_Asked(condition, self.key, layer.name))
         return keep_effects(layer, copy)
@@ -269,7 +269,7 @@ class _Watched(Middleware):
 
 
 class _Asked:
-    """A condition that notes when it does not hold. Other attributes are those of the wrapped condition."""
+    """A condition that adds a note if it does not hold. Other attributes are those of the wrapped condition."""
 
     def __init__(self, condition: Predicate, key: str, name: str) -> None:
         self._condition, self._key, self._name = condition, key, name
@@ -281,7 +281,7 @@ class _Asked:
         return self._held(environ, holds=bool(self._condition(environ)))
 
     def certainly(self, environ: Environ) -> bool:
-        """Whether it holds certainly."""
+        """Whether the condition holds certainly."""
         return self._held(environ, holds=bool(certain(self._condition)(environ)))
 
     def _held(self, environ: Environ, *, holds: bool) -> bool:
