@@ -99,7 +99,7 @@ def test_every_name_is_there():
 
 
 def test_pytest_is_not_needed():
-    """Nor is the matrix loaded before it is asked for."""
+    """Nor is the matrix loaded before it is requested."""
     program = (
         "import sys, middleware.testing as testing\n"
         "assert 'middleware.testing.transparency' not in sys.modules\n"

@@ -64,7 +64,7 @@ class Answer:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Record a chunk that came by `write`, which PEP 3333 keeps for older applications."""
+        """Record a chunk that was sent by `write`, which PEP 3333 keeps for older applications."""
         self._check_content(data)
         self.written.append(data)
 

@@ -73,7 +73,7 @@ LAWS: Final = {
     "same-body": Law("An unchanged list or tuple is passed on as the same object.", _LENGTH),
     "file-wrapper": Law("An unchanged wsgi.file_wrapper is passed on as the same object.", _FILES),
     "blocks": Law(
-        "One chunk in, one value out; none is pulled before it is asked for, except one that the head waits for.",
+        "One chunk in, one value out; none is pulled before it is requested, except one that the head waits for.",
         _BLOCKS,
     ),
     "ended": Law("An exhausted iterator is not resumed: it may block.", _BLOCKS),

@@ -1,4 +1,4 @@
-"""Checks that one answer cannot show: field lines, request content, single steps, concurrent requests and leftovers."""
+"""Checks that need more than one response: field lines, request content, steps, concurrent requests and leftovers."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def _of_shape(middleware: Wrap, shape: Shape, owed: Owed) -> Iterator[Breach]:
 
 
 def _of_a_client(middleware: Wrap, shape: Shape, owed: Owed, stop_after: int, when: str) -> Iterator[Breach]:
-    """Run one shape with a client that disconnects after so many chunks."""
+    """Run one shape with a client that disconnects after `stop_after` chunks."""
     gone = run(middleware, shape, owed, stop_after=stop_after)
     where = f"{gone.named}; the client goes away {when}"
     if gone.body is not None and gone.app.calls and gone.body.closed != 1:

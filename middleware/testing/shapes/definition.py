@@ -12,7 +12,7 @@ TEXT: Final = [("Content-Type", "text/plain")]
 Fails: TypeAlias = Literal["", "early", "late", "close"]
 
 
-class Failure(Exception):  # noqa: N818 - raised on purpose, so that it is no error of the kit
+class Failure(Exception):  # noqa: N818 - raised on purpose, so not an error of the kit
     """The exception that the applications raise."""
 
 

@@ -56,7 +56,7 @@ def error_after_start() -> Made:
 
 @shape(fails="early")
 def error_at_the_first_chunk() -> Made:
-    """Raises when the first chunk is asked for."""
+    """Raises when the first chunk is requested."""
     return returning(CountedBody([b"one"], fails_at=0))
 
 
@@ -79,7 +79,7 @@ def late_error() -> Made:
 
 @shape(fails="early")
 def error_after_a_late_start() -> Made:
-    """Is a generator that calls start_response when the first chunk is asked for, and raises before it has one."""
+    """Is a generator that calls start_response when the first chunk is requested, and raises before it yields one."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begin(start_response)
@@ -91,7 +91,7 @@ def error_after_a_late_start() -> Made:
 
 @shape(fails="late", body=b"one")
 def error_mid_body_after_a_late_start() -> Made:
-    """Is a generator that calls start_response when the first chunk is asked for, and raises after its first chunk."""
+    """Is a generator that calls start_response when the first chunk is requested, and raises after its first chunk."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begin(start_response)

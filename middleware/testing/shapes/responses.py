@@ -61,7 +61,7 @@ def generator() -> Made:
 
 @shape()
 def late_start() -> Made:
-    """Is a generator: calls start_response when the first chunk is asked for."""
+    """Is a generator: calls start_response when the first chunk is requested."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begin(start_response)
@@ -145,7 +145,7 @@ def written_then_iterated() -> Made:
 
 @shape()
 def written_after_a_late_start() -> Made:
-    """Is a generator that calls start_response and write() when the first chunk is asked for, and has more to yield."""
+    """Is a generator that calls start_response and write() when the first chunk is requested, and has more to yield."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterator[bytes]:
         begin(start_response)(b"one")
@@ -171,7 +171,7 @@ def replaced_head() -> Made:
 
 @shape(status="503 Busy")
 def head_replaced_in_the_body() -> Made:
-    """Calls start_response again, with exc_info, when the first chunk is asked for."""
+    """Calls start_response again, with exc_info, when the first chunk is requested."""
 
     def app(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         start_response("200 OK", [*TEXT, ("X-Old", "yes")])
