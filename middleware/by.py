@@ -21,7 +21,7 @@ from middleware.wsgi.refused import called_fault, named
 from middleware.wsgi.types import Environ
 
 __all__ = ["address", "both", "header", "path", "user"]
-# RFC 7239 6: a node with a port, which is another for each connection, and an IPv6 address in brackets
+# RFC 7239 6: a node with a port, which differs for each connection, and an IPv6 address in brackets
 _NODE: Final = re.compile(r"\[(?P<ipv6>[^\]]*)\](?::[0-9]*)?|(?P<ipv4>[0-9.]+):[0-9]*")
 _NETWORK: Final = 64  # bits of an IPv6 address that identify a client; the client chooses the rest (RFC 6177, RFC 8981)
 
@@ -72,8 +72,8 @@ def key_fault(given: object, rule: str) -> str | None:
 def header(name: str) -> Key:
     """The value of a request header, or None if the request has none. A RateLimit stores it as a hash.
 
-    The client chooses the value. Use the header as a key only if an outer part, such as a gateway that checks API keys,
-    has verified the value, and limit by `address` too.
+    The client chooses the value. Use the header as a key only if something in front, such as a gateway that checks API
+    keys, has verified the value, and limit by `address` too.
 
     Options:
         name: str, a field name in any case. The name of the header. Required.
@@ -160,7 +160,7 @@ def user(environ: Environ) -> str | None:
 def path(environ: Environ) -> str:
     """The path (SCRIPT_NAME and PATH_INFO), one key for all of its spellings: //a, /x/../a and /a/ are /a.
 
-    A view may have many paths: to limit one view, use `address` as the key and `match.path` as the condition. Paths
-    that `match.path` does not read, such as those over 2,048 characters, are one key together.
+    A view may have many paths: to limit one view, use `address` as the key and `match.path` as the condition. All paths
+    that `match.path` does not read, such as those over 2,048 characters, share one key.
     """
     return canonical(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))

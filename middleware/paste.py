@@ -1,4 +1,4 @@
-"""The layers as filters of PasteDeploy. A table for each layer converts strings of an .ini file to options.
+"""Filter factories for PasteDeploy, one for each layer. A table for each converts strings of an .ini file to options.
 
 A section `use = egg:wsgi-middleware-stack#headers` calls `headers(app, global_conf, **options)`, which returns the
 layer around the application. The table converts the strings and the layer checks the options. Both raise a ConfigError
@@ -79,7 +79,7 @@ def _numbers(text: str) -> list[float]:
 
 
 def _scalars(given: Mapping[str, str]) -> dict[str, Any]:
-    """The members, with numbers for what is written as one. A user, a password, 007 and +44 stay text."""
+    """The members, with text that is written as a number converted. A user, a password, 007 and +44 stay text."""
     found: dict[str, Any] = {name: text.strip() for name, text in given.items()}
     for name, text in found.items():
         if re.search("user|pass", name) is None and re.fullmatch(r"-?(?:0|[1-9][0-9]*)|[0-9]+\.[0-9]+", text):
@@ -102,7 +102,7 @@ def _lines(text: str) -> list[str]:
 
 
 _NONE: Final = frozenset(("none", "false", "no", "off"))
-_NONE_OF_TEXT: Final = _NONE | {"0"}  # which is no number there
+_NONE_OF_TEXT: Final = _NONE | {"0"}  # for options that take text, where 0 is not a number
 
 
 def _or_none(reader: Reader, off: frozenset[str] = _NONE) -> Reader:
@@ -161,7 +161,7 @@ class Kind(NamedTuple):
     functions: tuple[str, ...] = ()
 
     def no_option(self, name: str) -> str:
-        """The rule that a key breaks which is none of the options."""
+        """The rule that a key breaks if it is not one of the options."""
         if name in self.functions:
             return "takes a function, which no .ini can say: put the layer into a Stack, in Python"
         known = (f"{each}.*" if isinstance(how, Group) else each for each, how in self.options.items())

@@ -33,7 +33,7 @@ class Authority(NamedTuple):
 
 @Remembered
 def authority(text: str) -> Authority | None:
-    """The authority that `text` is, or None: no user, no path, no space, no list, one spelling of an address."""
+    """Parse host[:port]; None for any other text, such as one with a user, a path, a space or a list."""
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         return None

@@ -17,7 +17,7 @@ Line: TypeAlias = tuple[str, str]
 TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # RFC 9110 5.5: field-content is VCHAR, SP, HTAB and obs-text; PEP 3333 forbids text outside latin-1.
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# RFC 9110 7.6.1 and PEP 3333 "Other HTTP Features": fields of a single connection, which is up to the server.
+# RFC 9110 7.6.1 and PEP 3333 "Other HTTP Features": fields of a single connection, which the server controls.
 HOP_BY_HOP: Final = frozenset(
     (
         "connection",
@@ -34,8 +34,8 @@ HOP_BY_HOP: Final = frozenset(
 )
 # Digests of the content in one coding: RFC 1864; RFC 9530 2 and 3, and RFC 3230 before it
 DIGESTS: Final = frozenset(("content-md5", "content-digest", "repr-digest", "digest"))
-# Fields by which an application has the server in front send another body: Apache and others (mod_xsendfile),
-# nginx and Caddy, lighttpd, LiteSpeed, Perlbal, H2O and mod_reproxy
+# Fields by which an application has the front-end server send another body: Apache and others (mod_xsendfile), nginx
+# and Caddy, lighttpd, LiteSpeed, Perlbal, H2O and mod_reproxy
 HANDED_OVER: Final = frozenset(
     (
         "x-accel-redirect",

@@ -1,4 +1,4 @@
-"""Accept-Encoding: the content coding that a client prefers, and whether it accepts none (RFC 9110 12.5.3).
+"""Accept-Encoding: the content coding that a client prefers, and whether it accepts identity (RFC 9110 12.5.3).
 
 The client's weights decide; where they are equal, the server's order does. A malformed member is ignored, so that no
 client can cause an error.
@@ -45,7 +45,7 @@ def choose(accept_encoding: str | None, codings: tuple[str, ...]) -> Choice:
 
 @Remembered
 def choices(codings: tuple[str, ...]) -> Remembered[str, Choice]:
-    """`choose` for these codings, as a mapping. No field is the empty value."""
+    """`choose` for these codings, as a mapping from Accept-Encoding, which is "" if the field is missing."""
 
     def chosen(accept_encoding: str) -> Choice:
         weights: dict[str, float] = {}

@@ -4,7 +4,7 @@ An origin is compared byte for byte (Fetch 4.10, CORS check), so each has one ri
 send are not corrected. Only `spelling` corrects, for error messages about options.
 
 The host of a special scheme (URL Standard 4.2: http, https, ws, wss, ftp, file) is a domain name or an address. The
-host of any other scheme is opaque (URL Standard 3.5): its case counts, and no port of it is a default.
+host of any other scheme is opaque (URL Standard 3.5): its case counts, and it has no default port.
 """
 
 from __future__ import annotations

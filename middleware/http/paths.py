@@ -22,7 +22,8 @@ LONGEST: Final = 2048  # characters of a path that is read
 MOST: Final = 128  # segments of a path that is read
 MOST_WRITTEN: Final = 32  # readings of a path that are written out
 _ODD: Final = re.compile(r"//|/@@|/\.\.?(?:/|\Z)|[\r\n]\Z")  # in a path with several readings
-# CherryPy gets attributes by segments, in which punctuation stands for "_". Two lead from a handler to its object.
+# CherryPy looks up attributes by segments, in which it reads punctuation as "_". `__self__` and `__class__` lead from a
+# handler to its object.
 _UNDERSCORES: Final = f"[{re.escape(punctuation.replace('/', ''))}]{{2}}"
 _ATTRIBUTE: Final = re.compile(f"(?<![^/]){_UNDERSCORES}(?:self|class){_UNDERSCORES}(?![^/])")
 # Pyramid takes "@@" from the name of a view when dot segments are resolved: "@@.." is none.
@@ -54,7 +55,7 @@ def has_placeholder(path: str) -> bool:
 
 
 def canonical(script_name: str, path_info: str) -> str:
-    """One text for all spellings of a path, given as in environ. All paths that are not read have one text together."""
+    """One text for all spellings of a path, given as in environ. All paths that are not read share one text."""
     raw = script_name + path_info
     if is_too_long(raw) or _ATTRIBUTE.search(raw) is not None:
         return "not read"
@@ -79,7 +80,7 @@ def is_too_long(path: str) -> bool:
     return len(path) > LONGEST or path.removesuffix("/").count("/") > MOST
 
 
-@lru_cache(maxsize=32)  # all predicates and scopes of a request ask about the same path
+@lru_cache(maxsize=32)  # all predicates and scopes of a request read the same path
 def _read(script_name: str, path_info: str) -> Readings:
     raw = script_name + path_info
     if _ATTRIBUTE.search(raw) is not None:
@@ -182,15 +183,15 @@ class _Unread(Readings):
         self._raw = raw
 
     def possibly(self, prefix: Segments) -> bool:  # noqa: ARG002 - every prefix alike
-        """Below everything."""
+        """Always true: the path may be below any prefix."""
         return True
 
     def certainly(self, prefix: Segments) -> bool:  # noqa: ARG002 - every prefix alike
-        """Below nothing."""
+        """Always false: the path may be outside any prefix."""
         return False
 
     def written(self) -> Written:
-        """The unchanged path; all readings if these are known, and few without a segment "..". They are not cached."""
+        """The unchanged path, or all readings if they are known, which are few without a segment "..". Not cached."""
         texts = _decoded(self._raw)
         if any("/.." in text for text in texts) or _ATTRIBUTE.search(self._raw) is not None:
             return Written(texts[:1], complete=False, read=False)
