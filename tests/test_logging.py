@@ -134,6 +134,13 @@ def test_every_logging_call_escapes_what_it_did_not_make_itself():
             assert argument.startswith("escaped(") or argument in FROM_THE_CODE, f"{where} logs {argument}"
 
 
+def test_every_logging_call_says_which_request_it_is_about():
+    calls = [(where, call) for where, call in logging_calls() if not where.startswith("wsgi/")]
+    assert len(calls) >= 8
+    for where, call in calls:
+        assert "extra" in [keyword.arg for keyword in call.keywords], where
+
+
 def test_a_line_of_waitress_cannot_be_forged_either():
     written = io.StringIO()
     handler = logging.StreamHandler(written)

@@ -134,7 +134,7 @@ def test_a_429_waits_for_a_second_at_least(monkeypatch):
     layer = RateLimit("1/minute")
     policy = layer._policies[0]
     refused = rate_limit.Left(policy, 0, 0)
-    monkeypatch.setattr(layer._store, "ask", lambda _: rate_limit.Count((refused,), refused))
+    monkeypatch.setattr(layer._store, "ask", lambda *_: rate_limit.Count((refused,), refused))
     assert serve(layer.wrap(APP)).get("Retry-After") == "1"
 
 
@@ -452,6 +452,7 @@ def test_it_is_logged_once_a_minute_without_credentials(monkeypatch, clock, capl
         "OSError: no route\\nto *** and ***"
     )
     assert lines == [("middleware", logging.ERROR, told)] * 3
+    assert {(record.method, record.path, record.layer) for record in caplog.records} == {("GET", "/", "RateLimit")}
 
 
 def test_an_error_that_may_have_a_piece_of_the_password_is_logged_by_its_type(monkeypatch, caplog):

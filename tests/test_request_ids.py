@@ -14,7 +14,19 @@ import pytest
 
 import middleware
 from gateway import environ, serve
-from middleware import CORS, AccessLog, ConfigError, Headers, Hooks, Middleware, RequestId, Stack, Timing, match
+from middleware import (
+    CORS,
+    AccessLog,
+    ConfigError,
+    Headers,
+    Hooks,
+    HTTPSRedirect,
+    Middleware,
+    RequestId,
+    Stack,
+    Timing,
+    match,
+)
 from middleware.logs import RequestIdFilter
 from middleware.wsgi.identity import log_extra
 from shapes import Body, returning
@@ -386,6 +398,7 @@ FAILING = {
     "Timing": (Timing(on_complete=boom), {}),
     "CORS": (CORS(allow_origins=boom), {"HTTP_ORIGIN": "https://a.example"}),
     "AccessLog": (AccessLog(format=boom, level="CRITICAL"), {}),
+    "HTTPSRedirect": (HTTPSRedirect(), {"HTTP_X_FORWARDED_PROTO": "https"}),
     "Hooks": (hooked(Hooks), {}),
     "ContextHooks": (hooked(middleware.ContextHooks), {}),
 }

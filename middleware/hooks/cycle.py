@@ -59,6 +59,11 @@ class Cycle(Context):
     failed: bool = False
     made: Sequence[Response] = ()
 
+    @property
+    def logged(self) -> dict[str, Any]:
+        """The `extra` of the log records of this request."""
+        return log_extra(self.environ, self.owner.layer_name)
+
     def replaced(self) -> None:
         """Give the view the new head: the application called start_response again while a hook read the body."""
         if self.view is not None:
@@ -99,7 +104,7 @@ class Cycle(Context):
         try:
             reply.close()
         except Exception:
-            logger.exception("close() failed after an error")
+            logger.exception("close() failed after an error", extra=self.logged)
 
     def forget_error(self, reply: Response | Cycle) -> None:
         """Break the reference cycle of the error in the environ when the body is closed.
@@ -206,9 +211,8 @@ class Dispatcher(ABC, Generic[C]):
                 raise error
             finally:
                 del error  # break the traceback reference cycle
-        method, extra = cycle.environ.get("REQUEST_METHOD"), log_extra(cycle.environ, self.layer_name)
-        what, path = self._failure_text(cycle), cycle.path[1]
-        logger.error("%s on %s [%s]", escaped(what), escaped(path), escaped(method), exc_info=error, extra=extra)
+        method, what, path = cycle.environ.get("REQUEST_METHOD"), self._failure_text(cycle), cycle.path[1]
+        logger.error("%s on %s [%s]", escaped(what), escaped(path), escaped(method), exc_info=error, extra=cycle.logged)
         return self._internal_error(cycle, InternalServerError(original_exception=error))
 
     def _note(self, cycle: C, error: Exception) -> None:
@@ -245,7 +249,9 @@ class Dispatcher(ABC, Generic[C]):
             error = _fault(cycle, reply, whole=whole) if isinstance(reply, Response) else None
         if error is not None and isinstance(reply, Response):
             logger.error(
-                "A hook made the head of the response to an error invalid; the faults were removed", exc_info=error
+                "A hook made the head of the response to an error invalid; the faults were removed",
+                exc_info=error,
+                extra=cycle.logged,
             )
             sending.remove_faults(reply, cycle)
         error = None  # break the traceback reference cycle
@@ -287,7 +293,7 @@ def _drop(cycle: Cycle) -> None:
     try:
         cycle.drop()
     except Exception:
-        logger.exception("close() failed after an error")
+        logger.exception("close() failed after an error", extra=cycle.logged)
 
 
 def _fault(cycle: Cycle, reply: Response, *, whole: bool) -> Exception | None:

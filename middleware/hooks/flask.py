@@ -40,7 +40,6 @@ from middleware.hooks.scopes import Decorators, F, Registry, Scope, qualified_na
 from middleware.hooks.teardown import tear_down
 from middleware.wsgi.answer import NOTES, note
 from middleware.wsgi.errors import EXCEPTION
-from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import Problems
 from middleware.wsgi.types import Application, Environ
 
@@ -155,7 +154,7 @@ class FlaskDispatcher(Dispatcher[Cycle]):
         except Exception:  # noqa: BLE001 - logged
             logger.exception(
                 "An after_request hook failed on the response to an error, which is sent without it",
-                extra=log_extra(cycle.environ, self.layer_name),
+                extra=cycle.logged,
             )
             return cycle.chosen(response)
 

@@ -11,6 +11,7 @@ from middleware.hooks.context import CURRENT, Context
 from middleware.hooks.scopes import qualified_name
 from middleware.wsgi.errors import forget
 from middleware.wsgi.held import close_iterable
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.takeover import ends_takeover
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -65,7 +66,8 @@ def tear_down(context: Context, error: BaseException | None) -> None:
             try:
                 hook(unhandled)
             except BaseException as failure:  # noqa: PERF203 - the other hooks run too
-                logger.exception("The teardown_request hook %s failed", qualified_name(hook))
+                extra = log_extra(context.environ, "Hooks")
+                logger.exception("The teardown_request hook %s failed", qualified_name(hook), extra=extra)
                 first = first or failure
         if first is not None:
             raise first

@@ -24,6 +24,7 @@ from middleware.stack.printed import chain
 from middleware.wsgi.answer import NOTES
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.response import Response, Transform
@@ -128,7 +129,13 @@ class Inspector(Recording):
         """Log the URL of the page, once."""
         if not self._kept.told:
             self._kept.told = True
-            logger.warning("Inspector, on this machine only: %s%s?key=%s", escaped(origin), self.path, self._secret)
+            logger.warning(
+                "Inspector, on this machine only: %s%s?key=%s",
+                escaped(origin),
+                self.path,
+                self._secret,
+                extra=log_extra({}, self.name),
+            )
 
     def on_request(self, environ: Environ) -> Application | None:
         """Answer with the page, or begin to record."""

@@ -11,6 +11,7 @@ from middleware.http.locations import REDIRECTS, encoded, is_target, leads_to, o
 from middleware.wsgi.answer import answer, note, redirect
 from middleware.wsgi.conditions import certain, varying
 from middleware.wsgi.effects import Effects
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.layer import Middleware
 from middleware.wsgi.options import Problems
 from middleware.wsgi.plan import Layer
@@ -151,7 +152,7 @@ class HTTPSRedirect(Middleware):
             note(environ, "X-Forwarded-Proto is https, and wsgi.url_scheme is http: the proxy is not trusted")
             with suppress(IndexError):  # another thread may have logged it
                 self._unsaid.pop()
-                logger.warning("%s", _UNTRUSTED)
+                logger.warning("%s", _UNTRUSTED, extra=log_extra(environ, self.name))
 
     def layer(self) -> Layer:
         """The hooks. Vary names the request fields of `exempt`."""

@@ -22,6 +22,7 @@ from middleware import by
 from middleware.wsgi.answer import NO_STORE, NOTES, answer, answer_fault, note, refusal
 from middleware.wsgi.effects import Effects
 from middleware.wsgi.escaped import escaped
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.options import ConfigError, Problems
 from middleware.wsgi.positional import Positional
 from middleware.wsgi.response import Response
@@ -167,9 +168,9 @@ class Store:
         except ConfigError:
             raise
         except Exception as error:  # noqa: BLE001 - a cluster connects when it is made; if it is down, try again later
-            self._fail(error)
+            self._fail(error, log_extra({}, "RateLimit"))
 
-    def ask(self, question: Callable[[Any], Count]) -> Count | None:
+    def ask(self, question: Callable[[Any], Count], environ: Environ, layer: str) -> Count | None:
         """Return the result of `question(limiter)`, or None while the storage is down."""
         failed = self._until
         if failed:
@@ -183,7 +184,7 @@ class Store:
             with self._lock() if self._alone else nullcontext():
                 found = question(self._limiter)
         except Exception as error:  # noqa: BLE001 - each client has errors of its own
-            self._fail(error)
+            self._fail(error, log_extra(environ, layer))
             return None
         if failed:
             self._until = 0.0
@@ -192,13 +193,13 @@ class Store:
     def _lock(self) -> threading.Lock:
         return self._locks.get(threading.Lock) or self._locks.setdefault(threading.Lock, threading.Lock())
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, extra: Mapping[str, Any]) -> None:
         now = time.monotonic()
         self._until = now + PAUSE
         if now - self._logged >= LOGGED:
             self._logged = now
-            text = f"{type(error).__name__}: {self._told(error)}"
-            logger.error("%s has failed, and is left alone for %d s: %s", self._shown, PAUSE, escaped(text))
+            why = f"{type(error).__name__}: {self._told(error)}"
+            logger.error("%s has failed, and is left alone for %d s: %s", self._shown, PAUSE, escaped(why), extra=extra)
 
 
 def limiter_of(uri: str, options: Mapping[str, Any], strategy: str) -> Any:
@@ -389,7 +390,7 @@ class RateLimit(Positional):
         if not isinstance(key, str):
             raise TypeError(f"{self.name}: a key is a str or None; got {type(key).__name__}")
         key = stored(key)
-        count = environ[self._environ_key] = self._store.ask(lambda limiter: self._counted(limiter, key))
+        count = environ[self._environ_key] = self._store.ask(partial(self._counted, key=key), environ, self.name)
         if count is None:
             note(environ, f"the storage is down: on_storage_error is {self.on_storage_error!r}")
             return _DOWN if self.on_storage_error == "deny" else None
