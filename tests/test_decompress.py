@@ -512,7 +512,8 @@ def test_a_layer_is_told_as_what_it_does():
     ("coding", "body", "options", "said"),
     [
         ("br, gzip", gzip.compress(brotli.compress(b"x"), mtime=0), {}, ["decodes gzip, br"]),
-        ("foo", b"", {}, ["refused: Content-Encoding 'foo' is not one of gzip, br, zstd"]),
+        ("foo", b"", {}, ["refused: Content-Encoding 'foo' is not one or two of gzip, br, zstd"]),
+        ("gzip, br, gzip", b"", {}, ["refused: Content-Encoding 'gzip, br, gzip' is not one or two of gzip, br, zstd"]),
         ("gzip", b"no", {"buffer": True}, ["decodes gzip", "refused: the body is not gzip"]),
         (
             "gzip",

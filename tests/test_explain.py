@@ -29,6 +29,7 @@ from middleware.hooks import ContextHooks, abort, request
 from ordinary import LAYERS, REQUESTS, application, exchanges
 
 ORIGIN = "https://a.example"
+NO_CODING = "not encoded: the client accepts none of gzip, or prefers identity"
 PREFLIGHT = {"access_control_request_method": "PUT", "origin": ORIGIN}
 
 
@@ -148,14 +149,32 @@ NOTED = [
         {"accept_encoding": "gzip"},
         "not encoded: 312 bytes, minimum_size is 1024",
     ),
-    (Gzip(), sending(HTML, body=LONG), {}, "not encoded: the client accepts none of gzip"),
+    (Gzip(), sending(HTML, body=LONG), {}, NO_CODING),
     (
         Gzip(),
         sending(HTML, ("ETag", '"x"'), body=LONG),
         {"accept_encoding": "br"},
-        "not encoded: the client accepts none of gzip",
+        NO_CODING,
     ),
     (Gzip(), sending(HTML, body=LONG), {"accept_encoding": "gzip"}, ""),
+    (
+        Gzip(),
+        sending(HTML, body=LONG),
+        {"accept_encoding": "identity, gzip;q=0.5"},
+        NO_CODING,
+    ),
+    (
+        Gzip(content_types="*/*"),
+        sending(("Content-Type", "text/event-stream"), body=LONG),
+        {"accept_encoding": "gzip"},
+        "not encoded: type text/event-stream is never encoded",
+    ),
+    (
+        Gzip(minimum_size=0),
+        sending(HTML, ("ETag", '"x"'), ("Content-Length", "0"), body=()),
+        {"accept_encoding": "gzip"},
+        "not encoded: gzip would not make it smaller",
+    ),
     (
         Gzip(),
         sending(("Content-Type", "image/png"), body=LONG),
@@ -208,7 +227,7 @@ NOTED = [
         Gzip(not_acceptable="406"),
         sending(HTML),
         {"accept_encoding": "identity;q=0, *;q=0"},
-        "Accept-Encoding refuses identity and every coding; not encoded: the client accepts none of gzip",
+        f"Accept-Encoding refuses identity and every coding; {NO_CODING}",
     ),
     (SecurityHeaders(csp=False, hsts=False), sending(HTML), {}, ""),
     (SecurityHeaders(csp=False), sending(HTML), {}, "no HSTS over http"),

@@ -520,7 +520,8 @@ def test_a_storage_that_hangs_is_waited_for_once(caplog):
     ("options", "said"),
     [
         ({"key": by.user}, "not counted: the key is None"),
-        ({}, "refused: 1 in 86400 s are used up, "),
+        ({}, "refused: 0 of 1 in 86400 s are left, "),
+        ({"cost": 2, "limits": "3/day"}, "refused: 1 of 3 in 86400 s are left, "),
         ({"cost": 1, "limits": "2/day"}, 'counted: "default";r=0;t='),
         ({"headers": False, "limits": "2/day"}, 'counted: "default";q=2;w=86400'),
         ({"storage": "redis://127.0.0.1:1"}, "the storage is down: on_storage_error is 'allow'"),

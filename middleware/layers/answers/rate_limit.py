@@ -399,9 +399,9 @@ class RateLimit(Positional):
             if notes is not None:
                 notes.append(f"counted: {', '.join(map(str, count.left)) or self._told}")
             return None
-        left = count.refused
-        note(environ, f"refused: {left.policy.quota} in {left.policy.window} s are used up, {left.seconds} s to wait")
-        return self._refusal(max(left.seconds, 1))
+        policy, remaining, seconds = count.refused
+        note(environ, f"refused: {remaining} of {policy.quota} in {policy.window} s are left, {seconds} s to wait")
+        return self._refusal(max(seconds, 1))
 
     def on_response(self, environ: Environ, response: Response) -> None:
         """Add the fields with the remaining quota."""

@@ -12,8 +12,9 @@ from middleware.http.negotiation import Choice
 from middleware.http.status import ORDINARY
 from middleware.layers.compress import revalidation
 from middleware.layers.compress.codecs.codec import Codec
+from middleware.layers.compress.content_types import compressible
 from middleware.layers.compress.revalidation import SUFFIXES, Negotiated, Revalidation
-from middleware.wsgi.answer import fixed, note
+from middleware.wsgi.answer import NOTES, fixed, note
 from middleware.wsgi.response import Response, Transform
 from middleware.wsgi.row import Ordinary
 from middleware.wsgi.types import Application, Environ
@@ -26,6 +27,7 @@ _CONDITIONAL: Final = ("304", "412")
 _LEFT_ALONE: Final = frozenset((*map(str, range(100, 200)), "204", "205", "206", "304"))
 # RFC 9110 15.3.7 and 15.4.5: statuses whose Vary is that of a 200
 _OF_A_200: Final = ("206", "304")
+_EVERY_TYPE: Final = frozenset(("*/*",))
 _PARTS: Final = "multipart/byteranges"  # RFC 9110 14.6: the media type that holds the parts
 # Statuses that have content, as frameworks spell them
 _WHOLE: Final = frozenset(status for status in ORDINARY if status[:3] not in {*_LEFT_ALONE, *_CONDITIONAL})
@@ -38,7 +40,9 @@ _look: Final = Look(_NOTABLE | {"content-type", "content-length"})
 _untell: Final = Edit(remove=_TOLD)
 _update_encoded: Final = Edit(remove=_OF_IDENTITY, vary=("Accept-Encoding",))
 _NOT_LISTED: Final = "not encoded: type {} is not listed in content_types"
-_NO_CODING: Final = "not encoded: the client accepts none of {}"
+_NEVER: Final = "not encoded: type {} is never encoded"
+_NO_CODING: Final = "not encoded: the client accepts none of {}, or prefers identity"
+_NO_GAIN: Final = "not encoded: {} would not make it smaller"
 _SMALL: Final = "not encoded: {} bytes, minimum_size is {}"
 _REFUSED: Final = b"Not Acceptable: no content coding that Accept-Encoding allows\n"
 # The answer to a client that takes neither identity nor any coding (RFC 9110 12.5.3, 15.5.7)
@@ -115,7 +119,7 @@ class Encoding:
         if not _NOTABLE.isdisjoint(fields) or OPT_OUT in environ:
             return self._notable(environ, response, fields, request)
         if not self.matches[fields.get("content-type", "")]:
-            note(environ, _NOT_LISTED, fields.get("content-type", "none"))
+            _note_type(environ, fields.get("content-type", ""))
             return None
         body = response.body
         if type(body) is not list or response.method == "HEAD":
@@ -147,14 +151,16 @@ class Encoding:
     def _judge(self, environ: Environ, response: Response, fields: Known, request: Negotiated) -> Transform | None:
         """Encode content whose type is listed and which is not known to be too small."""
         if not self.matches[fields.get("content-type", "")]:
-            note(environ, _NOT_LISTED, fields.get("content-type", "none"))
+            _note_type(environ, fields.get("content-type", ""))
             return None
         if self._declines(fields, request):
             _vary(response.headers)
             if request.coding is None:
                 note(environ, _NO_CODING, self.offered)
-            else:
+            elif self.minimum:
                 note(environ, _SMALL, fields["content-length"], self.minimum)
+            else:
+                note(environ, _NO_GAIN, request.coding)
             return None
         body = response.body
         sized = isinstance(body, (list, tuple))
@@ -214,7 +220,7 @@ class Encoding:
             return None
         encoded = self.encode[coding](data)
         if identity and len(encoded) >= len(data):
-            note(environ, "not encoded: {} would not make it smaller", coding)
+            note(environ, _NO_GAIN, coding)
             return None
         response.body = [encoded]
         self.relabel[coding](response.headers)
@@ -271,6 +277,13 @@ class Encoding:
             return tag  # the tag of another representation
         encoded = suffixed(tag, coding) if self.suffix else weakened(tag)
         return encoded if encoded != tag or tag.startswith("W/") else ""
+
+
+def _note_type(environ: Environ, content_type: str) -> None:
+    """Note why content of this type is not encoded: no list contains it, or not the one that was given."""
+    if NOTES in environ:
+        never = content_type and not compressible(content_type, _EVERY_TYPE)
+        note(environ, _NEVER if never else _NOT_LISTED, content_type or "none")
 
 
 def _forbidden_by(environ: Environ, fields: Known) -> str | None:

@@ -197,7 +197,7 @@ class DecompressRequest(Middleware):
         codings = applied(given)
         length = declared_length(environ)
         if len(codings) > _MOST or not set(codings) <= set(self.codings):
-            note(environ, f"refused: Content-Encoding {given[:80]!r} is not one of {', '.join(self.codings)}")
+            note(environ, f"refused: Content-Encoding {given[:80]!r} is not one or two of {', '.join(self.codings)}")
             drop(environ, UNKNOWN if length is None else length)
             return self._refusals[415]
         if length is None:
