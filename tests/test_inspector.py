@@ -195,6 +195,20 @@ def test_secrets_in_the_text_of_notes_and_exceptions_are_not_kept():
     assert told.error == "LookupError: no page /?a=seen&token=(not kept)"
 
 
+def test_the_texts_of_notes_and_exceptions_do_not_repeat_the_values_of_fields_that_are_not_kept():
+    class Tells(Middleware):
+        def on_request(self, environ):
+            environ["middleware.notes"].append(f"no session {environ['HTTP_COOKIE'][-9:]}")
+            raise LookupError(f"not {environ['HTTP_AUTHORIZATION']}, {environ['HTTP_AUTHORIZATION'][6:]}")
+
+    inspector = Inspector(token=TOKEN)
+    run = Stack(inspector, Tells()).wrap(app)
+    serve(run, HTTP_COOKIE="a=1; session=hidden-11", HTTP_AUTHORIZATION="Basic hidden==", **HERE)
+    [(_, told)] = inspector._kept.exchanges
+    assert told.steps[0].note.startswith("no session (not kept);")
+    assert told.error == "LookupError: not (not kept), (not kept)"
+
+
 def test_the_last_exchanges_are_kept():
     run = inspected(keep=2)
     cookie = cookie_of(run)

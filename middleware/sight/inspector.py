@@ -244,6 +244,8 @@ def is_loopback(address: str) -> bool:
 
 GONE: Final = "(not kept)"
 _NAMED: Final = re.compile(r"key|token|secret|password|csrf", re.IGNORECASE)
+_NAME: Final = re.compile(r"\s*[^\s=]+[\s=]+(?=\S)")  # of a cookie, or the scheme of credentials
+_SHORTEST: Final = 4  # characters of a secret that is looked for in texts, where a shorter one says nothing
 _SECRET: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie"))
 # A query, or a fragment with parameters, in the URL of a field such as Referer or Location.
 _QUERY: Final = re.compile(r"(?<=[?#])[^\s\"'<>?#]+")
@@ -253,11 +255,12 @@ _PAIRS: Final = re.compile(r"([&;])")
 def redacted(explanation: Explanation) -> Explanation:
     """The explanation without the values of secrets."""
     head = explanation.application
+    secrets = _secrets(explanation)
     steps = []
     for step in explanation.steps:
         changed = tuple((name, _value(name, old), _value(name, new)) for name, old, new in step.changed)
         added, removed = _lines(step.added), _lines(step.removed)
-        steps.append(replace(step, added=added, changed=changed, removed=removed, note=_url(step.note)))
+        steps.append(replace(step, added=added, changed=changed, removed=removed, note=_text(step.note, secrets)))
     return replace(
         explanation,
         target=_url(explanation.target),
@@ -265,8 +268,26 @@ def redacted(explanation: Explanation) -> Explanation:
         steps=tuple(steps),
         application=None if head is None else (head[0], _lines(head[1])),
         headers=_lines(explanation.headers),
-        error=None if explanation.error is None else _url(explanation.error),
+        error=None if explanation.error is None else _text(explanation.error, secrets),
     )
+
+
+def _secrets(explanation: Explanation) -> list[str]:
+    """The values that are not kept, and the credentials in them, which texts may repeat; the longest first."""
+    sent = () if explanation.application is None else explanation.application[1]
+    found: set[str] = set()
+    for name, value in (*explanation.fields, *sent, *explanation.headers):
+        if _value(name, "") == GONE:
+            parts = value.split(";") if name.lower() == "cookie" else [value.partition(";")[0]]
+            found.update((value, *(_NAME.sub("", part, count=1).strip() for part in parts)))
+    return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)
+
+
+def _text(text: str, secrets: Iterable[str]) -> str:
+    """A note or the text of an exception, without secrets."""
+    for secret in secrets:
+        text = text.replace(secret, GONE)
+    return _url(text)
 
 
 def _lines(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
