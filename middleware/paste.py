@@ -154,7 +154,7 @@ class Group(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """A layer and the readers of its options. `functions` are the options that take a function, not a string."""
+    """A layer and the readers of its options. `functions` are the options that a filter does not have."""
 
     layer: type[Middleware]
     options: Mapping[str, Reader | Group]
@@ -163,7 +163,7 @@ class Kind(NamedTuple):
     def no_option(self, name: str) -> str:
         """The rule that a key breaks if it is not one of the options."""
         if name in self.functions:
-            return "takes a function, which no .ini can say: put the layer into a Stack, in Python"
+            return "is not a key of a filter: put the layer into a Stack, in Python"
         known = (f"{each}.*" if isinstance(how, Group) else each for each, how in self.options.items())
         return f"one of the options {', '.join(known)}"
 

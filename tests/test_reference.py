@@ -230,7 +230,7 @@ def test_the_filters_of_pastedeploy_are_in_the_table():
         rows.append(f"| `{name}` | [`{kind.layer.__name__}`]({name}.md) | {', '.join(keys)} |")
     assert re.findall(r"^\| `.*", PAGES["paste"], re.MULTILINE) == rows
     functions = ", ".join(f"`{key}`" for kind in KINDS.values() for key in kind.functions)
-    assert f"\n{functions} take functions" in PAGES["paste"]
+    assert f"\n{functions} are not keys" in PAGES["paste"]
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

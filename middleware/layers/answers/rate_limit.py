@@ -266,9 +266,9 @@ class RateLimit(Positional):
         strategy: "sliding-window-counter", "moving-window" or "fixed-window". How requests are counted: nearly exact;
             exact, with the time of every request stored; or up to twice the limit around the end of a window. Default
             "sliding-window-counter".
-        name: str of printable ASCII without quotes, backslashes and slashes. The name of the limit for clients and in
-            the storage; further limits are NAME-2 and so on. Layers of one name, key and storage share counts. Default
-            "default".
+        name: str, 1 to 64 characters of printable ASCII without double quotes, backslashes, slashes, and spaces at its
+            ends. The name of the limit for clients and in the storage; further limits are NAME-2 and so on. Layers of
+            one name, key and storage share counts. Default "default".
         cost: int. The cost of each request. Default 1.
         headers: bool. Whether the fields are sent. Default True.
         on_storage_error: "allow" or "deny" (503). Whether requests pass while the storage is down. Default "allow".
@@ -367,7 +367,7 @@ class RateLimit(Positional):
         problems.check(fits, "storage_options", "a mapping of str to values, or None", type(self.storage_options))
         problems.check(self.strategy in _STRATEGIES, "strategy", f"one of {', '.join(_STRATEGIES)}", self.strategy)
         named = isinstance(self.policy, str) and _NAME.fullmatch(self.policy)
-        rule = "1 to 64 characters of printable ASCII, without quotes, backslashes and slashes"
+        rule = '1 to 64 characters of printable ASCII, without ", \\, / and spaces at its ends'
         problems.check(named, "name", rule, self.policy)
         problems.check(isinstance(self.headers, bool), "headers", "a bool", self.headers)
         known = self.on_storage_error in ("allow", "deny")

@@ -37,7 +37,7 @@ class Respond(Positional):
     Options:
         status: int, 200 to 599. The status. Required.
         body: str or bytes. The content; a str is encoded by the charset of `content_type`. Default "".
-        content_type: str. Content-Type, sent with a status that has content. Default "text/plain; charset=utf-8".
+        content_type: str. Content-Type, not sent with a 204 or 304. Default "text/plain; charset=utf-8".
         headers: mapping name -> value, or pairs. Other fields: Retry-After of a 503, Allow of a 405, WWW-Authenticate
             of a 401. Default ().
 

@@ -108,8 +108,8 @@ class CSP(_Policy):
         value (upgrade-insecure-requests). None or False leaves the directive out.
 
     Errors: ConfigError for an invalid or repeated directive name; for a semicolon, comma, line break and other text
-        that would end a directive or the policy; for keywords and hashes without their single quotes; and for a nonce
-        other than NONCE.
+        that would end a directive or the policy; for keywords and hashes without their single quotes; for a nonce other
+        than NONCE; and for a policy without directives.
     Source: CSP3 2.2, 2.3.
     """
 
@@ -188,7 +188,8 @@ class PermissionsPolicy(_Policy):
         An allowlist is a str or an iterable of str: "self", "src", and origins in lower case. "*" stands alone and
         allows everyone; () allows no one. None leaves the feature out.
 
-    Errors: ConfigError for an invalid or repeated feature name, and for an invalid origin.
+    Errors: ConfigError for an invalid or repeated feature name, for an invalid origin, and for a policy without
+        features.
     Source: Permissions Policy 5.2, RFC 9651 3.2.
     """
 
