@@ -92,9 +92,10 @@ class InjectHTML(Middleware):
 
     A page is a 200 to GET whose type is text/html, in an encoding that is a superset of ASCII, without a content
     coding. The HTML goes before the first `</body>` or `</head>`, or after the first `<head>`, that the browser sees as
-    a tag: not in comments, scripts, styles, templates, titles, text areas, attributes, SVG or MathML. A page without
-    that tag stays as it is. Streams are passed on chunk by chunk, in constant memory. Characters that the encoding of
-    the page lacks become character references; where one stands in a script or a style of `html`, nothing is added.
+    a tag: not in comments, scripts, styles, templates, titles, text areas, attributes, SVG or MathML. The content of a
+    page without that tag stays as it is; its fields change as those of other pages, because it may be a stream. Streams
+    are passed on chunk by chunk, in constant memory. Characters that the encoding of the page lacks become character
+    references; where one stands in a script or a style of `html`, nothing is added.
 
     Content-Length is right or removed, for HEAD too. Accept-Ranges, Content-MD5, Content-Digest, Repr-Digest and Digest
     are removed from pages. Range and If-Range are hidden from the application, unless Sec-Fetch-Dest names a
