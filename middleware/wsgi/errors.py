@@ -130,7 +130,7 @@ def leave(exchange: Layered) -> None:
     try:
         close(exchange, None, None, None)  # bytes are not counted, and the server closes the iterable
     except Exception:
-        logger.exception("on_close failed after the end of a connection that was taken over")
+        logger.exception("on_close failed after a connection was taken over", extra=log_extra(exchange.environ))
     finally:
         exchange.plan = replace(exchange.plan, closers=())
 
@@ -187,7 +187,7 @@ def _holds(layer: Layer, environ: Environ) -> bool:
     try:
         return layer.condition is None or bool(layer.condition(environ))
     except Exception:
-        logger.exception("A condition failed on an error response: %r", layer.condition)
+        logger.exception("A condition failed on an error response: %r", layer.condition, extra=log_extra(environ))
         return False
 
 
@@ -197,7 +197,7 @@ def _drop_source(exchange: Layered) -> None:
     try:
         close_iterable(source)
     except Exception:
-        logger.exception("close() failed after an error")
+        logger.exception("close() failed after an error", extra=log_extra(exchange.environ))
 
 
 def _abandon(exchange: Layered) -> None:
@@ -207,6 +207,6 @@ def _abandon(exchange: Layered) -> None:
     try:
         close(exchange, exchange.sent, error, None)
     except Exception:
-        logger.exception("on_close failed after an error")
+        logger.exception("on_close failed after an error", extra=log_extra(exchange.environ))
     finally:
         error = None  # break the traceback reference cycle

@@ -87,9 +87,8 @@ class Middleware(Wrapper, metaclass=_Sealed):
     def on_response(self, environ: Environ, response: Response) -> Transform | None:
         """Edit the head of the response, innermost layer first. Return None, or a Transform of its body.
 
-        `response.body` is guaranteed to be available only to a layer whose effects declare rewrites_body or
-        encodes_body, and only such a layer may assign it. Called once for each response, and again with the new head if
-        an error replaces the head.
+        Only a layer whose effects declare rewrites_body or encodes_body may assign `response.body`. Called once for
+        each response, and again with the new head if an error replaces the head.
         """
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:

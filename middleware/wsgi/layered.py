@@ -13,6 +13,7 @@ from typing import Any, Final
 from middleware.http.fields import content_length
 from middleware.http.status import KNOWN, ORDINARY, status_fault, without_content
 from middleware.wsgi.exchange import HELD, NEW, SENT, Exchange
+from middleware.wsgi.identity import log_extra
 from middleware.wsgi.plan import OnResponse, Plan
 from middleware.wsgi.response import Response, Transform, as_transform, undeclared
 from middleware.wsgi.types import Environ, StartResponse
@@ -73,8 +74,7 @@ class Layered(Exchange):
         """Set the attributes that the fast path of a pipeline does not use."""
         if hasattr(self, "mute"):
             return
-        self.mute = False
-        self.sent = 0
+        self.mute, self.sent = False, 0
         self.index = self.body = None
         self.source = self.error = self.exc_info = self.declared = self.rest = self.undo = None
         self.left = iter(self.plan.responders)
@@ -193,7 +193,7 @@ class Layered(Exchange):
             except Exception as error:
                 # The error that is answered has been logged.
                 if format_exception_only(error) != format_exception_only(self.error):
-                    logger.exception("A layer failed on an error response and was left out: %r", on_response)
+                    logger.exception("A layer failed and was left out: %r", on_response, extra=log_extra(self.environ))
             self.reset(*before)
         self.pass_on()
 

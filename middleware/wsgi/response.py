@@ -32,10 +32,9 @@ class Response(Fields):
     Attributes:
         status: str, "200 OK". May be assigned.
         method: str. The method of the request as received, even if the application has changed environ.
-        body: the iterable that the application returned, or None if it is not available yet: the head waits for the
-            body only if a layer declares that it rewrites or encodes it. A list or a tuple is a sized body, which may
-            be read, and replaced together with Content-Length. Anything else is a stream, which only a Transform may
-            change, and so is content sent by write().
+        body: the iterable that the application returned; an empty iterator if the content is sent by write(). None in a
+            Response that is not on its way to a server. A list or a tuple is a sized body, which may be read, and
+            replaced together with Content-Length. Anything else is a stream, which only a Transform may change.
     """
 
     __slots__ = ("body", "method", "status")
