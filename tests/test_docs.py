@@ -44,6 +44,7 @@ NOT_TYPED = {
     "pip install": "what is to be installed is installed already; `-m distribution` types it",
     "apt-get": "changes the system",
     "install -m 644": "writes into /etc; tests/real/test_deployment.py runs these files from elsewhere",
+    "curl -so /dev/null --retry": "waits for a process that systemctl restarts",
     "systemctl": "there is no systemd; tests/real/test_deployment.py does what its unit says",
     "nginx": "as above, with another configuration",
     "/srv/site": "is made by a command that is left out",

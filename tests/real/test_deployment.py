@@ -176,8 +176,8 @@ def test_hsts_is_sent_once_by_https_and_never_without(site):
     assert ask(site.processes[0].port, "/sized/1").headers[HSTS] is None
 
 
-def test_no_request_is_lost_when_a_process_ends_under_load(site):
-    """Those it has are answered, by it or by the other: four clients ask on while it is told to end, and after that."""
+def test_no_request_is_lost_when_one_process_after_the_other_is_restarted_under_load(site):
+    """Each request is answered by one or the other: four clients ask on while each process ends and begins again."""
     going, over = threading.Semaphore(0), threading.Event()
     answers, failures = [], []
 
@@ -199,11 +199,15 @@ def test_no_request_is_lost_when_a_process_ends_under_load(site):
         thread.start()
     for _ in range(40):
         assert going.acquire(timeout=PATIENCE)
-    ended = site.processes[0].process
-    ended.terminate()
-    status = ended.wait(PATIENCE)
-    over.set()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert (status, failures, set(answers)) == (0, [], {(200, "whole")})
+    statuses = []
+    with ExitStack() as ending:
+        for ended in site.processes:
+            ended.process.terminate()
+            statuses.append(ended.process.wait(PATIENCE))
+            again = Server(*unit(str(ended.port), "whole:application"), cwd=SUPPORT)  # listens when this returns
+            ending.callback(again.close)
+        over.set()
+        for thread in threads:
+            thread.join(PATIENCE)
+    assert (statuses, failures, set(answers)) == ([0, 0], [], {(200, "whole")})
     assert len(answers) >= 40 + 4 * 25
