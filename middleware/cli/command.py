@@ -118,7 +118,14 @@ def parser(program: str = PROGRAM) -> ArgumentParser:
     telling.add_argument("app", metavar="MODULE:APP", help=_APP)
     telling.add_argument("--stack", metavar="MODULE:STACK", help="wrap it in this stack; default: as it is")
     telling.add_argument("-X", dest="method", metavar="METHOD", help="default: GET, or POST with -d")
-    telling.add_argument("-H", dest="header", metavar="'Name: value'", action="append", default=[], help="a header")
+    telling.add_argument(
+        "-H",
+        dest="header",
+        metavar="'Name: value'",
+        action="append",
+        default=[],
+        help="a header; an empty value leaves it out",
+    )
     telling.add_argument(
         "-d",
         dest="data",

@@ -9,6 +9,7 @@ from typing import Final
 
 from middleware.cli.output import CommandError, raised, result
 from middleware.cli.targets import STACK, load, load_application
+from middleware.http.fields import environ_key
 from middleware.sight.explain import environ_of, explain
 from middleware.stack.builder import Stack
 from middleware.wsgi.types import Environ
@@ -34,13 +35,7 @@ def explaining(arguments: Namespace) -> int:
 
 def _environ(arguments: Namespace) -> Environ:
     """The environ of the request. Several headers of one name become one list (RFC 9110 5.3)."""
-    given: dict[str, list[str]] = {}
-    for line in arguments.header:
-        name, colon, value = line.partition(":")
-        if not colon or not name.strip():
-            raise CommandError(f"-H {line!r}: write 'Name: value'")
-        text = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
-        given.setdefault(name.strip().upper().replace("-", "_"), []).append(text)
+    given, left_out = _headers(arguments.header)
     fields = {name: ("; " if name == "COOKIE" else ", ").join(values) for name, values in given.items()}
     data: list[bytes] = arguments.data
     try:
@@ -52,7 +47,26 @@ def _environ(arguments: Namespace) -> Environ:
         body = b"&".join(data)
         environ.setdefault("CONTENT_TYPE", _FORM)
         environ.update({"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)})
+    for name in left_out - given.keys():
+        environ.pop(environ_key(name), None)
     return environ
+
+
+def _headers(lines: list[str]) -> tuple[dict[str, list[str]], set[str]]:
+    """The values of each header, and the headers to leave out: "Name;" is an empty one, "Name:" none, as with curl."""
+    given: dict[str, list[str]] = {}
+    left_out = set()
+    for line in lines:
+        name, sign, value = line.partition(":" if ":" in line else ";")
+        text = value.strip().encode("utf-8", "surrogateescape").decode("latin-1")
+        if not sign or not name.strip() or (sign == ";" and text):
+            raise CommandError(f"-H {line!r}: write 'Name: value'")
+        key = name.strip().upper().replace("-", "_")
+        if text or sign == ";":
+            given.setdefault(key, []).append(text)
+        else:
+            left_out.add(key)
+    return given, left_out
 
 
 def sent(data: str) -> bytes:
