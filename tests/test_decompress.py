@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import brotli
+import falcon
 import pytest
 import zstandard
 from hypothesis import given
@@ -86,6 +87,19 @@ def test_the_application_reads_what_was_encoded(codings, length, buffer):
     data = b"".join(b"%d " % (number * 7919) for number in range(50_000))
     answer = post(decoding(buffer=buffer), encoded(data, codings), codings, length=length)
     assert (answer.status, answer.body) == ("200 OK", data)
+
+
+@either_way
+def test_falcon_reads_its_stream_to_the_end_and_its_media_as_far_as_there_is_a_length(buffer):
+    class Both:
+        def on_post(self, request, response):
+            response.media = [len(request.bounded_stream.read()), len(request.stream.read())]
+
+    app = falcon.App()
+    app.add_route("/", Both())
+    assert post(decoding(app, buffer=buffer), gzip.compress(b"123"), "gzip").body == (
+        b"[3, 0]" if buffer else b"[0, 3]"
+    )
 
 
 @every_decoder

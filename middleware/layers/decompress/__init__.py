@@ -115,9 +115,9 @@ class DecompressRequest(Middleware):
     """Decodes request bodies that have a Content-Encoding, so that applications need not.
 
     The application reads the decoded body as a stream: `wsgi.input_terminated` is set, and CONTENT_LENGTH,
-    Content-Encoding and digests of the encoded bytes are gone. Werkzeug, Flask, Falcon and Pyramid read to its end;
-    Django, Bottle and others read no further than CONTENT_LENGTH and need `buffer=True`. Does nothing to requests
-    without a Content-Encoding.
+    Content-Encoding and digests of the encoded bytes are gone. Werkzeug, Flask and Pyramid read to its end; Django,
+    Bottle, `media` of Falcon and others read no further than CONTENT_LENGTH and need `buffer=True`. Does nothing to
+    requests without a Content-Encoding.
 
     An unknown coding, or a third one, is a 415 whose Accept-Encoding lists the supported codings. Data that is broken
     or continues after its end, and a zstd window over 8 MiB, are a 400. More than `max_bytes`, and a coding that hides
