@@ -104,6 +104,9 @@ REFUSED = "The 403 has one line of text that names what is missing, and the netw
 NO_CONTENT = "A preflight has no content; `preflight_status=200` keeps the other status."
 EXPOSED = "Browsers read `Access-Control-Expose-Headers` on the actual response only."
 EARLIER = "The preflight is answered outside the framework, which would add `Allow` and a type of content."
+NO_VIEW = (
+    "The preflight is answered before Flask looks for a view, so that the page can read the 404 of the request itself."
+)
 AS_ASKED = 'With `"*"` a preflight is told what it asked for, in its order.'
 SEGMENT = '`path("/api")` ends at a segment; the pattern `/api/*` also matches `/apiary`.'
 ABSENT = "While the option is off the field is left out; browsers read that as `false`."
@@ -149,6 +152,7 @@ def refused(line, **fields):
     return Apart(REFUSED, {**told, **fields})
 
 
+PAGE_OF_404 = "<!doctype html>\n<html lang=en>\n<title>40"
 NO_METHOD = "CORS preflight refused: the method DELETE is not listed in allow_methods"
 NO_ORIGIN = "CORS preflight refused: the origin is not listed in allow_origins"
 NO_HEADER = "CORS preflight refused: not listed in allow_headers: x-b"
@@ -284,6 +288,26 @@ OF_FLASK_CORS = [
         "flask-cors, listed",
         asking(origin=OTHER),
         (ALLOW_ONLY, refused(NO_ORIGIN), Apart(CACHES, {"Vary": (None, PREFLIGHT_VARY)})),
+    ),
+    Case(
+        "a preflight to a missing page",
+        "flask-cors, listed",
+        {**asking(), "path": "/nowhere"},
+        (
+            *(
+                NOT_EXPOSED,
+                Apart(EARLIER, {"Content-Type": (HTML, None)}),
+                Apart(CACHES, {"Vary": (None, PREFLIGHT_VARY)}),
+            ),
+            Apart(
+                NO_VIEW,
+                {
+                    "status": ("404 NOT FOUND", "204 NO CONTENT"),
+                    "Content-Length": ("right", None),
+                    "body": (PAGE_OF_404, ""),
+                },
+            ),
+        ),
     ),
     Case("a matching origin", "flask-cors, pattern", {"HTTP_ORIGIN": ORIGIN}),
     Case(
