@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from gateway import serve
-from middleware import CORS, ConfigError, Effects, External, Headers, Hooks, Middleware, Stack, Timing
+from middleware import (
+    CORS,
+    AccessLog,
+    ConfigError,
+    Effects,
+    External,
+    Headers,
+    Hooks,
+    Metrics,
+    Middleware,
+    Stack,
+    Timing,
+)
 from middleware.hooks import abort
 from middleware.match import header, host, method, path
 
@@ -170,8 +182,38 @@ def test_the_field_that_cors_varies_by_is_named_once():
         assert vary(Stack(layer).wrap(app), **origin) == "Accept, Origin"
 
 
-def test_a_layer_that_changes_no_response_names_nothing():
-    assert vary(Stack(Watching().when(BETA)).wrap(app)) == "Accept"
+class LogsAndEdits(AccessLog):
+    def on_response(self, environ, response):
+        response.headers["X-App"] = "1"
+
+
+class CountsAndEdits(Metrics):
+    on_response = LogsAndEdits.on_response
+
+
+class TimesAndEdits(Timing):
+    on_response = LogsAndEdits.on_response
+
+
+@pytest.mark.parametrize("watching", [Watching(), AccessLog(), Metrics(), Timing(expose=False, on_complete=str)])
+@pytest.mark.parametrize("fields", [{}, {"HTTP_X_BETA": "1"}])
+def test_a_layer_that_changes_no_response_names_nothing(watching, fields):
+    assert vary(Stack(watching.when(BETA)).wrap(app), **fields) == "Accept"
+    assert vary(watching.when(BETA).wrap(app), **fields) == "Accept"
+
+
+@pytest.mark.parametrize(
+    "editing",
+    [
+        Metrics(path="/metrics"),
+        Timing(expose=False, response_time_header="X-Time"),
+        LogsAndEdits(),
+        CountsAndEdits(),
+        TimesAndEdits(expose=False),
+    ],
+)
+def test_a_layer_that_watches_and_may_change_a_response_names_its_fields(editing):
+    assert vary(Stack(editing.when(BETA)).wrap(app)) == "Accept, X-Beta"
 
 
 def test_errors_and_answers_of_inner_layers_vary_too():

@@ -19,6 +19,7 @@ from middleware.wsgi.escaped import escaped
 from middleware.wsgi.identity import REQUEST_ID, log_extra
 from middleware.wsgi.measurement import Followed, Following, Measurement, counted_method
 from middleware.wsgi.options import Problems, several
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.refused import called_fault, predicate_fault
 from middleware.wsgi.types import Application, Environ, Predicate
 
@@ -144,6 +145,11 @@ class AccessLog(Following):
         except Exception as error:  # noqa: BLE001 - logged
             self._failed("skip failed, so the request is logged", environ, error)
             return False
+
+    def layer(self) -> Layer:
+        """No response varies by what decides whether its request is logged."""
+        layer = super().layer()
+        return layer._replace(vary=()) if type(self) is AccessLog else layer
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Log the request."""

@@ -15,6 +15,7 @@ from middleware.wsgi.effects import Effects
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.measurement import Followed, Following, counted_method
 from middleware.wsgi.options import ConfigError, Problems
+from middleware.wsgi.plan import Layer
 from middleware.wsgi.refused import called_fault
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ class Metrics(Following):
         active.inc()
         self._follow(environ, _Request(environ, active))
         return None
+
+    def layer(self) -> Layer:
+        """No response but the own page varies by what decides whether its request is counted."""
+        layer = super().layer()
+        return layer._replace(vary=()) if type(self) is Metrics and self.path is None else layer
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Record the duration and the size, and count the request as no longer active."""

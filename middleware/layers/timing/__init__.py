@@ -231,9 +231,10 @@ class Timing(Middleware):
     def layer(self) -> Layer:
         """The hooks. Without on_complete, the end of the body is not watched."""
         layer = super().layer()
-        if type(self) is Timing:
-            layer = layer._replace(made=self._hooks)
         layer = layer._replace(vary=(*layer.vary, *varying(self.expose)))
+        if type(self) is Timing:
+            silent = self.expose is False and self.response_time_header is None
+            layer = layer._replace(made=self._hooks, vary=() if silent else layer.vary)
         own = type(self).on_close is not Timing.on_close
         return layer if self.on_complete is not None or own else layer._replace(on_close=None)
 
