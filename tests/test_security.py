@@ -548,6 +548,22 @@ def test_a_stream_that_is_not_sent_is_not_looked_into(method, status):
     assert pulled == ["a"]
 
 
+@pytest.mark.parametrize("reads", [False, True])
+@pytest.mark.parametrize("body", [[], iter([])])
+def test_a_204_has_a_nonce_only_if_the_application_read_it(body, reads):
+    """Frameworks return an iterator, which has no content that could read it."""
+
+    def no_content(environ, start_response):
+        if reads:
+            str(environ[KEY])
+        start_response("204 No Content", [("Cache-Control", "max-age=600")])
+        return body
+
+    answer = serve(SecurityHeaders(no_content, **NONCED))
+    assert ("'nonce-" in answer.get("Content-Security-Policy")) is reads
+    assert answer.get("Cache-Control") == ("max-age=600, private" if reads else "max-age=600")
+
+
 @pytest.mark.parametrize("cached", [[], ["max-age=600"]])
 def test_a_304_has_no_policy_with_a_nonce_and_keeps_its_cache_control(cached):
     def not_modified(environ, start_response):

@@ -89,6 +89,7 @@ def naming(policies: Iterable[tuple[str, CSP]]) -> Callable[[Environ, Response],
         if isinstance(nonce, Nonce):  # otherwise an outer layer failed before this one ran
             nonce.sent = True
             whole = isinstance(response.body, (list, tuple)) or "Content-Length" in response.headers
+            whole = whole or without_content("GET", response.status)  # HEAD has the fields of GET
             used = nonce.read or not whole  # a stream may still read it
         if response.status[:3] == "304":  # a new policy would replace the stored one, whose nonce is in the page
             return
