@@ -131,6 +131,10 @@ def test_an_exemption_has_to_be_certain():
 def test_responses_that_differ_by_a_field_of_exempt_say_so():
     app = CrossOriginProtection(APP, exempt=match.header("X-Hook"))
     assert serve(app, method="POST", HTTP_X_HOOK="1", HTTP_SEC_FETCH_SITE="cross-site").get("Vary") == "X-Hook"
+    for method, fields in {"POST": "X-Hook", "GET": None, "HEAD": None, "OPTIONS": None}.items():
+        assert serve(app, method=method).get("Vary") == fields
+    app = CrossOriginProtection(APP, exempt=match.path("/hook") & match.header("X-Hook"))
+    assert [serve(app, path, "POST").get("Vary") for path in ("/", "/hook")] == [None, "X-Hook"]
 
 
 def test_a_refusal_says_what_was_wrong_and_is_kept_by_no_cache():

@@ -239,6 +239,9 @@ def test_responses_that_differ_by_a_field_of_exempt_say_so():
     for fields in ({}, {"HTTP_X_HEALTH": "1"}):
         answer = serve(app, **HOST, **fields)
         assert (answer.get("Vary"), answer.status[:3]) == ("X-Health", "200" if fields else "308")
+        assert serve(app, **HOST, **fields, **{"wsgi.url_scheme": "https"}).get("Vary") is None
+    app = HTTPSRedirect(APP, exempt=match.path("/health") & match.header("X-Health"))
+    assert [serve(app, path, **HOST).get("Vary") for path in ("/", "/health")] == [None, "X-Health"]
 
 
 @pytest.mark.parametrize("value", ["https", "HTTPS", "https, http", " https "])

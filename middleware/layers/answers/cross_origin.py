@@ -1,6 +1,7 @@
 """CrossOriginProtection: refuses unsafe requests from pages of other origins (Fetch Metadata; as Go 1.25 does)."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar, Final
 
 from middleware.http.authorities import DEFAULT_PORTS, authority
@@ -35,6 +36,11 @@ def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
     return site != "" or (origin != "" and not is_own(origin, environ.get("HTTP_HOST", "")))
 
 
+def _unsafe(varies: Predicate | None, environ: Environ) -> bool:
+    """Whether a request may change something, and its URL and method do not decide alone."""
+    return environ.get("REQUEST_METHOD") not in SAFE and (varies is None or varies(environ))
+
+
 def is_own(origin: str, host: str) -> bool:
     """Whether an Origin has the host and port of a Host. The schemes http and https are not told apart."""
     scheme, _, rest = origin.partition("://")
@@ -62,8 +68,8 @@ class CrossOriginProtection(Middleware):
     Options:
         trusted_origins: str, or iterable of str. Origins as browsers send them, "https://app.example", or
             "https://*.app.example" for one or more labels. Default ().
-        exempt: predicate or None. Requests that pass; the predicate must hold certainly (middleware.match), and its
-            request fields are named in Vary. Default None.
+        exempt: predicate or None. Requests that pass; the predicate must hold certainly (middleware.match). Its request
+            fields are named in Vary, except for GET, HEAD and OPTIONS. Default None.
         answer: WSGI application or None. Answers instead of the 403. Default None.
 
     Errors: ConfigError for another spelling of an origin (it shows the right one), for "null", "*", patterns and
@@ -108,9 +114,10 @@ class CrossOriginProtection(Middleware):
         return self._refusal
 
     def layer(self) -> Layer:
-        """The hooks. Vary names the request fields of `exempt`."""
+        """The hooks. Vary names the request fields of `exempt`, except for methods for which it is not asked."""
         layer = super().layer()
-        return layer._replace(vary=(*layer.vary, *varying(self.exempt)))
+        asked = (it._replace(condition=partial(_unsafe, it.condition)) for it in varying(self.exempt))
+        return layer._replace(vary=(*layer.vary, *asked))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The requests that are refused."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import ClassVar, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -72,6 +73,11 @@ def target_of(environ: Environ) -> str:
     return (path or "/") + (f"?{query}" if query else "")
 
 
+def _by_http(varies: Predicate | None, environ: Environ) -> bool:
+    """Whether a request came by http, and its URL and method do not decide alone."""
+    return environ.get("wsgi.url_scheme", "").lower() == "http" and (varies is None or varies(environ))
+
+
 class HTTPSRedirect(Middleware):
     """Redirects http requests to the same path and query over https, and never to another host.
 
@@ -88,7 +94,7 @@ class HTTPSRedirect(Middleware):
         host: str or None. The host to redirect to; None is that of the request. Default None.
         port: int or None. The port of https; None is 443, regardless of the port of the Host. Default None.
         exempt: predicate or None. Requests that pass over http, such as health checks; the predicate must hold
-            certainly (middleware.match), and its request fields are named in Vary. Default None.
+            certainly (middleware.match). Over http, its request fields are named in Vary. Default None.
 
     Errors: ConfigError. A request without a valid Host (unless `host` is given), or whose target is not a path of
         %x21-7E without a fragment, is a 400.
@@ -155,9 +161,10 @@ class HTTPSRedirect(Middleware):
                 logger.warning("%s", _UNTRUSTED, extra=log_extra(environ, self.name))
 
     def layer(self) -> Layer:
-        """The hooks. Vary names the request fields of `exempt`."""
+        """The hooks. Vary names the request fields of `exempt`, except over https, where it is not asked."""
         layer = super().layer()
-        return layer._replace(vary=(*layer.vary, *varying(self.exempt)))
+        asked = (it._replace(condition=partial(_by_http, it.condition)) for it in varying(self.exempt))
+        return layer._replace(vary=(*layer.vary, *asked))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The requests that are redirected."""
