@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 
 import pytest
@@ -51,6 +52,18 @@ def a_day_of_2026(monkeypatch):
 )
 def test_a_date_is_read(text, seconds):
     assert http_date(text) == seconds
+
+
+@pytest.mark.parametrize("day", range(366))
+def test_every_day_of_a_year_is_read_in_all_three_forms(day):
+    date = datetime(2024, 1, 1, 8, 49, 37, tzinfo=timezone.utc) + timedelta(day)
+    clock = f"{date:%H:%M:%S}"
+    for text in (
+        f"{date:%a, %d %b %Y} {clock} GMT",
+        f"{date:%A, %d-%b-%y} {clock} GMT",
+        f"{date:%a %b} {date.day:2} {clock} {date.year}",
+    ):
+        assert http_date(text) == date.timestamp()
 
 
 @given(st.integers(0, 253402300799))
