@@ -70,6 +70,8 @@ ACCEPTS = {
     "application/json; seq=1; q=0.5, text/html;q=0.4": True,
     "application/json;seq=1;q=2": False,
     "application/json, application/json;q=0, text/plain;q=0.5": False,
+    "application/json;q=0, application/json, text/plain;q=0.5": False,  # of a range that is named twice, the lower
+    "application/json;q=0.1, application/*, text/plain;q=0.5": True,  # the answer is application/problem+json
     "json": False,
     ",, application/json ,": True,
 }
