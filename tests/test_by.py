@@ -110,6 +110,7 @@ def test_keys_are_compared_and_shown_as_they_are_written():
         (lambda: by.both(by.address, "user"), "by.both"),
         (lambda: by.both(by.address, coroutine), "by.both: .*; a coroutine is another key each time"),
         (lambda: by.both(by.header, by.both), r"by.header makes one: write by.header\(...\)"),
+        (lambda: by.both(by.both), r"by.both makes one: write by.both\(...\)"),
     ],
 )
 def test_bad_keys_are_named(make, told):
