@@ -57,6 +57,8 @@ OWN = [
     ("https://example.com", "example.com:80", False),
     ("https://example.com:8443", "example.com", False),
     ("https://example.com", "example.com:8443", False),
+    ("https://example.com:0", "example.com", False),
+    ("https://example.com", "example.com:0", False),
     ("https://a.example.com", "example.com", False),
     ("https://example.com.evil.example", "example.com", False),
     ("https://user@example.com", "example.com", False),

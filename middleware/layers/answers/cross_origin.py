@@ -47,8 +47,8 @@ def is_own(origin: str, host: str) -> bool:
     own, asked = authority(rest), authority(host)
     if own is None or asked is None or scheme not in DEFAULT_PORTS:
         return False
-    port = DEFAULT_PORTS[scheme]
-    return own.host == asked.host and (own.port or port) == (asked.port or port)
+    implied: dict[int | None, int] = {None: DEFAULT_PORTS[scheme]}
+    return own.host == asked.host and implied.get(own.port, own.port) == implied.get(asked.port, asked.port)
 
 
 class CrossOriginProtection(Middleware):
