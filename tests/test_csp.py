@@ -152,6 +152,7 @@ def test_the_hash_of_a_script_is_that_of_its_bytes(script):
         (HSTS(63072000, preload=True), "max-age=63072000; includeSubDomains; preload"),
         (PermissionsPolicy(camera=()), "camera=()"),
         (PermissionsPolicy({"camera": []}, display_capture="self"), "camera=(), display-capture=(self)"),
+        (PermissionsPolicy(camera=["self", "src"]), "camera=(self src)"),
         (
             PermissionsPolicy({"fullscreen": ["self", "https://a.example"], "USB": "*", "hid": None}),
             'fullscreen=(self "https://a.example"), usb=*',

@@ -124,6 +124,29 @@ def test_forms_of_a_strict_page_pass_a_check_of_origin():
 # -- options -----------------------------------------------------------------------------------------------------------
 
 
+# Option -> every keyword of its standard: HTML 7.1.3, 7.1.4, 7.4.8; Fetch 3.7; Referrer Policy 3; Adobe's policy files
+KEYWORDS = {
+    "frame_options": ("DENY", "SAMEORIGIN"),
+    "coop": ("unsafe-none", "same-origin-allow-popups", "same-origin", "noopener-allow-popups"),
+    "coep": ("unsafe-none", "require-corp", "credentialless"),
+    "corp": ("same-origin", "same-site", "cross-origin"),
+    "referrer_policy": (
+        *("no-referrer", "no-referrer-when-downgrade", "same-origin", "origin", "strict-origin"),
+        *("origin-when-cross-origin", "strict-origin-when-cross-origin", "unsafe-url"),
+    ),
+    "permitted_cross_domain_policies": ("none", "master-only", "by-content-type", "all"),
+}
+HEADERS = {
+    "permitted_cross_domain_policies": "X-Permitted-Cross-Domain-Policies",
+    **{row.option: row.header for row in TABLE},
+}
+
+
+@pytest.mark.parametrize(("option", "keyword"), [(option, each) for option in KEYWORDS for each in KEYWORDS[option]])
+def test_every_keyword_of_a_standard_is_sent(option, keyword):
+    assert (HEADERS[option], keyword) in lines(SecurityHeaders(**{**OFF, option: keyword}))
+
+
 @pytest.mark.parametrize("off", [None, False])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_none_and_false_leave_a_field_out(preset, off):
@@ -441,6 +464,13 @@ def test_a_response_decides_what_a_browser_forgets():
     assert serve(own, "/logout").get_all("Clear-Site-Data") == ['"*"']
     unasked = own.with_options(clear_site_data=lambda environ, response: 1 / 0)
     assert serve(unasked).get_all("Clear-Site-Data") == ['"*"']
+
+
+@pytest.mark.parametrize(  # Clear Site Data 3.1
+    "kind", ["cache", "clientHints", "cookies", "executionContexts", "prefetchCache", "prerenderCache", "storage", "*"]
+)
+def test_a_browser_may_forget_each_kind_of_data(kind):
+    assert serve(SecurityHeaders(unread, clear_site_data=lambda *_: kind)).get("Clear-Site-Data") == f'"{kind}"'
 
 
 @pytest.mark.parametrize("made", ["everything", ["cookies", "x\r\ny"], 5, [5]])
