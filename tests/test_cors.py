@@ -123,6 +123,11 @@ def test_what_the_application_has_sent_stays_and_every_field_stands_on_one_line(
     assert ("X-1" in dict(answer.headers)) is bool(looks)
 
 
+def test_a_refused_origin_gets_the_response_of_the_application():
+    app = returning([b"x"], headers=[("Content-Type", "text/plain"), *ACAC.items()])[0]
+    assert said(actual(OURS, OTHER, app=app)) == {**ACAC, "Timing-Allow-Origin": "*", **VARY}
+
+
 def test_a_constant_star_beside_a_vary_of_the_application():
     app = returning([b"x"], headers=[("Content-Type", "text/plain"), ("Vary", "Accept")])[0]
     assert said(actual(CORS(allow_origins="*"), app=app)) == {**STAR, "Vary": "Accept"}

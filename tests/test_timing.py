@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import time
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -15,6 +16,7 @@ from gateway import environ, serve
 from layers_under_test import plain
 from middleware import ConfigError, External, Headers, Hooks, Middleware, Stack, Timing, match
 from middleware.http.lists import quoted_string
+from middleware.layers import timing as module
 from middleware.layers.timing.server_timing import metric
 from shapes import TEXT, Body, Failure, coroutine, returning
 
@@ -55,6 +57,23 @@ def test_the_time_to_the_head_is_sent():
     clock = Clock()
     answer = serve(Timing(app_taking(clock, 0.0125), clock=clock))
     assert answer.get_all("Server-Timing") == ["total;dur=12.500"]
+
+
+@pytest.mark.parametrize("clock", [time.perf_counter, time.monotonic])
+@pytest.mark.parametrize(
+    ("precision", "passed", "durations"),
+    [
+        (3, (1_234_567_500, 499), ("1234.568", "0.000")),
+        (0, (1_499_999_999, 500_000), ("1500", "1")),
+        (6, (1_234_567_890, 7), ("1234.567890", "0.000007")),
+    ],
+)
+def test_a_steady_clock_is_read_in_nanoseconds_and_rounded(monkeypatch, clock, precision, passed, durations):
+    """A short time, whose line is kept, is the same when it comes again."""
+    now = itertools.accumulate((9, *itertools.chain(*zip(passed * 2, [5] * 4, strict=True))))
+    monkeypatch.setitem(module._STEADY, clock, lambda: next(now))
+    app = Stack(Timing(clock=clock, precision=precision)).wrap(returning([b"x"])[0])
+    assert [serve(app).get("Server-Timing") for _ in range(4)] == [f"total;dur={each}" for each in durations * 2]
 
 
 def test_the_body_is_not_waited_for():
