@@ -857,6 +857,15 @@ def test_a_template_that_is_rendered_outside_of_a_request_has_an_empty_nonce():
     assert csp_nonce({}) == csp_nonce(None) == {"csp_nonce": ""}
 
 
+def test_a_request_of_django_that_a_test_makes_without_fields_has_an_empty_nonce():
+    from django.conf import settings
+    from django.http import HttpRequest
+
+    if not settings.configured:
+        settings.configure(LOGGING_CONFIG=None)
+    assert csp_nonce(HttpRequest()) == {"csp_nonce": ""}
+
+
 # -- what it tells of itself -------------------------------------------------------------------------------------------
 
 

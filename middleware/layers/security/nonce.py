@@ -76,7 +76,7 @@ def csp_nonce(request: Any) -> dict[str, Any]:
     """
     if not request:  # an empty environ, or Flask's `request` outside a request
         return {"csp_nonce": ""}
-    environ = getattr(request, "META", None) or getattr(request, "environ", request)
+    environ = getattr(request, "META", getattr(request, "environ", request))
     return {"csp_nonce": environ.get(KEY, "")}
 
 
