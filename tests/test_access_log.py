@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from types import SimpleNamespace
 from wsgiref.util import FileWrapper
 
 import pytest
@@ -102,6 +103,13 @@ def test_fields_of_the_request_come_last(lines, kind):
     assert line.endswith(' "acme" "-"')
 
 
+def test_the_fields_of_each_request_are_logged(lines):
+    app = AccessLog(HELLO, fields="X-Tenant")
+    for tenant in ("a", "b"):
+        serve(app, HTTP_X_TENANT=tenant)
+    assert [line[-4:] for line in lines.texts] == [' "a"', ' "b"']
+
+
 def test_the_fields_whose_keys_have_no_prefix_are_found_too(lines):
     """RFC 3875 4.1.2 and 4.1.3."""
     _, line = logged(lines, fields=["Content-Type", "content-length"], CONTENT_TYPE="text/csv", CONTENT_LENGTH="0")
@@ -137,6 +145,15 @@ def test_json_has_the_names_of_opentelemetry(lines):
         "client_gone": False,
         "http.request.header.x-tenant": "acme",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("json", '"duration": 1.5, "time_to_head": 0.25'), ("combined", '"-" 1.500000')]
+)
+def test_times_are_in_seconds_from_the_request_to_the_head_and_to_the_close(lines, monkeypatch, kind, told):
+    now = iter([10, 10.25, 11.5])
+    monkeypatch.setattr("middleware.wsgi.measurement.time", SimpleNamespace(perf_counter=lambda: next(now)))
+    assert told in logged(lines, format=kind)[1]
 
 
 def test_json_says_null_for_what_is_not_known_and_other_for_a_method_that_is_not(lines):

@@ -45,6 +45,11 @@ def limited(app, **options):
     return Stack(BodyLimit(max_bytes=LIMIT, **options)).wrap(app)
 
 
+def test_a_limit_of_zero_lets_no_body_pass():
+    app = Stack(BodyLimit(max_bytes=0)).wrap(reading())
+    assert [sent(app, keys).status[:3] for keys in (known(b""), known(b"x"), unknown(b"x"))] == ["200", "413", "413"]
+
+
 # -- what a length says ------------------------------------------------------------------------------------------------
 
 

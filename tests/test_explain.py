@@ -497,6 +497,13 @@ def test_hooks_say_which_of_them_answered(make, path, note):
     assert step.note.replace(f"{__name__}.", "") == note
 
 
+def test_no_note_is_of_hsts_over_https_nor_of_a_field_that_is_replaced():
+    app = sending(HTML, ("X-Frame-Options", "DENY"))
+    layer = SecurityHeaders(csp=False, remove="x-frame-options")
+    [step] = Stack(layer).explain(app, "https://a.example/").steps
+    assert step.note == ""
+
+
 def test_a_note_is_kept_once():
     def app(environ, start_response):
         sending(HTML, ("Content-Security-Policy", "x"))(environ, start_response)

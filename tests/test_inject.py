@@ -351,8 +351,13 @@ def test_ranges_are_hidden_from_the_application(options):
 @pytest.mark.parametrize(
     ("request_", "hidden"),
     [
-        ({"HTTP_SEC_FETCH_DEST": "video"}, False),
-        ({"HTTP_SEC_FETCH_DEST": "image"}, False),
+        *(
+            ({"HTTP_SEC_FETCH_DEST": kind}, False)
+            for kind in (
+                *("audio", "audioworklet", "font", "image", "json", "manifest", "paintworklet", "script"),
+                *("serviceworker", "sharedworker", "style", "track", "video", "worker"),
+            )
+        ),
         ({"HTTP_SEC_FETCH_DEST": "document"}, True),
         ({"HTTP_SEC_FETCH_DEST": "empty"}, True),
         ({"method": "PUT"}, False),

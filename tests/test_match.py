@@ -68,7 +68,9 @@ def test_host_is_without_port_and_case(names, asked, holds):
 
 
 def test_without_a_host_the_server_name_counts():
-    assert host("server.test")({"SERVER_NAME": "server.test"})
+    named = {"SERVER_NAME": "server.test"}
+    assert host("server.test")(named)
+    assert host("server.test").certainly(named)
 
 
 @pytest.mark.parametrize(

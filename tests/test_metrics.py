@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
@@ -50,6 +51,13 @@ def test_a_request_is_counted_with_its_method_and_status(registry):
     serve(Metrics(returning([b""], "404 Not Found", TEXT)[0], registry=registry), method="POST")
     assert counts(registry) == counts(registry, SIZE) == {("GET", "200", ""): 1, ("POST", "404", ""): 1}
     assert registry.get_sample_value(f"{SIZE}_sum", labels("GET", "200")) == 5
+
+
+def test_durations_are_in_seconds_to_the_end_of_the_body(registry, monkeypatch):
+    now = iter([10, 10.25, 11.5])
+    monkeypatch.setattr("middleware.wsgi.measurement.time", SimpleNamespace(perf_counter=lambda: next(now)))
+    serve(Metrics(HELLO, registry=registry))
+    assert registry.get_sample_value(f"{DURATION}_sum", labels("GET", "200")) == 1.5
 
 
 def labels(method, status, route=""):
@@ -228,6 +236,12 @@ def test_a_registry_that_is_refused_keeps_nothing_of_the_attempt(registry, name)
     registry.unregister(other)
     serve(Metrics(HELLO, registry=registry))
     assert counts(registry) == {("GET", "200", ""): 1}
+
+
+def test_the_buckets_are_those_that_opentelemetry_advises(registry):
+    """Semantic conventions for HTTP metrics, http.server.request.duration."""
+    advised = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+    assert list(Metrics(registry=registry).buckets) == advised
 
 
 def test_the_last_bucket_may_be_written(registry):
