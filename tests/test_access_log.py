@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
+from datetime import datetime, timezone
 from types import SimpleNamespace
 from wsgiref.util import FileWrapper
 
@@ -89,6 +91,17 @@ def test_common_is_the_common_log_format(lines):
     _, line = logged(lines, format="common", **ASKED)
     found = re.fullmatch(COMMON, line)
     assert found.group(1, 2, 4, 5, 6, 7, 8) == ("192.0.2.7", "ada", "GET", "/?q=1", "HTTP/1.1", "200", "5")
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+@pytest.mark.parametrize(
+    ("kind", "told"), [("common", "[09/{:%b}/2026:08:07:06 +0000]"), ("json", '"2026-{:%m}-09T08:07:06.250000+00:00"')]
+)
+def test_the_time_is_when_the_request_came_in_utc(lines, monkeypatch, kind, told, month):
+    came = datetime(2026, month, 9, 8, 7, 6, 250_000, tzinfo=timezone.utc)
+    clock = SimpleNamespace(time=came.timestamp, gmtime=time.gmtime)
+    monkeypatch.setattr("middleware.layers.access_log.time", clock)
+    assert told.format(came) in logged(lines, format=kind)[1]
 
 
 def test_combined_adds_referer_user_agent_and_duration_and_is_the_default(lines):
