@@ -196,6 +196,12 @@ def test_what_tells_of_the_encoded_bytes_is_gone(keys, gone):
     assert bool(keys.keys() & answer.environ.keys()) != gone
 
 
+@either_way
+def test_a_request_without_a_coding_passes_and_nothing_fails_at_its_end(buffer, caplog):
+    answer = serve(DecompressRequest(returning([b"x"])[0], buffer=buffer))
+    assert (answer.status, answer.error, caplog.records) == ("200 OK", None, [])
+
+
 def test_a_buffered_body_has_a_length_and_no_transfer_encoding():
     answer = post(decoding(buffer=True), gzip.compress(b"x" * 300_000), "gzip", HTTP_TRANSFER_ENCODING="chunked")
     # with chunks and without wsgi.input_terminated there is no body
