@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import textwrap
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ import middleware
 from gateway import serve
 from middleware import (
     CORS,
+    BodyLimit,
+    Compress,
     ConfigError,
     Effects,
     External,
@@ -23,10 +26,12 @@ from middleware import (
     Middleware,
     RateLimit,
     Redirect,
+    RequestId,
     Respond,
     SecurityHeaders,
     Stack,
     Timing,
+    TrustedHosts,
     match,
 )
 from shapes import returning
@@ -204,6 +209,10 @@ class Positional(Middleware):
         (lambda: SecurityHeaders(force_https=True), r"here it is the layer HTTPSRedirect\(\)"),
         (lambda: SecurityHeaders(content_security_policy=""), "here it is csp"),
         (lambda: SecurityHeaders(X_XSS_Protection=1), "here it is nothing: browsers have dropped it"),
+        (lambda: Gzip(algorithms="gzip"), r"Gzip has no option 'algorithms': its options are level, minimum_size"),
+        (lambda: TrustedHosts(allowed_hosts="a.example"), "here it is hosts"),
+        (lambda: BodyLimit(max_content_length=5), "here it is max_bytes"),
+        (lambda: RequestId(header_name="X-Id"), "here it is header"),
         (lambda: Timing(origins="*"), "Timing has no option 'origins': its options are metric, description"),
         (lambda: RateLimit(limit="3/day"), r"RateLimit has no option 'limit': did you mean limits\?"),
         (lambda: RateLimit(rate="3/day"), "RateLimit has no option 'rate': here it is limits"),
@@ -230,6 +239,16 @@ class Positional(Middleware):
 def test_a_mistake_in_options_is_told_when_the_layer_is_constructed(make, said):
     with pytest.raises(TypeError, match=said):
         make()
+
+
+@pytest.mark.parametrize(
+    "layer", [BodyLimit, CORS, Compress, Gzip, RateLimit, RequestId, SecurityHeaders, TrustedHosts]
+)
+def test_the_options_of_others_are_answered_by_options_that_there_are(layer):
+    own = inspect.signature(layer).parameters
+    for other, here in layer._peers.items():
+        assert other not in own
+        assert " " in here or here.partition("=")[0] in own
 
 
 def test_other_constructors_are_called_as_they_are():

@@ -43,6 +43,7 @@ class RequestId(Middleware):
     Source: OWASP Logging Cheat Sheet, Event attributes (interaction identifier); RFC 9110 5.5.
     """
 
+    _peers: ClassVar[dict[str, str]] = {"header_name": "header"}  # of others
     effects: ClassVar[Effects] = Effects(
         identifies=True, every_response=True, provides={REQUEST_ID}, sets={_HEADER}, unique=True
     )

@@ -20,39 +20,6 @@ _CALLED: Final = {
     "declared": "declared(self)",
     "describe": "describe(self)",
 }
-# Options of flask-cors, django-cors-headers, Flask-Compress, flask-talisman, Starlette and others, and what to write.
-PEERS: Final = {
-    "origins": "allow_origins",
-    "origin": "allow_origins",
-    "cors_allowed_origins": "allow_origins",
-    "allow_origin_regex": "allow_origins=re.compile(...)",
-    "allowed_origins": "allow_origins",
-    "methods": "allow_methods",
-    "supports_credentials": "allow_credentials",
-    "send_wildcard": 'allow_origins="*"',
-    "expose": "expose_headers",
-    "resources": "the condition .when(match.path(...))",
-    "minimum_length": "minimum_size",
-    "min_size": "minimum_size",
-    "compress_level": "level",
-    "compresslevel": "level",
-    "mimetypes": "content_types",
-    "compress_mimetypes": "content_types",
-    "algorithms": "codings",
-    "content_security_policy": "csp",
-    "content_security_policy_report_only": "csp_report_only",
-    "strict_transport_security": "hsts",
-    "strict_transport_security_max_age": "hsts=HSTS(max_age=...)",
-    "feature_policy": "permissions_policy",
-    "force_https": "the layer HTTPSRedirect()",
-    "x_content_type_options": "nosniff",
-    "x_xss_protection": "nothing: browsers have dropped it",
-    "allowed_hosts": "hosts",
-    "max_content_length": "max_bytes",
-    "header_name": "header",
-    "rate": "limits",
-    "key_func": "key",
-}
 
 
 def check_class(cls: type) -> None:
@@ -138,7 +105,7 @@ def _required(defaults: Mapping[str, object]) -> list[str]:
 def _unknown(cls: type, name: str, parameters: Mapping[str, inspect.Parameter]) -> str:
     named = (each.name for each in parameters.values() if each.kind is not inspect.Parameter.POSITIONAL_ONLY)
     names = [each for each in named if each not in ("self", "app")]
-    peer = PEERS.get(name.lower(), "")
+    peer = getattr(cls, "_peers", {}).get(name.lower(), "")  # options of other libraries, and what to write here
     if peer and (peer.partition("=")[0] in names or " " in peer):
         hint = f"here it is {peer}"
     else:

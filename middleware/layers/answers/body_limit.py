@@ -40,6 +40,7 @@ class BodyLimit(Middleware):
     Source: RFC 9110 8.6 and 15.5.14, RFC 9112 6.3, PEP 3333.
     """
 
+    _peers: ClassVar[dict[str, str]] = {"max_content_length": "max_bytes"}  # of Flask
     effects: ClassVar[Effects] = Effects(answers=True, limits_input=True)
 
     def __init__(self, app: Application | None = None, /, *, max_bytes: int, answer: Application | None = None) -> None:

@@ -61,6 +61,7 @@ class TrustedHosts(Middleware):
     Source: RFC 9110 4.2.3 and 7.2, RFC 9112 3.2, RFC 3986 3.2.2.
     """
 
+    _peers: ClassVar[dict[str, str]] = {"allowed_hosts": "hosts"}  # of Django and Starlette
     effects: ClassVar[Effects] = Effects(answers=True, refuses=True, requires={"HTTP_HOST"}, provides={KEY})
 
     def __init__(

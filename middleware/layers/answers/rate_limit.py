@@ -278,6 +278,7 @@ class RateLimit(Positional):
     Source: RFC 6585 4, RFC 9110 10.2.3, draft-ietf-httpapi-ratelimit-headers-10.
     """
 
+    _peers: ClassVar[dict[str, str]] = {"rate": "limits", "key_func": "key"}  # of flask-limiter and others
     effects: ClassVar[Effects] = Effects(answers=True, refuses=True, sets={"ratelimit", "ratelimit-policy"})
     _placed = ("limits",)
 

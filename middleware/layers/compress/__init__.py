@@ -87,6 +87,14 @@ class Compress(Middleware):
     RFC 4918 10.4.
     """
 
+    # Options of Flask-Compress, Starlette and others, and what to write here.
+    _peers: ClassVar[dict[str, str]] = {
+        "minimum_length": "minimum_size",
+        "min_size": "minimum_size",
+        "mimetypes": "content_types",
+        "compress_mimetypes": "content_types",
+        "algorithms": "codings",
+    }
     effects: ClassVar[Effects] = Effects(
         encodes_body=True,
         sets={"content-encoding", "vary", "etag"},
@@ -196,6 +204,14 @@ class Gzip(Compress):
     Errors: ConfigError, also for a backend that is not installed or does not support the level.
     Source: RFC 1952, and those of Compress.
     """
+
+    _peers: ClassVar[dict[str, str]] = {
+        "minimum_length": "minimum_size",
+        "min_size": "minimum_size",
+        "compress_level": "level",
+        "compresslevel": "level",
+        "mimetypes": "content_types",
+    }
 
     def __init__(
         self,

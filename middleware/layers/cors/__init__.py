@@ -94,6 +94,19 @@ class CORS(Middleware):
     Source: Fetch 3.3 and 4.8 to 4.11; Private Network Access 3.
     """
 
+    # Options of flask-cors, django-cors-headers, Starlette and others, and what to write here.
+    _peers: ClassVar[dict[str, str]] = {
+        "origins": "allow_origins",
+        "origin": "allow_origins",
+        "cors_allowed_origins": "allow_origins",
+        "allow_origin_regex": "allow_origins=re.compile(...)",
+        "allowed_origins": "allow_origins",
+        "methods": "allow_methods",
+        "supports_credentials": "allow_credentials",
+        "send_wildcard": 'allow_origins="*"',
+        "expose": "expose_headers",
+        "resources": "the condition .when(match.path(...))",
+    }
     effects: ClassVar[Effects] = Effects(
         answers=True,
         every_response=True,

@@ -75,6 +75,17 @@ class SecurityHeaders(Middleware):
     Source: OWASP Secure Headers; CSP3; RFC 6797; Fetch; HTML 7; Permissions Policy; RFC 9651; Clear Site Data.
     """
 
+    # Options of flask-talisman and others, and what to write here.
+    _peers: ClassVar[dict[str, str]] = {
+        "content_security_policy": "csp",
+        "content_security_policy_report_only": "csp_report_only",
+        "strict_transport_security": "hsts",
+        "strict_transport_security_max_age": "hsts=HSTS(max_age=...)",
+        "feature_policy": "permissions_policy",
+        "force_https": "the layer HTTPSRedirect()",
+        "x_content_type_options": "nosniff",
+        "x_xss_protection": "nothing: browsers have dropped it",
+    }
     effects: ClassVar[Effects] = Effects(every_response=True, unique=True)
     clear_site_data: Forget | None
     corp: str | None
