@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
+
 import pytest
 
 from gateway import serve
-from middleware import External, Headers, OrderWarning, RequestId, Stack, Timing
-from shapes import TEXT, returning
+from middleware import Conditional, External, Headers, Hooks, OrderWarning, RequestId, Stack, Timing
+from shapes import TEXT, Body, returning
 
 pytest.importorskip("opentelemetry.instrumentation.wsgi")
 
@@ -14,7 +16,7 @@ from opentelemetry.instrumentation.wsgi import OpenTelemetryMiddleware
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode
+from opentelemetry.trace import SpanKind, StatusCode
 
 HELLO = returning([b"hello"], headers=TEXT)[0]
 
@@ -49,6 +51,31 @@ def test_innermost_it_sees_the_error_that_the_stack_answers(traced, caplog):
     answer = serve(Stack(Timing(), layer).wrap(failing), lint=False)
     [span] = spans()
     assert (answer.status[:3], span.status.status_code) == ("500", StatusCode.ERROR)
+
+
+@pytest.mark.parametrize("asked", [{"REQUEST_METHOD": "HEAD"}, {"HTTP_IF_NONE_MATCH": '"t"'}], ids=["HEAD", "304"])
+@pytest.mark.parametrize("outer", [(Conditional(),), (Conditional(), Hooks())], ids=len)
+def test_a_span_ends_with_a_body_that_is_not_sent_and_the_next_request_is_not_in_its_trace(traced, outer, asked):
+    layer, spans = traced
+    bodies = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [*TEXT, ("Content-Length", "5"), ("ETag", '"t"')])
+        bodies.append(Body([b"hello"]))
+        return bodies[-1]
+
+    run = Stack(*outer, layer).wrap(app)
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    def requests():
+        serve(run, HTTP_TRACEPARENT=f"00-{trace}-00f067aa0ba902b7-01", lint=False, **asked)
+        serve(run, lint=False)
+
+    contextvars.copy_context().run(requests)
+    first, second = spans()
+    assert (first.kind, second.kind) == (SpanKind.SERVER, SpanKind.SERVER)
+    assert [body.closed for body in bodies] == [1, 1]
+    assert f"{first.context.trace_id:032x}" == trace != f"{second.context.trace_id:032x}"
 
 
 def test_further_out_a_warning_says_that_it_sees_none(traced, caplog):

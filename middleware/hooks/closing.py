@@ -1,6 +1,7 @@
 """Closing: bodies that are closed once, and functions that are all called, even if one of them raises."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 Closers: TypeAlias = "Sequence[Callable[[], object]]"
@@ -13,8 +14,12 @@ def close_all(closers: Iterable[Callable[[], object] | None]) -> None:
         for closing in left:
             if closing is not None:
                 closing()
-    except BaseException:
+    except Exception:
         close_all(left)
+        raise
+    except BaseException:
+        with suppress(Exception):  # an error of another closer does not replace an interruption
+            close_all(left)
         raise
 
 

@@ -19,7 +19,7 @@ from middleware.http.status import status_fault
 from middleware.wsgi.body import is_file
 from middleware.wsgi.errors import forget
 from middleware.wsgi.exchange import next_chunk
-from middleware.wsgi.held import Begun, close_iterable
+from middleware.wsgi.held import Begun, close_iterable, release
 from middleware.wsgi.types import Environ
 
 _OF_CONTENT: Final = (  # RFC 9110 15.4.5
@@ -135,7 +135,7 @@ class Stream:
         late, self._context.closers = self._context.closers, ()
         with bound(self._context):
             try:
-                close_all((getattr(self._body, "close", None), *self._closers, *late))
+                close_all((partial(release, self._body), *self._closers, *late))
             finally:
                 self._context.body = None  # break the reference cycle: the body is this stream
                 forget(self._context.environ, self._context.server)

@@ -57,7 +57,10 @@ def end_request(owner: object, environ: Environ, error: BaseException | None) ->
 
 
 def tear_down(context: Context, error: BaseException | None) -> None:
-    """Call every teardown hook with the unhandled error. Log every exception they raise, and raise the first."""
+    """Call every teardown hook with the unhandled error. Log every exception they raise, and raise one of them.
+
+    That is the first one that is not an Exception, such as a KeyboardInterrupt, or else the first.
+    """
     unhandled, context.error = context.error or error, None
     first = error = None
     token = CURRENT.set(context)
@@ -68,7 +71,8 @@ def tear_down(context: Context, error: BaseException | None) -> None:
             except BaseException as failure:  # noqa: PERF203 - the other hooks run too
                 extra = log_extra(context.environ, "Hooks")
                 logger.exception("The teardown_request hook %s failed", qualified_name(hook), extra=extra)
-                first = first or failure
+                outranks = first is None or isinstance(first, Exception) > isinstance(failure, Exception)
+                first = failure if outranks else first
         if first is not None:
             raise first
     finally:

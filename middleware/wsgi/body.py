@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 from middleware.http.fields import content_length
 from middleware.wsgi.errors import answer_error, close, leave, respond
 from middleware.wsgi.exchange import HELD, NEW, PASSED, next_chunk
+from middleware.wsgi.held import unsent
 from middleware.wsgi.layered import Layered
 from middleware.wsgi.plan import OnResponse
 from middleware.wsgi.response import as_transform
@@ -28,10 +29,10 @@ class Body:
 
     iterator: Iterator[bytes]
 
-    def __init__(self, exchange: Layered, iterable: Iterable[bytes] | None) -> None:
+    def __init__(self, exchange: Layered, iterable: Iterable[bytes]) -> None:
         self.exchange = exchange
-        self.iterator = iter(NOTHING if iterable is None else iterable)
-        self.over = iterable is None  # nothing to send, so closing it early is not a failure
+        self.iterator = iter(iterable)
+        self.over = exchange.mute  # nothing to send, so closing it early is not a failure
         self.closed = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -60,7 +61,7 @@ class Body:
         if chunk is None:
             return self._finish()
         if exchange.mute:
-            self.iterator = iter(())  # do not iterate content that is not sent
+            self.iterator = self.iterator if self.over else iter(())  # do not iterate content that is not sent
             self.over = True
             return b""
         return exchange.feed(chunk)
@@ -253,8 +254,7 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
             exchange.move("no head")  # raises
         return Body(exchange, body)
     if exchange.mute:
-        ends = exchange.plan.closers or exchange.error is not None or hasattr(exchange.source, "close")
-        return Body(exchange, None) if ends else iter(NOTHING)
+        return Body(exchange, chain(unsent(exchange.source), NOTHING))
     if exchange.transforms:
         return Body(exchange, body)
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT
-from middleware.wsgi.held import Held, close_iterable
+from middleware.wsgi.held import Held, release
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.input import BodyError
 from middleware.wsgi.layered import Layered
@@ -113,7 +113,7 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
         try:
             on_close(environ, told)
         except BaseException as raised:  # noqa: BLE001, PERF203 - raised below, after every on_close
-            failure = raised if failure is None else failure
+            failure = raised if failure is None else _graver(environ, failure, raised)
     exchange.exc_info = exchange.kept = None
     if failure is not None or EXCEPTION in environ:
         try:
@@ -123,6 +123,13 @@ def close(exchange: Layered, sent: int | None, error: BaseException | None, sour
                 raise failure
         finally:
             failure = told = error = None  # break the traceback reference cycle
+
+
+def _graver(environ: Environ, first: BaseException, second: BaseException) -> BaseException:
+    """Return the error that is raised, and log the other. An exception that is not an Exception is never swallowed."""
+    raised, other = sorted((first, second), key=lambda error: isinstance(error, Exception))
+    logger.error("on_close failed after an error", exc_info=other, extra=log_extra(environ))
+    return raised
 
 
 def leave(exchange: Layered) -> None:
@@ -139,7 +146,7 @@ def _failure_to_close(exchange: Layered, source: object) -> BaseException | None
     """Close an iterable; return the exception that this raises, which is raised again after every on_close."""
     exchange.restore()  # and again afterwards, because close() may clear environ too
     try:
-        close_iterable(source)
+        release(source)
     except BaseException as error:  # noqa: BLE001 - close() raises it
         return error
     return None
@@ -195,17 +202,17 @@ def _drop_source(exchange: Layered) -> None:
     """Close the application's iterable, which is not sent."""
     source, exchange.source = exchange.source, None
     try:
-        close_iterable(source)
+        release(source)
     except Exception:
         logger.exception("close() failed after an error", extra=log_extra(exchange.environ))
 
 
 def _abandon(exchange: Layered) -> None:
     """End an exchange whose iterable the server never gets, because an exception is raised to the server."""
-    _drop_source(exchange)
+    source, exchange.source = exchange.source, None
     error, exchange.error, exchange.body = exchange.error, None, None
     try:
-        close(exchange, exchange.sent, error, None)
+        close(exchange, exchange.sent, error, source)
     except Exception:
         logger.exception("on_close failed after an error", extra=log_extra(exchange.environ))
     finally:

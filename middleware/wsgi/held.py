@@ -6,7 +6,10 @@ write() or replaces a head that the server has (PEP 3333 "Error Handling"), `dec
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from contextlib import suppress
+from inspect import GEN_CREATED, getgeneratorstate
+from itertools import chain, islice
+from types import GeneratorType
 from typing import NamedTuple
 
 from middleware.wsgi.exchange import NEW, PASSED, SENT, Exchange, next_chunk
@@ -142,3 +145,21 @@ def close_iterable(iterable: object) -> None:
     closing = getattr(iterable, "close", None)
     if closing is not None:
         closing()
+
+
+def unsent(iterable: object) -> Iterator[bytes]:
+    """Return what has to be iterated of an iterable that is not sent: nothing, unless it is a generator.
+
+    The `finally` of a generator runs only if it has begun. Two steps let a generator of one chunk end by itself.
+    """
+    if isinstance(iterable, GeneratorType) and getgeneratorstate(iterable) == GEN_CREATED:
+        return islice(iterable, 2)
+    return iter(())
+
+
+def release(iterable: object) -> None:
+    """Close an iterable that may not have been iterated."""
+    with suppress(Exception):  # of content that is not sent
+        for _ in unsent(iterable):
+            pass
+    close_iterable(iterable)
