@@ -15,7 +15,7 @@ import middleware.hooks
 import middleware.http
 import middleware.layers
 from middleware import Gzip, Headers, Stack, Timing
-from middleware.hooks import cookies, field_values
+from middleware.hooks import cookies, field_values, request_headers, response_headers
 from middleware.http import (
     authorities,
     dates,
@@ -124,6 +124,8 @@ PARSERS = {
     "inject.page_encoding": encoding_of_a_page,
     "cookies": lambda text: [*cookies.read_cookies(text)],
     "field_values.parameters": field_values.parameters,
+    "request_headers.authorization": lambda text: request_headers.Authorization.from_header(f"Digest {text}"),
+    "response_headers.cache_control": lambda text: str(response_headers.CacheControl(text, str)),
     "fields.name": fields.name_fault,
     "fields.value": fields.value_fault,
     "fields.sendable_value": quietly(lambda text: fields.sendable_value("X", text)),

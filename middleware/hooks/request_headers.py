@@ -12,9 +12,10 @@ from webob.headers import EnvironHeaders
 from middleware.wsgi.types import Environ
 
 _Mapping: Any = MutableMapping  # Any, because its types are for mappings
-# A name with a quoted or plain value or without one, up to the next comma; or anything else up to there.
+# A name with a quoted or plain value or without one, up to the next comma; or anything else up to there. The lookaheads
+# keep it linear: there is one way to read a run of blanks.
 _PARAMETER: Final = re.compile(
-    r'[ \t]*([^\s,="]+)[ \t]*(?:=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?[ \t]*(?:,|\Z)|[^,]*(?:,|\Z)'
+    r'[ \t]*([^\s,="]+)(?:[ \t]*=[ \t]*(?![ \t])(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?[ \t]*(?:,|\Z)|[^,]*(?:,|\Z)'
 )
 _ESCAPE: Final = re.compile(r"\\(.)")
 
