@@ -180,6 +180,18 @@ def test_secrets_are_not_kept():
     assert "https://a.example/?a=1&amp;access_token=(not kept)#id_token=(not kept)" in page
 
 
+@pytest.mark.parametrize("mark", ["'", '"', "<", ">", "?", "#", ";", "\xa0", "\x85", "\t", "=", "%27", "?b=", ";b="])
+def test_nothing_of_a_secret_is_kept_whatever_characters_it_has(mark):
+    query = f"a=seen&password=hid{mark}den&b=seen"
+    inspector = Inspector(token=TOKEN)
+    run = Stack(inspector, Changes()).wrap(app)
+    sent = [("Location", f"/a?{query}")] if mark != "\x85" else []
+    serve(run, "/", lint=False, QUERY_STRING=query, HTTP_REFERER=f"https://a.example/?{query}", **{"test.lines": sent})
+    [(_, told)] = inspector._kept.exchanges
+    assert told.target == "/?a=seen&password=(not kept)&b=seen"
+    assert "den" not in repr(told)
+
+
 def test_secrets_in_the_text_of_notes_and_exceptions_are_not_kept():
     class Tells(Middleware):
         def on_request(self, environ):

@@ -14,6 +14,7 @@ import pytest
 import middleware.hooks
 import middleware.http
 import middleware.layers
+import middleware.sight
 from middleware import Gzip, Headers, Stack, Timing
 from middleware.hooks import cookies, field_values, request_headers, response_headers
 from middleware.http import (
@@ -40,6 +41,7 @@ from middleware.layers.cors import preflight
 from middleware.layers.inject import snippet, tags
 from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import server_timing
+from middleware.sight import inspector
 from steps import counted, instructions, work
 
 CODINGS = ("zstd", "br", "gzip")
@@ -126,6 +128,7 @@ PARSERS = {
     "field_values.parameters": field_values.parameters,
     "request_headers.authorization": lambda text: request_headers.Authorization.from_header(f"Digest {text}"),
     "response_headers.cache_control": lambda text: str(response_headers.CacheControl(text, str)),
+    "inspector.redacted": lambda text: inspector._url(f"/?{text}"),
     "fields.name": fields.name_fault,
     "fields.value": fields.value_fault,
     "fields.sendable_value": quietly(lambda text: fields.sendable_value("X", text)),
@@ -159,7 +162,7 @@ SIZES = {name: 256 if name.startswith(("origins", "policies.allowlist")) else 32
 
 
 def modules():
-    for package in (middleware.http, middleware.layers, middleware.hooks):
+    for package in (middleware.http, middleware.layers, middleware.hooks, middleware.sight):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             yield importlib.import_module(found.name)
 

@@ -247,9 +247,11 @@ _NAMED: Final = re.compile(r"key|token|secret|password|csrf", re.IGNORECASE)
 _NAME: Final = re.compile(r"\s*[^\s=]+[\s=]+(?=\S)")  # of a cookie, or the scheme of credentials
 _SHORTEST: Final = 4  # characters of a secret that is looked for in texts, where a shorter one says nothing
 _SECRET: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie"))
-# A query, or a fragment with parameters, in the URL of a field such as Referer or Location.
-_QUERY: Final = re.compile(r"(?<=[?#])[^\s\"'<>?#]+")
-_PAIRS: Final = re.compile(r"([&;])")
+# A query, or a fragment with parameters, in the URL of a field such as Referer or Location. Any character but a blank
+# may be part of a value, since clients send what they should encode.
+_QUERY: Final = re.compile(r"[?#][^ \n]*")
+_PIECE: Final = re.compile(r"[;?#]?[^;?#]*")
+_PUNCTUATION: Final = "\"'<>()[]:;,."  # behind a URL in a text
 
 
 def redacted(explanation: Explanation) -> Explanation:
@@ -300,9 +302,16 @@ def _value(name: str, value: str) -> str:
 
 def _url(text: str) -> str:
     """The text, without the values of URL parameters that are named like secrets."""
-    return _QUERY.sub(lambda found: "".join(map(_parameter, _PAIRS.split(found[0]))), text)
+    return _QUERY.sub(lambda found: "&".join(map(_parameter, found[0].split("&"))), text)
 
 
-def _parameter(pair: str) -> str:
-    name, equals, _ = pair.partition("=")
-    return f"{name}={GONE}" if equals and _NAMED.search(unquote_plus(name)) else pair
+def _parameter(part: str) -> str:
+    """A part of a query between ampersands, without the value of a secret, which reaches to its end."""
+    shown, hides = [], False
+    for piece in _PIECE.findall(part):
+        name, equals, _ = piece.partition("=")
+        named = equals and _NAMED.search(unquote_plus(name)) is not None
+        hides = hides or named
+        if named or not hides:
+            shown.append(f"{name}={GONE}" if named else piece)
+    return "".join((*shown, part[len(part.rstrip(_PUNCTUATION)) :] if hides else ""))
