@@ -233,7 +233,7 @@ class path(Predicate):  # noqa: N801 - used like a function
     The predicate does not know the routes of a framework: a route above the prefix that leads to a guarded view, a view
     at two paths, case-insensitive routes, and CherryPy, which reads punctuation in a segment as `_` and finds handlers
     by any attribute. Nor does it read request fields that lead elsewhere: X-Vhm-Root (Pyramid's traversal),
-    X-Forwarded-Host (CherryPy's VirtualHost), Destination (WebDAV).
+    X-Forwarded-Host (CherryPy's VirtualHost), Destination (WebDAV), SCRIPT_NAME (gunicorn, from a trusted proxy).
 
     Options: prefixes: str, one or more. Paths as people read them, decoded, with a leading slash. Required.
     Errors: ConfigError for a prefix without a leading slash, or with a query, a wildcard (`/api/*`) or a parameter.

@@ -210,20 +210,31 @@ TARGETS = {
 }
 
 
+def answer(server, target, *fields):
+    head = "\n".join((f"GET {target} HTTP/1.1", "Host: example.com", "Connection: close", *fields, "", ""))
+    with Wire(server.port, head) as wire:
+        return wire.all().partition(b"\r\n\r\n")[2].decode()
+
+
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_guard_on_a_server_sees_what_flask_leads_to_the_view(name):
     server = Server(*SERVERS[name], cwd=SUPPORT)
-
-    def answer(target, *fields):
-        head = "\n".join((f"GET {target} HTTP/1.1", "Host: example.com", "Connection: close", *fields, "", ""))
-        with Wire(server.port, head) as wire:
-            return wire.all().partition(b"\r\n\r\n")[2].decode()
-
     try:
-        shown = {target: (answer(target, "X-Open: 1"), answer(target)) for target in TARGETS[name]}
+        shown = {target: (answer(server, target, "X-Open: 1"), answer(server, target)) for target in TARGETS[name]}
     finally:
         server.close()
     assert shown == dict.fromkeys(TARGETS[name], (ADMIN, "guarded"))
+
+
+@pytest.mark.parametrize(("options", "led"), [((), ADMIN), (("--forwarder-headers=",), OTHER)])
+def test_a_field_by_which_gunicorn_moves_the_path_is_not_read_and_can_be_refused(options, led):
+    """SCRIPT_NAME is an exception that docs/how-to/guards.md names; the option is the remedy there."""
+    server = Server(*SERVERS["gunicorn"][:-1], *options, "guarded:by_path", cwd=SUPPORT)
+    try:
+        shown = answer(server, "/admin"), answer(server, "/public/admin", "SCRIPT_NAME: /public")
+    finally:
+        server.close()
+    assert shown == ("guarded", led)
 
 
 # -- one guard, three ways -------------------------------------------------------------------------------------------
