@@ -16,7 +16,7 @@ import middleware.http
 import middleware.layers
 import middleware.sight
 from middleware import Gzip, Headers, Stack, Timing
-from middleware.hooks import cookies, field_values, request_headers, response_headers
+from middleware.hooks import cookies, field_values, request_headers, response_headers, templates
 from middleware.http import (
     authorities,
     dates,
@@ -48,6 +48,9 @@ CODINGS = ("zstd", "br", "gzip")
 GRANT = preflight.Grant(
     ("GET",), frozenset(("x-a",)), credentials=False, exposed=(), max_age=None, private_network=False
 )
+TEMPLATES = [
+    *map(templates.Template, ("/{a}.{b}", "{a}{b}{c}", "/{a:path}/{b:path}a{c}", "/{a:int}{b:int}", "/{a}/{b:path}"))
+]
 
 
 def quietly(parse):
@@ -129,6 +132,7 @@ PARSERS = {
     "request_headers.authorization": lambda text: request_headers.Authorization.from_header(f"Digest {text}"),
     "response_headers.cache_control": lambda text: str(response_headers.CacheControl(text, str)),
     "inspector.redacted": lambda text: inspector._url(f"/?{text}"),
+    "templates": lambda text: [template.match(text) for template in TEMPLATES],
     "fields.name": fields.name_fault,
     "fields.value": fields.value_fault,
     "fields.sendable_value": quietly(lambda text: fields.sendable_value("X", text)),

@@ -29,8 +29,9 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, Protocol, TypeAlia
 from middleware.hooks.async_hooks import synchronous
 from middleware.hooks.http_errors import code_of, handler_key, lineage
 from middleware.hooks.request_forms import Limits
+from middleware.hooks.templates import Template, template_fault
 from middleware.http.fields import is_token
-from middleware.http.paths import has_placeholder, is_too_long, normal, prefix_fault, readings
+from middleware.http.paths import is_too_long, normal, prefix_fault, readings
 from middleware.wsgi.options import Problems, each
 from middleware.wsgi.refused import predicate_fault
 from middleware.wsgi.types import Environ, Predicate
@@ -41,12 +42,6 @@ Where: TypeAlias = "str | re.Pattern[str] | Predicate"
 Level = TypeVar("Level")
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PARAMETER: Final = re.compile(r"\{([A-Za-z_][A-Za-z_0-9]*)(?::([a-z]+))?\}")
-_CONVERTERS: Final[dict[str, tuple[str, Callable[[str], object]]]] = {
-    "str": (r"[^/]+", str),
-    "int": (r"[0-9]+", int),
-    "path": (r".+", str),
-}
 _GLOBAL_FLAGS: Final = re.compile(r"\A(?:\(\?[aiLmsux]+\))+")
 
 
@@ -143,30 +138,8 @@ class Route(Place):
         self.methods = None if methods is None else frozenset(method.upper() for method in methods)
         if self.methods is not None and "GET" in self.methods:
             self.methods |= {"HEAD"}
-        pieces: list[str] = []
-        self.converters: dict[str, Callable[[str], object]] = {}
-        end = 0
-        for parameter in _PARAMETER.finditer(template):
-            name, (pattern, converter) = parameter[1], _CONVERTERS[parameter[2] or "str"]
-            pieces += re.escape(template[end : parameter.start()]), f"(?P<{name}>{pattern})"
-            self.converters[name] = converter
-            end = parameter.end()
-        self.pattern = re.compile("".join((*pieces, re.escape(template[end:]))), re.DOTALL)
-        self.rank = len(_PARAMETER.sub("", template))
-
-    @staticmethod
-    def fault(template: str) -> str | None:
-        """The rule that a template breaks, or None."""
-        parameters = _PARAMETER.findall(template)
-        names = [name for name, _ in parameters]
-        if len(set(names)) < len(names):
-            return "each parameter has a name of its own"
-        rest = _PARAMETER.sub("x", template)
-        if set(rest) & set("{}"):
-            return "braces only around parameters"
-        if has_placeholder(rest) or not {kind or "str" for _, kind in parameters} <= set(_CONVERTERS):
-            return f"a parameter is {{name}} or {{name:kind}}, of the kinds {', '.join(_CONVERTERS)}"
-        return None
+        self.template = Template(template)
+        self.rank = self.template.rank
 
     def open_to(self, environ: Environ) -> bool:
         """Whether the method, in upper case, is one of those given."""
@@ -174,13 +147,8 @@ class Route(Place):
 
     def match(self, path: str) -> Match | None:
         """The converted parameters. Nothing is left of the path."""
-        found = self.pattern.fullmatch(path)
-        if found is None:
-            return None
-        try:
-            return Match(("",), {name: self.converters[name](text) for name, text in found.groupdict().items()})
-        except ValueError:  # more digits than int() accepts
-            return None
+        found = self.template.match(path)
+        return None if found is None else Match(("",), found)
 
 
 class Scope:
@@ -427,7 +395,7 @@ class Decorators(Generic[Level]):
         is_path = isinstance(template, str) and template.startswith("/") and "?" not in template
         rule = "a path with a leading slash and without a query, such as /users/{id}"
         if problems.check(is_path, "template", rule, template):
-            problems.add_fault("template", Route.fault(template), template)
+            problems.add_fault("template", template_fault(template), template)
         problems.done()
         return self._within("route", Route(template, listed))
 
