@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import uuid
 from contextlib import ExitStack, nullcontext
@@ -253,3 +254,20 @@ def test_a_server_takes_the_scheme_of_a_proxy_or_nothing(servers, name):
     seen = json.loads(ask(servers(name).port, unique("seen"), **said).body)
     assert seen["wsgi.url_scheme"] == ("https" if name in TAKES_SCHEME else "http")
     assert (seen["REMOTE_ADDR"], "evil.example" in seen["HTTP_HOST"]) == ("127.0.0.1", False)
+
+
+# What ProxyFix finds where a proxy has added X-Forwarded-For, and a client X_Forwarded_For.
+DROPS_UNDERSCORES = {"gunicorn-sync", "gunicorn-gthread"}
+
+
+@every_server
+def test_a_server_hands_on_the_fields_of_a_proxy_and_those_of_a_client_that_look_like_them(servers, name):
+    """docs/reference/servers.md says that ProxyFix does nothing on waitress, and which servers let a client choose."""
+    head = f"GET {unique('seen')} HTTP/1.1\nHost: a\nConnection: close\nX-Forwarded-For: 203.0.113.5\n"
+    with Wire(servers(name).port, f"{head}X_Forwarded_For: 198.51.100.7\n\n") as wire:
+        taken = re.search(rb'"HTTP_X_FORWARDED_FOR": "([^"]*)"', wire.all())
+    if name == "waitress":
+        assert taken is None
+    else:
+        last = taken[1].decode().rpartition(",")[2].strip()
+        assert last == ("203.0.113.5" if name in DROPS_UNDERSCORES else "198.51.100.7")

@@ -52,9 +52,12 @@ def kept(environ, start):
     return iter(lambda: opened.read(8192), b"") if wrap is None else wrap(opened, 8192)
 
 
+TOLD = "wsgi.url_scheme", "REMOTE_ADDR", "HTTP_HOST", "HTTP_X_FORWARDED_FOR"
+
+
 def seen(environ, start):
     """What the application knows of the client, and which process says so."""
-    known = {name: environ.get(name) for name in ("wsgi.url_scheme", "REMOTE_ADDR", "HTTP_HOST")}
+    known = {name: environ.get(name) for name in TOLD}
     body = json.dumps({**known, "process": os.getpid()}).encode()
     start("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
