@@ -16,6 +16,7 @@ from waitress.server import create_server
 
 import middleware.hooks  # noqa: F401 - imports WebOb, without the warning of cgi, before the tests and Pyramid do
 from needed import LACKING, needs
+from serving import stop
 
 pytest_plugins = ["pytester"]  # runs a pytest in a test
 
@@ -74,9 +75,7 @@ def serving():
 
     yield serve
     for server, thread in running:
-        server.trigger.pull_trigger(lambda server=server: server.asyncore.close_all(server._map))
-        thread.join(60)
-        server.task_dispatcher.shutdown()
+        stop(server, thread)
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def compressible(text):
 
 
 def encoding_of_a_page(text):
-    snippet._ENCODINGS.clear()
+    snippet.page_encoding.clear()
     return snippet.page_encoding(f"text/html{text}")
 
 

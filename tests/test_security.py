@@ -33,6 +33,7 @@ from middleware import (
     match,
 )
 from middleware.layers.security.presets import PRESETS, TABLE
+from serving import stop
 from shapes import Failure, returning
 
 HTTPS = {"wsgi.url_scheme": "https"}
@@ -443,9 +444,7 @@ def test_waitress_says_which_scheme_it_is_if_it_trusts_the_proxy(trusted, count)
         assert answer.headers["Server"] is None
     finally:
         client.close()
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
-        thread.join(60)
-        server.task_dispatcher.shutdown()
+        stop(server, thread)
 
 
 # -- Clear-Site-Data ---------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Nested: the stacks in and around an application that was wrapped before."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from inspect import getattr_static
 from typing import Any, TypeGuard, TypeVar
@@ -81,19 +82,13 @@ def substituted(app: Any, instead: Callable[[list[Stack], Any], Any], within: tu
         other = substituted(each, instead, (app, *within))
         if other is not each:
             made[name, path] = other
-    return _with(app, made) if made else app
-
-
-def _with(app: Any, made: Mapping[tuple[str, str], Any]) -> Any:
-    """A copy of an application around these ones, which have the attribute and the path of the mount as their keys."""
-    if ("wsgi_app", "") in made:
-        return made["wsgi_app", ""]  # which the application calls, as Flask does
+    if not made or ("wsgi_app", "") in made:
+        return made["wsgi_app", ""] if made else app  # the application calls its `wsgi_app`, as Flask does
     if is_a(app, Middleware):
         return app.wrap(made["app", ""])
-    try:
+    with suppress(Exception):  # of copying: the stacks in the application are not reported then
         twin = copy(app)
         for (name, path), each in made.items():
             setattr(twin, name, {**twin.mounts, path: each} if name == "mounts" else each)
-    except Exception:  # noqa: BLE001 - whatever copying raises: the stacks in it are not seen
-        return app
-    return twin
+        return twin
+    return app

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,6 +47,15 @@ def environment() -> dict[str, str]:
 def script(name: str) -> str:
     """The command of that name that was installed beside this interpreter."""
     return str(Path(sys.executable).parent / name)
+
+
+def stop(server: Any, thread: threading.Thread) -> None:
+    """Stop a server of waitress that runs in a thread of this process."""
+    # The loop may be awake already, by the end of a request, and close its pipe before this wakes it.
+    with suppress(OSError):
+        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+    thread.join(60)
+    server.task_dispatcher.shutdown()
 
 
 class Server:

@@ -20,15 +20,12 @@ _TYPE: Final = re.compile(r"[ \t]*text/html[ \t]*(?:;|\Z)", re.IGNORECASE)
 _PARAMETER: Final = re.compile(r""";[ \t]*([^\s;="]+)=("(?:[^"\\]|\\.)*"|[^\s;"]*)""")
 
 
+@Remembered
 def page_encoding(content_type: str) -> str | None:
     """The codec of a text/html, or None for another type, or an encoding that is not a superset of ASCII.
 
     A page that does not name its encoding is treated as ASCII, because other characters can be character references.
     """
-    return _ENCODINGS[content_type]
-
-
-def _page_encoding(content_type: str) -> str | None:
     if _TYPE.match(content_type) is None:
         return None
     parameters = ((found[1].lower(), found[2].strip('"')) for found in _PARAMETER.finditer(content_type))
@@ -40,9 +37,6 @@ def _page_encoding(content_type: str) -> str | None:
     except (LookupError, ValueError):  # unknown, not a text encoding, or unable to decode ASCII
         return None
     return codec if both_ways and not codec.startswith("iso2022") else None
-
-
-_ENCODINGS: Final = Remembered(_page_encoding)
 
 
 def encoded(html: str, codec: str, *, nonce: bool) -> tuple[bytes, ...] | None:
