@@ -11,7 +11,7 @@ import logging
 import pytest
 
 from gateway import environ, serve
-from middleware import ConcurrencyLimit, Conditional, ContextHooks, Effects, Headers, Hooks, Middleware, Stack
+from middleware import Compress, ConcurrencyLimit, Conditional, ContextHooks, Effects, Headers, Hooks, Middleware, Stack
 from middleware.hooks import Response
 from shapes import TEXT, returning
 
@@ -192,6 +192,20 @@ def test_a_generator_ends_whether_its_content_is_sent_or_not(name, nested):
     inner = Stack(Headers(set={"X-I": "1"})).wrap(app) if nested else app
     assert serve(stack.wrap(inner), lint=False, **asked).status == status
     assert ended == ["end"]
+
+
+@pytest.mark.parametrize("stack", [Stack(Told(ends=[])), Stack(Hooks()), Stack(Compress(), Hooks())], ids=len)
+@pytest.mark.parametrize("nested", [False, True], ids=["one stack", "two stacks"])
+def test_nothing_of_a_generator_runs_if_the_client_leaves_before_its_first_chunk(stack, nested):
+    ran = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "image/png")])
+        return (ran.append(n) or b"x" for n in range(3))
+
+    inner = Stack(Headers(set={"X-I": "1"})).wrap(app) if nested else app
+    answer = serve(stack.wrap(inner), lint=False, stop_after=0)
+    assert (answer.status, ran) == ("200 OK", [])
 
 
 def test_a_generator_that_fails_for_head_before_its_first_chunk_is_a_500():

@@ -94,6 +94,11 @@ class Stream:
         self._closers = closers
         self._closed = False
 
+    @property
+    def unsent_source(self) -> Iterable[bytes]:
+        """The iterable, see `unsent`."""
+        return self._body
+
     def __iter__(self) -> Iterator[bytes]:
         return self
 
@@ -135,7 +140,7 @@ class Stream:
         late, self._context.closers = self._context.closers, ()
         with bound(self._context):
             try:
-                close_all((partial(release, self._body), *self._closers, *late))
+                close_all((getattr(self._body, "close", None), *self._closers, *late))
             finally:
                 self._context.body = None  # break the reference cycle: the body is this stream
                 forget(self._context.environ, self._context.server)
@@ -152,7 +157,7 @@ def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Itera
     """The iterable for the server: `body` itself if it needs neither the context nor a closer."""
     source = context.body
     if body is not source and hasattr(source, "close"):
-        closers = (lambda: close_iterable(source), *closers)
+        closers = (partial(release, source), *closers)
     if isinstance(body, Stream):
         return body.closing(closers)
     if not closers and runs_no_code(context.environ, body):

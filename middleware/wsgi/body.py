@@ -35,6 +35,11 @@ class Body:
         self.over = exchange.mute  # nothing to send, so closing it early is not a failure
         self.closed = False
 
+    @property
+    def unsent_source(self) -> object:
+        """The application's iterable, see `unsent`."""
+        return self.exchange.source
+
     def __iter__(self) -> Iterator[bytes]:
         return self
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT
-from middleware.wsgi.held import Held, release
+from middleware.wsgi.held import Held, close_iterable, release
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.input import BodyError
 from middleware.wsgi.layered import Layered
@@ -100,7 +100,7 @@ def asks_to_raise(environ: Environ) -> bool:
 
 def close(exchange: Layered, sent: int | None, error: BaseException | None, source: object) -> None:
     """Close the application's iterable, then call every on_close, then raise the first error (PEP 3333 "close()")."""
-    failure = None if source is None else _failure_to_close(exchange, source)
+    failure = None if source is None else _failure_to_close(exchange, source, error)
     exchange.restore()
     environ = exchange.environ
     environ[BYTES_SENT] = sent  # not earlier: closing an inner pipeline sets its own value
@@ -142,13 +142,13 @@ def leave(exchange: Layered) -> None:
         exchange.plan = replace(exchange.plan, closers=())
 
 
-def _failure_to_close(exchange: Layered, source: object) -> BaseException | None:
+def _failure_to_close(exchange: Layered, source: object, error: BaseException | None) -> BaseException | None:
     """Close an iterable; return the exception that this raises, which is raised again after every on_close."""
     exchange.restore()  # and again afterwards, because close() may clear environ too
     try:
-        release(source)
-    except BaseException as error:  # noqa: BLE001 - close() raises it
-        return error
+        (close_iterable if isinstance(error, GeneratorExit) else release)(source)  # the client may have disconnected
+    except BaseException as raised:  # noqa: BLE001 - close() raises it
+        return raised
     return None
 
 

@@ -120,7 +120,7 @@ class Held(Exchange):
         """Close the application's body when it is not sent."""
         body, self.body = self.body, None
         self.exc_info = None  # break the traceback reference cycle
-        close_iterable(body)
+        release(body)
 
 
 class Begun:
@@ -152,13 +152,15 @@ def unsent(iterable: object) -> Iterator[bytes]:
 
     The `finally` of a generator runs only if it has begun. Two steps let a generator of one chunk end by itself.
     """
+    while (source := getattr(iterable, "unsent_source", None)) is not None:
+        iterable = source
     if isinstance(iterable, GeneratorType) and getgeneratorstate(iterable) == GEN_CREATED:
         return islice(iterable, 2)
     return iter(())
 
 
 def release(iterable: object) -> None:
-    """Close an iterable that may not have been iterated."""
+    """Close an iterable that is not sent, because there is no content or another body in its place."""
     with suppress(Exception):  # of content that is not sent
         for _ in unsent(iterable):
             pass
