@@ -40,8 +40,12 @@ _NEXT: Final[dict[tuple[State, Event], State]] = {
     (SENT, "content"): SENT,
 }
 _END: Final = object()
-# Servers that append a head to the one that it replaces, and where they keep the lines: both would be sent as one.
-_APPENDING: Final = {"gunicorn.http.wsgi": attrgetter("headers"), "cheroot.wsgi": attrgetter("req.outheaders")}
+# Servers that append a head to the one that it replaces, so that both would be sent as one: where they keep the lines,
+# and the length.
+_APPENDING: Final = {
+    "gunicorn.http.wsgi": ("headers", "response_length"),
+    "cheroot.wsgi": ("req.outheaders", "remaining_bytes_out"),
+}
 _VIOLATIONS: Final[dict[Event, tuple[type[Exception], str]]] = {
     "head": (AssertionError, "start_response was called again without exc_info (PEP 3333)"),
     "no head": (RuntimeError, "the application returned without calling start_response (PEP 3333)"),
@@ -146,7 +150,8 @@ class Exchange(Response):
         exc_info, self.exc_info = self.exc_info, None
         server = getattr(self.server, "__self__", None)
         if exc_info and (appending := _APPENDING.get(type(server).__module__)) is not None:
-            appending(server).clear()
+            attrgetter(appending[0])(server).clear()
+            setattr(server, appending[1], None)
         try:
             head = self.status, self.lines
             self._write = self.server(*head, exc_info) if exc_info else self.server(*head)

@@ -41,6 +41,7 @@ LACKS = {
     "no write()": {"granian"},  # its start_response returns None
     "no other head": {"granian"},  # it takes the head when the application returns
     "no body of another head": {"uwsgi"},
+    "no other length": {"waitress"},  # that of a head that is replaced by one without
     "no beginning": {"granian"},  # it drops what it has not sent yet, perhaps all of the response, when a body fails
     "no empty HEAD": {"waitress"},  # ends the chunks that a HEAD without a length does not have, and the connection
     "no goodbye": {"uwsgi"},  # closes after each response, and does not say so; --http11-socket ends streams late
@@ -190,6 +191,15 @@ def test_a_body_that_fails_before_its_first_byte_is_a_500_with_one_head(servers,
     assert answer.headers.get_all("Content-Type") == ["text/plain; charset=utf-8"]
     assert "X-First" not in answer.headers
     assert told(server, path, "close", "complete")["complete"] == "RuntimeError"
+
+
+@on_servers("no other head", "no body of another head", "no other length")
+def test_an_application_may_replace_a_head_with_a_length_by_one_without(servers, name):
+    for _ in range(2):  # on one connection, where the server keeps it
+        answer = ask(servers(name).port, unique("another"), Accept_Encoding="identity")
+        assert (answer.status, answer.body) == (503, b"busy now")
+        assert answer.headers.get_all("Content-Length", ["8"]) == ["8"]
+        assert "X-First" not in answer.headers
 
 
 @on_servers("no chunks")

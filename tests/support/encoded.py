@@ -65,6 +65,21 @@ def late(environ, start):
     return Body(environ, breaking(()))
 
 
+def another(environ, start):
+    """Replaces its head, which has a length, by one that has none, when its first chunk is made."""
+
+    def chunks():
+        try:
+            raise RuntimeError("answered by the application")
+        except RuntimeError:
+            start("503 Busy", [PLAIN], sys.exc_info())
+        yield b"busy "
+        yield b"now"
+
+    start("200 OK", [PLAIN, ("Content-Length", "3"), ("X-First", "yes")])
+    return Body(environ, chunks())
+
+
 def long(environ, start):
     """Text that hardly gets smaller, and is more than any buffer holds."""
     start("200 OK", [PLAIN])
@@ -117,7 +132,10 @@ def document(request):
 
 
 ROUTES = {
-    **{made.__name__: made for made in (sized, stream, write, file, broken, late, long, error, slow, events, go)},
+    **{
+        made.__name__: made
+        for made in (sized, stream, write, file, broken, late, another, long, error, slow, events, go)
+    },
     "document": document,
 }
 
