@@ -221,6 +221,34 @@ def test_the_texts_of_notes_and_exceptions_do_not_repeat_the_values_of_fields_th
     assert told.error == "LookupError: not (not kept), (not kept)"
 
 
+@pytest.mark.parametrize(
+    ("sent", "repeated"),
+    [
+        ({"HTTP_COOKIE": 'a=1; session="hidden"'}, "hidden"),  # RFC 6265 4.1.1: quotes around a value
+        ({"HTTP_COOKIE": "a b=hidden; c=1"}, "hidden"),
+        ({"HTTP_COOKIE": "hidden; a=1"}, "hidden"),
+        ({"HTTP_COOKIE": "=hidden; a=1"}, "hidden"),
+        ({"HTTP_AUTHORIZATION": "Bearer  hidden"}, "hidden"),
+        ({"HTTP_X_API_KEY": '"hidden"'}, "hidden"),
+        ({"QUERY_STRING": "a=1&token=hidden"}, "hidden"),
+        ({"QUERY_STRING": "token=h%69dden+word&a=1"}, "h%69dden+word"),
+        ({"QUERY_STRING": "token=h%69dden+word&a=1"}, "hidden word"),
+        ({"HTTP_REFERER": "https://a.example/?a=1&token=hidden"}, "hidden"),
+        ({"test.lines": [("Set-Cookie", "a=hidden; Path=/")]}, "hidden"),
+        ({"test.lines": [("Location", "/a?token=hidden")]}, "hidden"),
+    ],
+)
+def test_an_exception_does_not_repeat_a_value_that_is_not_kept_without_its_name(sent, repeated):
+    class Fails(Middleware):
+        def on_response(self, environ, response):
+            raise LookupError(f"no {repeated}, {repeated}")
+
+    inspector = Inspector(token=TOKEN)
+    serve(Stack(inspector, Fails()).wrap(app), lint=False, **{**HERE, **sent})
+    [(_, told)] = inspector._kept.exchanges
+    assert told.error == "LookupError: no (not kept), (not kept)"
+
+
 def test_the_last_exchanges_are_kept():
     run = inspected(keep=2)
     cookie = cookie_of(run)

@@ -42,6 +42,7 @@ from middleware.layers.inject import snippet, tags
 from middleware.layers.security import csp, header_values, policies
 from middleware.layers.timing import server_timing
 from middleware.sight import inspector
+from middleware.sight.explanation import Explanation
 from steps import counted, instructions, work
 
 CODINGS = ("zstd", "br", "gzip")
@@ -76,6 +77,11 @@ def preferred(text):
 def compressible(text):
     matches(DEFAULT).clear()
     return is_compressible(text, DEFAULT)
+
+
+def secrets_of(text):
+    fields = (("Authorization", text), ("Cookie", text), ("Referer", f"/?token={text}"))
+    return [*inspector._secrets(Explanation("GET", "/", fields, (), None, "", ()))]
 
 
 def encoding_of_a_page(text):
@@ -132,6 +138,7 @@ PARSERS = {
     "request_headers.authorization": lambda text: request_headers.Authorization.from_header(f"Digest {text}"),
     "response_headers.cache_control": lambda text: str(response_headers.CacheControl(text, str)),
     "inspector.redacted": lambda text: inspector._url(f"/?{text}"),
+    "inspector.secrets": secrets_of,
     "templates": lambda text: [template.match(text) for template in TEMPLATES],
     "fields.name": fields.name_fault,
     "fields.value": fields.value_fault,

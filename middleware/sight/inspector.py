@@ -8,7 +8,7 @@ import re
 import secrets
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from ipaddress import ip_address
@@ -73,9 +73,9 @@ class Inspector(Recording):
     SameSite=Strict and HttpOnly, that replaces the token afterwards.
 
     Not kept: bodies, and the values of Authorization, Proxy-Authorization, Cookie, Set-Cookie, and of header fields and
-    query parameters whose name contains key, token, secret, password or csrf, in notes and exceptions too. Layers run
-    one by one, so a request takes longer than without an Inspector. It does nothing to other requests and their
-    responses.
+    query parameters whose name contains key, token, secret, password or csrf. Notes and exceptions lose those of four
+    characters or more. Layers run one by one, so a request takes longer than without an Inspector. It does nothing to
+    other requests and their responses.
 
     Options:
         path: str. The whole path of the page. Default "/__stack__".
@@ -243,8 +243,9 @@ def is_loopback(address: str) -> bool:
 # -- secrets, which are not kept ---------------------------------------------------------------------------------------
 
 GONE: Final = "(not kept)"
-_NAMED: Final = re.compile(r"key|token|secret|password|csrf", re.IGNORECASE)
-_NAME: Final = re.compile(r"\s*[^\s=]+[\s=]+(?=\S)")  # of a cookie, or the scheme of credentials
+_MARK: Final = "\ufdd0"  # instead of a secret while a text is read: GONE has a blank, which ends a URL
+_NAMED: Final = re.compile(f"key|token|secret|password|csrf|{_MARK}", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"[^\s=]*[\s=]+")  # of credentials
 _SHORTEST: Final = 4  # characters of a secret that is looked for in texts, where a shorter one says nothing
 _SECRET: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie"))
 # A query, or a fragment with parameters, in the URL of a field such as Referer or Location. Any character but a blank
@@ -277,19 +278,40 @@ def redacted(explanation: Explanation) -> Explanation:
 def _secrets(explanation: Explanation) -> list[str]:
     """The values that are not kept, and the credentials in them, which texts may repeat; the longest first."""
     sent = () if explanation.application is None else explanation.application[1]
-    found: set[str] = set()
+    found = {*_parameters(explanation.target)}
     for name, value in (*explanation.fields, *sent, *explanation.headers):
-        if _value(name, "") == GONE:
-            parts = value.split(";") if name.lower() == "cookie" else [value.partition(";")[0]]
-            found.update((value, *(_NAME.sub("", part, count=1).strip() for part in parts)))
+        found.update(_credentials(name.lower(), value) if _value(name, "") == GONE else _parameters(value))
     return sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True)
+
+
+def _credentials(name: str, value: str) -> Iterator[str]:
+    """The value of a secret field, and what follows the names of cookies or the scheme, without quotes too."""
+    if name in ("cookie", "set-cookie"):
+        pairs = value.split(";") if name == "cookie" else [value.partition(";")[0]]
+        parts = [held if equals else first for first, equals, held in (pair.partition("=") for pair in pairs)]
+    else:
+        part = value.partition(";")[0].strip()
+        scheme = _SCHEME.match(part)
+        parts = [part, part[scheme.end() if scheme else 0 :]]
+    yield value
+    for part in map(str.strip, parts):
+        yield from (part, part.strip('"'))
+
+
+def _parameters(text: str) -> Iterator[str]:
+    """The values of secret parameters in the URLs of a text, as they are written and decoded."""
+    for query in _QUERY.findall(text):
+        for part in query.split("&"):
+            shown, gone, _ = _parameter(part).partition(GONE)
+            if gone:
+                yield from (part[len(shown) :], unquote_plus(part[len(shown) :]))
 
 
 def _text(text: str, secrets: Iterable[str]) -> str:
     """A note or the text of an exception, without secrets."""
     for secret in secrets:
-        text = text.replace(secret, GONE)
-    return _url(text)
+        text = text.replace(secret, _MARK)
+    return _url(text).replace(_MARK, GONE)
 
 
 def _lines(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
