@@ -40,6 +40,8 @@ refusing = Stack(External(refuse))
 class Flask:
     def __init__(self, wsgi_app):
         self.wsgi_app = wsgi_app
+    def wsgi_app(self, environ, start_response):
+        return app(environ, start_response)
     def __call__(self, environ, start_response):
         return self.wsgi_app(environ, start_response)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -663,6 +664,19 @@ class Site(Around):
         return self.wsgi_app(environ, start_response)
 
 
+class Guard:
+    """A middleware that keeps what it wraps under `wsgi_app`."""
+
+    def __init__(self, app):
+        self.wsgi_app = app
+
+    def __call__(self, environ, start_response):
+        if "HTTP_X_OPEN" in environ:
+            return self.wsgi_app(environ, start_response)
+        start_response("401 Unauthorized", [("Content-Type", "text/plain")])
+        return [b"closed"]
+
+
 def without_time(lines):
     return [line for line in lines if line[0] != "Server-Timing"]
 
@@ -677,6 +691,13 @@ def mounted(app=page):
     return DispatcherMiddleware(app, {"/api": Around(api), "/old": DispatcherMiddleware(app, {"/x": deep(app)})})
 
 
+def flask_inside(wrap):
+    app = Flask(__name__)
+    app.add_url_rule("/", view_func=lambda: "page")
+    app.wsgi_app = wrap(app.wsgi_app)
+    return app
+
+
 ASKED = {"method": "OPTIONS", "HTTP_ORIGIN": ORIGIN, "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"}
 INSIDE = [
     (mounted(), "/", {}, [], "200 OK"),
@@ -686,6 +707,12 @@ INSIDE = [
     (mounted(), "/old/", {}, [], "200 OK"),
     (mounted(), "/old/x/", {}, ["deep"], "200 OK"),
     (Site(Around(deep(page))), "/", {}, ["deep"], "200 OK"),
+    (flask_inside(deep), "/", {}, ["deep"], "200 OK"),
+    (flask_inside(lambda app: Around(deep(app))), "/", {}, ["deep"], "200 OK"),
+    (Guard(deep(page)), "/", {"HTTP_X_OPEN": "1"}, ["deep"], "200 OK"),
+    (Guard(deep(page)), "/", {}, [], "401 Unauthorized"),
+    (Guard(Around(deep(page))), "/", {}, [], "401 Unauthorized"),
+    (Around(Guard(deep(page))), "/", {}, [], "401 Unauthorized"),
     (Headers(deep(page), set={"X-Alone": "1"}), "/", {}, ["deep"], "200 OK"),
     (Around(deep(Around(deep(page)))), "/", {}, ["deep", "deep"], "200 OK"),
     (deep(Around(deep(page))), "/", {}, ["deep", "deep"], "200 OK"),

@@ -61,10 +61,15 @@ def called(app: Any) -> Any:
     return app if stack_of(app) is not None or stack_of(inner) is None else inner
 
 
+def _is_site(app: object) -> bool:
+    """Whether an application calls its method `wsgi_app`, as Flask does. In a middleware it is not a method."""
+    return hasattr(type(app), "wsgi_app")
+
+
 def unwrapped(app: Any) -> tuple[list[Stack], Any]:
     """The stacks around an application, outermost first, and the application inside them; also those of Flask."""
     stacks: list[Stack] = []
-    while (stack := stack_of(app := called(app))) is not None and hasattr(app, "app"):
+    while (stack := stack_of(app := called(app) if _is_site(app) else app)) is not None and hasattr(app, "app"):
         stacks, app = [*stacks, stack], app.app
     return stacks, app
 
@@ -82,8 +87,10 @@ def substituted(app: Any, instead: Callable[[list[Stack], Any], Any], within: tu
         other = substituted(each, instead, (app, *within))
         if other is not each:
             made[name, path] = other
-    if not made or ("wsgi_app", "") in made:
-        return made["wsgi_app", ""] if made else app  # the application calls its `wsgi_app`, as Flask does
+    if not made:
+        return app
+    if ("wsgi_app", "") in made and _is_site(app):
+        return made["wsgi_app", ""]
     if is_a(app, Middleware):
         return app.wrap(made["app", ""])
     with suppress(Exception):  # of copying: the stacks in the application are not reported then
