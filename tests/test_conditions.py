@@ -195,6 +195,14 @@ class TimesAndEdits(Timing):
     on_response = LogsAndEdits.on_response
 
 
+def tagged(environ):
+    """A plain callable, which names its field."""
+    return "HTTP_X_BETA" in environ
+
+
+tagged.request_fields = ["X-Beta"]
+
+
 @pytest.mark.parametrize("watching", [Watching(), AccessLog(), Metrics(), Timing(expose=False, on_complete=str)])
 @pytest.mark.parametrize("fields", [{}, {"HTTP_X_BETA": "1"}])
 def test_a_layer_that_changes_no_response_names_nothing(watching, fields):
@@ -205,7 +213,6 @@ def test_a_layer_that_changes_no_response_names_nothing(watching, fields):
 @pytest.mark.parametrize(
     "editing",
     [
-        Metrics(path="/metrics"),
         Timing(expose=False, response_time_header="X-Time"),
         LogsAndEdits(),
         CountsAndEdits(),
@@ -214,6 +221,17 @@ def test_a_layer_that_changes_no_response_names_nothing(watching, fields):
 )
 def test_a_layer_that_watches_and_may_change_a_response_names_its_fields(editing):
     assert vary(Stack(editing.when(BETA)).wrap(app)) == "Accept, X-Beta"
+
+
+@pytest.mark.parametrize("condition", [BETA, tagged])
+def test_metrics_with_a_page_names_its_fields_at_the_page_alone(condition):
+    for made in (
+        Stack(Metrics(path="/metrics").when(condition)).wrap(app),
+        Metrics(app, path="/metrics").when(condition),
+    ):
+        assert [vary(made, at) for at in ("/", "/metrics")] == ["Accept", "Accept, X-Beta"]
+    fixed = Stack(Metrics(path="/metrics").when(path("/api") & condition)).wrap(app)
+    assert vary(fixed, "/metrics") == "Accept"
 
 
 def test_errors_and_answers_of_inner_layers_vary_too():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from math import inf, isfinite
 from threading import Lock
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-    from middleware.wsgi.types import Application, Environ
+    from middleware.wsgi.types import Application, Environ, Predicate
 
 # Semantic conventions for HTTP metrics, http.server.request.duration.
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -105,7 +106,7 @@ class Metrics(Following):
 
     def on_request(self, environ: Environ) -> Application | None:
         """Count the request as active, or serve the metrics."""
-        if self._page is not None and environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") == self.path:
+        if self._page is not None and self._is_page(None, environ):
             self._follow(environ, _Request(environ, None))
             return self._page
         active = self._series.active.labels(counted_method(environ.get("REQUEST_METHOD", "")))
@@ -113,10 +114,18 @@ class Metrics(Following):
         self._follow(environ, _Request(environ, active))
         return None
 
+    def _is_page(self, varies: Predicate | None, environ: Environ) -> bool:
+        """Whether a request is for the metrics page, and its URL and method do not decide alone."""
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        return path == self.path and (varies is None or varies(environ))
+
     def layer(self) -> Layer:
-        """No response but the own page varies by what decides whether its request is counted."""
+        """The hooks. Vary names the request fields of the condition at the metrics page, which alone depends on it."""
         layer = super().layer()
-        return layer._replace(vary=()) if type(self) is Metrics and self.path is None else layer
+        if type(self) is not Metrics:
+            return layer
+        asked = layer.vary if self.path is not None else ()
+        return layer._replace(vary=tuple(it._replace(condition=partial(self._is_page, it.condition)) for it in asked))
 
     def on_close(self, environ: Environ, error: BaseException | None) -> None:
         """Record the duration and the size, and count the request as no longer active."""
