@@ -30,6 +30,11 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Said", "|".join(said).encode().decode("latin-1"))])
     return [b"hello"]
 
+def hosted(environ, start_response):
+    hosts = [environ[key] for key in ("HTTP_HOST",) if key in environ]
+    start_response("200 OK", [("Content-Type", "text/plain"), ("X-Host", str(hosts))])
+    return [b"hello"]
+
 def refuse(app):
     raise TypeError("not good enough")
 
@@ -95,6 +100,19 @@ def test_the_request_is_the_one_that_is_typed(command, arguments, request_, monk
     Path("form").write_bytes(b"b=2\r\n&c=3\n\0")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"d=4\n")))
     assert said(command, *arguments) == request_
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [([], ["Host: 127.0.0.1"]), (["Host:"], []), (["Host;"], ["Host: "]), (["Host:", "Host: b"], ["Host: b"])],
+)
+def test_a_host_is_left_out_or_empty_if_that_is_typed(command, typed, sent):
+    """The application sees it so, too."""
+    options = [option for line in typed for option in ("-H", line)]
+    status, out, _ = command("explain", "explained:hosted", *options, "/")
+    assert status == 0
+    assert [line.strip() for line in out.splitlines() if line.startswith("  Host:")] == [line.strip() for line in sent]
+    assert f"\n  X-Host: {[line.partition(' ')[2] for line in sent]}\n" in out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Final
 from middleware.cli.output import CommandError, raised, result
 from middleware.cli.targets import STACK, load, load_application
 from middleware.http.fields import environ_key
-from middleware.sight.explain import environ_of, explain
+from middleware.sight.explain import environ_of, explained
 from middleware.stack.builder import Stack
 from middleware.wsgi.types import Environ
 
@@ -26,7 +26,7 @@ def explaining(arguments: Namespace) -> int:
     stack = Stack() if arguments.stack is None else load(arguments.stack, STACK)
     environ = _environ(arguments)
     try:
-        explanation = explain(stack, app, environ, {})
+        explanation = explained(stack, app, environ)
     except Exception as error:
         raise CommandError(f"wrapping the application failed: {raised(error)}") from error
     result(explanation if arguments.format == "text" else json.dumps(explanation.as_dict(), indent=2))

@@ -36,7 +36,11 @@ class _ExplainingInner(Recording):
 
 def explain(stack: Stack, app: Application, request: Environ | str, fields: Mapping[str, str]) -> Explanation:
     """Implements Stack.explain: sends a request through `app` inside `stack`."""
-    environ = environ_of(request, fields)
+    return explained(stack, app, environ_of(request, fields))
+
+
+def explained(stack: Stack, app: Application, environ: Environ) -> Explanation:
+    """Send the request with a complete environ through `app` inside `stack`."""
     sent = environ.copy()
     recording = _Explaining()
     run = watched(recording, stack, app)
