@@ -44,12 +44,12 @@ class TrustedHosts(Middleware):
     """Lets requests for the hosts of a site pass, and answers all others with a 400.
 
     Applications build links, redirects and cache keys from the Host, which the client chooses. A forged Host can put
-    evil.example into a password reset mail, poison a cache, or read pages by DNS rebinding. Stands inside layers whose
-    headers belong on every response, and outside everything that uses the Host. Does nothing to responses. A Host that
-    is missing (with HTTP/1.0 too), repeated, malformed or not listed is refused. Behind a proxy that does not pass on
-    the Host, put ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. The proxy must remove X-Forwarded-Host if
-    the application reads it by default, as Bottle does. `environ["middleware.host"]` is the authority that was checked,
-    in lower case and without a final dot.
+    evil.example into a password reset mail or poison a cache, and by DNS rebinding a page of another site can read
+    responses. Stands inside layers whose headers belong on every response, and outside everything that uses the Host.
+    Does nothing to responses. A Host that is missing (with HTTP/1.0 too), repeated, malformed or not listed is refused.
+    Behind a proxy that does not pass on the Host, put ProxyFix(x_host=1) outside: X-Forwarded-Host is never read. The
+    proxy must remove X-Forwarded-Host if the application reads it by default, as Bottle does.
+    `environ["middleware.host"]` is the authority that was checked, in lower case and without a final dot.
 
     Options:
         hosts: str, or iterable of str. Host names in any case, "*.example.com" for one or more labels before it (not

@@ -242,8 +242,8 @@ class RateLimit(Positional):
     States the remaining quota in the fields RateLimit and RateLimit-Policy of every counted response, including its own
     answer, and the time to retry in Retry-After of a 429. Requests of one key are counted together, by default those of
     one address. In memory each process counts for itself, for up to about 100,000 keys at a time; with a storage such
-    as Redis all processes and machines share one count, at the cost of two round trips for each limit, or of one
-    without the fields.
+    as Redis all processes and machines share one count, at the cost of two round trips for each limit (three by
+    "fixed-window"), or of one without the fields.
 
     A storage that is down, or does not answer within half a second (Redis, Valkey), has failed: it is not used for five
     seconds, and then one request tries again. The logger "middleware" gets one line a minute, without credentials.
