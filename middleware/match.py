@@ -26,7 +26,7 @@ from middleware.http.authorities import covered, host_name
 from middleware.http.fields import environ_key, is_token
 from middleware.http.paths import below, normal, prefix_fault, readings
 from middleware.wsgi.conditions import request_field
-from middleware.wsgi.options import Problems
+from middleware.wsgi.options import Problems, each
 from middleware.wsgi.refused import check_predicate
 
 Environ = dict[str, Any]
@@ -108,7 +108,7 @@ class _Asked(Predicate):
 
     def __init__(self, function: Callable[[Environ], bool]) -> None:
         self.function = function
-        self.request_fields = frozenset(getattr(function, "request_fields", ()))
+        self.request_fields = frozenset(each(getattr(function, "request_fields", ())))
 
     def __call__(self, environ: Environ) -> bool:
         """Whether the callable returns a true value."""

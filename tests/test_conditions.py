@@ -174,6 +174,7 @@ def test_a_callable_may_name_its_fields():
     assert vary(Headers(app, set={"X-App": "1"}).when(path("/") & asked)) == "Accept, Cookie"
     asked.request_fields = "Cookie"
     assert vary(Headers(app, set={"X-App": "1"}).when(asked)) == "Accept, Cookie"
+    assert vary(Headers(app, set={"X-App": "1"}).when(path("/") & asked)) == "Accept, Cookie"
 
 
 def test_the_field_that_cors_varies_by_is_named_once():
