@@ -174,7 +174,7 @@ def _add_serve(commands: Any) -> None:
         "--access-log",
         choices=ACCESS_LOGS,
         default="combined",
-        help="a line on stderr for each request that no AccessLog of the application logs; default: %(default)s",
+        help="a line on stderr for each request, unless the application has an AccessLog for all; default: %(default)s",
     )
     serving.add_argument(
         "--debug",
