@@ -7,9 +7,9 @@ every later one. So the order is right by construction, and twenty layers cost a
 
 The laws of a row:
 
-- A layer's on_response runs at most once for a response: a combination is recorded from a run on a real one. - A
-combination is recorded when it is seen for the second time, so that the table is not filled by values seen once. - Not
-recorded: a run that did more than append lines and merge Vary, that changed environ, or that added Set-Cookie;
+- A layer's on_response runs at most once for a response: a combination is recorded from a run on a real one.
+- A combination is recorded when it is seen for the second time, so that the table is not filled by values seen once.
+- Not recorded: a run that did more than append lines and merge Vary, that changed environ, or that added Set-Cookie;
   and values that are not exactly str, or longer than 256 characters.
 - The tables are cleared when they reach 1,024 entries. Threads share them by single dict operations only.
 """
