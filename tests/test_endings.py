@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 
 import pytest
 
 from gateway import environ, serve
 from middleware import Compress, ConcurrencyLimit, Conditional, ContextHooks, Effects, Headers, Hooks, Middleware, Stack
-from middleware.hooks import Response
+from middleware.hooks import Response, request
 from shapes import TEXT, returning
 
 
@@ -208,20 +209,91 @@ def test_nothing_of_a_generator_runs_if_the_client_leaves_before_its_first_chunk
     assert (answer.status, ran) == ("200 OK", [])
 
 
-def test_a_generator_that_fails_for_head_before_its_first_chunk_is_a_500():
-    def failing(environ, start_response):
-        start_response("200 OK", list(TEXT))
-        return (1 / 0 for _ in "x")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("hooks", [Hooks, ContextHooks])
+@pytest.mark.parametrize("nested", [False, True], ids=["one stack", "two stacks"])
+def test_the_context_of_hooks_is_bound_while_a_generator_runs_whether_its_content_is_sent_or_not(method, hooks, nested):
+    seen = []
 
+    def app(environ, start_response):
+        start_response("200 OK", list(TEXT))
+        return (seen.append(request.method) or b"x" for _ in "x")
+
+    outer = Stack(Headers(set={"X-A": "1"}))
+    inner = Stack(Headers(set={"X-I": "1"})).wrap(app) if nested else app
+    assert serve(outer.wrap(hooks().wrap(inner)), lint=False, REQUEST_METHOD=method).status == "200 OK"
+    assert seen == [method]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_layers_of_an_inner_stack_see_a_generator_that_fails_for_head_too(method):
+    ends = []
+    app = Stack(Told(ends=[])).wrap(Stack(Headers(set={"X-I": "1"}), Told(ends=ends)).wrap(failing))
+    answer = serve(app, lint=False, REQUEST_METHOD=method)
+    assert (answer.status, answer.get("X-I"), ends) == (FAILED, "1", ["ZeroDivisionError('division by zero')"])
+
+
+def failing(environ, start_response):
+    start_response("200 OK", TAGGED)
+    return (1 / 0 for _ in "x")
+
+
+def writing(environ, start_response):
+    write = start_response("200 OK", TAGGED)
+    return (write(b"written") or b"hello" for _ in "x")
+
+
+def starting_again(environ, start_response):
+    start_response("200 OK", TAGGED)
+
+    def chunks():
+        try:
+            raise LookupError
+        except LookupError:
+            start_response("503 Service Unavailable", TAGGED, sys.exc_info())
+        yield b"hello"
+
+    return chunks()
+
+
+FAILED = "500 Internal Server Error"
+
+
+@pytest.mark.parametrize("app", [failing, writing, starting_again])
+@pytest.mark.parametrize("nested", [False, True], ids=["one stack", "two stacks"])
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        (Stack(Replaces()), ("200", b"other")),
+        (Stack(Told(ends=[]), Replaces()), ("200", b"other")),
+        (Stack(FailsOnResponse()), ("500", b"Internal Server Error\n")),
+        (Stack(hooked(with_other_data)), ("200", b"other")),
+        (Stack(hooked(lambda response: Response("other"))), ("200", b"other")),
+        (Stack(Headers(set={"X-A": "1"}), hooked(lambda response: 1 / 0)), ("500", None)),
+    ],
+    ids=["a layer", "a watched layer", "a layer fails", "a hook", "a hook answers", "a hook fails"],
+)
+def test_nothing_that_a_generator_does_reaches_the_server_once_its_content_is_not_sent(app, nested, stack, expected):
+    inner = Stack(Headers(set={"X-I": "1"})).wrap(app) if nested else app
+    heads, written = [], []
+
+    def start_response(status, headers, exc_info=None):
+        heads.append((status[:3], exc_info))
+        return written.append
+
+    body = stack.wrap(inner)(environ(), start_response)
+    content = b"".join(body)
+    getattr(body, "close", int)()
+    assert (heads, written) == ([(expected[0], None)], [])
+    assert expected[1] in (content, None)
+
+
+def test_a_generator_that_fails_for_head_before_its_first_chunk_is_a_500():
     answer = serve(Stack(Headers(set={"X-A": "1"})).wrap(failing), lint=False, **HEAD)
     assert (answer.status, answer.body, answer.get("X-A")) == ("500 Internal Server Error", b"", "1")
 
 
 def test_an_error_of_content_that_is_not_sent_is_none_of_the_response():
-    def failing(environ, start_response):
-        start_response("200 OK", list(TEXT))
-        return (1 / 0 for _ in "x")
-
     ends = []
     answer = serve(Stack(Told(ends=ends), Replaces()).wrap(failing), lint=False)
     assert (answer.status, answer.body, ends) == ("200 OK", b"other", ["None"])

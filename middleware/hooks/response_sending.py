@@ -95,9 +95,9 @@ class Stream:
         self._closed = False
 
     @property
-    def unsent_source(self) -> Iterable[bytes]:
-        """The iterable, see `unsent`."""
-        return self._body
+    def unsent_source(self) -> object:
+        """The application's iterable without wrappers, see `unsent`."""
+        return getattr(self._body, "unsent_source", self._body)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -157,7 +157,7 @@ def outgoing(context: Context, body: Iterable[bytes], closers: Closers) -> Itera
     """The iterable for the server: `body` itself if it needs neither the context nor a closer."""
     source = context.body
     if body is not source and hasattr(source, "close"):
-        closers = (partial(release, source), *closers)
+        closers = (partial(release, context, source), *closers)
     if isinstance(body, Stream):
         return body.closing(closers)
     if not closers and runs_no_code(context.environ, body):

@@ -37,8 +37,8 @@ class Body:
 
     @property
     def unsent_source(self) -> object:
-        """The application's iterable, see `unsent`."""
-        return self.exchange.source
+        """The application's iterable without wrappers, see `unsent`."""
+        return getattr(self.exchange.source, "unsent_source", self.exchange.source)
 
     def __iter__(self) -> Iterator[bytes]:
         return self

@@ -8,7 +8,7 @@ from typing import Any, Final
 from middleware.wsgi.answer import answer
 from middleware.wsgi.escaped import escaped
 from middleware.wsgi.exchange import PASSED, SENT
-from middleware.wsgi.held import Held, close_iterable, release
+from middleware.wsgi.held import Held, release
 from middleware.wsgi.identity import log_extra
 from middleware.wsgi.input import BodyError
 from middleware.wsgi.layered import Layered
@@ -146,7 +146,7 @@ def _failure_to_close(exchange: Layered, source: object, error: BaseException | 
     """Close an iterable; return the exception that this raises, which is raised again after every on_close."""
     exchange.restore()  # and again afterwards, because close() may clear environ too
     try:
-        (close_iterable if isinstance(error, GeneratorExit) else release)(source)  # the client may have disconnected
+        release(exchange, source, error)
     except BaseException as raised:  # noqa: BLE001 - close() raises it
         return raised
     return None
@@ -202,7 +202,7 @@ def _drop_source(exchange: Layered) -> None:
     """Close the application's iterable, which is not sent."""
     source, exchange.source = exchange.source, None
     try:
-        release(source)
+        release(exchange, source)
     except Exception:
         logger.exception("close() failed after an error", extra=log_extra(exchange.environ))
 

@@ -5,6 +5,7 @@
     REPLACED  as GIVEN, and the last head came with exc_info
     PASSED    the server has the head, and no content has been sent
     SENT      content has been sent, so the head is final
+    UNSENT    the body is not sent: for as long as it runs, neither head nor content is passed on
 
 `_NEXT` lists the events that each state allows. Any other event is a violation of PEP 3333, listed in `_VIOLATIONS`.
 The pipeline and the hooks share this machine. They differ in how they handle a head before the server gets it.
@@ -17,7 +18,7 @@ from typing import Final, Literal, TypeAlias, cast
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
 
-State: TypeAlias = Literal["new", "given", "replaced", "passed", "sent"]
+State: TypeAlias = Literal["new", "given", "replaced", "passed", "sent", "unsent"]
 Event: TypeAlias = Literal["head", "another head", "pass on", "content", "no head", "content without head", "end"]
 
 NEW: Final = "new"
@@ -25,6 +26,7 @@ GIVEN: Final = "given"
 REPLACED: Final = "replaced"
 PASSED: Final = "passed"
 SENT: Final = "sent"
+UNSENT: Final = "unsent"
 HELD: Final[tuple[State, ...]] = (GIVEN, REPLACED)  # there is a head, and the server does not have it
 
 _NEXT: Final[dict[tuple[State, Event], State]] = {
@@ -77,7 +79,7 @@ class Exchange(Response):
     @property
     def final(self) -> bool:
         """Whether it is too late for another head."""
-        return self.state is SENT
+        return self.state in (SENT, UNSENT)
 
     def prepare(self) -> None:
         """Set the attributes that an ordinary response does not need."""

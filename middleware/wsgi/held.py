@@ -10,9 +10,9 @@ from contextlib import suppress
 from inspect import GEN_CREATED, getgeneratorstate
 from itertools import chain, islice
 from types import GeneratorType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from middleware.wsgi.exchange import NEW, PASSED, SENT, Exchange, next_chunk
+from middleware.wsgi.exchange import NEW, PASSED, SENT, UNSENT, Exchange, next_chunk
 from middleware.wsgi.takeover import TakenOver, leaves_nothing, may_be_taken_over
 from middleware.wsgi.types import Application, Environ, StartResponse
 
@@ -54,7 +54,7 @@ class Held(Exchange):
     @property
     def final(self) -> bool:
         """Whether it is too late for another head."""
-        return self._taken or self.state is SENT
+        return self._taken or super().final
 
     @property
     def given_error(self) -> BaseException | None:
@@ -118,9 +118,8 @@ class Held(Exchange):
 
     def drop(self) -> None:
         """Close the application's body when it is not sent."""
-        body, self.body = self.body, None
-        self.exc_info = None  # break the traceback reference cycle
-        release(body)
+        body, self.body, self.exc_info = self.body, None, None  # break the traceback reference cycle
+        release(self, body)
 
 
 class Begun:
@@ -148,20 +147,25 @@ def close_iterable(iterable: object) -> None:
 
 
 def unsent(iterable: object) -> Iterator[bytes]:
-    """Return what has to be iterated of an iterable that is not sent: nothing, unless it is a generator.
+    """Return what has to be iterated of an iterable that is not sent: nothing, unless there is a generator in it.
 
-    The `finally` of a generator runs only if it has begun. Two steps let a generator of one chunk end by itself.
+    The `finally` of a generator runs only if it has begun. Two steps let a generator of one chunk end by itself. They
+    are taken through the wrappers of inner passes and hooks, which handle its errors and bind its context.
     """
-    while (source := getattr(iterable, "unsent_source", None)) is not None:
-        iterable = source
-    if isinstance(iterable, GeneratorType) and getgeneratorstate(iterable) == GEN_CREATED:
-        return islice(iterable, 2)
+    source = getattr(iterable, "unsent_source", iterable)
+    if isinstance(source, GeneratorType) and getgeneratorstate(source) == GEN_CREATED:
+        return islice(cast("Iterable[bytes]", iterable), 2)
     return iter(())
 
 
-def release(iterable: object) -> None:
-    """Close an iterable that is not sent, because there is no content or another body in its place."""
+def release(exchange: Exchange, iterable: object, error: BaseException | None = None) -> None:
+    """Close an iterable that is not sent, because there is no content or another body in its place.
+
+    What a generator does to the response meanwhile is not sent either. It does not begin after a GeneratorExit: the
+    client may have disconnected.
+    """
+    state, exchange.state = exchange.state, UNSENT
     with suppress(Exception):  # of content that is not sent
-        for _ in unsent(iterable):
-            pass
+        list(() if isinstance(error, GeneratorExit) else unsent(iterable))
+    exchange.state = state
     close_iterable(iterable)
