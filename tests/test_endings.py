@@ -17,6 +17,14 @@ from middleware.hooks import Response, request
 from shapes import TEXT, returning
 
 
+class Replaces(Middleware):
+    effects = Effects(rewrites_body=True)
+
+    def on_response(self, environ, response):
+        response.body = [b"other"]
+        response.headers["Content-Length"] = "5"
+
+
 class FailsOnResponse(Middleware):
     def on_response(self, environ, response):
         raise ValueError("of a layer")
@@ -131,15 +139,31 @@ def test_an_iterable_that_keeps_write_leaves_no_cycle_where_no_content_is_sent(m
         gc.enable()
 
 
+def streaming(environ, start_response):
+    start_response("200 OK", list(TEXT))
+    return (b"hello" for _ in "x")
+
+
+@pytest.mark.parametrize("inner", [Stack(Headers(set={"X-I": "1"})), Hooks()], ids=["a stack", "hooks"])
+def test_a_replaced_body_of_an_inner_stack_or_hooks_leaves_no_cycle(inner):
+    application = Stack(Replaces()).wrap(inner.wrap(streaming))
+
+    def request():
+        body = application(environ(), lambda *_: None)
+        assert [*body] == [b"other"]
+        body.close()
+
+    request()
+    gc.collect()
+    gc.disable()
+    try:
+        request()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 # -- bodies that are not sent ------------------------------------------------------------------------------------------
-
-
-class Replaces(Middleware):
-    effects = Effects(rewrites_body=True)
-
-    def on_response(self, environ, response):
-        response.body = [b"other"]
-        response.headers["Content-Length"] = "5"
 
 
 def hooked(function, kind=Hooks):

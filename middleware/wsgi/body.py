@@ -146,7 +146,7 @@ class Watched:
 def watched(exchange: Layered, body: Sized) -> Watched:
     """Watch a sized body."""
     made: Watched = Watched()
-    made.exchange, made.body, made.source = exchange, body, exchange.source
+    made.exchange, made.body, made.source, exchange.source = exchange, body, exchange.source, None
     made.error, exchange.error = exchange.error, None
     made.sent, made.over = exchange.sent or 0, False
     return made
