@@ -363,11 +363,15 @@ def test_the_server_gets_the_error_with_a_500_only_if_that_replaces_a_head():
 )
 @pytest.mark.parametrize("layer", [Timing, Hooks, partial(Headers, set={"X": "1"})])
 def test_a_server_that_appends_a_head_to_the_one_that_it_replaces_has_only_the_new_one(module, clears, layer):
-    """Both gunicorn and cheroot do, and would send both as one; no list of another server is touched."""
+    """Both gunicorn and cheroot do, and would send both as one; nothing of another server is touched.
+
+    Nor does the length of the first limit the new body.
+    """
 
     class Server:
         __module__ = module
         headers, outheaders = [], []
+        response_length = remaining_bytes_out = 5
         req = property(lambda self: self)
 
         def start_response(self, status, headers, exc_info=None):
@@ -380,6 +384,7 @@ def test_a_server_that_appends_a_head_to_the_one_that_it_replaces_has_only_the_n
     for name in ("headers", "outheaders"):
         types = [line for line in getattr(server, name) if line[0] == "Content-Type"]
         assert len(types) == (1 if name == clears else 2)
+    assert server.response_length == server.remaining_bytes_out == (None if clears else 5)
 
 
 @pytest.mark.parametrize("written", [b"", b"x"], ids=["nothing", "something"])

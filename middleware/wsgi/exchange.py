@@ -13,7 +13,7 @@ The pipeline and the hooks share this machine. They differ in how they handle a 
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from middleware.wsgi.response import Response
 from middleware.wsgi.types import Environ, ExcInfo, StartResponse, Write
@@ -42,12 +42,8 @@ _NEXT: Final[dict[tuple[State, Event], State]] = {
     (SENT, "content"): SENT,
 }
 _END: Final = object()
-# Servers that append a head to the one that it replaces, so that both would be sent as one: where they keep the lines,
-# and the length.
-_APPENDING: Final = {
-    "gunicorn.http.wsgi": ("headers", "response_length"),
-    "cheroot.wsgi": ("req.outheaders", "remaining_bytes_out"),
-}
+# Servers that append a head to the one that it replaces, and where they keep the lines: both would be sent as one.
+_APPENDING: Final = {"gunicorn.http.wsgi": attrgetter("headers"), "cheroot.wsgi": attrgetter("req.outheaders")}
 _VIOLATIONS: Final[dict[Event, tuple[type[Exception], str]]] = {
     "head": (AssertionError, "start_response was called again without exc_info (PEP 3333)"),
     "no head": (RuntimeError, "the application returned without calling start_response (PEP 3333)"),
@@ -150,13 +146,12 @@ class Exchange(Response):
         """Give the head to the server."""
         self.move("pass on")
         exc_info, self.exc_info = self.exc_info, None
-        server = getattr(self.server, "__self__", None)
+        server: Any = getattr(self.server, "__self__", None)
         if exc_info and (appending := _APPENDING.get(type(server).__module__)) is not None:
-            attrgetter(appending[0])(server).clear()
-            setattr(server, appending[1], None)
+            appending(server).clear()
+            server.response_length = server.remaining_bytes_out = None  # they would cut the body to the first length
         try:
-            head = self.status, self.lines
-            self._write = self.server(*head, exc_info) if exc_info else self.server(*head)
+            self._write = self.server(self.status, self.lines, *([exc_info] if exc_info else ()))
         finally:
             exc_info = None  # break the traceback reference cycle
 
