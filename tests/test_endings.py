@@ -85,7 +85,7 @@ def test_of_several_errors_at_the_end_one_is_raised_and_the_others_are_logged(na
 @pytest.mark.parametrize("first", [KeyboardInterrupt, ValueError])
 @pytest.mark.parametrize("second", [KeyboardInterrupt, ValueError])
 @pytest.mark.parametrize("way", ["teardown", "call_on_close"])
-def test_hooks_raise_one_error_of_several_too(first, second, way, caplog):
+def test_hooks_call_all_that_is_left_and_raise_an_interruption_before_other_errors(first, second, way):
     hooks = Hooks(after_order="registration")
     errors = [first, second]
     wanted = KeyboardInterrupt if KeyboardInterrupt in errors else ValueError
