@@ -259,7 +259,8 @@ def _chosen(exchange: Layered) -> Iterable[bytes]:
             exchange.move("no head")  # raises
         return Body(exchange, body)
     if exchange.mute:
-        return Body(exchange, chain(unsent(exchange.source), NOTHING))
+        ends = exchange.plan.closers or exchange.error is not None or type(exchange.source) is not list
+        return Body(exchange, chain(unsent(exchange.source), NOTHING)) if ends else iter(NOTHING)
     if exchange.transforms:
         return Body(exchange, body)
     return _sized(exchange, body) if isinstance(body, (list, tuple)) else _untouched(exchange, body)
