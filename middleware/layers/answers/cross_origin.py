@@ -1,9 +1,9 @@
 """CrossOriginProtection: refuses unsafe requests from pages of other origins (Fetch Metadata; as Go 1.25 does)."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import ClassVar, Final
 
+from middleware import match
 from middleware.http.authorities import DEFAULT_PORTS, authority
 from middleware.http.origins import listed_fault, matcher
 from middleware.wsgi.answer import NO_STORE, answer_fault, note, refusal
@@ -36,9 +36,13 @@ def is_cross_origin(environ: Environ, trusts: Callable[[str], bool]) -> bool:
     return site != "" or (origin != "" and not is_own(origin, environ.get("HTTP_HOST", "")))
 
 
-def _unsafe(varies: Predicate | None, environ: Environ) -> bool:
-    """Whether a request may change something, and its URL and method do not decide alone."""
-    return environ.get("REQUEST_METHOD") not in SAFE and (varies is None or varies(environ))
+class _Unsafe(match.Predicate):
+    """Whether a request may change something."""
+
+    pure = True
+
+    def __call__(self, environ: Environ) -> bool:
+        return environ.get("REQUEST_METHOD") not in SAFE
 
 
 def is_own(origin: str, host: str) -> bool:
@@ -116,8 +120,8 @@ class CrossOriginProtection(Middleware):
     def layer(self) -> Layer:
         """The hooks. Vary names the request fields of `exempt`, except for methods for which it is not asked."""
         layer = super().layer()
-        asked = (it._replace(condition=partial(_unsafe, it.condition)) for it in varying(self.exempt))
-        return layer._replace(vary=(*layer.vary, *asked))
+        asked = None if self.exempt is None else _Unsafe() & self.exempt
+        return layer._replace(vary=(*layer.vary, *varying(asked)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The requests that are refused."""

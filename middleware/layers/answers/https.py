@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import partial
 from typing import ClassVar, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from middleware import match
 from middleware.http.authorities import Authority, authority
 from middleware.http.locations import REDIRECTS, encoded, is_target, leads_to, origin_form
 from middleware.wsgi.answer import answer, note, redirect
@@ -73,9 +73,11 @@ def target_of(environ: Environ) -> str:
     return (path or "/") + (f"?{query}" if query else "")
 
 
-def _by_http(varies: Predicate | None, environ: Environ) -> bool:
-    """Whether a request came by http, and its URL and method do not decide alone."""
-    return environ.get("wsgi.url_scheme", "").lower() == "http" and (varies is None or varies(environ))
+class _OverHTTP(match.Predicate):
+    """Whether a request is over http."""
+
+    def __call__(self, environ: Environ) -> bool:
+        return str(environ.get("wsgi.url_scheme", "")).lower() == "http"
 
 
 class HTTPSRedirect(Middleware):
@@ -163,8 +165,8 @@ class HTTPSRedirect(Middleware):
     def layer(self) -> Layer:
         """The hooks. Vary names the request fields of `exempt`, except over https, where it is not asked."""
         layer = super().layer()
-        asked = (it._replace(condition=partial(_by_http, it.condition)) for it in varying(self.exempt))
-        return layer._replace(vary=(*layer.vary, *asked))
+        asked = None if self.exempt is None else _OverHTTP() & self.exempt
+        return layer._replace(vary=(*layer.vary, *varying(asked)))
 
     def describe(self) -> Iterable[tuple[str, str]]:
         """The requests that are redirected."""
